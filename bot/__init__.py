@@ -1,0 +1,1 @@
+"""The core of Washout and the process around it."""

@@ -1,0 +1,111 @@
+"""What the bot says, before any chat platform has seen it.
+
+Text uses two marks only: ``**bold**`` and `` `code` ``. A name that came from outside goes through
+``plain`` first. Faces turn a card into their platform's own form and keep its limits.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from bot.domain.market import Group
+
+
+class Tone(StrEnum):
+    """What a card is about, for its one mark and colour."""
+
+    FLUSH = "flush"
+    SQUEEZE = "squeeze"
+    UNWIND = "unwind"
+    OVER = "over"
+    RETRACTED = "retracted"
+    ANSWER = "answer"
+    WARNING = "warning"
+
+
+TONE_MARK = {
+    Tone.FLUSH: "🔻",
+    Tone.SQUEEZE: "🔺",
+    Tone.UNWIND: "▫️",
+    Tone.OVER: "⚪",
+    Tone.RETRACTED: "◽",
+    Tone.WARNING: "⚠️",
+    Tone.ANSWER: "",
+}
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of text. Where space is short, lines of the lowest ``weight`` are shortened first."""
+
+    text: str
+    weight: int = 5
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows of short texts under ``heads``; ``right`` holds the indexes of columns set flush right."""
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: tuple[int, ...] = ()
+
+
+class Button(msgspec.Struct, frozen=True):
+    """Pressing it says ``command`` ("/wave 1a"), as the person who pressed."""
+
+    label: str
+    command: str
+
+
+class VenueSeries(msgspec.Struct, frozen=True):
+    """Coin OI of one venue at the chart's times; ``None`` where it was not known."""
+
+    name: str
+    group: Group
+    coins: tuple[float | None, ...]
+
+
+class ChartData(msgspec.Struct, frozen=True):
+    """Everything a picture shows: series on one time axis. A gap is ``None`` and is drawn as a gap.
+
+    ``long_usd`` and ``short_usd`` are liquidations within the step that begins at each time;
+    ``shade`` is the wave from onset to over (or to now).
+    """
+
+    title: str
+    asset: str
+    times: tuple[datetime, ...]
+    coins: tuple[float | None, ...]
+    price_usd: tuple[float | None, ...]
+    long_usd: tuple[float, ...] = ()
+    short_usd: tuple[float, ...] = ()
+    shade: tuple[datetime, datetime] | None = None
+    note: str = ""
+    """Stands under the picture: as-of time, coverage, that it is a reconstruction."""
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A picture and the words that say the same."""
+
+    chart: ChartData
+    alt: str
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """One message or answer. ``banner`` stands above everything (a reconstruction, a drill)."""
+
+    title: str
+    tone: Tone = Tone.ANSWER
+    lines: tuple[Line, ...] = ()
+    table: Table | None = None
+    footer: str = ""
+    buttons: tuple[Button, ...] = ()
+    picture: Picture | None = None
+    banner: str = ""
+
+
+def plain(text: str) -> str:
+    """A text from outside, without the two marks."""
+    return text.replace("*", "∗").replace("`", "ˋ")

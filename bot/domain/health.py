@@ -1,0 +1,41 @@
+"""What is known about each source."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from bot.domain.market import Completeness, Group, Venue
+
+
+class SourceState(StrEnum):
+    WAITING = "waiting"
+    """Not asked yet."""
+    FRESH = "fresh"
+    LATE = "late"
+    """Answered, but not recently enough to count."""
+    LOST = "lost"
+    THROTTLED = "throttled"
+    BLOCKED = "blocked"
+    CHANGED = "changed"
+    """Answered with something this venue is not known to send."""
+
+
+class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """One poll or socket of one venue. ``why`` is in words for a person; empty while it is fresh."""
+
+    venue: Venue
+    title: str
+    group: Group
+    source: str
+    state: SourceState
+    since: datetime
+    last_answer: datetime | None = None
+    why: str = ""
+    symbols: int = 0
+    unknown: int = 0
+    rejected: int = 0
+    completeness: Completeness | None = None
+    """Only for liquidation feeds."""

@@ -1,0 +1,275 @@
+"""Venues, instruments, what venues say, and what we make of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import NewType
+
+import msgspec
+
+from bot.domain.assets import Asset
+from bot.domain.units import Amount, ContractSize, UsdChange
+
+Venue = NewType("Venue", str)
+"""An exchange (or one of its separate books) by its short name: ``binance_usdm``."""
+
+
+class Group(StrEnum):
+    """Who trades there. Offshore and DEX are crypto-native; regulated and report are institutional."""
+
+    OFFSHORE = "offshore"
+    DEX = "dex"
+    REGULATED = "regulated"
+    REPORT = "report"
+
+    @property
+    def native(self) -> bool:
+        return self in (Group.OFFSHORE, Group.DEX)
+
+
+class Instrument(msgspec.Struct, frozen=True):
+    """One contract of a venue. Perpetual where ``expiry`` is ``None``.
+
+    ``contract`` is ``None`` where the venue counts in coins or dollars and contracts never appear, or
+    where its size is not known. ``coins_per_base`` is 1000 for 1000PEPE.
+    """
+
+    venue: Venue
+    symbol: str
+    asset: Asset
+    inverse: bool = False
+    contract: ContractSize | None = None
+    expiry: datetime | None = None
+    coins_per_base: int = 1
+    quote: str = "USD"
+
+    @property
+    def key(self) -> str:
+        """Its identity: a venue never lists two contracts under one symbol."""
+        return f"{self.venue}:{self.symbol}"
+
+
+class PriceKind(StrEnum):
+    """Which price a venue gave, best first."""
+
+    MARK = "mark"
+    INDEX = "index"
+    ORACLE = "oracle"
+    LAST = "last"
+
+
+class OpenInterest(msgspec.Struct, frozen=True, tag="open_interest"):
+    """Open interest of one instrument. ``price`` is the price of one base unit told in the same message."""
+
+    instrument: Instrument
+    amount: Amount
+    at: datetime
+    received: datetime
+    price: Decimal | None = None
+
+
+class Price(msgspec.Struct, frozen=True, tag="price"):
+    """A price of one base unit, in the quote currency."""
+
+    instrument: Instrument
+    price: Decimal
+    at: datetime
+    received: datetime
+    kind: PriceKind = PriceKind.MARK
+
+
+class Funding(msgspec.Struct, frozen=True, tag="funding"):
+    """Funding as a fraction per ``interval`` (positive: longs pay)."""
+
+    instrument: Instrument
+    rate: Decimal
+    interval: timedelta
+    at: datetime
+    received: datetime
+
+
+class Volume(msgspec.Struct, frozen=True, tag="volume"):
+    """Traded over the last 24 hours."""
+
+    instrument: Instrument
+    amount: Amount
+    at: datetime
+    received: datetime
+
+
+class Position(StrEnum):
+    """The side that was held and lost, never the order that closed it."""
+
+    LONG = "long"
+    SHORT = "short"
+
+
+class Completeness(StrEnum):
+    """Whether a feed tells every liquidation, or only a floor."""
+
+    COMPLETE = "complete"
+    THROTTLED = "throttled"
+
+
+class Liquidation(msgspec.Struct, frozen=True, tag="liquidation"):
+    """One forced closing. ``price`` is per base unit; ``number`` tells repeats apart within an instrument."""
+
+    instrument: Instrument
+    position: Position
+    amount: Amount
+    price: Decimal
+    at: datetime
+    received: datetime
+    number: str = ""
+
+
+class Report(msgspec.Struct, frozen=True, tag="report"):
+    """An institutional figure with its own as-of time; it stands beside live venues, never among them."""
+
+    venue: Venue
+    asset: Asset
+    coins: float
+    as_of: datetime
+    received: datetime
+    previous_coins: float | None = None
+    """The figure of the report before, where the same source gives it."""
+
+
+Observation = OpenInterest | Price | Funding | Volume | Liquidation | Report
+"""One thing said by a venue at one time, with its clock (``at``) and ours (``received``)."""
+
+
+class Verdict(StrEnum):
+    """Why an observation was believed or not."""
+
+    ACCEPT = "accept"
+    STALE = "stale"
+    FROZEN = "frozen"
+    ZERO = "zero"
+    JUMPED = "jumped"
+    RESIZED = "resized"
+    EXPIRED = "expired"
+    FUTURE = "future"
+    REPEATED = "repeated"
+    BACKWARDS = "backwards"
+    IMPOSSIBLE = "impossible"
+    UNPRICED = "unpriced"
+    UNREADABLE = "unreadable"
+
+
+VERDICT_MEANS = {
+    Verdict.ACCEPT: "believed",
+    Verdict.STALE: "too old when it arrived",
+    Verdict.FROZEN: "the same number for longer than this market ever stands still",
+    Verdict.ZERO: "zero where there was open interest",
+    Verdict.JUMPED: "a jump, held back until the next readings agree",
+    Verdict.RESIZED: "the venue changed how it counts; a new beginning, not a fall",
+    Verdict.EXPIRED: "the contract expired",
+    Verdict.FUTURE: "stamped in the future",
+    Verdict.REPEATED: "told twice",
+    Verdict.BACKWARDS: "older than what was already known",
+    Verdict.IMPOSSIBLE: "not a possible amount",
+    Verdict.UNPRICED: "no fresh price to count its coins with",
+    Verdict.UNREADABLE: "the payload is not what this venue is known to send",
+}
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """Open interest of one instrument after the gate: what is recorded, and all that detection sees.
+
+    ``coins`` are coins of the asset; ``price_usd`` is the price of one coin (not of one base unit). At a
+    ``new_beginning`` the change since the last reading is a change of counting, not of positions.
+    """
+
+    instrument: Instrument
+    coins: float
+    price_usd: float | None
+    at: datetime
+    received: datetime
+    new_beginning: bool = False
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """Something not believed, and why. ``what`` is the symbol or source, ``raw`` the evidence."""
+
+    venue: Venue
+    what: str
+    verdict: Verdict
+    at: datetime
+    detail: str
+    raw: str = ""
+
+
+class VenueOpenInterest(msgspec.Struct, frozen=True):
+    """What one venue holds of one asset, summed over its fresh instruments. ``at`` is its oldest reading."""
+
+    venue: Venue
+    group: Group
+    coins: float
+    usd: float | None
+    at: datetime
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """A venue left out of a snapshot, since when, and why."""
+
+    venue: Venue
+    since: datetime
+    why: Verdict
+    coins: float
+    """What it held when it was last believed: its weight in the coverage."""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """One asset at one instant. ``missing`` venues are named, never guessed.
+
+    ``coins`` is the sum over ``venues``; ``price_usd`` the median mark price of its instruments;
+    ``coverage`` the share (0–1) of the usual coin OI whose instruments are fresh and believed;
+    ``index`` the chain-linked log of coin OI, comparable only with the same asset's other snapshots;
+    ``funding`` is OI-weighted, as a fraction per year.
+    """
+
+    asset: Asset
+    at: datetime
+    coins: float
+    usd: float | None
+    price_usd: float | None
+    coverage: float
+    index: float
+    venues: tuple[VenueOpenInterest, ...]
+    missing: tuple[Missing, ...] = ()
+    funding: float | None = None
+
+    def group_coins(self, *, native: bool) -> float:
+        return sum(v.coins for v in self.venues if v.group.native is native)
+
+
+class Point(msgspec.Struct, frozen=True, array_like=True):
+    """One step of an asset's series, as pictures and statistics read it."""
+
+    at: datetime
+    coins: float
+    price_usd: float | None
+    coverage: float
+    index: float
+
+
+class LiquidationSum(msgspec.Struct, frozen=True, array_like=True):
+    """Liquidations of one asset within one step that begins at ``at``; in dollars."""
+
+    at: datetime
+    long_usd: float
+    short_usd: float
+    count: int
+
+
+def usd_change(before: Snapshot, now: Snapshot) -> UsdChange | None:
+    """The change in dollars between two snapshots of one asset, counting only venues present in both."""
+    if before.price_usd is None or now.price_usd is None:
+        return None
+    both = {v.venue for v in before.venues} & {v.venue for v in now.venues}
+    old = sum(v.coins for v in before.venues if v.venue in both)
+    new = sum(v.coins for v in now.venues if v.venue in both)
+    return UsdChange.between(old, before.price_usd, new, now.price_usd)

@@ -1,0 +1,133 @@
+"""Who is told what: destinations, subscriptions, thresholds and posts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from bot.domain.assets import Asset
+from bot.domain.cards import Card
+from bot.domain.waves import Kind
+
+
+class Destination(msgspec.Struct, frozen=True, order=True):
+    """A place to speak: a chat of a platform, or one topic or thread of it."""
+
+    platform: str
+    chat: str
+    topic: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.platform}/{self.chat}/{self.topic}"
+
+
+class Measure(StrEnum):
+    """What a threshold is counted in."""
+
+    W = "w"
+    """Magnitude; "about three a week" is kept as one."""
+    FALL = "fall"
+    """Share of coin OI closed within ``horizon``, a fraction."""
+    USD = "usd"
+    """Dollars of positions closed (position part)."""
+    COINS = "coins"
+    """Coins closed."""
+
+
+class Threshold(msgspec.Struct, frozen=True):
+    """A wave is told when it reaches ``value``. ``horizon`` only for ``FALL``; ``None`` is the whole wave."""
+
+    measure: Measure
+    value: float
+    horizon: timedelta | None = None
+
+
+WEEKLY_W = 2.2
+MONTHLY_W = 2.9
+YEARLY_W = 3.9
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """What one destination wants to hear. ``assets`` is ``None`` for every coin.
+
+    ``id`` is given by the store (0 before). ``native_only`` leaves out waves that institutions led.
+    """
+
+    id: int = 0
+    destination: Destination
+    assets: frozenset[Asset] | None = None
+    threshold: Threshold = Threshold(Measure.W, WEEKLY_W)
+    kinds: frozenset[Kind] = frozenset({Kind.FLUSH, Kind.SQUEEZE})
+    native_only: bool = False
+    created: datetime
+    created_by: str = ""
+
+
+class Post(msgspec.Struct, frozen=True, kw_only=True):
+    """One subject (a wave or a notice) in one destination, on its way to the newest revision.
+
+    ``wanted`` is the newest revision, ``loud`` the newest worth a sound, ``shown`` the one the chat shows
+    (0: none), ``message`` the platform's name for what it shows. Of what is unseen, larger ``size`` goes first.
+    """
+
+    subject: str
+    destination: Destination
+    wanted: int
+    loud: int
+    shown: int = 0
+    message: str | None = None
+    not_before: datetime
+    size: float = 0.0
+    tries: int = 0
+    first_shown_at: datetime | None = None
+
+    @property
+    def must_ring(self) -> bool:
+        """An edit is silent; an unseen loud revision deserves a new message."""
+        return self.message is None or self.loud > self.shown
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the bot must say of itself: that it is blind, that it sees again. Revised like a wave."""
+
+    id: str
+    revision: int
+    loud: int
+    at: datetime
+    title: str
+    text: str
+    over: bool = False
+
+
+class AlertLog(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the log of alerts: what was shown where, when."""
+
+    subject: str
+    destination: Destination
+    revision: int
+    message: str
+    sent: datetime
+    loud: bool
+
+
+class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the local chat. ``number`` orders, ``revision`` counts edits, ``who`` is "you" or "bot"."""
+
+    number: int
+    who: str
+    at: datetime
+    revision: int = 0
+    text: str = ""
+    card: Card | None = None
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A subject's newest revision made into a card."""
+
+    revision: int
+    loud: int
+    over: bool
+    card: Card

@@ -1,0 +1,159 @@
+"""What a venue's file declares: what to ask, where, how often, and pure functions that read the answers.
+
+A file holds no network and no clock. Parsers take the raw bytes (typed decoding happens in the file, at
+the edge) and return domain types or raise a ``SourceError`` that says what the caller should do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+from bot.domain.market import (
+    Completeness,
+    Group,
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Venue,
+)
+from bot.errors import SourceChanged, SourceError
+
+Book = Mapping[str, Instrument]
+"""The instruments of one venue by symbol, already limited to the assets that are watched."""
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP call below the venue's base address. ``body`` (JSON) makes it a POST."""
+
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one payload said. ``unknown`` are symbols not in the book: skipped, counted, never guessed."""
+
+    observations: Sequence[Observation]
+    unknown: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BookPoll:
+    """Asks which contracts exist. Each request's payload gives a part of the book (all listed coins)."""
+
+    every: timedelta
+    requests: Callable[[], Sequence[Request]]
+    parse: Callable[[bytes], Mapping[str, Instrument]]
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Asks for figures. ``requests`` is one call for all symbols, or one per symbol of the book."""
+
+    name: str
+    every: timedelta
+    requests: Callable[[Book], Sequence[Request]]
+    parse: Callable[[bytes, Book, datetime], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Past open interest of one instrument. ``reach`` is how far back the venue remembers."""
+
+    step: timedelta
+    reach: timedelta
+    requests: Callable[[Instrument, datetime, datetime], Sequence[Request]]
+    parse: Callable[[bytes, Instrument, datetime], Sequence[OpenInterest]]
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """Hears liquidations. ``hello`` gives the subscription frames; ``ping`` is sent every ``ping_every``."""
+
+    name: str
+    url: str
+    hello: Callable[[Book], Sequence[str]]
+    parse: Callable[[bytes, Book, datetime], Sequence[Liquidation]]
+    completeness: Completeness
+    ping: str | None = None
+    ping_every: timedelta = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The weight this address may spend with a venue."""
+
+    weight: int
+    per: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One row of docs/venues.md: an endpoint, the field read, its unit, its source and our confidence."""
+
+    endpoint: str
+    field: str
+    unit: str
+    source: str
+    confidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A venue. ``read_refusal`` turns an HTTP status ≥ 400 with its body into the error it means here."""
+
+    venue: Venue
+    title: str
+    group: Group
+    base_url: str
+    book: BookPoll
+    polls: tuple[Poll, ...]
+    budget: Budget
+    facts: tuple[Fact, ...]
+    read_refusal: Callable[[int, Mapping[str, str], bytes], SourceError]
+    sockets: tuple[Socket, ...] = ()
+    history: History | None = None
+    counted: str = "one-sided"
+    """How the venue counts open interest; two-sided counts are twice as large."""
+    by_default: bool = True
+
+
+@lru_cache(maxsize=4096)
+def from_ms(milliseconds: int) -> datetime:
+    """A venue's millisecond stamp as aware UTC. Raises ``SourceChanged`` outside 2009–2100."""
+    if not 1_230_768_000_000 <= milliseconds < 4_102_444_800_000:
+        raise SourceChanged(f"{milliseconds} is not a time in milliseconds")
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def required(raw: object, name: str) -> Decimal:
+    """A finite number that must be there; negative numbers are left to the gate."""
+    try:
+        value = Decimal(str(raw))
+    except InvalidOperation:
+        raise SourceChanged(f"{name} is {raw!r}, not a number") from None
+    if not value.is_finite():
+        raise SourceChanged(f"{name} is {raw!r}, not a finite number")
+    return value
+
+
+def optional(raw: object, name: str) -> Decimal | None:
+    """A number that may be absent; zero is a value."""
+    return None if raw in (None, "") else required(raw, name)
+
+
+def quoted(raw: object, name: str) -> Decimal | None:
+    """A price, where a venue writes zero for "none"."""
+    return optional(raw, name) or None

@@ -1,0 +1,220 @@
+"""What the core asks of the outside, in its own words. One contract suite runs over every implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.domain.assets import Asset
+from bot.domain.cards import Card
+from bot.domain.health import SourceHealth
+from bot.domain.market import (
+    Liquidation,
+    LiquidationSum,
+    Point,
+    Quarantined,
+    Reading,
+    Report,
+    Snapshot,
+)
+from bot.domain.posts import AlertLog, ChatMessage, Destination, Notice, Post, Shown, Subscription
+from bot.domain.waves import Wave
+
+Clock = Callable[[], datetime]
+"""Now, as aware UTC. In a played scenario this is the scenario's time."""
+
+
+class Journal(Protocol):
+    """What was recorded of the market. Writing the same thing twice changes nothing."""
+
+    async def record(self, readings: Sequence[Reading]) -> None: ...
+
+    async def readings(self, since: datetime, until: datetime) -> Sequence[Reading]:
+        """Received after ``since`` and not after ``until``, in order of (received, instrument)."""
+        ...
+
+    async def quarantine(self, rejected: Sequence[Quarantined]) -> None: ...
+
+    async def quarantined(self, since: datetime, limit: int = 50) -> Sequence[Quarantined]:
+        """Newest first."""
+        ...
+
+    async def snap(self, snapshots: Sequence[Snapshot]) -> None: ...
+
+    async def snapshot(self, asset: Asset, at: datetime | None = None) -> Snapshot | None:
+        """The newest at or before ``at`` (ever, where ``at`` is ``None``)."""
+        ...
+
+    async def assets(self) -> Sequence[Asset]:
+        """Every asset ever snapped, largest in dollars first."""
+        ...
+
+    async def series(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[Point]:
+        """At most one point per ``step`` (the last within it), oldest first; a gap has no points."""
+        ...
+
+    async def hear(self, liquidations: Sequence[Liquidation]) -> None: ...
+
+    async def liquidated(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[LiquidationSum]:
+        """Sums per ``step`` counted from the Unix epoch, oldest first; steps without any are left out."""
+        ...
+
+    async def report(self, reports: Sequence[Report]) -> None: ...
+
+    async def reports(self, asset: Asset, at: datetime) -> Sequence[Report]:
+        """The newest of each venue received at or before ``at``."""
+        ...
+
+    async def keep(self, name: str, state: bytes) -> None:
+        """Remember ``state`` under ``name``, replacing what was there."""
+        ...
+
+    async def kept(self, name: str) -> bytes | None: ...
+
+    async def trim(self, now: datetime) -> int:
+        """Roll up and forget by the retention rules; returns rows removed."""
+        ...
+
+
+class Waves(Protocol):
+    async def save(self, wave: Wave) -> None:
+        """Keep a revision; an older one than is known changes nothing. Every revision is kept."""
+        ...
+
+    async def get(self, wave_id: str, revision: int | None = None) -> Wave | None:
+        """The newest revision, or the one asked for."""
+        ...
+
+    async def recent(self, asset: Asset | None = None, limit: int = 10) -> Sequence[Wave]:
+        """Newest onset first, newest revision of each, retracted ones left out."""
+        ...
+
+    async def running(self) -> Sequence[Wave]: ...
+
+
+class Subscriptions(Protocol):
+    async def add(self, subscription: Subscription) -> Subscription:
+        """Returned with its id. One destination keeps one subscription per set of assets: adding replaces."""
+        ...
+
+    async def remove(self, destination: Destination, subscription_id: int | None = None) -> int:
+        """One, or all of a destination; returns how many went."""
+        ...
+
+    async def of(self, destination: Destination) -> Sequence[Subscription]: ...
+
+    async def all(self) -> Sequence[Subscription]: ...
+
+    async def rename(self, old: Destination, new_chat: str) -> None: ...
+
+
+class Posts(Protocol):
+    async def want(
+        self,
+        subject: str,
+        destinations: Iterable[Destination],
+        *,
+        revision: int,
+        loud: int,
+        size: float,
+        now: datetime,
+    ) -> None:
+        """From now on each destination should show ``revision``; where a post exists it is only raised."""
+        ...
+
+    async def raise_to(self, subject: str, *, revision: int, loud: int, now: datetime) -> None:
+        """Raise every post of the subject (whoever was told once is told how it went on)."""
+        ...
+
+    async def claim(self, platform: str, now: datetime, hold: timedelta, limit: int) -> Sequence[Post]:
+        """Posts due now, unseen loud ones first and larger ones before smaller; held until ``now + hold``."""
+        ...
+
+    async def shown(self, post: Post, *, revision: int, message: str, loud: bool, now: datetime) -> None:
+        """The chat shows ``revision`` as ``message``; written to the log of alerts."""
+        ...
+
+    async def later(self, post: Post, not_before: datetime) -> None: ...
+
+    async def drop(self, post: Post) -> None: ...
+
+    async def forget(self, destination: Destination) -> None:
+        """Remove every post of a destination that is gone."""
+        ...
+
+    async def of(self, subject: str) -> Sequence[Post]: ...
+
+    async def log(self, since: datetime, limit: int = 100) -> Sequence[AlertLog]:
+        """Newest first."""
+        ...
+
+
+class Notices(Protocol):
+    async def tell(self, notice: Notice) -> None: ...
+
+    async def notice(self, notice_id: str) -> Notice | None: ...
+
+
+class ChatLog(Protocol):
+    """What was said in the local chat, so that it survives a restart and shows in every tab."""
+
+    async def say(
+        self, who: str, at: datetime, *, text: str = "", card: Card | None = None
+    ) -> ChatMessage: ...
+
+    async def amend(self, number: int, at: datetime, card: Card) -> ChatMessage | None:
+        """Replace the card of a message; ``None`` where there is no such message."""
+        ...
+
+    async def said(self, *, after: int = 0, limit: int = 200) -> Sequence[ChatMessage]:
+        """The newest ``limit`` messages with a number above ``after``, oldest first."""
+        ...
+
+
+class Store(Protocol):
+    """All of the state, behind one opening and closing."""
+
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def waves(self) -> Waves: ...
+    @property
+    def subscriptions(self) -> Subscriptions: ...
+    @property
+    def posts(self) -> Posts: ...
+    @property
+    def notices(self) -> Notices: ...
+    @property
+    def chat(self) -> ChatLog: ...
+
+    async def facts(self) -> Mapping[str, str]:
+        """Where it is, how large, which schema: for /status and doctor. No secrets."""
+        ...
+
+
+class HealthView(Protocol):
+    """What the process knows of its sources, for ``/venues``, ``/status`` and the page."""
+
+    def sources(self) -> Sequence[SourceHealth]: ...
+
+
+class Messenger(Protocol):
+    """A chat platform that can be spoken to. Both methods raise ``DeliveryError`` and nothing else."""
+
+    @property
+    def platform(self) -> str: ...
+
+    async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
+        """Returns the platform's name of the message."""
+        ...
+
+    async def edit(self, destination: Destination, message: str, card: Card) -> None: ...
+
+
+Present = Callable[[str, Destination], Awaitable[Shown | None]]
+"""The newest card of a subject for a destination; ``None`` when there is none."""
