@@ -70,7 +70,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     """One subject (a wave or a notice) in one destination, on its way to the newest revision.
 
     ``wanted`` is the newest revision, ``loud`` the newest worth a sound, ``shown`` the one the chat shows
-    (0: none), ``message`` the platform's name for what it shows. Of what is unseen, larger ``size`` goes first.
+    (0: none), ``message`` the platform's name for what it shows. Larger ``size`` goes first.
     """
 
     subject: str
