@@ -136,10 +136,15 @@ class Posts(Protocol):
         ...
 
     async def shown(self, post: Post, *, revision: int, message: str, loud: bool, now: datetime) -> None:
-        """The chat shows ``revision`` as ``message``; written to the log of alerts."""
+        """The chat shows ``revision`` as ``message``; written to the log of alerts.
+
+        Whatever more was wanted meanwhile is due at once.
+        """
         ...
 
-    async def later(self, post: Post, not_before: datetime) -> None: ...
+    async def later(self, post: Post, not_before: datetime) -> None:
+        """Not before then; one more of its ``tries``."""
+        ...
 
     async def drop(self, post: Post) -> None: ...
 
@@ -164,11 +169,17 @@ class ChatLog(Protocol):
     """What was said in the local chat, so that it survives a restart and shows in every tab."""
 
     async def say(
-        self, who: str, at: datetime, *, text: str = "", card: Card | None = None
+        self,
+        who: str,
+        at: datetime,
+        *,
+        text: str = "",
+        card: Card | None = None,
+        reply_to: int | None = None,
     ) -> ChatMessage: ...
 
     async def amend(self, number: int, at: datetime, card: Card) -> ChatMessage | None:
-        """Replace the card of a message; ``None`` where there is no such message."""
+        """Replace the card of a message and its ``at``; ``None`` where there is no such message."""
         ...
 
     async def said(self, *, after: int = 0, limit: int = 200) -> Sequence[ChatMessage]:

@@ -114,7 +114,10 @@ class AlertLog(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the local chat. ``number`` orders, ``revision`` counts edits, ``who`` is "you" or "bot"."""
+    """A line of the local chat. ``number`` orders, ``revision`` counts edits, ``who`` is "you" or "bot".
+
+    ``at`` is when it was said, or last amended; ``reply_to`` is the number of the message it answers.
+    """
 
     number: int
     who: str
@@ -122,6 +125,7 @@ class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 0
     text: str = ""
     card: Card | None = None
+    reply_to: int | None = None
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
