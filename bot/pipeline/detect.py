@@ -1,0 +1,169 @@
+"""How deep does the coin index stand below its high, at every horizon, and how rare is that?"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import msgspec
+
+from bot.domain.waves import Depth, Kind, Magnitude
+from bot.pipeline.aggregate import Step
+from bot.pipeline.horizons import HORIZON_S, HORIZONS
+from bot.pipeline.rarity import History, Scales, joint, surprise
+
+FLOOR = (0.008, 0.010, 0.015, 0.020, 0.030)
+"""A fall of less coin OI than this within the horizon is never an event, however quiet the week."""
+LEAST_DAYS = 1.0
+LEAST_STEPS = 12
+"""Before so much history nothing is declared."""
+BEYOND_NORMAL = 1.0
+"""A price move of at least one scale (its one-in-ten move) is beyond its normal."""
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """The state at one step, kept while it may still be the high of some horizon."""
+
+    at_s: float
+    price_usd: float | None
+    changes: tuple[float, ...]
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """The verdict on one step. ``high`` is the mark from which the rarest horizon fell."""
+
+    at_s: float
+    score: float
+    horizon: int
+    depths: tuple[Depth, ...]
+    high: Mark
+    kind: Kind
+    magnitude: Magnitude
+    price_usd: float | None
+    coverage: float
+    judged: bool
+    """False while there is too little history or too little coverage to declare anything."""
+
+
+class HighState(msgspec.Struct):
+    index: float
+    queue: list[tuple[float, Mark]]
+
+
+class DetectorState(msgspec.Struct):
+    highs: list[HighState]
+    scales: Scales
+    history: History
+    steps: int
+
+
+class _High:
+    """The highest index within one horizon: a queue of steps not yet overtaken, highest first."""
+
+    __slots__ = ("horizon_s", "index", "queue")
+
+    def __init__(self, horizon_s: float) -> None:
+        self.horizon_s = horizon_s
+        self.index = 0.0
+        self.queue: deque[tuple[float, Mark]] = deque()
+
+    def move(self, change: float, mark: Mark) -> tuple[float, Mark]:
+        """Add a step; returns the depth below the high and the high's mark."""
+        self.index += change
+        index, queue = self.index, self.queue
+        while queue and queue[-1][0] <= index:
+            queue.pop()
+        queue.append((index, mark))
+        oldest = mark.at_s - self.horizon_s
+        while queue[0][1].at_s < oldest:
+            queue.popleft()
+        top, high = queue[0]
+        return 1.0 - math.exp(index - top), high
+
+
+class Detector:
+    """One asset's falls. ``step_s`` is the usual distance of steps; horizons shorter than it are left out."""
+
+    def __init__(self, *, step_s: float, coverage_floor: float) -> None:
+        self._step_s = step_s
+        self._coverage_floor = coverage_floor
+        # A horizon of one step is the shortest that can be seen; a day's figures still judge a day.
+        self._first = next((i for i, h in enumerate(HORIZON_S) if h >= step_s), len(HORIZON_S) - 1)
+        self._highs = [_High(max(h, step_s)) for h in HORIZON_S]
+        self.scales = Scales()
+        self.history = History()
+        self._steps = 0
+
+    def state(self) -> DetectorState:
+        return DetectorState(
+            [HighState(high.index, list(high.queue)) for high in self._highs],
+            self.scales,
+            self.history,
+            self._steps,
+        )
+
+    def restore(self, state: DetectorState) -> None:
+        for high, kept in zip(self._highs, state.highs, strict=True):
+            high.index, high.queue = kept.index, deque(kept.queue)
+        self.scales, self.history, self._steps = state.scales, state.history, state.steps
+
+    def judge(self, step: Step) -> Moment:
+        """Judge one step by the history before it, then let it become history."""
+        mark = Mark(step.at_s, step.price_usd, step.changes)
+        scales = self.scales
+        depths: list[Depth] = []
+        best = (-1.0, self._first, mark, Kind.UNPRICED)
+        heard: list[tuple[int, float, float | None]] = []
+        covered = step.coverage >= self._coverage_floor
+        for i in range(len(HORIZON_S)):
+            fall, high = self._highs[i].move(step.moves[i], mark)
+            if i < self._first:
+                continue
+            move = None
+            if step.price_usd and high.price_usd:
+                move = step.price_usd / high.price_usd - 1.0
+            depths.append(Depth(HORIZONS[i], fall, move))
+            heard.append((i, fall, move))
+            score, kind = self._score(i, fall, move)
+            if score > best[0]:
+                best = (score, i, high, kind)
+        score, horizon, high, kind = best
+        magnitude = self.history.magnitude(score)
+        judged = covered and self._steps >= LEAST_STEPS and scales.days >= LEAST_DAYS
+        if covered and step.counted:
+            self._learn(step, heard, score)
+        return Moment(
+            step.at_s,
+            score,
+            horizon,
+            tuple(depths),
+            high,
+            kind,
+            magnitude,
+            step.price_usd,
+            step.coverage,
+            judged,
+        )
+
+    def _score(self, horizon: int, fall: float, move: float | None) -> tuple[float, Kind]:
+        if fall < FLOOR[horizon]:
+            return 0.0, Kind.UNWIND
+        coins = surprise(fall / self.scales.coin_scale(horizon))
+        if move is None:
+            return coins, Kind.UNPRICED
+        normal = abs(move) / self.scales.price_scale(horizon)
+        kind = Kind.UNWIND
+        if normal >= BEYOND_NORMAL:
+            kind = Kind.FLUSH if move < 0 else Kind.SQUEEZE
+        return joint(coins, surprise(normal)), kind
+
+    def _learn(self, step: Step, heard: list[tuple[int, float, float | None]], score: float) -> None:
+        scales = self.scales
+        for i, fall, move in heard:
+            scales.coins[i].add(fall)
+            if move is not None:
+                scales.price[i].add(abs(move))
+        scales.passed(self._step_s)
+        self._steps += 1
+        if self._steps >= LEAST_STEPS:
+            self.history.observe(score, step.at_s, self._step_s)

@@ -1,0 +1,30 @@
+"""The horizons over which a fall is measured, and the seconds that detection counts in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+HORIZONS = (
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(hours=1),
+    timedelta(hours=4),
+    timedelta(hours=24),
+)
+HORIZON_S = tuple(h.total_seconds() for h in HORIZONS)
+
+LONGEST_GAP = timedelta(hours=6)
+"""A venue that returns after a longer absence begins anew."""
+
+
+def seconds(at: datetime) -> float:
+    return at.timestamp()
+
+
+def moment(at_s: float) -> datetime:
+    return datetime.fromtimestamp(at_s, UTC)
+
+
+def gap_limit_s(step_s: float) -> float:
+    """How long an instrument may be away and still bring back the change it made: never under two steps."""
+    return max(LONGEST_GAP.total_seconds(), 2 * step_s)

@@ -1,0 +1,277 @@
+"""Gate, aggregate, detector and lifecycle of every asset behind two verbs: take what is said, make a step.
+
+The live process and replay run this same object. It holds no clock and does no I/O; ``state`` and
+``restore`` carry it over a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from bot.domain.assets import Asset
+from bot.domain.market import (
+    VERDICT_MEANS,
+    Funding,
+    Group,
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Price,
+    Quarantined,
+    Reading,
+    Report,
+    Snapshot,
+    Venue,
+    Verdict,
+)
+from bot.domain.waves import Stage, Wave
+from bot.pipeline.aggregate import Aggregate, AggregateState
+from bot.pipeline.detect import Detector, DetectorState, Moment
+from bot.pipeline.gate import Gate, GateState
+from bot.pipeline.horizons import moment
+from bot.pipeline.lifecycle import Life, LifeState, Sight
+from bot.pipeline.tally import Minute, Tally
+
+YEAR_S = 365 * 86400.0
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def wave_name(number: int) -> str:
+    """A short name people can type: 46 → ``1a``."""
+    digits = ""
+    while True:
+        number, digit = divmod(number, len(_ALPHABET))
+        digits = _ALPHABET[digit] + digits
+        if not number:
+            return digits
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How time is cut: ``step`` between judgements, ``fresh`` how old a reading may be to count."""
+
+    step: timedelta
+    fresh: timedelta
+    coverage_floor: float = 0.6
+
+
+class Stepped(msgspec.Struct, frozen=True):
+    """What one step brought: a snapshot per asset, the moment behind it, and waves worth telling."""
+
+    snapshots: tuple[Snapshot, ...]
+    moments: Mapping[Asset, Moment]
+    waves: tuple[Wave, ...]
+
+
+class _AssetState(msgspec.Struct):
+    asset: Asset
+    aggregate: AggregateState
+    detector: DetectorState
+    life: LifeState
+    minutes: list[Minute]
+    reports: list[Report]
+    since_s: float | None
+
+
+class JudgeState(msgspec.Struct):
+    """Everything a judge knows, as of the step ``at``."""
+
+    at: datetime | None
+    pace: Pace
+    waves_opened: int
+    gate: GateState
+    assets: list[_AssetState]
+
+
+class _Court:
+    """One asset's share of the judge."""
+
+    def __init__(self, asset: Asset, groups: Mapping[Venue, Group], pace: Pace) -> None:
+        step_s = pace.step.total_seconds()
+        self.asset = asset
+        self.aggregate = Aggregate(asset, groups, step_s=step_s, fresh_s=pace.fresh.total_seconds())
+        self.detector = Detector(step_s=step_s, coverage_floor=pace.coverage_floor)
+        self.life = Life(asset, step_s=step_s)
+        self.tally = Tally()
+        self.reports: dict[Venue, Report] = {}
+        self.funding: dict[tuple[str, str], float] = {}
+        self.since_s: float | None = None
+
+    def state(self) -> _AssetState:
+        return _AssetState(
+            self.asset,
+            self.aggregate.state(),
+            self.detector.state(),
+            self.life.state(),
+            self.tally.minutes(),
+            list(self.reports.values()),
+            self.since_s,
+        )
+
+    def restore(self, state: _AssetState) -> None:
+        self.aggregate.restore(state.aggregate)
+        self.detector.restore(state.detector)
+        self.life.restore(state.life)
+        self.tally.restore(state.minutes)
+        self.reports = {report.venue: report for report in state.reports}
+        self.since_s = state.since_s
+
+
+class Judge:
+    """Judges every asset. Observations must come in order of ``received``; steps in order of time."""
+
+    def __init__(self, groups: Mapping[Venue, Group], pace: Pace) -> None:
+        self._groups = groups
+        self.pace = pace
+        self._gate = Gate(pace.fresh)
+        self._courts: dict[Asset, _Court] = {}
+        self._why: dict[tuple[str, str], Verdict] = {}
+        self._opened = 0
+        self._at: datetime | None = None
+
+    def take(self, said: Observation) -> tuple[Verdict, Reading | None]:
+        """Judge one thing said; a believed open interest comes back as the reading to record."""
+        if isinstance(said, OpenInterest):
+            verdict, reading = self._gate.open_interest(said)
+            self._why[said.instrument.venue, said.instrument.symbol] = verdict
+            if reading is not None:
+                self.trust(reading)
+            return verdict, reading
+        if isinstance(said, Price):
+            return self._gate.price(said), None
+        if isinstance(said, Liquidation):
+            heard = self._court(said.instrument.asset).tally.hear(said)
+            return (Verdict.ACCEPT if heard else Verdict.REPEATED), None
+        if isinstance(said, Report):
+            return self._report(said), None
+        if isinstance(said, Funding):
+            key = (said.instrument.venue, said.instrument.symbol)
+            yearly = float(said.rate) * YEAR_S / said.interval.total_seconds()
+            self._court(said.instrument.asset).funding[key] = yearly
+        return Verdict.ACCEPT, None
+
+    def changed(self, said: Observation, verdict: Verdict, before: Verdict | None) -> Quarantined | None:
+        """The record of a rejection, once when an instrument's verdict changes."""
+        if verdict in (Verdict.ACCEPT, Verdict.REPEATED) or verdict is before:
+            return None
+        if not isinstance(said, OpenInterest | Price):
+            return None
+        what: Instrument = said.instrument
+        detail = VERDICT_MEANS[verdict]
+        told = (
+            f"{said.amount.value} {said.amount.unit}" if isinstance(said, OpenInterest) else f"{said.price}"
+        )
+        return Quarantined(what.venue, what.symbol, verdict, said.received, f"{told}: {detail}")
+
+    def verdict_on(self, instrument: Instrument) -> Verdict | None:
+        return self._why.get((instrument.venue, instrument.symbol))
+
+    def trust(self, reading: Reading) -> None:
+        """Take a reading that was believed before (from the journal, at a restart)."""
+        self._court(reading.instrument.asset).aggregate.take(reading)
+
+    def _report(self, said: Report) -> Verdict:
+        court = self._court(said.asset)
+        known = court.reports.get(said.venue)
+        if known is not None and said.as_of <= known.as_of:
+            return Verdict.REPEATED if said.as_of == known.as_of else Verdict.BACKWARDS
+        court.reports[said.venue] = said
+        return Verdict.ACCEPT
+
+    def _court(self, asset: Asset) -> _Court:
+        court = self._courts.get(asset)
+        if court is None:
+            court = self._courts[asset] = _Court(asset, self._groups, self.pace)
+        return court
+
+    @property
+    def assets(self) -> Sequence[Asset]:
+        return tuple(self._courts)
+
+    def step(self, at: datetime, *, snap: bool = True) -> Stepped:
+        """Compare every asset with the step before. ``snap`` also pictures each (live, for the journal)."""
+        self._at = at
+        now_s = at.timestamp()
+        snapshots: list[Snapshot] = []
+        moments: dict[Asset, Moment] = {}
+        waves: list[Wave] = []
+        for asset, court in self._courts.items():
+            step = court.aggregate.step(now_s)
+            if step is None:
+                continue
+            if court.since_s is None:
+                court.since_s = now_s
+            now = court.detector.judge(step)
+            moments[asset] = now
+            waves.extend(self._advance(court, now, step.counted, step.changes))
+            if snap:
+                snapshots.append(court.aggregate.snapshot(step, at, self._why, self._funding(court)))
+        return Stepped(tuple(snapshots), moments, self._together(waves))
+
+    def _advance(self, court: _Court, now: Moment, compared: int, changes: tuple[float, ...]) -> list[Wave]:
+        life = court.life
+        # A quiet moment of a quiet asset needs no closer look; this is nearly every moment.
+        if not life.busy and now.score <= 0:
+            return []
+        aggregate = court.aggregate
+        sight = Sight(
+            venues=tuple(aggregate.venues),
+            groups=tuple(aggregate.group(v) for v in aggregate.venues),
+            counted=tuple(aggregate.counted_coins(now.at_s)),
+            changes=changes,
+            compared=compared,
+            missing=aggregate.missing(now.at_s, self._why),
+            reports=tuple(court.reports.values()),
+            since_s=court.since_s or now.at_s,
+        )
+        told = life.advance(now, sight, court.tally, wave_name(self._opened + 1))
+        if any(wave.revision == 1 for wave in told):
+            self._opened += 1
+        return told
+
+    def _together(self, told: list[Wave]) -> tuple[Wave, ...]:
+        """Name in each wave the other coins whose waves run at the same time, rarest first."""
+        if not told:
+            return ()
+        running = [w for c in self._courts.values() if (w := c.life.running) is not None]
+        running = [w for w in running if w.stage in (Stage.EARLY, Stage.BUILDING, Stage.PEAK)]
+        waves = []
+        for wave in told:
+            others = sorted((w for w in running if w.asset != wave.asset), key=lambda w: -w.magnitude.w)
+            waves.append(msgspec.structs.replace(wave, with_assets=tuple(w.asset for w in others)))
+        return tuple(waves)
+
+    @staticmethod
+    def _funding(court: _Court) -> float | None:
+        """OI-weighted funding, a fraction per year."""
+        weights = court.aggregate.coins_of(court.funding)
+        total = sum(weight for weight, _ in weights)
+        return sum(weight * yearly for weight, yearly in weights) / total if total else None
+
+    def state(self) -> JudgeState:
+        return JudgeState(
+            self._at, self.pace, self._opened, self._gate.state(), [c.state() for c in self._courts.values()]
+        )
+
+    def restore(self, state: JudgeState) -> None:
+        """Continue where ``state`` was taken. Raises ``ValueError`` when it was cut into other steps."""
+        if state.pace.step != self.pace.step:
+            raise ValueError(f"kept in steps of {state.pace.step}, not {self.pace.step}")
+        self._at, self._opened = state.at, state.waves_opened
+        self._gate.restore(state.gate)
+        for kept in state.assets:
+            self._court(kept.asset).restore(kept)
+
+    def warm(self, asset: Asset) -> timedelta:
+        """How much history of this asset the detector has learned from."""
+        court = self._courts.get(asset)
+        return timedelta(days=court.detector.scales.days) if court else timedelta(0)
+
+
+def last_step(at: datetime, step: timedelta) -> datetime:
+    """The newest step boundary at or before ``at``; boundaries are counted from the Unix epoch."""
+    step_s = step.total_seconds()
+    return moment(at.timestamp() // step_s * step_s)

@@ -1,0 +1,359 @@
+"""The life of a wave: opened by a rare moment, revised while it grows, ended, and sometimes taken back.
+
+Pure and deterministic: the same steps give the same revisions, byte for byte, live or replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from bot.domain.assets import Asset
+from bot.domain.market import Group, Missing, Report, Venue
+from bot.domain.waves import Depth, Kind, Magnitude, Stage, VenueChange, Wave
+from bot.pipeline.attribution import Past, alone, lead, past_of, rank
+from bot.pipeline.detect import Mark, Moment
+from bot.pipeline.horizons import HORIZONS, moment
+from bot.pipeline.tally import Tally
+
+OPEN_W = 1.9
+"""A wave begins at a return period of about three and a half days."""
+ALONE_W = OPEN_W + 0.7
+"""A fall seen on one venue alone must be five times rarer."""
+QUIET_PEAK_S = 600.0
+QUIET_OVER_S = 1800.0
+"""Without a material new low for so long (or one and two steps) it has peaked; it is over."""
+MATERIAL = 0.05
+"""A new low counts when it closes this much more of the fall so far."""
+REFILLED = 0.5
+"""A wave is over at once when this share of the fall is open again."""
+AFTERSHOCK_S = 6 * 3600.0
+SETTLE_S = 6 * 86400.0
+"""So long a finished wave waits for reports that may change who led it."""
+TAKEN_BACK = 0.8
+TAKEN_BACK_S = 900.0
+GROWN = 0.08
+RARER = 0.15
+MUCH_RARER = 1.0
+"""Ten times rarer than at the last sound deserves another."""
+PAST_KEPT = 2000
+
+
+class Sight(msgspec.Struct, frozen=True):
+    """What a step shows of one asset, beside the moment itself.
+
+    ``venues``, ``groups`` and ``counted`` (coins when last compared) are parallel, as are a mark's changes.
+    """
+
+    venues: tuple[Venue, ...]
+    groups: tuple[Group, ...]
+    counted: tuple[float, ...]
+    changes: tuple[float, ...]
+    compared: int
+    missing: tuple[Missing, ...]
+    reports: tuple[Report, ...]
+    since_s: float
+    """When this asset's history begins."""
+
+
+class Running(msgspec.Struct):
+    """A wave in progress: its newest told revision and what the next will be made of."""
+
+    told: Wave
+    high: Mark
+    score: float
+    horizon: int
+    magnitude: Magnitude
+    kind: Kind
+    depths: tuple[Depth, ...]
+    low: Mark
+    low_counted: tuple[float, ...]
+    low_coverage: float
+    fall: float
+    grown_fall: float
+    grown_s: float
+    stage: Stage
+    loud_w: float
+    aftershocks: int = 0
+    reason: str = ""
+
+
+class LifeState(msgspec.Struct):
+    running: Running | None
+    settling: list[Running]
+    past: list[Past]
+
+
+def _closed(high: Mark, changes: Sequence[float]) -> float:
+    """Coins closed since ``high``, over all venues. A venue that joined later has no change before."""
+    before = high.changes
+    return sum(before) - sum(changes)
+
+
+class Life:
+    """One asset's waves, one at a time. ``step_s`` stretches every waiting time for slow data."""
+
+    def __init__(self, asset: Asset, *, step_s: float) -> None:
+        self.asset = asset
+        self._step_s = step_s
+        self._peak_s = max(QUIET_PEAK_S, step_s)
+        self._over_s = max(QUIET_OVER_S, 2 * step_s)
+        self._aftershock_s = max(AFTERSHOCK_S, 2 * step_s)
+        self._taken_back_s = max(TAKEN_BACK_S, 2 * step_s)
+        self._running: Running | None = None
+        self._settling: list[Running] = []
+        self._past: list[Past] = []
+
+    def state(self) -> LifeState:
+        return LifeState(self._running, self._settling, self._past)
+
+    def restore(self, state: LifeState) -> None:
+        self._running, self._settling, self._past = state.running, state.settling, state.past
+
+    @property
+    def busy(self) -> bool:
+        return self._running is not None or bool(self._settling)
+
+    @property
+    def running(self) -> Wave | None:
+        return self._running.told if self._running else None
+
+    def advance(self, now: Moment, sight: Sight, tally: Tally, name: str) -> list[Wave]:
+        """The revisions worth telling, mostly none. ``name`` is given to a wave that opens now."""
+        running = self._running
+        if running is None:
+            told = [self._open(now, sight, tally, name)]
+        elif running.stage is Stage.OVER:
+            told = [self._after(running, now, sight, tally, name)]
+        else:
+            told = [self._continue(running, now, sight, tally)]
+        told.extend(self._settle(now, sight, tally))
+        return [wave for wave in told if wave is not None]
+
+    def _open(self, now: Moment, sight: Sight, tally: Tally, name: str) -> Wave | None:
+        if not now.judged or now.score <= 0 or now.magnitude.w < OPEN_W:
+            return None
+        fall = _closed(now.high, sight.changes)
+        if fall <= 0:
+            return None
+        mark = Mark(now.at_s, now.price_usd, sight.changes)
+        venues = self._venues(now.high, mark, sight.counted, sight)
+        one_venue = alone(venues, sight.compared)
+        if one_venue and now.magnitude.w < ALONE_W:
+            return None
+        self._running = Running(
+            told=_nothing_told(name, self.asset, now),
+            high=now.high,
+            score=now.score,
+            horizon=now.horizon,
+            magnitude=now.magnitude,
+            kind=now.kind,
+            depths=now.depths,
+            low=mark,
+            low_counted=sight.counted,
+            low_coverage=now.coverage,
+            fall=fall,
+            grown_fall=fall,
+            grown_s=now.at_s,
+            stage=Stage.BUILDING,
+            loud_w=now.magnitude.w,
+        )
+        return self._tell(self._running, now, sight, tally, loud=True)
+
+    def _continue(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
+        if now.score > running.score:
+            self._rarer(running, now)
+            if now.high.at_s < running.high.at_s:
+                running.fall += _closed(now.high, running.high.changes)
+                running.high = now.high
+        self._lower(running, now, sight)
+        back = 1 - _closed(running.high, sight.changes) / running.fall
+        if self._is_false(running, now, back):
+            running.stage = Stage.RETRACTED
+            running.reason = self._why_false(running, now)
+            self._running = None
+            return self._tell(running, now, sight, tally, loud=True)
+        quiet_s = now.at_s - running.grown_s
+        if back >= REFILLED or quiet_s >= self._over_s:
+            running.stage = Stage.OVER
+        elif quiet_s >= self._peak_s:
+            running.stage = Stage.PEAK
+        return self._tell_if_worth(running, now, sight, tally)
+
+    @staticmethod
+    def _rarer(running: Running, now: Moment) -> None:
+        running.score, running.horizon = now.score, now.horizon
+        running.magnitude, running.kind, running.depths = now.magnitude, now.kind, now.depths
+
+    @staticmethod
+    def _lower(running: Running, now: Moment, sight: Sight) -> bool:
+        """Take in a new low; says whether it is a material one."""
+        fall = _closed(running.high, sight.changes)
+        material = fall >= running.grown_fall * (1 + MATERIAL)
+        if fall <= running.fall or (running.stage is Stage.OVER and not material):
+            return False
+        running.fall = fall
+        running.low = Mark(now.at_s, now.price_usd, sight.changes)
+        running.low_counted, running.low_coverage = sight.counted, now.coverage
+        if material:
+            running.grown_fall, running.grown_s = fall, now.at_s
+        return material
+
+    def _after(self, running: Running, now: Moment, sight: Sight, tally: Tally, name: str) -> Wave | None:
+        """Once over: aftershocks and reports are told; another fall begins a wave of its own."""
+        if now.at_s - running.low.at_s > self._aftershock_s:
+            self._finish(running, sight)
+            return self._open(now, sight, tally, name)
+        if self._lower(running, now, sight):
+            running.aftershocks += 1
+            if now.score > running.score:
+                self._rarer(running, now)
+            louder = running.magnitude.w >= running.loud_w + MUCH_RARER
+            return self._tell(running, now, sight, tally, loud=louder)
+        if now.high.at_s > running.low.at_s:
+            another = self._open(now, sight, tally, name)
+            if another is not None:
+                self._finish(running, sight, opened=True)
+                return another
+        return self._tell_if_worth(running, now, sight, tally)
+
+    def _finish(self, running: Running, sight: Sight, *, opened: bool = False) -> None:
+        """Let go of a wave that is over, but wait for the institutions' figures where they are followed."""
+        if not opened:
+            self._running = None
+        if running.told.provisional and sight.reports:
+            self._settling.append(running)
+
+    def _settle(self, now: Moment, sight: Sight, tally: Tally) -> list[Wave | None]:
+        told: list[Wave | None] = []
+        for running in list(self._settling):
+            reported = any(r.as_of >= moment(running.high.at_s) for r in sight.reports)
+            if reported:
+                told.append(self._tell_if_worth(running, now, sight, tally))
+            if reported or now.at_s - running.low.at_s > SETTLE_S:
+                self._settling.remove(running)
+        return told
+
+    def _is_false(self, running: Running, now: Moment, back: float) -> bool:
+        young = now.at_s - running.told.opened.timestamp() <= self._taken_back_s
+        plain_price = running.kind in (Kind.UNWIND, Kind.UNPRICED)
+        return young and back >= TAKEN_BACK and (plain_price or running.told.one_venue)
+
+    def _why_false(self, running: Running, now: Moment) -> str:
+        first = max(running.told.venues, key=lambda v: v.coins_closed)
+        minutes = max(1, round((now.at_s - running.high.at_s) / 60))
+        return (
+            f"{first.venue} counted less open interest for {minutes} min and then as before; "
+            "no positions were closed"
+        )
+
+    def _tell_if_worth(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
+        told = running.told
+        louder = running.magnitude.w >= running.loud_w + MUCH_RARER
+        wave = self._wave(running, now, sight, tally)
+        worth = (
+            louder
+            or wave.stage is not told.stage
+            or wave.kind is not told.kind
+            or wave.lead is not told.lead
+            or wave.provisional is not told.provisional
+            or wave.coins_closed >= told.coins_closed * (1 + GROWN)
+            or wave.magnitude.w >= told.magnitude.w + RARER
+        )
+        if running.stage is not Stage.OVER:
+            worth = worth or {m.venue for m in wave.missing} != {m.venue for m in told.missing}
+        return self._tell(running, now, sight, tally, loud=louder) if worth else None
+
+    def _tell(self, running: Running, now: Moment, sight: Sight, tally: Tally, *, loud: bool) -> Wave:
+        wave = self._wave(running, now, sight, tally)
+        revision = running.told.revision + 1
+        wave = msgspec.structs.replace(wave, revision=revision, loud=revision if loud else running.told.loud)
+        if loud:
+            running.loud_w = running.magnitude.w
+        if wave.stage is Stage.OVER:
+            kept = [p for p in self._past if p.onset != wave.onset]
+            self._past = [*kept, past_of(wave)][-PAST_KEPT:]
+        running.told = wave
+        return wave
+
+    def _wave(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave:
+        venues = self._venues(running.high, running.low, running.low_counted, sight)
+        onset = moment(running.high.at_s)
+        who, provisional = lead(venues, sight.reports, onset)
+        over = running.stage is Stage.OVER
+        long_usd, short_usd, worst = tally.between(
+            running.high.at_s, running.low.at_s + 600 if over else now.at_s
+        )
+        wave = msgspec.structs.replace(
+            running.told,
+            kind=running.kind,
+            stage=running.stage,
+            onset=onset,
+            at=moment(now.at_s),
+            low_at=moment(running.low.at_s),
+            over_at=moment(running.low.at_s) if over else None,
+            horizon=HORIZONS[running.horizon],
+            depths=running.depths,
+            venues=venues,
+            price_before_usd=running.high.price_usd,
+            price_now_usd=running.low.price_usd,
+            magnitude=running.magnitude,
+            coverage=running.low_coverage,
+            missing=running.told.missing if running.told.done else sight.missing,
+            lead=who,
+            provisional=provisional,
+            reports=sight.reports,
+            one_venue=alone(venues, sight.compared),
+            aftershocks=running.aftershocks,
+            liquidated_long_usd=long_usd if worst else None,
+            liquidated_short_usd=short_usd if worst else None,
+            worst_minute_at=moment(worst.at_s) if worst else None,
+            worst_minute_usd=worst.long_usd + worst.short_usd if worst else None,
+            reason=running.reason,
+        )
+        change = wave.usd_change
+        earlier = [p for p in self._past if p.onset != onset]
+        place = rank(
+            wave.coins_closed, -change.position_usd if change else None, earlier, moment(sight.since_s)
+        )
+        return msgspec.structs.replace(wave, rank=place)
+
+    def _venues(
+        self, high: Mark, low: Mark, counted: Sequence[float], sight: Sight
+    ) -> tuple[VenueChange, ...]:
+        """Each venue from ``high`` to ``low``, the largest fall first."""
+        rows = []
+        for i, coins in enumerate(counted):
+            before = high.changes[i] if i < len(high.changes) else 0.0
+            closed = before - low.changes[i]
+            if coins or closed:
+                rows.append(VenueChange(sight.venues[i], sight.groups[i], coins + closed, coins))
+        return tuple(sorted(rows, key=lambda v: -v.coins_closed))
+
+
+def _nothing_told(name: str, asset: Asset, now: Moment) -> Wave:
+    """What stands before the first revision of a wave that opens now."""
+    at = moment(now.at_s)
+    who, provisional = lead((), (), at)
+    return Wave(
+        id=name,
+        asset=asset,
+        kind=now.kind,
+        stage=Stage.BUILDING,
+        revision=0,
+        loud=0,
+        onset=moment(now.high.at_s),
+        opened=at,
+        at=at,
+        low_at=at,
+        horizon=HORIZONS[now.horizon],
+        depths=now.depths,
+        venues=(),
+        price_before_usd=now.high.price_usd,
+        price_now_usd=now.price_usd,
+        magnitude=now.magnitude,
+        coverage=now.coverage,
+        lead=who,
+        provisional=provisional,
+    )
