@@ -1,0 +1,269 @@
+"""The command line: ``washout`` and ``python -m bot``.
+
+Nothing but the standard library and the error tree is imported before a command needs it, so that ``--help``
+answers at once. Exit codes are documented in docs/operating.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from bot.errors import ConfigError, SourceError, StorageError, UsageError, WashoutError
+
+if TYPE_CHECKING:
+    from bot.config import Settings
+
+CONFIG_FILE = Path("config.toml")
+"""Read where there is one and no other is named."""
+DEFAULT_SCENARIO = "october-2025"
+DEFAULT_SPEED = 60.0
+FASTEST = 600.0
+ERRORS_FILE = "errors.log"
+
+log = logging.getLogger("bot")
+
+
+class ExitCode(IntEnum):
+    FINE = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    CONFIG = 3
+    STORAGE = 4
+    NO_NETWORK = 5
+    INTERRUPTED = 130
+
+
+CODES: tuple[tuple[type[WashoutError], ExitCode], ...] = (
+    (UsageError, ExitCode.USAGE),
+    (ConfigError, ExitCode.CONFIG),
+    (StorageError, ExitCode.STORAGE),
+    (SourceError, ExitCode.NO_NETWORK),
+    (WashoutError, ExitCode.UNEXPECTED),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; raises nothing but ``SystemExit`` for usage and help."""
+    options = parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        _log_to(sys.stderr, None, options)
+        return command(options)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except Exception as raised:
+        fault = _first(raised)
+        if isinstance(fault, WashoutError):
+            _say(str(fault))
+            return next(code for kind, code in CODES if isinstance(fault, kind))
+        log.exception("stopped by an unexpected fault", extra={"event": "bot.crashed"})
+        _say(f"an unexpected fault stopped Washout: {_named(fault)}. {_where_the_trace_is()}")
+        return ExitCode.UNEXPECTED
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    every = argparse.ArgumentParser(add_help=False)
+    every.add_argument("--debug", action="store_true", help="log everything, and show traces of faults")
+    configured = argparse.ArgumentParser(add_help=False, parents=[every])
+    configured.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings (default: config.toml, if it exists)"
+    )
+    root = argparse.ArgumentParser(
+        prog="washout", description="Tells your chats when leverage is washed out of a crypto market."
+    )
+    root.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], text: str, **kind: Any) -> Any:
+        command = commands.add_parser(name, help=text, description=text, **kind)
+        command.set_defaults(command=run)
+        return command
+
+    run = add("run", _run, "Watch the markets, or play a scenario, until Ctrl-C.", parents=[configured])
+    run.add_argument(
+        "--scenario",
+        metavar="NAME",
+        help=f"play NAME instead of the live markets (without settings: {DEFAULT_SCENARIO})",
+    )
+    run.add_argument(
+        "--speed", type=_speed, metavar="X", help=f"play X times as fast (default {DEFAULT_SPEED:g})"
+    )
+    run.add_argument("--port", type=_port, metavar="N", help="serve the local chat on this port")
+    add("check", _check, "Check the settings and show what would be run.", parents=[configured])
+    doctor = add("doctor", _doctor, "Ask every venue once and say what each answered.", parents=[configured])
+    doctor.add_argument("--asset", default="BTC", metavar="COIN", help="the coin to show (default BTC)")
+    replay = add("replay", _replay, "Find the waves in recorded history.", parents=[every])
+    replay.add_argument("file", type=Path, metavar="FILE", help="open interest: .csv, .csv.gz or .parquet")
+    replay.add_argument("--prices", type=Path, metavar="FILE", help="prices, where FILE has none")
+    replay.add_argument("--asset", metavar="COIN", help="only this coin (default: every coin in FILE)")
+    replay.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object a line")
+    add("scenarios", _scenarios, "List the scenarios that can be played.", parents=[every])
+    return root
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    scenario, speed = options.scenario, options.speed
+    if scenario is None and settings.source is None:
+        scenario = DEFAULT_SCENARIO
+    if scenario is None and speed is not None:
+        raise UsageError("--speed is for a scenario: add --scenario NAME, or leave it out")
+    if scenario is not None:
+        _known_scenario(scenario)
+    _log_to(sys.stdout, settings, options)
+    from bot import app
+
+    return _in_loop(app.run(settings, scenario, speed or DEFAULT_SPEED, options.port))
+
+
+def _check(options: argparse.Namespace) -> int:
+    _end_with_the_reader()
+    settings = _settings(options)
+    every = settings.poll_every.total_seconds()
+    played = "" if settings.source else f" (run would play {DEFAULT_SCENARIO} instead: no config.toml)"
+    lines = {
+        "settings": str(settings.source or "defaults"),
+        "venues": ", ".join(venue.venue for venue in settings.venues) + played,
+        "coins": ", ".join(sorted(settings.assets)) if settings.assets else "every coin listed",
+        "polls": f"every {every:g} s",
+        "alerts": f"from W {settings.alert_threshold.value:.1f} unless a chat chose otherwise",
+        "coverage": f"nothing new is declared below {settings.coverage_floor:.0%}",
+        "storage": str(settings.storage_path),
+        "page": f"http://{_in_url(settings.page_host)}:{settings.page_port}",
+        "log": f"{settings.log_level}, {settings.log_format}",
+    }
+    sys.stdout.writelines(f"{name + ':':<10} {value}\n" for name, value in lines.items())
+    return ExitCode.FINE
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    _log_to(sys.stderr, settings, options)
+    from bot.doctor import doctor
+
+    return _in_loop(doctor(settings, options.asset))
+
+
+def _replay(options: argparse.Namespace) -> int:
+    _end_with_the_reader()
+    from bot import replay
+
+    return replay.main(options.file, options.prices, options.asset, options.as_json, sys.stdout, sys.stderr)
+
+
+def _scenarios(options: argparse.Namespace) -> int:
+    from bot.simulator.scenario import named, names
+
+    _end_with_the_reader()
+    sys.stdout.writelines(f"{name}  {named(name).script.title}\n" for name in names())
+    return ExitCode.FINE
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from bot.config import load
+    from bot.exchanges import EXCHANGES
+
+    path: Path | None = options.config or (CONFIG_FILE if CONFIG_FILE.exists() else None)
+    return load(path, EXCHANGES.values())
+
+
+def _known_scenario(name: str) -> None:
+    from difflib import get_close_matches
+
+    from bot.simulator.scenario import names
+
+    if name not in names():
+        near = get_close_matches(name, names(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"there is no scenario {name}{hint} (washout scenarios lists them)")
+
+
+def _log_to(stream: TextIO, settings: Settings | None, options: argparse.Namespace) -> None:
+    """Only ``run`` logs to standard output: the others print their result there, and log what went wrong."""
+    from bot.logs import set_up
+
+    set_up(
+        stream,
+        level=settings.log_level if settings and stream is sys.stdout else "warning",
+        style=settings.log_format if settings else "text",
+        errors=(settings.storage_path.parent if settings else Path()) / ERRORS_FILE,
+        debug=options.debug,
+    )
+
+
+def _where_the_trace_is() -> str:
+    from bot.logs import traces_file
+
+    kept = traces_file()
+    return f"The full trace is in {kept}; --debug shows it here." if kept else "The full trace is in the log."
+
+
+def _first(raised: Exception) -> Exception:
+    """What a group of tasks failed with: the first fault, since the others follow from it."""
+    while isinstance(raised, ExceptionGroup):
+        raised = raised.exceptions[0]
+    return raised
+
+
+def _named(fault: BaseException) -> str:
+    words = " ".join(str(fault).split())
+    return f"{type(fault).__name__}: {words}" if words else type(fault).__name__
+
+
+def _in_loop(work: Coroutine[Any, Any, int]) -> int:
+    import asyncio
+
+    return asyncio.run(work)
+
+
+def _end_with_the_reader() -> None:
+    """Lets ``washout replay … | head`` end quietly, as other Unix filters do."""
+    import signal
+
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def _say(text: str) -> None:
+    sys.stderr.writelines(f"washout: {line}\n" for line in text.splitlines())
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text.lower().removesuffix("x"))
+    except ValueError:
+        speed = 0.0
+    if not 1 <= speed <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {FASTEST:g}")
+    return speed
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 (any free port) to 65535")
+    return int(text)
+
+
+class _Version(argparse.Action):
+    """Looked up only when asked for: reading package metadata takes longer than the rest of ``--help``."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"washout {version('washout')}\n")
+        parser.exit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
