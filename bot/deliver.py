@@ -195,5 +195,5 @@ async def deliver(
                 if chat not in chats:
                     chats[chat] = {}
                     start(work(chat))
-                # A post still in hand was claimed again because its call outlasted the claim: one is enough.
-                chats[chat].setdefault((post.subject, post.destination), _Claim(post, now + HOLD))
+                # One whose call outlasts its claim is claimed again; ``work`` forgets that with the call.
+                chats[chat][post.subject, post.destination] = _Claim(post, now + HOLD)
