@@ -5,9 +5,9 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --require-virtualenv
 INSTALL := $(PIP) install --quiet --require-hashes --requirement
-SELF := $(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
+SELF := $(PIP) install -qq --no-deps --no-build-isolation --no-index --editable .
 
 .DELETE_ON_ERROR:
 .PHONY: help setup run test check format bench lock clean
@@ -18,7 +18,9 @@ help:
 	@echo "make check   lint and check types"
 	@echo "make bench   run the benchmarks (ARGS='decode store' picks some)"
 	@echo "make setup   only prepare .venv for all of the above but bench"
-	@echo "make format  format the code;  make lock: pin dependencies (ARGS=--upgrade renews them);  make clean: remove .venv and caches"
+	@echo "make format  format the code"
+	@echo "make lock    pin the dependencies of pyproject.toml, with uv (ARGS=--upgrade renews them all)"
+	@echo "make clean   remove .venv and all caches"
 
 setup: $(VENV)/.dev
 
@@ -76,68 +78,6 @@ lock:
 	$(LOCK) --group build --group dev --group bench --output-file requirements-bench.lock $(ARGS)
 	$(LOCK) --group build --group dev --constraint requirements-bench.lock --output-file requirements-dev.lock
 	$(LOCK) --group build --constraint requirements-bench.lock --output-file requirements.lock
-
-clean: remove .venv and caches"
-
-setup: $(VENV)/.dev
-
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "Washout needs Python 3.11 or newer, and '$(PYTHON)' is not that. Name one: make PYTHON=python3.12" >&2; \
-	  exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { \
-	  echo "'$(PYTHON) -m venv' failed. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
-	  rm -rf $(VENV); exit 1; }
-
-# Each stamp is newer than the lock it was installed from, so that a second call does nothing.
-$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
-	@echo "Installing what the bot needs …"
-	@$(INSTALL) requirements.lock
-	@$(SELF)
-	@touch $@
-
-$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
-	@echo "Installing what the bot, its tests and checks need …"
-	@$(INSTALL) requirements-dev.lock
-	@$(SELF)
-	@touch $(VENV)/.runtime $@
-
-$(VENV)/.bench: requirements-bench.lock pyproject.toml | $(VENV)/bin/python
-	@echo "Installing what the benchmarks compare with …"
-	@$(INSTALL) requirements-bench.lock
-	@$(SELF)
-	@touch $(VENV)/.runtime $(VENV)/.dev $@
-
-# exec leaves no shell in between: Ctrl-C and a SIGTERM sent to make reach the bot itself.
-run: $(VENV)/.runtime
-	@exec $(BIN)/python -m bot run $(ARGS)
-
-test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(ARGS)
-
-check: $(VENV)/.dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-
-format: $(VENV)/.dev
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
-
-bench: $(VENV)/.bench
-	@$(BIN)/python -m benchmarks $(ARGS)
-
-# One resolution holds for all three files: the widest is solved first and the others are cut from it.
-LOCK := $(UV) --no-config pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
-
-lock:
-	env -u UV_FIND_LINKS -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_INDEX \
-	  $(LOCK) --group build --group dev --group bench --output-file requirements-bench.lock $(ARGS)
-	env -u UV_FIND_LINKS -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_INDEX \
-	  $(LOCK) --group build --group dev --constraint requirements-bench.lock --output-file requirements-dev.lock $(ARGS)
-	env -u UV_FIND_LINKS -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_INDEX \
-	  $(LOCK) --group build --constraint requirements-bench.lock --output-file requirements.lock $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

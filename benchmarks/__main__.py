@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME …]``: runs each benchmark in a process of its own, so that none warms another."""
+"""``python -m benchmarks [NAME …]``: each benchmark in a process of its own, so that none warms another."""
 
 from __future__ import annotations
 
