@@ -1,0 +1,90 @@
+"""Which contracts a venue lists now, and which of them are watched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from bot.domain.assets import Asset
+from bot.domain.market import Instrument
+from bot.errors import SourceChanged, SourceError, SourceThrottled
+from bot.exchanges.spec import MINUTE, Book, Exchange
+from bot.feeds.contact import Contact, Setting, understand
+from bot.feeds.http import VenueHttp
+
+ASK_AGAIN = timedelta(minutes=10)
+"""However many unknown symbols turn up, the book is asked again no sooner than this (market time)."""
+SOURCE = "contracts"
+
+
+async def ask_book(exchange: Exchange, http: VenueHttp) -> dict[str, Instrument]:
+    """Everything the venue lists. A part missing is a failure: half a book would look like delistings."""
+    listed: dict[str, Instrument] = {}
+    requests = exchange.book.requests()
+    for request in requests:
+        raw = await http.fetch(request)
+        listed.update(understand(exchange.book.parse, raw))
+    if requests and not listed:
+        raise SourceChanged("lists no contracts at all")
+    return listed
+
+
+def limited(listed: Book, watched: frozenset[Asset] | None) -> Book:
+    """Only the contracts of ``watched`` assets; all where it is ``None``."""
+    if watched is None:
+        return listed
+    return {symbol: found for symbol, found in listed.items() if found.asset in watched}
+
+
+class VenueBook:
+    """One venue's contracts; a new answer simply replaces the old one (the gate judges what changed)."""
+
+    def __init__(
+        self, exchange: Exchange, http: VenueHttp, setting: Setting, watched: frozenset[Asset] | None
+    ) -> None:
+        self._exchange, self._http, self._setting, self._watched = exchange, http, setting, watched
+        self._contact = Contact.open(setting, exchange, SOURCE, every=exchange.book.every, retry=MINUTE)
+        self._listed: Book = {}
+        self._strangers: set[str] = set()
+        self._shrugged: set[str] = set()
+        self._asked: datetime | None = None
+        self._asking = asyncio.Lock()
+        self.watched: Book = {}
+        self.ready = False
+
+    @property
+    def worth_asking(self) -> bool:
+        """A venue that lists nothing to us (a report) is asked all the same; one without our coins is not."""
+        return bool(self.watched) or not self._exchange.book.requests()
+
+    async def ask(self) -> timedelta | None:
+        """Ask for the whole book; after a fault how long to wait, in wall time, keeping the old book."""
+        async with self._asking:
+            self._asked = self._setting.clock()
+            try:
+                self._listed = await ask_book(self._exchange, self._http)
+            except SourceError as fault:
+                if isinstance(fault, SourceThrottled):
+                    self._http.hold(fault.retry_after)
+                if isinstance(fault, SourceChanged):
+                    await self._contact.keep(fault)
+                return self._contact.failed(fault)
+            self._shrugged = {*self._shrugged, *self._strangers} - self._listed.keys()
+            self._strangers.clear()
+            self.watched = limited(self._listed, self._watched)
+            self.ready = True
+            self._contact.heard(symbols=len(self.watched))
+            self._contact.fine()
+            return None
+
+    def strangers(self, unknown: Iterable[str]) -> int:
+        """How many of ``unknown`` are not listed at all (the others are listed but not watched)."""
+        strange = set(unknown) - self._listed.keys()
+        self._strangers |= strange - self._shrugged
+        return len(strange)
+
+    async def catch_up(self) -> None:
+        """Ask again where new symbols turned up, unless it was asked just before."""
+        if self._strangers and self._asked and self._setting.clock() - self._asked >= ASK_AGAIN:
+            await self.ask()
