@@ -1,0 +1,72 @@
+"""What is kept for how long, and how time is cut into steps: the same in every store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from bot.domain.market import Liquidation, Position
+from bot.domain.posts import Post, Subscription
+from bot.domain.units import measure
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+READINGS_KEPT = timedelta(days=3)
+"""Longer than the longest window that detection rebuilds at a start."""
+QUARANTINE_KEPT = timedelta(days=3)
+LIQUIDATIONS_KEPT = timedelta(days=30)
+"""Each on its own; afterwards only their sums per ``LIQUIDATION_STEP`` remain."""
+LIQUIDATION_STEP = timedelta(hours=1)
+
+
+class Thinning(NamedTuple):
+    """Snapshots older than ``after`` are thinned to the last within each ``step``."""
+
+    after: timedelta
+    step: timedelta
+
+
+SNAPSHOT_THINNING = (
+    Thinning(after=timedelta(days=7), step=timedelta(minutes=15)),
+    Thinning(after=timedelta(days=90), step=timedelta(hours=1)),
+)
+
+
+def micros(at: datetime) -> int:
+    """Whole microseconds since the Unix epoch: every time is stored so, exactly."""
+    passed = at - EPOCH
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def moment(at_us: int) -> datetime:
+    return EPOCH + timedelta(microseconds=at_us)
+
+
+def positive(step: timedelta) -> timedelta:
+    """``step`` itself; raises ``ValueError`` where time cannot be cut into it."""
+    if step < MICROSECOND:
+        raise ValueError(f"time cannot be cut into steps of {step}")
+    return step
+
+
+def floor(at: datetime, step: timedelta) -> datetime:
+    """Where the step that holds ``at`` begins; steps are counted from the Unix epoch."""
+    return at - (at - EPOCH) % step
+
+
+def liquidated_usd(forced: Liquidation) -> tuple[float | None, float | None]:
+    """Dollars lost by longs and by shorts; ``None`` for the other side and where it cannot be known."""
+    contract = forced.instrument.contract
+    usd = measure(forced.amount, contract, float(forced.price), forced.instrument.coins_per_base).usd
+    return (usd, None) if forced.position is Position.LONG else (None, usd)
+
+
+def assets_key(subscription: Subscription) -> str:
+    """One text per set of assets. Every coin is ``*``."""
+    return "*" if subscription.assets is None else ",".join(sorted(subscription.assets))
+
+
+def urgency(post: Post) -> tuple[bool, float, str, str]:
+    """Sorts posts that are due: what must ring before what is edited, then larger before smaller."""
+    return (not post.must_ring, -post.size, post.subject, post.destination.key)

@@ -1,0 +1,159 @@
+"""What was recorded of the market, in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlite_utils import Database
+
+from bot.domain.assets import Asset
+from bot.domain.market import (
+    Liquidation,
+    LiquidationSum,
+    Point,
+    Quarantined,
+    Reading,
+    Report,
+    Snapshot,
+    Venue,
+    Verdict,
+)
+from storage import sqlite_liquidations as liquidations
+from storage import sqlite_snapshots as snapshots
+from storage.rules import (
+    LIQUIDATION_STEP,
+    LIQUIDATIONS_KEPT,
+    QUARANTINE_KEPT,
+    READINGS_KEPT,
+    SNAPSHOT_THINNING,
+    floor,
+    micros,
+    moment,
+)
+from storage.sqlite_connections import Connections
+from storage.sqlite_readings import Readings, forget_quarantined, forget_readings
+
+Chunk = Callable[[Database], int | None]
+
+
+class SqliteJournal:
+    """See ``bot.ports.Journal``. Every method raises ``StorageError``."""
+
+    def __init__(self, file: Connections) -> None:
+        self._file = file
+        self._readings = Readings()
+
+    async def record(self, readings: Sequence[Reading]) -> None:
+        self._readings.remember(await self._file.write(lambda db: self._readings.record(db, readings)))
+
+    async def readings(self, since: datetime, until: datetime) -> Sequence[Reading]:
+        return await self._file.read(lambda db: self._readings.between(db, since, until))
+
+    async def quarantine(self, rejected: Sequence[Quarantined]) -> None:
+        rows = [(micros(q.at), q.venue, q.what, q.verdict, q.detail, q.raw) for q in rejected]
+        await self._file.write(
+            lambda db: db.conn.executemany("insert or ignore into quarantine values (?, ?, ?, ?, ?, ?)", rows)
+        )
+
+    async def quarantined(self, since: datetime, limit: int = 50) -> Sequence[Quarantined]:
+        def look(db: sqlite3.Connection) -> list[Quarantined]:
+            rows = db.execute(
+                "select venue, what, verdict, at, detail, raw from quarantine where at >= ?"
+                " order by at desc, venue, what, verdict, detail limit ?",
+                (micros(since), limit),
+            )
+            return [
+                Quarantined(Venue(venue), what, Verdict(verdict), moment(at), detail, raw)
+                for venue, what, verdict, at, detail, raw in rows
+            ]
+
+        return await self._file.read(look)
+
+    async def snap(self, snaps: Sequence[Snapshot]) -> None:
+        await self._file.write(lambda db: snapshots.write_snapshots(db, snaps))
+
+    async def snapshot(self, asset: Asset, at: datetime | None = None) -> Snapshot | None:
+        return await self._file.read(lambda db: snapshots.read_snapshot(db, asset, at))
+
+    async def assets(self) -> Sequence[Asset]:
+        return await self._file.read(snapshots.read_assets)
+
+    async def series(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[Point]:
+        return await self._file.read(lambda db: snapshots.read_series(db, asset, since, until, step))
+
+    async def hear(self, heard: Sequence[Liquidation]) -> None:
+        await self._file.write(lambda db: liquidations.write_liquidations(db, heard))
+
+    async def liquidated(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[LiquidationSum]:
+        return await self._file.read(lambda db: liquidations.read_liquidated(db, asset, since, until, step))
+
+    async def report(self, reports: Sequence[Report]) -> None:
+        rows = [
+            (r.asset, r.venue, micros(r.as_of), micros(r.received), r.coins, r.previous_coins)
+            for r in reports
+        ]
+        # Asked again, a source says the same again: only a changed figure is news.
+        await self._file.write(
+            lambda db: db.conn.executemany(
+                "insert or ignore into reports select ?1, ?2, ?3, ?4, ?5, ?6 where (?5, ?6) is not"
+                " (select coins, previous_coins from reports where asset = ?1 and venue = ?2"
+                " and as_of = ?3 and received <= ?4 order by received desc limit 1)",
+                rows,
+            )
+        )
+
+    async def reports(self, asset: Asset, at: datetime) -> Sequence[Report]:
+        def look(db: sqlite3.Connection) -> list[Report]:
+            rows = db.execute(
+                "select venue, as_of, received, coins, previous_coins from reports"
+                " where asset = ? and received <= ? order by venue, as_of, received",
+                (asset, micros(at)),
+            )
+            newest = {
+                venue: Report(Venue(venue), asset, coins, moment(as_of), moment(received), previous)
+                for venue, as_of, received, coins, previous in rows
+            }
+            return list(newest.values())
+
+        return await self._file.read(look)
+
+    async def keep(self, name: str, state: bytes) -> None:
+        await self._file.write(
+            lambda db: db.table("states").insert({"name": name, "state": state}, replace=True)
+        )
+
+    async def kept(self, name: str) -> bytes | None:
+        def look(db: sqlite3.Connection) -> bytes | None:
+            row = db.execute("select state from states where name = ?", (name,)).fetchone()
+            return None if row is None else bytes(row[0])
+
+        return await self._file.read(look)
+
+    async def trim(self, now: datetime) -> int:
+        """One short transaction after another, so that others write in between."""
+        summed = floor(now - LIQUIDATIONS_KEPT, LIQUIDATION_STEP)
+        await self._file.write(lambda db: liquidations.set_border(db, summed))
+        forced = await self._file.read(liquidations.liquidated_assets)
+        snapped = await self.assets()
+        chunks: list[Chunk] = [
+            partial(forget_readings, before=now - READINGS_KEPT),
+            partial(forget_quarantined, before=now - QUARANTINE_KEPT),
+            *(partial(liquidations.sum_liquidations, asset=asset, before=summed) for asset in forced),
+            *(
+                partial(snapshots.thin_snapshots, asset=asset, tier=tier, thinning=thinning, now=now)
+                for asset in snapped
+                for tier, thinning in enumerate(SNAPSHOT_THINNING)
+            ),
+        ]
+        removed = 0
+        for chunk in chunks:
+            while (gone := await self._file.write(chunk)) is not None:
+                removed += gone
+        return removed

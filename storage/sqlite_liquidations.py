@@ -1,0 +1,111 @@
+"""Liquidations: each on its own while a venue may still repeat it, then sums per hour for ever."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlite_utils import Database
+
+from bot.domain.assets import Asset
+from bot.domain.market import Liquidation, LiquidationSum
+from storage.rules import (
+    LIQUIDATION_STEP,
+    MICROSECOND,
+    floor,
+    liquidated_usd,
+    micros,
+    moment,
+    positive,
+)
+
+CHUNK = timedelta(days=1)
+"""Of one asset, summed up in one transaction."""
+
+
+def write_liquidations(db: Database, liquidations: Sequence[Liquidation]) -> None:
+    border = _border(db)
+    rows = [
+        (
+            forced.instrument.asset,
+            micros(forced.at),
+            forced.instrument.key,
+            forced.number,
+            forced.position,
+            str(forced.amount.value),
+            forced.amount.unit,
+            str(forced.price),
+            *liquidated_usd(forced),
+        )
+        for forced in liquidations
+        if micros(forced.at) >= border
+    ]
+    db.conn.executemany("insert or ignore into liquidations values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _border(db: Database) -> int:
+    row = db.execute("select at from borders where name = 'liquidations'").fetchone()
+    return row[0] if row else -(2**63)
+
+
+def read_liquidated(
+    db: sqlite3.Connection, asset: Asset, since: datetime, until: datetime, step: timedelta
+) -> list[LiquidationSum]:
+    asked = {
+        "asset": asset,
+        "since": micros(since),
+        "until": micros(until),
+        "step": positive(step) // MICROSECOND,
+    }
+    within = "asset = :asset and at >= :since and at < :until"
+    rows = db.execute(
+        "select at / :step * :step, coalesce(sum(long_usd), 0.0), coalesce(sum(short_usd), 0.0), sum(count)"  # noqa: S608
+        f" from (select at, long_usd, short_usd, 1 as count from liquidations where {within}"
+        f" union all select at, long_usd, short_usd, count from liquidation_sums where {within})"
+        " group by 1 order by 1",
+        asked,
+    )
+    return [LiquidationSum(moment(at), long_usd, short_usd, count) for at, long_usd, short_usd, count in rows]
+
+
+def set_border(db: Database, before: datetime) -> None:
+    """From now on, liquidations before that are too old to be told from a repeat, and are not heard."""
+    db.execute(
+        "insert into borders values ('liquidations', ?)"
+        " on conflict (name) do update set at = max(at, excluded.at)",
+        [micros(before)],
+    )
+
+
+def liquidated_assets(db: sqlite3.Connection) -> list[Asset]:
+    """Steps from one asset to the next through the key; ``distinct`` would read every row."""
+    rows = db.execute(
+        "with recursive each (asset) as (select min(asset) from liquidations union all"
+        " select (select min(asset) from liquidations where asset > each.asset) from each"
+        " where each.asset is not null) select asset from each where asset is not null"
+    )
+    return [Asset(asset) for (asset,) in rows]
+
+
+def sum_liquidations(db: Database, asset: Asset, before: datetime) -> int | None:
+    """Sum up one chunk of one asset; returns rows removed, ``None`` when there are none left."""
+    oldest = db.execute(
+        "select min(at) from liquidations where asset = ? and at < ?", [asset, micros(before)]
+    ).fetchone()[0]
+    if oldest is None:
+        return None
+    chunk = {
+        "asset": asset,
+        "until": micros(min(before, floor(moment(oldest), CHUNK) + CHUNK)),
+        "step": LIQUIDATION_STEP // MICROSECOND,
+    }
+    db.execute(
+        "insert into liquidation_sums"
+        " select asset, at / :step * :step, coalesce(sum(long_usd), 0.0), coalesce(sum(short_usd), 0.0),"
+        " count(*) from liquidations where asset = :asset and at < :until group by 2"
+        " on conflict (asset, at) do update set long_usd = long_usd + excluded.long_usd,"
+        " short_usd = short_usd + excluded.short_usd, count = count + excluded.count",
+        chunk,
+    )
+    return db.execute("delete from liquidations where asset = :asset and at < :until", chunk).rowcount

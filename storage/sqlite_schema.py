@@ -1,0 +1,106 @@
+"""The tables, as migrations: forward only, named, and never edited once released.
+
+Times are whole microseconds since the Unix epoch. ``body`` columns hold domain types as MessagePack.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+APPLICATION_ID = 0x57415348
+"""Marks a file as ours ("WASH") in SQLite's own header field."""
+
+schema = Migrations("washout")
+
+
+@schema()
+def m0001_market(db: Database) -> None:
+    """What was recorded of the market. Clustered as it is read: narrow rows apart from wide ones."""
+    statements = (
+        # One row per version of a contract: a contract whose size changes is another market.
+        """create table markets (
+            id integer primary key, venue text not null, symbol text not null, body blob not null unique)""",
+        """create table readings (
+            received integer not null, market integer not null references markets (id),
+            lag integer not null, coins real not null, price_usd real, new_beginning integer not null,
+            primary key (received, market)) without rowid""",
+        """create table quarantine (
+            at integer not null, venue text not null, what text not null, verdict text not null,
+            detail text not null, raw text not null,
+            primary key (at, venue, what, verdict, detail)) without rowid""",
+        """create table assets (asset text primary key, at integer not null, usd real) without rowid""",
+        """create table snapshots (
+            asset text not null, tier integer not null, at integer not null,
+            coins real not null, price_usd real, coverage real not null, log_index real not null,
+            primary key (asset, tier, at)) without rowid""",
+        """create table snapshot_details (
+            asset text not null, at integer not null, body blob not null, primary key (asset, at))""",
+        """create table liquidations (
+            asset text not null, at integer not null, market text not null, number text not null,
+            position text not null, amount text not null, unit text not null, price text not null,
+            long_usd real, short_usd real,
+            primary key (asset, at, market, number, position, amount, unit, price)) without rowid""",
+        """create table liquidation_sums (
+            asset text not null, at integer not null,
+            long_usd real not null, short_usd real not null, count integer not null,
+            primary key (asset, at)) without rowid""",
+        """create table reports (
+            asset text not null, venue text not null, as_of integer not null, received integer not null,
+            coins real not null, previous_coins real,
+            primary key (asset, venue, as_of, received)) without rowid""",
+    )
+    for statement in statements:
+        db.execute(statement)
+    db.table("states").create({"name": str, "state": bytes}, pk="name", not_null={"state"})
+    # Liquidations before this instant are summed already, so a repeat could no longer be told.
+    db.table("borders").create({"name": str, "at": int}, pk="name", not_null={"at"})
+
+
+@schema()
+def m0002_people(db: Database) -> None:
+    """Waves, and who is told of them."""
+    db.table("waves").create(
+        {"id": str, "asset": str, "onset": int, "revision": int, "done": int, "retracted": int},
+        pk="id",
+        not_null={"asset", "onset", "revision", "done", "retracted"},
+    )
+    db.table("waves").create_index(["onset"])
+    db.table("wave_revisions").create(
+        {"id": str, "revision": int, "body": bytes}, pk=("id", "revision"), not_null={"body"}
+    )
+    db.execute(
+        """create table subscriptions (
+            id integer primary key autoincrement, platform text not null, chat text not null,
+            topic text not null, assets text not null, body blob not null,
+            unique (platform, chat, topic, assets))"""
+    )
+    db.execute(
+        """create table posts (
+            subject text not null, platform text not null, chat text not null, topic text not null,
+            wanted integer not null, loud integer not null, shown integer not null default 0,
+            message text, not_before integer not null, size real not null,
+            tries integer not null default 0, first_shown_at integer,
+            primary key (subject, platform, chat, topic)) without rowid"""
+    )
+    db.execute("create index posts_due on posts (platform, not_before) where wanted > shown")
+    db.execute(
+        """create table alert_log (
+            id integer primary key autoincrement, subject text not null, platform text not null,
+            chat text not null, topic text not null, revision integer not null, message text not null,
+            sent integer not null, loud integer not null)"""
+    )
+    db.execute("create index alert_log_sent on alert_log (sent)")
+    db.table("notices").create(
+        {"id": str, "revision": int, "body": bytes}, pk="id", not_null={"revision", "body"}
+    )
+    db.execute("create table chat (number integer primary key autoincrement, body blob not null)")
+
+
+def known() -> list[str]:
+    """The names of every migration of this release, in order."""
+    nothing = Database(memory=True, execute_plugins=False)
+    try:
+        return [step.name for step in schema.pending(nothing)]
+    finally:
+        nothing.close()

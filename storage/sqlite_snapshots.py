@@ -1,0 +1,96 @@
+"""Snapshots: narrow rows for series, whole ones beside them, both thinner with age.
+
+``tier`` counts how often a row was thinned: 0 as it was told, 1 the last of 15 minutes, 2 the last of an
+hour. It leads the time in the key so that the rows still to be thinned are found without a search.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlite_utils import Database
+
+from bot.domain.assets import Asset
+from bot.domain.market import Point, Snapshot
+from storage.rules import MICROSECOND, Thinning, floor, micros, moment, positive
+
+CHUNK = timedelta(days=1)
+"""Of one asset, thinned in one transaction."""
+
+
+def write_snapshots(db: Database, snapshots: Sequence[Snapshot]) -> None:
+    for snap in snapshots:
+        at = micros(snap.at)
+        # Every snapshot repeats the same field and venue names, so even the fastest level takes off 40 %.
+        body = zlib.compress(msgspec.msgpack.encode(snap), 1)
+        told = db.conn.execute(
+            "insert or ignore into snapshot_details values (?, ?, ?)", (snap.asset, at, body)
+        )
+        if told.rowcount == 0:
+            continue
+        db.conn.execute(
+            "insert into snapshots values (?, 0, ?, ?, ?, ?, ?)",
+            (snap.asset, at, snap.coins, snap.price_usd, snap.coverage, snap.index),
+        )
+        db.conn.execute(
+            "insert into assets values (?, ?, ?) on conflict (asset) do update"
+            " set at = excluded.at, usd = excluded.usd where excluded.at >= at",
+            (snap.asset, at, snap.usd),
+        )
+
+
+def read_snapshot(db: sqlite3.Connection, asset: Asset, at: datetime | None) -> Snapshot | None:
+    row = db.execute(
+        "select body from snapshot_details where asset = ? and at <= ? order by at desc limit 1",
+        (asset, 2**63 - 1 if at is None else micros(at)),
+    ).fetchone()
+    return None if row is None else msgspec.msgpack.decode(zlib.decompress(row[0]), type=Snapshot)
+
+
+def read_assets(db: sqlite3.Connection) -> list[Asset]:
+    rows = db.execute("select asset from assets order by usd is null, usd desc, asset")
+    return [Asset(asset) for (asset,) in rows]
+
+
+def read_series(
+    db: sqlite3.Connection, asset: Asset, since: datetime, until: datetime, step: timedelta
+) -> list[Point]:
+    # With max(), SQLite takes the other columns from the row that has it (sqlite.org/lang_select.html §2.5).
+    rows = db.execute(
+        "select max(at), coins, price_usd, coverage, log_index from snapshots"
+        " where asset = ? and tier in (0, 1, 2) and at >= ? and at <= ? group by at / ? order by 1",
+        (asset, micros(since), micros(until), positive(step) // MICROSECOND),
+    )
+    return [Point(moment(at), coins, price, coverage, index) for at, coins, price, coverage, index in rows]
+
+
+def thin_snapshots(db: Database, asset: Asset, tier: int, thinning: Thinning, now: datetime) -> int | None:
+    """Thin one chunk of one asset's ``tier`` into the next; returns rows removed, ``None`` when done."""
+    before = floor(now - thinning.after, thinning.step)
+    oldest = db.execute(
+        "select min(at) from snapshots where asset = ? and tier = ? and at < ?", [asset, tier, micros(before)]
+    ).fetchone()[0]
+    if oldest is None:
+        return None
+    since = floor(moment(oldest), thinning.step)
+    chunk = {
+        "asset": asset,
+        "tier": tier,
+        "since": micros(since),
+        "until": micros(min(before, floor(since, CHUNK) + CHUNK)),
+        "step": thinning.step // MICROSECOND,
+    }
+    # Late rows may fall where older ones were thinned before, so the last is sought in every tier.
+    within = "asset = :asset and at >= :since and at < :until"
+    last = f"select max(at) from snapshots where tier in (0, 1, 2) and {within} group by at / :step"  # noqa: S608
+    removed = db.execute(
+        f"delete from snapshots where tier in (0, 1, 2) and {within} and at not in ({last})",  # noqa: S608
+        chunk,
+    ).rowcount
+    db.execute(f"delete from snapshot_details where {within} and at not in ({last})", chunk)  # noqa: S608
+    db.execute(f"update snapshots set tier = :tier + 1 where tier = :tier and {within}", chunk)  # noqa: S608
+    return removed

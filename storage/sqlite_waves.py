@@ -1,0 +1,99 @@
+"""Waves with every revision, and what the bot says of itself, in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+from sqlite_utils import Database
+
+from bot.domain.assets import Asset
+from bot.domain.posts import Notice
+from bot.domain.waves import Stage, Wave
+from storage.rules import micros
+from storage.sqlite_connections import Connections
+
+_NEWEST = "select body from waves join wave_revisions using (id, revision)"
+
+
+class SqliteWaves:
+    """See ``bot.ports.Waves``. Every method raises ``StorageError``."""
+
+    def __init__(self, file: Connections) -> None:
+        self._file = file
+
+    async def save(self, wave: Wave) -> None:
+        def write(db: Database) -> None:
+            newer = db.execute(
+                "insert into waves values (?, ?, ?, ?, ?, ?) on conflict (id) do update set"
+                " asset = excluded.asset, onset = excluded.onset, revision = excluded.revision,"
+                " done = excluded.done, retracted = excluded.retracted"
+                " where excluded.revision > revision",
+                [
+                    wave.id,
+                    wave.asset,
+                    micros(wave.onset),
+                    wave.revision,
+                    wave.done,
+                    wave.stage is Stage.RETRACTED,
+                ],
+            )
+            if newer.rowcount:
+                body = msgspec.msgpack.encode(wave)
+                db.execute("insert into wave_revisions values (?, ?, ?)", [wave.id, wave.revision, body])
+
+        await self._file.write(write)
+
+    async def get(self, wave_id: str, revision: int | None = None) -> Wave | None:
+        if revision is None:
+            found = await self._look(f"{_NEWEST} where id = ?", wave_id)
+        else:
+            found = await self._look(
+                "select body from wave_revisions where id = ? and revision = ?", wave_id, revision
+            )
+        return found[0] if found else None
+
+    async def recent(self, asset: Asset | None = None, limit: int = 10) -> Sequence[Wave]:
+        return await self._look(
+            f"{_NEWEST} where not retracted and (?1 is null or asset = ?1)"
+            " order by onset desc, id desc limit ?2",
+            asset,
+            limit,
+        )
+
+    async def running(self) -> Sequence[Wave]:
+        """Oldest onset first."""
+        return await self._look(f"{_NEWEST} where not done order by onset, id")
+
+    async def _look(self, sql: str, *asked: str | int | None) -> list[Wave]:
+        def look(db: sqlite3.Connection) -> list[Wave]:
+            return [msgspec.msgpack.decode(body, type=Wave) for (body,) in db.execute(sql, asked)]
+
+        return await self._file.read(look)
+
+
+class SqliteNotices:
+    """See ``bot.ports.Notices``. Every method raises ``StorageError``."""
+
+    def __init__(self, file: Connections) -> None:
+        self._file = file
+
+    async def tell(self, notice: Notice) -> None:
+        """Keep the newest revision; an older one changes nothing."""
+
+        def write(db: Database) -> None:
+            db.execute(
+                "insert into notices values (?, ?, ?) on conflict (id) do update set"
+                " revision = excluded.revision, body = excluded.body where excluded.revision > revision",
+                [notice.id, notice.revision, msgspec.msgpack.encode(notice)],
+            )
+
+        await self._file.write(write)
+
+    async def notice(self, notice_id: str) -> Notice | None:
+        def look(db: sqlite3.Connection) -> Notice | None:
+            row = db.execute("select body from notices where id = ?", (notice_id,)).fetchone()
+            return None if row is None else msgspec.msgpack.decode(row[0], type=Notice)
+
+        return await self._file.read(look)
