@@ -1,0 +1,30 @@
+"""The registry: one file per venue, one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.domain.market import Venue
+from bot.exchanges import (
+    binance_coinm,
+    binance_usdm,
+    bybit,
+    coinbase_cde,
+    deribit,
+    hyperliquid,
+    okx,
+    published,
+)
+from bot.exchanges.spec import Exchange
+
+EXCHANGES: Mapping[Venue, Exchange] = {
+    binance_usdm.VENUE: binance_usdm.EXCHANGE,
+    binance_coinm.VENUE: binance_coinm.EXCHANGE,
+    bybit.VENUE: bybit.EXCHANGE,
+    okx.VENUE: okx.EXCHANGE,
+    deribit.VENUE: deribit.EXCHANGE,
+    hyperliquid.VENUE: hyperliquid.EXCHANGE,
+    coinbase_cde.VENUE: coinbase_cde.EXCHANGE,
+    published.VENUE: published.EXCHANGE,
+}
+"""Every venue that is known, in the order in which they are shown."""

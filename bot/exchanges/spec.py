@@ -43,10 +43,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one payload said. ``unknown`` are symbols not in the book: skipped, counted, never guessed."""
+    """What one payload said.
+
+    ``unknown`` are symbols not in the book: skipped, counted, never guessed. ``unreadable`` says, symbol
+    first, what was wrong with each row that was lost while the others were read.
+    """
 
     observations: Sequence[Observation]
     unknown: Sequence[str] = ()
+    unreadable: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,13 @@ class Fact:
     confidence: str
 
 
+def facts(table: str) -> tuple[Fact, ...]:
+    """Facts from lines of ``endpoint | field | unit | source | confidence``."""
+    return tuple(
+        Fact(*(cell.strip() for cell in line.split(" | "))) for line in table.splitlines() if line.strip()
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """A venue. ``read_refusal`` turns an HTTP status ≥ 400 with its body into the error it means here."""
@@ -131,29 +143,40 @@ class Exchange:
 
 
 @lru_cache(maxsize=4096)
-def from_ms(milliseconds: int) -> datetime:
+def from_ms(milliseconds: int | str) -> datetime:
     """A venue's millisecond stamp as aware UTC. Raises ``SourceChanged`` outside 2009–2100."""
-    if not 1_230_768_000_000 <= milliseconds < 4_102_444_800_000:
-        raise SourceChanged(f"{milliseconds} is not a time in milliseconds")
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def required(raw: object, name: str) -> Decimal:
-    """A finite number that must be there; negative numbers are left to the gate."""
     try:
-        value = Decimal(str(raw))
+        stamp = int(milliseconds)
+    except ValueError:
+        raise SourceChanged(f"{milliseconds!r:.40} is not a time in milliseconds") from None
+    if not 1_230_768_000_000 <= stamp < 4_102_444_800_000:
+        raise SourceChanged(f"{stamp} is not a time in milliseconds")
+    return datetime.fromtimestamp(stamp / 1000, UTC)
+
+
+LARGEST_EXPONENT = 30
+"""No amount or price is beyond 10^±30; below it neither decimals nor floats can overflow."""
+
+
+def required(raw: str | Decimal, name: str) -> Decimal:
+    """A finite number that must be there; negative numbers and zero are left to the gate.
+
+    Raises ``SourceChanged``.
+    """
+    try:
+        value = Decimal(raw)
     except InvalidOperation:
-        raise SourceChanged(f"{name} is {raw!r}, not a number") from None
-    if not value.is_finite():
-        raise SourceChanged(f"{name} is {raw!r}, not a finite number")
+        raise SourceChanged(f"{name} is {raw!r:.40}, not a number") from None
+    if not value.is_finite() or (value and abs(value.adjusted()) > LARGEST_EXPONENT):
+        raise SourceChanged(f"{name} is {raw!s:.40}, not a possible number")
     return value
 
 
-def optional(raw: object, name: str) -> Decimal | None:
-    """A number that may be absent; zero is a value."""
-    return None if raw in (None, "") else required(raw, name)
+def optional(raw: str | Decimal | None, name: str) -> Decimal | None:
+    """A number that may be absent (or empty); zero is a value."""
+    return None if raw is None or raw == "" else required(raw, name)
 
 
-def quoted(raw: object, name: str) -> Decimal | None:
+def quoted(raw: str | Decimal | None, name: str) -> Decimal | None:
     """A price, where a venue writes zero for "none"."""
     return optional(raw, name) or None

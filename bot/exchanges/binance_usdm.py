@@ -1,0 +1,272 @@
+"""Binance USD-M futures: linear contracts margined in stablecoins. One question per symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+from msgspec import field
+
+from bot.domain.market import (
+    Completeness,
+    Funding,
+    Group,
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Position,
+    Price,
+    Venue,
+    Volume,
+)
+from bot.domain.units import Amount, Unit
+from bot.exchanges.reading import DOLLARS, coin, decode, implied_price, pages, read_book, read_rows, refusal
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    History,
+    Poll,
+    Request,
+    Socket,
+    facts,
+    from_ms,
+    optional,
+    quoted,
+    required,
+)
+
+VENUE = Venue("binance_usdm")
+FACTS = facts(
+    """
+    /fapi/v1/openInterest | openInterest | base coin | documentation, recorded answers | [2]
+    /fapi/v1/premiumIndex | markPrice | USDT per base coin | documentation, client libraries | [2]
+    /fapi/v1/premiumIndex | lastFundingRate | fraction per 8 h | contracts on 4 h or 1 h differ | [?]
+    /fapi/v1/ticker/24hr | volume | base coin | documentation | [1]
+    /fapi/v1/exchangeInfo | contractType, status | — | TRADIFI_PERPETUAL is left out | [2]
+    /futures/data/openInterestHist | sumOpenInterest | base coin | recorded answers | [2]
+    /futures/data/openInterestHist | sumOpenInterestValue | USDT | recorded answers | [2]
+    !forceOrder@arr | S | side of the order | SELL closed a long | [2]
+    !forceOrder@arr | z × ap | base coin × USDT | largest per symbol and second: a floor | [2]
+    HTTP status | 451, 403 | blocked | legal restriction; web firewall | [2]
+    HTTP status | 429, 418 | throttled | Retry-After is obeyed | [2]
+    """
+)
+
+STEP = 5 * MINUTE
+DATED = ("CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH")
+FUNDING_INTERVAL = 8 * HOUR
+
+
+class _Listed(msgspec.Struct, rename="camel"):
+    symbol: str
+    status: str
+    contract_type: str
+    delivery_date: int
+    base_asset: str
+    quote_asset: str
+    underlying_type: str = "COIN"
+
+
+class _Listing(msgspec.Struct):
+    symbols: list[_Listed]
+
+
+class _OpenInterest(msgspec.Struct, rename="camel"):
+    symbol: str
+    open_interest: str
+    time: int
+
+
+class _Premium(msgspec.Struct, rename="camel"):
+    symbol: str
+    mark_price: str
+    time: int
+    last_funding_rate: str = ""
+    next_funding_time: int = 0
+
+
+class _Day(msgspec.Struct, rename="camel"):
+    symbol: str
+    volume: str
+    close_time: int
+
+
+class _Past(msgspec.Struct, rename="camel"):
+    sum_open_interest: str
+    sum_open_interest_value: str
+    timestamp: int
+
+
+class _Forced(msgspec.Struct):
+    symbol: str = field(name="s")
+    side: Literal["BUY", "SELL"] = field(name="S")
+    filled: str = field(name="z")
+    price: str = field(name="ap")
+    at: int = field(name="T")
+
+
+class _Event(msgspec.Struct):
+    kind: str = field(name="e", default="")
+    order: _Forced | None = field(name="o", default=None)
+
+
+class _Frame(_Event):
+    data: _Event | None = None
+    """The event, on the combined stream; on the raw one the frame is the event."""
+
+
+_LISTING = msgspec.json.Decoder(_Listing)
+_OPEN = msgspec.json.Decoder(_OpenInterest)
+_PREMIUMS = msgspec.json.Decoder(list[_Premium])
+_DAYS = msgspec.json.Decoder(list[_Day])
+_PASTS = msgspec.json.Decoder(list[_Past])
+_FRAMES = msgspec.json.Decoder(_Frame)
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``{"symbols": [{"symbol": "BTCUSDT", "contractType": "PERPETUAL", "status": "TRADING", …}]}``
+
+    Shares and metals (``TRADIFI_PERPETUAL``) and indexes of coins are left out, as is what does not trade.
+    """
+
+    def read(row: _Listed) -> Instrument | None:
+        perpetual = row.contract_type == "PERPETUAL"
+        if row.status != "TRADING" or not (perpetual or row.contract_type in DATED):
+            return None
+        if row.quote_asset not in DOLLARS or row.underlying_type == "INDEX":
+            return None
+        asset, multiple = coin(row.base_asset)
+        expiry = None if perpetual else from_ms(row.delivery_date)
+        return Instrument(
+            VENUE, row.symbol, asset, expiry=expiry, coins_per_base=multiple, quote=row.quote_asset
+        )
+
+    return read_book(decode(_LISTING, body).symbols, read)
+
+
+def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"symbol": "BTCUSDT", "openInterest": "23581.677", "time": 1677356872265}``: base coins."""
+
+    def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
+        amount = Amount(required(row.open_interest, "openInterest"), Unit.BASE)
+        return [OpenInterest(instrument, amount, from_ms(row.time), now)]
+
+    return read_rows((decode(_OPEN, body),), book, read)
+
+
+def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
+    """``[{"symbol", "markPrice", "lastFundingRate", "nextFundingTime", "time"}]``, the same on COIN-M.
+
+    The interval of funding is not told. It is 8 hours unless the next one is due at an hour that only a
+    shorter interval has: then the interval is unknown, and so is the funding.
+    """
+
+    def read(row: _Premium, instrument: Instrument) -> list[Observation]:
+        at = from_ms(row.time)
+        said: list[Observation] = []
+        if (price := quoted(row.mark_price, "markPrice")) is not None:
+            said.append(Price(instrument, price, at, now))
+        rate = optional(row.last_funding_rate, "lastFundingRate")
+        due = timedelta(milliseconds=row.next_funding_time)
+        if rate is not None and due and not due % FUNDING_INTERVAL and instrument.expiry is None:
+            said.append(Funding(instrument, rate, FUNDING_INTERVAL, at, now))
+        return said
+
+    rows = decode(_PREMIUMS, body)
+    return read_rows(rows, book, read)
+
+
+def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
+    """``[{"symbol", "volume", "closeTime"}]``: base coins here, contracts on COIN-M."""
+
+    def read(row: _Day, instrument: Instrument) -> list[Observation]:
+        unit = Unit.CONTRACTS if instrument.inverse else Unit.BASE
+        amount = Amount(required(row.volume, "volume"), unit)
+        return [Volume(instrument, amount, from_ms(row.close_time), now)]
+
+    rows = decode(_DAYS, body)
+    return read_rows(rows, book, read)
+
+
+def parse_forced(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
+    """``{"e": "forceOrder", "o": {"s", "S": "SELL", "z", "ap", "T"}}``, bare or under ``data``.
+
+    ``S`` is the side of the order, so a SELL closed a long. ``z`` is all that was filled (contracts on
+    COIN-M), where ``l`` is only the last fill; ``ap`` is the average price.
+    """
+    frame = decode(_FRAMES, body)
+    event = frame.data or frame
+    order = event.order
+    if event.kind != "forceOrder" or order is None or (instrument := book.get(order.symbol)) is None:
+        return ()
+    position = Position.LONG if order.side == "SELL" else Position.SHORT
+    amount = Amount(required(order.filled, "z"), Unit.CONTRACTS if instrument.inverse else Unit.BASE)
+    price = required(order.price, "ap")
+    return (Liquidation(instrument, position, amount, price, from_ms(order.at), now),)
+
+
+def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
+    return [
+        Request(
+            "/futures/data/openInterestHist",
+            {
+                "symbol": instrument.symbol,
+                "period": "5m",
+                "limit": "500",
+                "startTime": str(first),
+                "endTime": str(last),
+            },
+        )
+        for first, last in pages(since, until, STEP, 500)
+    ]
+
+
+def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
+    """``[{"sumOpenInterest": base coins, "sumOpenInterestValue": USDT, "timestamp"}]``, oldest first."""
+    points = []
+    for row in decode(_PASTS, body):
+        base = required(row.sum_open_interest, "sumOpenInterest")
+        price = implied_price(required(row.sum_open_interest_value, "sumOpenInterestValue"), base)
+        points.append(OpenInterest(instrument, Amount(base, Unit.BASE), from_ms(row.timestamp), now, price))
+    return sorted(points, key=lambda point: point.at)
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="Binance USD-M",
+    group=Group.OFFSHORE,
+    base_url="https://fapi.binance.com",
+    book=BookPoll(HOUR, lambda: [Request("/fapi/v1/exchangeInfo")], parse_book),
+    polls=(
+        Poll("prices", MINUTE, lambda _: [Request("/fapi/v1/premiumIndex", weight=10)], parse_premiums),
+        Poll(
+            "open-interest",
+            MINUTE,
+            lambda book: [Request("/fapi/v1/openInterest", {"symbol": symbol}) for symbol in book],
+            parse_open_interest,
+        ),
+        Poll("volume", 5 * MINUTE, lambda _: [Request("/fapi/v1/ticker/24hr", weight=40)], parse_volume),
+    ),
+    budget=Budget(2400, MINUTE),
+    facts=FACTS,
+    read_refusal=refusal,
+    sockets=(
+        Socket(
+            "liquidations",
+            "wss://fstream.binance.com/market/ws/!forceOrder@arr",
+            lambda _: (),
+            parse_forced,
+            Completeness.THROTTLED,
+        ),
+    ),
+    # A request for exactly 30 days back would be out of reach by the time it arrives.
+    history=History(STEP, timedelta(days=30) - HOUR, _past, parse_history),
+)

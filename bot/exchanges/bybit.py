@@ -1,0 +1,328 @@
+"""Bybit: linear (USDT, USDC) and inverse contracts, each category in one answer.
+
+The same field has another unit in each category: ``openInterest`` is base coins on linear contracts and
+dollars on inverse ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import field
+
+from bot.domain.market import (
+    Completeness,
+    Funding,
+    Group,
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Position,
+    Venue,
+    Volume,
+)
+from bot.domain.units import Amount, Unit
+from bot.errors import SourceChanged, SourceError, SourceThrottled
+from bot.exchanges.reading import (
+    DOLLARS,
+    code_refusal,
+    coin,
+    decode,
+    evidence,
+    pages,
+    peek,
+    read_book,
+    read_rows,
+    refusal,
+)
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    History,
+    Poll,
+    Request,
+    Socket,
+    facts,
+    from_ms,
+    optional,
+    quoted,
+    required,
+)
+
+T = TypeVar("T")
+
+VENUE = Venue("bybit")
+FACTS = facts(
+    """
+    /v5/market/tickers linear | openInterest | base coin | documentation, recorded answers | [2]
+    /v5/market/tickers inverse | openInterest | USD | documentation, recorded answers | [2]
+    /v5/market/tickers | markPrice | quote per base coin | documentation | [2]
+    /v5/market/tickers | fundingRate | fraction per fundingIntervalHour | documentation | [2]
+    /v5/market/tickers | volume24h | as openInterest | agrees with turnover24h | [1]
+    /v5/market/tickers | time | ms, one for all rows | documentation | [2]
+    /v5/market/instruments-info | contractType, symbolType | — | first 1,000 of a category | [1]
+    /v5/market/open-interest | openInterest | as tickers | said to count both sides | [?]
+    allLiquidation | S | position lost: Buy is a long | documentation, measurement | [2]
+    allLiquidation linear | v | base coin | documentation, recorded answers | [2]
+    allLiquidation inverse | v | USD | by analogy with openInterest | [0]
+    allLiquidation | p | bankruptcy price | an observer says fill price | [?]
+    HTTP 403 | access too frequent | throttled, 10 minutes | documentation | [2]
+    HTTP 403 | a CloudFront page | blocked | documentation, reports | [2]
+    retCode | 10006 | throttled | documentation | [2]
+    """
+)
+
+CATEGORIES = ("linear", "inverse")
+STEP = 5 * MINUTE
+TOPICS_PER_FRAME = 200  # 21,000 characters are allowed; 200 topics were seen to work
+PERPETUAL = ("LinearPerpetual", "InversePerpetual")
+DATED = ("LinearFutures", "InverseFutures")
+CRYPTO = frozenset({"", "innovation", "adventure"})  # other symbol types are shares, metals and currencies
+RENAMED = {"SHIB1000": "1000SHIB"}  # the one multiple written behind the name
+THROTTLED = {"10006": 5 * SECOND, "10018": 10 * MINUTE}
+BUSY = frozenset({"10000", "10016"})
+
+
+class _Listed(msgspec.Struct, rename="camel"):
+    symbol: str
+    contract_type: str
+    status: str
+    base_coin: str
+    quote_coin: str
+    delivery_time: str = "0"
+    symbol_type: str = ""
+
+
+class _Ticker(msgspec.Struct, rename="camel"):
+    symbol: str
+    mark_price: str
+    open_interest: str
+    volume24h: str = ""
+    funding_rate: str = ""
+    funding_interval_hour: str = ""
+
+
+class _Past(msgspec.Struct, rename="camel"):
+    open_interest: str
+    timestamp: str
+
+
+class _Rows(msgspec.Struct, Generic[T]):
+    rows: list[T] = field(name="list")
+
+
+class _Page(msgspec.Struct, Generic[T]):
+    code: Literal[0] = field(name="retCode")
+    result: _Rows[T]
+    time: int
+
+
+class _Refused(msgspec.Struct):
+    code: int = field(name="retCode")
+    message: str = field(name="retMsg", default="")
+
+
+class _Lost(msgspec.Struct):
+    symbol: str = field(name="s")
+    position: Literal["Buy", "Sell"] = field(name="S")
+    size: str = field(name="v")
+    price: str = field(name="p")
+    at: int = field(name="T")
+
+
+class _Frame(msgspec.Struct):
+    topic: str = ""
+    data: list[_Lost] = []
+    success: bool = True
+    message: str = field(name="ret_msg", default="")
+
+
+_BOOKS = msgspec.json.Decoder(_Page[_Listed])
+_TICKERS = msgspec.json.Decoder(_Page[_Ticker])
+_PASTS = msgspec.json.Decoder(_Page[_Past])
+_REFUSED = msgspec.json.Decoder(_Refused)
+_FRAMES = msgspec.json.Decoder(_Frame)
+
+
+def _told(body: bytes) -> SourceError | None:
+    said = peek(_REFUSED, body)
+    if said is None or said.code == 0:
+        return None
+    return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY)
+
+
+def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
+    """403 is both the rate limit (in words) and the geo-block (a CloudFront page)."""
+    if status == 403 and b"access too frequent" in body.lower():
+        return SourceThrottled("HTTP 403: asked too often", retry_after=10 * MINUTE, evidence=evidence(body))
+    return refusal(status, headers, body)
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``{"result": {"list": [{"symbol": "BTCUSDT", "contractType": "LinearPerpetual", …}]}}``"""
+
+    def read(row: _Listed) -> Instrument | None:
+        perpetual = row.contract_type in PERPETUAL
+        if row.status != "Trading" or not (perpetual or row.contract_type in DATED):
+            return None
+        if row.quote_coin not in DOLLARS or row.symbol_type not in CRYPTO:
+            return None
+        asset, multiple = coin(RENAMED.get(row.base_coin, row.base_coin))
+        return Instrument(
+            VENUE,
+            row.symbol,
+            asset,
+            inverse=row.contract_type.startswith("Inverse"),
+            expiry=None if perpetual else from_ms(row.delivery_time),
+            coins_per_base=multiple,
+            quote=row.quote_coin,
+        )
+
+    return read_book(decode(_BOOKS, body, _told).result.rows, read)
+
+
+def _counted(instrument: Instrument) -> Unit:
+    return Unit.QUOTE if instrument.inverse else Unit.BASE
+
+
+def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"result": {"list": [{"symbol", "openInterest", "markPrice", "fundingRate", …}]}, "time"}``
+
+    One clock for all rows. Funding without its interval is unknown.
+    """
+    page = decode(_TICKERS, body, _told)
+    at = from_ms(page.time)
+
+    def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
+        unit = _counted(instrument)
+        price = quoted(row.mark_price, "markPrice")
+        amount = Amount(required(row.open_interest, "openInterest"), unit)
+        said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
+        if (rate := optional(row.funding_rate, "fundingRate")) is not None and row.funding_interval_hour:
+            said.append(Funding(instrument, rate, _hours(row.funding_interval_hour), at, now))
+        if (volume := optional(row.volume24h, "volume24h")) is not None:
+            said.append(Volume(instrument, Amount(volume, unit), at, now))
+        return said
+
+    return read_rows(page.result.rows, book, read)
+
+
+def _hours(text: str) -> timedelta:
+    if not (text.isdecimal() and 0 < len(text) <= 3 and int(text)):
+        raise SourceChanged(f"fundingIntervalHour is {text!r:.40}, not whole hours")
+    return int(text) * HOUR
+
+
+def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
+    return [
+        Request(
+            "/v5/market/open-interest",
+            {
+                "category": "inverse" if instrument.inverse else "linear",
+                "symbol": instrument.symbol,
+                "intervalTime": "5min",
+                "limit": "200",
+                "startTime": str(first),
+                "endTime": str(last),
+            },
+        )
+        for first, last in pages(since, until, STEP, 200)
+    ]
+
+
+def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
+    """``{"result": {"list": [{"openInterest", "timestamp"}]}}``, newest first there, oldest first here."""
+    unit = _counted(instrument)
+    points = [
+        OpenInterest(
+            instrument, Amount(required(row.open_interest, "openInterest"), unit), from_ms(row.timestamp), now
+        )
+        for row in decode(_PASTS, body, _told).result.rows
+    ]
+    return sorted(points, key=lambda point: point.at)
+
+
+def _hello(*, inverse: bool) -> Callable[[Book], Sequence[str]]:
+    """There is no topic for all symbols: each is named, in frames of a size that is accepted."""
+
+    def frames(book: Book) -> Sequence[str]:
+        topics = [f"allLiquidation.{one.symbol}" for one in book.values() if one.inverse is inverse]
+        parts = [topics[n : n + TOPICS_PER_FRAME] for n in range(0, len(topics), TOPICS_PER_FRAME)]
+        return [json.dumps({"op": "subscribe", "args": part}) for part in parts]
+
+    return frames
+
+
+def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
+    """``{"topic": "allLiquidation.X", "data": [{"T", "s", "S": "Buy", "v", "p"}]}``
+
+    ``S`` is the position that was lost (``Buy``: a long), not the order, unlike on most venues.
+    """
+    frame = decode(_FRAMES, body)
+    if not frame.success:
+        raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
+    if not frame.topic.startswith("allLiquidation."):
+        return ()
+    return [
+        Liquidation(
+            instrument,
+            Position.LONG if row.position == "Buy" else Position.SHORT,
+            Amount(required(row.size, "v"), _counted(instrument)),
+            required(row.price, "p"),
+            from_ms(row.at),
+            now,
+        )
+        for row in frame.data
+        if (instrument := book.get(row.symbol)) is not None
+    ]
+
+
+def _socket(category: str) -> Socket:
+    return Socket(
+        f"liquidations-{category}",
+        f"wss://stream.bybit.com/v5/public/{category}",
+        _hello(inverse=category == "inverse"),
+        parse_liquidations,
+        Completeness.COMPLETE,
+        ping='{"op":"ping"}',
+    )
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="Bybit",
+    group=Group.OFFSHORE,
+    base_url="https://api.bybit.com",
+    book=BookPoll(
+        HOUR,
+        lambda: [
+            Request("/v5/market/instruments-info", {"category": category, "limit": "1000"})
+            for category in CATEGORIES
+        ],
+        parse_book,
+    ),
+    polls=(
+        Poll(
+            "tickers",
+            MINUTE,
+            lambda _: [Request("/v5/market/tickers", {"category": category}) for category in CATEGORIES],
+            parse_tickers,
+        ),
+    ),
+    budget=Budget(600, 5 * SECOND),
+    facts=FACTS,
+    read_refusal=read_refusal,
+    sockets=tuple(_socket(category) for category in CATEGORIES),
+    history=History(STEP, timedelta(days=3650), _past, parse_history),
+)

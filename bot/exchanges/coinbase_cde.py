@@ -1,0 +1,147 @@
+"""Coinbase Derivatives (CDE): regulated futures in contracts of a size that each row tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from msgspec import field
+
+from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
+from bot.domain.units import Amount, ContractSize, Unit
+from bot.errors import SourceChanged
+from bot.exchanges.reading import DOLLARS, coin, decode, read_book, read_rows, refusal
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    Poll,
+    Request,
+    facts,
+    optional,
+    quoted,
+    required,
+)
+
+VENUE = Venue("coinbase_cde")
+FACTS = facts(
+    """
+    …/market/products | open_interest | contracts | recorded answer, client libraries | [2]
+    …/market/products | contract_size | base coins per contract | recorded answer | [2]
+    …/market/products | index_price, else price | USD per base coin | no mark price | [2]
+    …/market/products | funding_rate | fraction per funding_interval | recorded answer | [1]
+    …/market/products | volume_24h | contracts | agrees with approximate_quote_24h_volume | [1]
+    …/market/products | funding_interval | told for perpetuals | recorded answer | [1]
+    …/market/products | venue, non_crypto | others are left out | recorded answer | [1]
+    …/market/products | time | none: receive time | recorded answer | [1]
+    …/market/products | how often it changes | unknown | — | [?]
+    """
+)
+
+ASK = Request("/api/v3/brokerage/market/products", {"product_type": "FUTURE"})
+
+
+class _Details(msgspec.Struct):
+    venue: str
+    non_crypto: bool
+    contract_root_unit: str
+    contract_size: str
+    contract_expiry: Annotated[datetime, msgspec.Meta(tz=True)] | None
+    open_interest: str
+    index_price: str | None = None
+    funding_rate: str | None = None
+    funding_interval: str | None = None
+    """Told for contracts that are perpetual in all but name: "3600s"."""
+
+
+class _Product(msgspec.Struct):
+    symbol: str = field(name="product_id")
+    price: str
+    quote_currency_id: str
+    details: _Details = field(name="future_product_details")
+    volume_24h: str | None = None
+    is_disabled: bool = False
+
+
+class _Page(msgspec.Struct):
+    products: list[_Product]
+
+
+_PAGES = msgspec.json.Decoder(_Page)
+
+
+def _interval(text: str | None) -> timedelta | None:
+    if not text:
+        return None
+    number = text.removesuffix("s")
+    if number == text or not number.isdecimal() or len(number) > 6 or not int(number):
+        raise SourceChanged(f"funding_interval is {text!r:.40}, not whole seconds")
+    return timedelta(seconds=int(number))
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``{"products": [{"product_id": "BIP-20DEC30-CDE", "future_product_details": {…}}]}``
+
+    A contract that pays funding is perpetual in all but name, however far off its expiry is written.
+    """
+
+    def read(row: _Product) -> Instrument | None:
+        its = row.details
+        if its.venue != "cde" or its.non_crypto or row.is_disabled or row.quote_currency_id not in DOLLARS:
+            return None
+        dated = _interval(its.funding_interval) is None
+        if dated and its.contract_expiry is None:
+            raise SourceChanged(f"{row.symbol}: neither an expiry nor funding")
+        asset, multiple = coin(its.contract_root_unit)
+        return Instrument(
+            VENUE,
+            row.symbol,
+            asset,
+            contract=ContractSize(required(its.contract_size, "contract_size"), Unit.BASE),
+            expiry=its.contract_expiry.astimezone(UTC) if dated and its.contract_expiry else None,
+            coins_per_base=multiple,
+            quote=row.quote_currency_id,
+        )
+
+    return read_book(decode(_PAGES, body).products, read)
+
+
+def parse_products(body: bytes, book: Book, now: datetime) -> Answer:
+    """Contracts, with the index price where there is one and the last price where not.
+
+    There is no mark price and no time stamp: ours is used.
+    """
+
+    def read(row: _Product, instrument: Instrument) -> list[Observation]:
+        its = row.details
+        amount = Amount(required(its.open_interest, "open_interest"), Unit.CONTRACTS)
+        price = quoted(its.index_price, "index_price") or quoted(row.price, "price")
+        said: list[Observation] = [OpenInterest(instrument, amount, now, now, price)]
+        rate, interval = optional(its.funding_rate, "funding_rate"), _interval(its.funding_interval)
+        if rate is not None and interval is not None:
+            said.append(Funding(instrument, rate, interval, now, now))
+        if (volume := optional(row.volume_24h, "volume_24h")) is not None:
+            said.append(Volume(instrument, Amount(volume, Unit.CONTRACTS), now, now))
+        return said
+
+    return read_rows(decode(_PAGES, body).products, book, read)
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="Coinbase Derivatives",
+    group=Group.REGULATED,
+    base_url="https://api.coinbase.com",
+    book=BookPoll(HOUR, lambda: [ASK], parse_book),
+    polls=(Poll("products", MINUTE, lambda _: [ASK], parse_products),),
+    budget=Budget(10, SECOND),
+    facts=FACTS,
+    read_refusal=refusal,
+)

@@ -1,0 +1,279 @@
+"""Deribit: inverse futures in dollars, linear ones (``_USDC``, ``_USDT`` in the name) in coins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+from msgspec import field
+
+from bot.domain.market import (
+    Completeness,
+    Funding,
+    Group,
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Position,
+    Venue,
+    Volume,
+)
+from bot.domain.units import Amount, Unit
+from bot.errors import SourceError
+from bot.exchanges.reading import DOLLARS, code_refusal, coin, decode, peek, read_book, read_rows, refusal
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    Poll,
+    Request,
+    Socket,
+    facts,
+    from_ms,
+    optional,
+    quoted,
+    required,
+)
+
+VENUE = Venue("deribit")
+FACTS = facts(
+    """
+    …/get_book_summary_by_currency inverse | open_interest | USD | recorded answers | [2]
+    …/get_book_summary_by_currency linear | open_interest | base coin | recorded answers | [2]
+    …/get_book_summary_by_currency | mark_price | quote per base coin | recorded answers | [2]
+    …/get_book_summary_by_currency | funding_8h | fraction per 8 h | recorded answers | [2]
+    …/get_book_summary_by_currency | volume | base coin | agrees with volume_usd | [2]
+    …/get_book_summary_by_currency | creation_timestamp | ms | recorded answers | [2]
+    …/get_instruments | settlement_period | perpetual or dated | 1 call in 10 s, bursts of 5 | [1]
+    trades.{instrument}.100ms | liquidation, direction | T: the taker lost; M: the maker | documentation | [2]
+    trades.{instrument}.100ms | amount | as open_interest | documentation | [2]
+    trades.{instrument}.100ms | completeness | every trade is told | client library | [1]
+    error.code | 10028 | throttled | documentation | [1]
+    error.code | 10041, 11051 | unreachable: settlement, maintenance | documentation | [1]
+    drb.coinbase.com | — | the same book: never added | announcements | [2]
+    """
+)
+
+CURRENCIES = ("BTC", "ETH", "USDC", "USDT")
+TOPICS_PER_FRAME = 200
+THROTTLED = {"10028": 10 * SECOND}
+BUSY = frozenset({"10041", "11051"})  # settlement in progress, maintenance
+
+
+class _Listed(msgspec.Struct):
+    instrument_name: str
+    base_currency: str
+    quote_currency: str
+    settlement_period: str
+    expiration_timestamp: int
+    is_active: bool
+    kind: str
+
+
+class _Summary(msgspec.Struct):
+    symbol: str = field(name="instrument_name")
+    open_interest: Decimal
+    at: int = field(name="creation_timestamp")
+    mark_price: Decimal | None = None
+    funding_8h: Decimal | None = None
+    volume: Decimal | None = None
+
+
+class _Trade(msgspec.Struct):
+    symbol: str = field(name="instrument_name")
+    number: str = field(name="trade_id")
+    at: int = field(name="timestamp")
+    price: Decimal
+    amount: Decimal
+    direction: Literal["buy", "sell"]
+    liquidation: Literal["T", "M", "MT"] | None = None
+
+
+class _Error(msgspec.Struct):
+    code: int
+    message: str = ""
+
+
+class _BookPage(msgspec.Struct):
+    result: list[_Listed]
+
+
+class _SummaryPage(msgspec.Struct):
+    result: list[_Summary]
+
+
+class _Refused(msgspec.Struct):
+    error: _Error
+
+
+class _Trades(msgspec.Struct):
+    data: list[_Trade] = []
+
+
+class _Frame(msgspec.Struct):
+    method: str = ""
+    params: _Trades | None = None
+    error: _Error | None = None
+
+
+_BOOKS = msgspec.json.Decoder(_BookPage)
+_SUMMARIES = msgspec.json.Decoder(_SummaryPage)
+_REFUSED = msgspec.json.Decoder(_Refused)
+_FRAMES = msgspec.json.Decoder(_Frame)
+
+
+def _refused(error: _Error, body: bytes) -> SourceError:
+    return code_refusal(error.code, error.message, body, throttled=THROTTLED, busy=BUSY)
+
+
+def _told(body: bytes) -> SourceError | None:
+    said = peek(_REFUSED, body)
+    return None if said is None else _refused(said.error, body)
+
+
+def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
+    """JSON-RPC errors come with statuses of 400 and more; their own code says more than the status."""
+    return _told(body) or refusal(status, headers, body)
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``{"result": [{"instrument_name": "BTC-PERPETUAL", "settlement_period": "perpetual", …}]}``"""
+
+    def read(row: _Listed) -> Instrument | None:
+        if not row.is_active or row.kind != "future" or row.quote_currency not in DOLLARS:
+            return None
+        name = row.instrument_name
+        asset, multiple = coin(row.base_currency)
+        return Instrument(
+            VENUE,
+            name,
+            asset,
+            inverse="_USDC" not in name and "_USDT" not in name,
+            # A perpetual is stamped with the year 3000.
+            expiry=None if row.settlement_period == "perpetual" else from_ms(row.expiration_timestamp),
+            coins_per_base=multiple,
+            quote=row.quote_currency,
+        )
+
+    return read_book(decode(_BOOKS, body, _told).result, read)
+
+
+def _counted(instrument: Instrument) -> Unit:
+    return Unit.QUOTE if instrument.inverse else Unit.BASE
+
+
+def parse_summaries(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"result": [{"instrument_name", "open_interest", "mark_price", "funding_8h", "volume", …}]}``
+
+    Open interest is dollars on inverse contracts, base coins on linear ones; volume is always base coins.
+    """
+
+    def read(row: _Summary, instrument: Instrument) -> list[Observation]:
+        at = from_ms(row.at)
+        amount = Amount(required(row.open_interest, "open_interest"), _counted(instrument))
+        price = quoted(row.mark_price, "mark_price")
+        said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
+        if (rate := optional(row.funding_8h, "funding_8h")) is not None:
+            said.append(Funding(instrument, rate, 8 * HOUR, at, now))
+        if (volume := optional(row.volume, "volume")) is not None:
+            said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
+        return said
+
+    return read_rows(decode(_SUMMARIES, body, _told).result, book, read)
+
+
+def _hello(book: Book) -> Sequence[str]:
+    channels = [f"trades.{symbol}.100ms" for symbol in book]
+    return [
+        json.dumps(
+            {
+                "jsonrpc": "2.0",
+                "id": n,
+                "method": "public/subscribe",
+                "params": {"channels": channels[n : n + TOPICS_PER_FRAME]},
+            }
+        )
+        for n in range(0, len(channels), TOPICS_PER_FRAME)
+    ]
+
+
+def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
+    """``{"method": "subscription", "params": {"data": [{"direction", "liquidation": "T", "amount", …}]}}``
+
+    ``direction`` is the taker's order: a liquidated taker who sold lost a long (``T``), a liquidated maker
+    against a seller lost a short (``M``); ``MT`` is both. Trades without the mark are not forced.
+    """
+    frame = decode(_FRAMES, body)
+    if frame.error is not None:
+        raise _refused(frame.error, body)
+    if frame.method != "subscription" or frame.params is None:
+        return ()
+    lost: list[Liquidation] = []
+    for row in frame.params.data:
+        instrument = book.get(row.symbol)
+        if instrument is None or row.liquidation is None:
+            continue
+        amount = Amount(required(row.amount, "amount"), _counted(instrument))
+        price, at = required(row.price, "price"), from_ms(row.at)
+        for who in row.liquidation:
+            position = Position.LONG if (row.direction == "sell") is (who == "T") else Position.SHORT
+            lost.append(Liquidation(instrument, position, amount, price, at, now, row.number + who))
+    return lost
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="Deribit",
+    group=Group.OFFSHORE,
+    base_url="https://www.deribit.com",
+    book=BookPoll(
+        HOUR,
+        lambda: [
+            Request(
+                "/api/v2/public/get_instruments",
+                {"currency": currency, "kind": "future", "expired": "false"},
+                weight=10_000,
+            )
+            for currency in CURRENCIES
+        ],
+        parse_book,
+    ),
+    polls=(
+        Poll(
+            "summaries",
+            MINUTE,
+            lambda _: [
+                Request(
+                    "/api/v2/public/get_book_summary_by_currency",
+                    {"currency": currency, "kind": "future"},
+                    weight=500,
+                )
+                for currency in CURRENCIES
+            ],
+            parse_summaries,
+        ),
+    ),
+    budget=Budget(10_000, SECOND),
+    facts=FACTS,
+    read_refusal=read_refusal,
+    sockets=(
+        Socket(
+            "liquidations",
+            "wss://www.deribit.com/ws/api/v2",
+            _hello,
+            parse_trades,
+            Completeness.COMPLETE,
+            ping='{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}',
+        ),
+    ),
+)

@@ -1,0 +1,96 @@
+"""docs/venues.md, made from the registry: ``python -m bot.exchanges.document > docs/venues.md``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+
+from bot.exchanges import EXCHANGES
+from bot.exchanges.spec import Exchange
+
+INTRODUCTION = """\
+# Venues
+
+Made from the registry by `python -m bot.exchanges.document`; a test compares the two.
+
+Each venue is one file in `bot/exchanges`: parsers without a network, and one value that says what to ask and
+how often. To add one, write that file, add its line to the registry in `bot/exchanges/__init__.py`, keep its
+payloads with what they mean in `tests/exchanges/payloads/<venue>`, and make this page anew.
+
+How sure each fact is: **[2]** two independent sources agree; **[1]** one source; **[?]** sources disagree, or
+it is inferred; **[0]** general knowledge that nothing confirmed. Everything but [2] deserves a look at the
+first live run.
+
+An offshore or DEX venue is *crypto-native*; a regulated venue or a report is *institutional*. Contracts
+priced in anything but USD, USDT or USDC are left out, as are shares, metals, options, spot and whatever does
+not trade.
+"""
+
+REPORTS = """\
+### The format of `/reports.json`
+
+`published` is off until it is given a `base_url`: whoever has dated figures (CME's daily open interest, say)
+serves them there.
+
+```json
+{"reports": [{"venue": "cme", "asset": "BTC", "open_interest_coins": "145000",
+              "previous_coins": "145290", "as_of": "2025-10-10T21:00:00Z"}]}
+```
+
+`venue` is the short name of who published it. `open_interest_coins` is in coins, one-sided. `previous_coins`,
+the figure of the report before, may be left out. `as_of` has a zone. Numbers are strings or numbers. A report
+is never added to live venues; it stands beside them with its time.
+"""
+
+
+def document() -> str:
+    """The page, as it should stand in docs/venues.md."""
+    rows = "\n".join(_summary(exchange) for exchange in EXCHANGES.values())
+    head = "| venue | name | group | asked | liquidations | past |\n|---|---|---|---|---|---|"
+    return "\n".join([INTRODUCTION, head, rows, "", *map(_section, EXCHANGES.values()), REPORTS])
+
+
+def _summary(exchange: Exchange) -> str:
+    asked = "; ".join(f"{poll.name} every {_words(poll.every)}" for poll in exchange.polls)
+    heard = exchange.sockets[0].completeness if exchange.sockets else "—"
+    past = _words(exchange.history.reach) if exchange.history else "—"
+    name = exchange.title if exchange.by_default else f"{exchange.title} (off by default)"
+    return f"| `{exchange.venue}` | {name} | {exchange.group} | {asked} | {heard} | {past} |"
+
+
+def _section(exchange: Exchange) -> str:
+    return "\n".join(_lines(exchange))
+
+
+def _lines(exchange: Exchange) -> Iterator[str]:
+    budget = f"{exchange.budget.weight:,} a {_words(exchange.budget.per)}".replace("a 1 ", "a ")
+    yield f"## {exchange.title}\n"
+    address = exchange.base_url or "no address of its own"
+    yield f"`{exchange.venue}` · {address} · {exchange.counted} · budget {budget}\n"
+    yield "| endpoint | field | unit or meaning | source | sure |"
+    yield "|---|---|---|---|---|"
+    for fact in exchange.facts:
+        yield f"| `{fact.endpoint}` | {fact.field} | {fact.unit} | {fact.source} | {fact.confidence} |"
+    for socket in exchange.sockets:
+        yield f"\nHears `{socket.name}` at `{socket.url}`: {socket.completeness}."
+    yield ""
+
+
+def _words(span: timedelta) -> str:
+    for unit, length in (
+        ("day", timedelta(days=1)),
+        ("hour", timedelta(hours=1)),
+        ("minute", timedelta(minutes=1)),
+    ):
+        if span >= length:
+            return _count(round(span / length), unit)
+    return _count(round(span / timedelta(seconds=1)), "second")
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

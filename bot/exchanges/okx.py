@@ -1,0 +1,359 @@
+"""OKX: perpetual swaps and dated futures, each type in one answer, counted in contracts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import field
+
+from bot.domain.market import (
+    Completeness,
+    Funding,
+    Group,
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Position,
+    Price,
+    Venue,
+    Volume,
+)
+from bot.domain.units import Amount, ContractSize, Unit
+from bot.errors import SourceChanged, SourceError
+from bot.exchanges.reading import (
+    DOLLARS,
+    code_refusal,
+    coin,
+    decode,
+    evidence,
+    implied_price,
+    pages,
+    peek,
+    read_book,
+    read_rows,
+    refusal,
+)
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    History,
+    Poll,
+    Request,
+    Socket,
+    facts,
+    from_ms,
+    optional,
+    quoted,
+    required,
+)
+
+T = TypeVar("T")
+
+VENUE = Venue("okx")
+FACTS = facts(
+    """
+    /api/v5/public/open-interest | oi | contracts | documentation, recorded answers | [2]
+    /api/v5/public/instruments | ctVal × ctMult | ctValCcy per contract | recorded answers | [2]
+    /api/v5/public/instruments | instCategory | 1 is crypto | public adapter; absent in old rows | [1]
+    /api/v5/public/mark-price | markPx | quote per base coin | client library | [1]
+    /api/v5/public/funding-rate | fundingRate | fraction to nextFundingTime | client library | [1]
+    /api/v5/market/tickers | vol24h | contracts | documentation | [1]
+    …/open-interest-history | column 1 | contracts | documentation, recorded answer | [2]
+    …/open-interest-history | column 3 ÷ column 2 | USD per base coin | recorded answer | [2]
+    …/open-interest-history | reach | 1,440 rows | documentation | [?]
+    liquidation-orders | posSide | position lost | 100 of 100 recorded events | [2]
+    liquidation-orders | sz | contracts | documentation, recorded events | [2]
+    liquidation-orders | completeness | one per contract and second: a floor | documentation | [0]
+    code | 50011 | throttled | documentation | [2]
+    code | 50001, 50013 | unreachable: maintenance, busy | documentation | [1]
+    """
+)
+
+TYPES = ("SWAP", "FUTURES")
+STEP = 5 * MINUTE
+CRYPTO = "1"  # instCategory; 3 is shares
+THROTTLED = {"50011": 2 * SECOND, "50061": 2 * SECOND}
+BUSY = frozenset({"50001", "50004", "50013", "50026"})
+
+
+class _Listed(msgspec.Struct, rename="camel"):
+    symbol: str = field(name="instId")
+    state: str
+    contract_type: Literal["linear", "inverse", ""] = field(name="ctType")
+    value: str = field(name="ctVal")
+    multiple: str = field(name="ctMult")
+    counted_in: str = field(name="ctValCcy")
+    underlying: str = field(name="uly")
+    expires: str = field(name="expTime", default="")
+    category: str = field(name="instCategory", default=CRYPTO)
+
+
+class _OpenInterest(msgspec.Struct):
+    symbol: str = field(name="instId")
+    contracts: str = field(name="oi")
+    at: str = field(name="ts")
+
+
+class _Mark(msgspec.Struct):
+    symbol: str = field(name="instId")
+    price: str = field(name="markPx")
+    at: str = field(name="ts")
+
+
+class _Funding(msgspec.Struct):
+    symbol: str = field(name="instId")
+    rate: str = field(name="fundingRate")
+    due: str = field(name="fundingTime")
+    due_after: str = field(name="nextFundingTime")
+    at: str = field(name="ts")
+
+
+class _Day(msgspec.Struct):
+    symbol: str = field(name="instId")
+    contracts: str = field(name="vol24h")
+    at: str = field(name="ts")
+
+
+class _Detail(msgspec.Struct):
+    position: Literal["long", "short", "net"] = field(name="posSide")
+    side: Literal["buy", "sell"]
+    contracts: str = field(name="sz")
+    price: str = field(name="bkPx")
+    at: str = field(name="ts")
+
+
+class _Lost(msgspec.Struct):
+    symbol: str = field(name="instId")
+    details: list[_Detail]
+
+
+class _Page(msgspec.Struct, Generic[T]):
+    code: Literal["0"]
+    data: list[T]
+
+
+class _Refused(msgspec.Struct):
+    code: str
+    message: str = field(name="msg", default="")
+
+
+class _Frame(msgspec.Struct):
+    event: str = ""
+    code: str = ""
+    message: str = field(name="msg", default="")
+    data: list[_Lost] = []
+
+
+_BOOKS = msgspec.json.Decoder(_Page[_Listed])
+_OPEN = msgspec.json.Decoder(_Page[_OpenInterest])
+_MARKS = msgspec.json.Decoder(_Page[_Mark])
+_FUNDINGS = msgspec.json.Decoder(_Page[_Funding])
+_DAYS = msgspec.json.Decoder(_Page[_Day])
+_PASTS = msgspec.json.Decoder(_Page[tuple[str, str, str, str]])
+_REFUSED = msgspec.json.Decoder(_Refused)
+_FRAMES = msgspec.json.Decoder(_Frame)
+
+
+def _told(body: bytes) -> SourceError | None:
+    said = peek(_REFUSED, body)
+    if said is None or said.code == "0":
+        return None
+    return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY)
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``{"data": [{"instId": "BTC-USDT-SWAP", "ctType": "linear", "ctVal": "0.01", "ctValCcy": "BTC", …}]}``
+
+    A contract stands for ctVal × ctMult of ctValCcy: coins if linear, dollars if inverse.
+    """
+
+    def read(row: _Listed) -> Instrument | None:
+        base, _, quote = row.underlying.partition("-")
+        if row.state != "live" or not row.contract_type or quote not in DOLLARS or row.category != CRYPTO:
+            return None
+        inverse = row.contract_type == "inverse"
+        if row.counted_in != (quote if inverse else base):
+            raise SourceChanged(f"{row.symbol}: a {row.contract_type} contract counted in {row.counted_in}")
+        asset, multiple = coin(base)
+        return Instrument(
+            VENUE,
+            row.symbol,
+            asset,
+            inverse=inverse,
+            contract=ContractSize(
+                required(row.value, "ctVal") * required(row.multiple, "ctMult"),
+                Unit.QUOTE if inverse else Unit.BASE,
+            ),
+            expiry=from_ms(row.expires) if row.expires else None,
+            coins_per_base=multiple,
+            quote=quote,
+        )
+
+    return read_book(decode(_BOOKS, body, _told).data, read)
+
+
+def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": [{"instId": "BTC-USDT-SWAP", "oi": "2125419", "oiCcy": "21254.19", "ts"}]}``: contracts."""
+
+    def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
+        amount = Amount(required(row.contracts, "oi"), Unit.CONTRACTS)
+        return [OpenInterest(instrument, amount, from_ms(row.at), now)]
+
+    return read_rows(decode(_OPEN, body, _told).data, book, read)
+
+
+def parse_marks(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": [{"instId": "BTC-USDT-SWAP", "markPx": "64000.5", "ts"}]}``"""
+
+    def read(row: _Mark, instrument: Instrument) -> list[Observation]:
+        price = quoted(row.price, "markPx")
+        return [] if price is None else [Price(instrument, price, from_ms(row.at), now)]
+
+    return read_rows(decode(_MARKS, body, _told).data, book, read)
+
+
+def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": [{"instId", "fundingRate", "fundingTime", "nextFundingTime", "ts"}]}``
+
+    The interval is the time between the next two settlements.
+    """
+
+    def read(row: _Funding, instrument: Instrument) -> list[Observation]:
+        rate = optional(row.rate, "fundingRate")
+        if rate is None or not row.due or not row.due_after:
+            return []
+        interval = from_ms(row.due_after) - from_ms(row.due)
+        if interval < MINUTE:
+            raise SourceChanged(f"funding is due twice within {interval}")
+        return [Funding(instrument, rate, interval, from_ms(row.at), now)]
+
+    return read_rows(decode(_FUNDINGS, body, _told).data, book, read)
+
+
+def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": [{"instId", "vol24h", "volCcy24h", "ts"}]}``: vol24h is contracts."""
+
+    def read(row: _Day, instrument: Instrument) -> list[Observation]:
+        contracts = optional(row.contracts, "vol24h")
+        if contracts is None:
+            return []
+        return [Volume(instrument, Amount(contracts, Unit.CONTRACTS), from_ms(row.at), now)]
+
+    return read_rows(decode(_DAYS, body, _told).data, book, read)
+
+
+def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
+    return [
+        Request(
+            "/api/v5/rubik/stat/contracts/open-interest-history",
+            {
+                "instId": instrument.symbol,
+                "period": "5m",
+                "limit": "100",
+                "begin": str(first - 1),  # newer than begin, earlier than end: both are left out
+                "end": str(last + 1),
+            },
+            weight=2,
+        )
+        for first, last in pages(since, until, STEP, 100)
+    ]
+
+
+def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
+    """``{"data": [[ts, contracts, base coins, USD]]}``, newest first there, oldest first here.
+
+    The sibling by coin has three columns and dollars in the second: it is refused, not read.
+    """
+    points = []
+    for at, contracts, base, usd in decode(_PASTS, body, _told).data:
+        price = implied_price(required(usd, "oiUsd"), required(base, "oiCcy"))
+        amount = Amount(required(contracts, "oi"), Unit.CONTRACTS)
+        points.append(OpenInterest(instrument, amount, from_ms(at), now, price))
+    return sorted(points, key=lambda point: point.at)
+
+
+def _hello(book: Book) -> Sequence[str]:
+    args = [{"channel": "liquidation-orders", "instType": kind} for kind in TYPES]
+    return [json.dumps({"op": "subscribe", "args": args})]
+
+
+def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
+    """``{"data": [{"instId", "details": [{"posSide": "short", "side": "buy", "sz", "bkPx", "ts"}]}]}``
+
+    ``posSide`` is the position lost; on ``net`` accounts ``side`` is the order, and a sell closed a long.
+    """
+    if body == b"pong":
+        return ()
+    frame = decode(_FRAMES, body)
+    if frame.event == "error":
+        raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
+    return [
+        Liquidation(
+            instrument,
+            Position.LONG if detail.position == "long" or _sold(detail) else Position.SHORT,
+            Amount(required(detail.contracts, "sz"), Unit.CONTRACTS),
+            required(detail.price, "bkPx"),
+            from_ms(detail.at),
+            now,
+        )
+        for row in frame.data
+        if (instrument := book.get(row.symbol)) is not None
+        for detail in row.details
+    ]
+
+
+def _sold(detail: _Detail) -> bool:
+    return detail.position == "net" and detail.side == "sell"
+
+
+def _by_type(path: str) -> Callable[[Book], Sequence[Request]]:
+    return lambda _: [Request(path, {"instType": kind}) for kind in TYPES]
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="OKX",
+    group=Group.OFFSHORE,
+    base_url="https://www.okx.com",
+    book=BookPoll(
+        HOUR,
+        lambda: [Request("/api/v5/public/instruments", {"instType": kind}) for kind in TYPES],
+        parse_book,
+    ),
+    polls=(
+        Poll("prices", MINUTE, _by_type("/api/v5/public/mark-price"), parse_marks),
+        Poll("open-interest", MINUTE, _by_type("/api/v5/public/open-interest"), parse_open_interest),
+        Poll(
+            "funding",
+            5 * MINUTE,
+            lambda _: [Request("/api/v5/public/funding-rate", {"instId": "ANY"})],
+            parse_funding,
+        ),
+        Poll("volume", 5 * MINUTE, _by_type("/api/v5/market/tickers"), parse_volume),
+    ),
+    budget=Budget(20, 2 * SECOND),
+    facts=FACTS,
+    read_refusal=refusal,
+    sockets=(
+        Socket(
+            "liquidations",
+            "wss://ws.okx.com:8443/ws/v5/public",
+            _hello,
+            parse_liquidations,
+            Completeness.THROTTLED,
+            ping="ping",
+        ),
+    ),
+    history=History(STEP, 1440 * STEP, _past, parse_history),
+)

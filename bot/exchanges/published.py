@@ -1,0 +1,102 @@
+"""Dated institutional figures, in a small format of our own.
+
+CME and others publish open interest once a day or week. Whoever has such figures serves them as JSON below
+a base address of their own, and they stand beside the live venues with their as-of time::
+
+    GET /reports.json
+    {"reports": [{"venue": "cme", "asset": "BTC", "open_interest_coins": "145000",
+                  "previous_coins": "145290", "as_of": "2025-10-10T21:00:00Z"}]}
+
+``venue`` is the short name of who published it, ``open_interest_coins`` is in coins and one-sided,
+``previous_coins`` (may be left out) is the figure of the report before, ``as_of`` has a zone. Numbers are
+strings or numbers. Older reports may stay in the list.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+
+from bot.domain.market import Group, Report, Venue
+from bot.errors import SourceChanged
+from bot.exchanges.reading import coin, decode, read_all, refusal
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    Poll,
+    Request,
+    facts,
+    optional,
+    required,
+)
+
+VENUE = Venue("published")
+FACTS = facts(
+    """
+    /reports.json | open_interest_coins | coins, one-sided | whoever serves it | [2]
+    /reports.json | previous_coins | coins of the report before, optional | whoever serves it | [2]
+    /reports.json | as_of | time with a zone | whoever serves it | [2]
+    """
+)
+
+
+class _Row(msgspec.Struct):
+    venue: str
+    asset: str
+    open_interest_coins: Decimal
+    as_of: Annotated[datetime, msgspec.Meta(tz=True)]
+    previous_coins: Decimal | None = None
+
+
+class _Page(msgspec.Struct):
+    reports: list[_Row]
+
+
+_PAGES = msgspec.json.Decoder(_Page)
+
+
+def parse_reports(body: bytes, book: Book, now: datetime) -> Answer:
+    """Every report that can be read; raises ``SourceChanged`` when none can."""
+
+    def read(row: _Row) -> Report:
+        if not row.venue:
+            raise SourceChanged("a report needs the name of its venue")
+        previous = optional(row.previous_coins, "previous_coins")
+        try:
+            as_of = row.as_of.astimezone(UTC)
+        except OverflowError:
+            raise SourceChanged(f"as_of is {row.as_of}, not a possible time") from None
+        return Report(
+            Venue(row.venue),
+            coin(row.asset)[0],
+            float(required(row.open_interest_coins, "open_interest_coins")),
+            as_of,
+            now,
+            None if previous is None else float(previous),
+        )
+
+    reports, unreadable = read_all(decode(_PAGES, body).reports, read)
+    return Answer(reports, unreadable=unreadable)
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="Published reports",
+    group=Group.REPORT,
+    base_url="",
+    book=BookPoll(HOUR, list, lambda _: {}),
+    polls=(Poll("reports", MINUTE, lambda _: [Request("/reports.json")], parse_reports),),
+    budget=Budget(1, SECOND),
+    facts=FACTS,
+    read_refusal=refusal,
+    by_default=False,
+)

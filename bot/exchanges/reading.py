@@ -1,0 +1,180 @@
+"""What the venues' files share: decoding, rows that fail alone, refusals, and pages of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from bot.domain.assets import Asset, parse_asset
+from bot.domain.market import Instrument, Observation
+from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
+from bot.exchanges.spec import MINUTE, SECOND, Answer, Book
+
+DOLLARS = frozenset({"USD", "USDT", "USDC"})
+"""Quote currencies counted as dollars. A contract priced in anything else is left out of the book."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class SymbolRow(Protocol):
+    @property
+    def symbol(self) -> str: ...
+
+
+SR = TypeVar("SR", bound=SymbolRow)
+
+
+def evidence(body: bytes) -> str:
+    """The start of a payload, fit for one line of a log."""
+    return " ".join(body[:200].decode("utf-8", "replace").split())
+
+
+def decode(
+    decoder: msgspec.json.Decoder[T], body: bytes, told: Callable[[bytes], SourceError | None] | None = None
+) -> T:
+    """``body`` as the type that was mapped.
+
+    Where it is something else, ``told`` may know it as the venue's own way to refuse; otherwise it is
+    ``SourceChanged``.
+    """
+    try:
+        return decoder.decode(body)
+    except (ValueError, ArithmeticError, RecursionError) as unread:
+        # msgspec's own errors are ValueErrors, as is broken UTF-8; decimals and deep nesting have their own.
+        if told is not None and (refused := told(body)) is not None:
+            raise refused from None
+        raise SourceChanged(str(unread), evidence=evidence(body)) from unread
+
+
+def peek(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
+    """``body`` if it happens to be of that type: for looking at a refusal."""
+    try:
+        return decoder.decode(body)
+    except (ValueError, ArithmeticError, RecursionError):
+        return None
+
+
+def read_rows(rows: Iterable[SR], book: Book, read: Callable[[SR, Instrument], list[Observation]]) -> Answer:
+    """What the rows of known instruments say. A row that cannot be read is lost alone, and named.
+
+    Raises ``SourceChanged`` when no row of a known instrument could be read.
+    """
+    observations: list[Observation] = []
+    unknown: list[str] = []
+    unreadable: list[str] = []
+    for row in rows:
+        symbol = row.symbol
+        instrument = book.get(symbol)
+        if instrument is None:
+            unknown.append(symbol)
+            continue
+        try:
+            observations += read(row, instrument)
+        except SourceChanged as fault:
+            unreadable.append(f"{symbol}: {fault}")
+    if unreadable and not observations:
+        raise SourceChanged(unreadable[0], evidence="; ".join(unreadable[:3])[:200])
+    return Answer(observations, unknown, unreadable)
+
+
+def read_all(rows: Iterable[R], read: Callable[[R], T | None]) -> tuple[list[T], list[str]]:
+    """What ``read`` makes of each row (``None``: left out), and why the rest could not be read.
+
+    Raises ``SourceChanged`` when rows were there and none could be read.
+    """
+    made: list[T] = []
+    unreadable: list[str] = []
+    for row in rows:
+        try:
+            one = read(row)
+        except SourceChanged as fault:
+            unreadable.append(str(fault))
+        else:
+            if one is not None:
+                made.append(one)
+    if unreadable and not made:
+        raise SourceChanged(unreadable[0])
+    return made, unreadable
+
+
+def read_book(rows: Iterable[R], read: Callable[[R], Instrument | None]) -> dict[str, Instrument]:
+    """The instruments of the rows by symbol. A row that cannot be read is left out, as is ``None``."""
+    return {one.symbol: one for one in read_all(rows, read)[0]}
+
+
+def coin(listed: str) -> tuple[Asset, int]:
+    """``parse_asset`` for a name from outside: an empty one is ``SourceChanged``."""
+    try:
+        return parse_asset(listed)
+    except ValueError as nameless:
+        raise SourceChanged(str(nameless)) from None
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
+    """What an HTTP status of 400 or more means where a venue gives it no meaning of its own."""
+    said = evidence(body)
+    if status in (418, 429):
+        # 418 is Binance's ban for asking on after 429: two minutes at least.
+        wait = retry_after(headers) or (2 * MINUTE if status == 418 else MINUTE)
+        return SourceThrottled(f"HTTP {status}: asked too often", retry_after=wait, evidence=said)
+    if status in (403, 451):
+        return SourceBlocked(f"HTTP {status}: this address or country may not ask", evidence=said)
+    if status == 408 or status >= 500:
+        return SourceUnreachable(f"HTTP {status}: out of service", evidence=said)
+    return SourceChanged(f"HTTP {status}: the question was not understood", evidence=said)
+
+
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """The wait a response asks for, as seconds or as a date (read against its own Date); 1 s to 3 days."""
+    lower = {name.lower(): value.strip() for name, value in headers.items()}
+    asked = lower.get("retry-after", "")
+    try:
+        if asked.isdecimal():
+            wait = timedelta(seconds=int(asked[:9]))
+        else:
+            wait = parsedate_to_datetime(asked) - parsedate_to_datetime(lower["date"])
+    except (ValueError, TypeError, KeyError):  # not a date; one of two without a zone; no Date
+        return None
+    return min(max(wait, SECOND), timedelta(days=3))
+
+
+def code_refusal(
+    code: str | int,
+    message: str,
+    body: bytes,
+    *,
+    throttled: Mapping[str, timedelta],
+    busy: Collection[str] = (),
+) -> SourceError:
+    """What a venue's own error code, often sent with HTTP 200, means. Others are ``SourceChanged``."""
+    code, why = str(code), f"code {code}: {message or 'no message'}"
+    if code in throttled:
+        return SourceThrottled(why, retry_after=throttled[code], evidence=evidence(body))
+    if code in busy:
+        return SourceUnreachable(why, evidence=evidence(body))
+    return SourceChanged(why, evidence=evidence(body))
+
+
+def pages(since: datetime, until: datetime, step: timedelta, limit: int) -> Iterator[tuple[int, int]]:
+    """First and last millisecond (both counted) of pages that hold at most ``limit`` points each."""
+    last = to_ms(until)
+    span = (limit - 1) * round(step / timedelta(milliseconds=1))
+    first = to_ms(since)
+    while first <= last:
+        yield first, min(first + span, last)
+        first += span + 1
+
+
+def to_ms(at: datetime) -> int:
+    return round(at.astimezone(UTC).timestamp() * 1000)
+
+
+def implied_price(usd: Decimal, base: Decimal) -> Decimal | None:
+    """The price of one base unit that a value in dollars and an amount imply; ``None`` where one is zero."""
+    return usd / base if usd and base else None
