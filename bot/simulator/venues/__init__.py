@@ -1,0 +1,28 @@
+"""How each simulated venue speaks, by the name of its adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.simulator.venues import (
+    binance_coinm,
+    binance_usdm,
+    bybit,
+    coinbase_cde,
+    deribit,
+    hyperliquid,
+    okx,
+    published,
+)
+from bot.simulator.wire import WireFormat
+
+WIRE_FORMATS: Mapping[str, WireFormat] = {
+    "binance_usdm": binance_usdm.FORMAT,
+    "binance_coinm": binance_coinm.FORMAT,
+    "bybit": bybit.FORMAT,
+    "okx": okx.FORMAT,
+    "deribit": deribit.FORMAT,
+    "hyperliquid": hyperliquid.FORMAT,
+    "coinbase_cde": coinbase_cde.FORMAT,
+    "published": published.FORMAT,
+}
