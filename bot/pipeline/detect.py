@@ -29,16 +29,27 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     changes: tuple[float, ...]
 
 
-class Moment(msgspec.Struct, frozen=True):
-    """The verdict on one step. ``high`` is the mark from which the rarest horizon fell."""
+class View(msgspec.Struct, frozen=True):
+    """A fall as its rarest horizon shows it; ``high`` is the mark it fell from."""
 
-    at_s: float
     score: float
     horizon: int
-    depths: tuple[Depth, ...]
     high: Mark
     kind: Kind
     magnitude: Magnitude
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """The verdict on one step.
+
+    ``whole`` looks back as far as every horizon reaches; ``fresh`` only at falls that began after the last
+    wave ended, so that one fall is never two waves.
+    """
+
+    at_s: float
+    whole: View
+    fresh: View
+    depths: tuple[Depth, ...]
     price_usd: float | None
     coverage: float
     judged: bool
@@ -107,43 +118,38 @@ class Detector:
             high.index, high.queue = kept.index, deque(kept.queue)
         self.scales, self.history, self._steps = state.scales, state.history, state.steps
 
-    def judge(self, step: Step) -> Moment:
-        """Judge one step by the history before it, then let it become history."""
+    def judge(self, step: Step, since_s: float = 0.0) -> Moment:
+        """Judge one step by the history before it, then let it become history.
+
+        ``since_s`` is when the last wave ended: falls from before belong to it.
+        """
         mark = Mark(step.at_s, step.price_usd, step.changes)
-        scales = self.scales
         depths: list[Depth] = []
-        best = (-1.0, self._first, mark, Kind.UNPRICED)
+        whole = fresh = (0.0, self._first, mark, Kind.UNPRICED)
         heard: list[tuple[int, float, float | None]] = []
-        covered = step.coverage >= self._coverage_floor
-        for i in range(len(HORIZON_S)):
+        for i in range(self._first, len(HORIZON_S)):
             fall, high = self._highs[i].move(step.moves[i], mark)
-            if i < self._first:
-                continue
             move = None
             if step.price_usd and high.price_usd:
                 move = step.price_usd / high.price_usd - 1.0
             depths.append(Depth(HORIZONS[i], fall, move))
             heard.append((i, fall, move))
             score, kind = self._score(i, fall, move)
-            if score > best[0]:
-                best = (score, i, high, kind)
-        score, horizon, high, kind = best
-        magnitude = self.history.magnitude(score)
-        judged = covered and self._steps >= LEAST_STEPS and scales.days >= LEAST_DAYS
+            if score > whole[0]:
+                whole = (score, i, high, kind)
+            if score > fresh[0] and high.at_s >= since_s:
+                fresh = (score, i, high, kind)
+        covered = step.coverage >= self._coverage_floor
+        judged = covered and self._steps >= LEAST_STEPS and self.scales.days >= LEAST_DAYS
+        whole_view = self._view(whole)
+        fresh_view = whole_view if fresh is whole else self._view(fresh)
         if covered and step.counted:
-            self._learn(step, heard, score)
-        return Moment(
-            step.at_s,
-            score,
-            horizon,
-            tuple(depths),
-            high,
-            kind,
-            magnitude,
-            step.price_usd,
-            step.coverage,
-            judged,
-        )
+            self._learn(step, heard, whole[0])
+        return Moment(step.at_s, whole_view, fresh_view, tuple(depths), step.price_usd, step.coverage, judged)
+
+    def _view(self, seen: tuple[float, int, Mark, Kind]) -> View:
+        score, horizon, high, kind = seen
+        return View(score, horizon, high, kind, self.history.magnitude(score))
 
     def _score(self, horizon: int, fall: float, move: float | None) -> tuple[float, Kind]:
         if fall < FLOOR[horizon]:

@@ -204,7 +204,7 @@ class Judge:
                 continue
             if court.since_s is None:
                 court.since_s = now_s
-            now = court.detector.judge(step)
+            now = court.detector.judge(step, court.life.since_s)
             moments[asset] = now
             waves.extend(self._advance(court, now, step.counted, step.changes))
             if snap:
@@ -214,7 +214,7 @@ class Judge:
     def _advance(self, court: _Court, now: Moment, compared: int, changes: tuple[float, ...]) -> list[Wave]:
         life = court.life
         # A quiet moment of a quiet asset needs no closer look; this is nearly every moment.
-        if not life.busy and now.score <= 0:
+        if not life.busy and now.fresh.score <= 0:
             return []
         aggregate = court.aggregate
         sight = Sight(

@@ -11,9 +11,9 @@ import msgspec
 
 from bot.domain.assets import Asset
 from bot.domain.market import Group, Missing, Report, Venue
-from bot.domain.waves import Depth, Kind, Magnitude, Stage, VenueChange, Wave
+from bot.domain.waves import Depth, Kind, Stage, VenueChange, Wave
 from bot.pipeline.attribution import Past, alone, lead, past_of, rank
-from bot.pipeline.detect import Mark, Moment
+from bot.pipeline.detect import FLOOR, Mark, Moment, View
 from bot.pipeline.horizons import HORIZONS, moment
 from bot.pipeline.tally import Tally
 
@@ -62,10 +62,7 @@ class Running(msgspec.Struct):
 
     told: Wave
     high: Mark
-    score: float
-    horizon: int
-    magnitude: Magnitude
-    kind: Kind
+    view: View
     depths: tuple[Depth, ...]
     low: Mark
     low_counted: tuple[float, ...]
@@ -75,11 +72,14 @@ class Running(msgspec.Struct):
     grown_s: float
     stage: Stage
     loud_w: float
+    ended_s: float = 0.0
+    """The first end: aftershocks are counted from it."""
     aftershocks: int = 0
     reason: str = ""
 
 
 class LifeState(msgspec.Struct):
+    since_s: float
     running: Running | None
     settling: list[Running]
     past: list[Past]
@@ -89,6 +89,15 @@ def _closed(high: Mark, changes: Sequence[float]) -> float:
     """Coins closed since ``high``, over all venues. A venue that joined later has no change before."""
     before = high.changes
     return sum(before) - sum(changes)
+
+
+def _same_story(kind: Kind, price_before: float | None, price_now: float | None) -> bool:
+    """Is price still on the side that gave the wave its name? Coins closed after it came back are others'."""
+    if price_before is None or price_now is None:
+        return True
+    if kind is Kind.FLUSH:
+        return price_now < price_before
+    return kind is not Kind.SQUEEZE or price_now > price_before
 
 
 class Life:
@@ -101,15 +110,22 @@ class Life:
         self._over_s = max(QUIET_OVER_S, 2 * step_s)
         self._aftershock_s = max(AFTERSHOCK_S, 2 * step_s)
         self._taken_back_s = max(TAKEN_BACK_S, 2 * step_s)
+        self._since_s = 0.0
         self._running: Running | None = None
         self._settling: list[Running] = []
         self._past: list[Past] = []
 
     def state(self) -> LifeState:
-        return LifeState(self._running, self._settling, self._past)
+        return LifeState(self._since_s, self._running, self._settling, self._past)
 
     def restore(self, state: LifeState) -> None:
+        self._since_s = state.since_s
         self._running, self._settling, self._past = state.running, state.settling, state.past
+
+    @property
+    def since_s(self) -> float:
+        """When the last wave ended; a fall from before belongs to it."""
+        return self._since_s
 
     @property
     def busy(self) -> bool:
@@ -132,23 +148,21 @@ class Life:
         return [wave for wave in told if wave is not None]
 
     def _open(self, now: Moment, sight: Sight, tally: Tally, name: str) -> Wave | None:
-        if not now.judged or now.score <= 0 or now.magnitude.w < OPEN_W:
-            return None
-        fall = _closed(now.high, sight.changes)
-        if fall <= 0:
+        view = now.fresh
+        if not now.judged or view.score <= 0 or view.magnitude.w < OPEN_W:
             return None
         mark = Mark(now.at_s, now.price_usd, sight.changes)
-        venues = self._venues(now.high, mark, sight.counted, sight)
-        one_venue = alone(venues, sight.compared)
-        if one_venue and now.magnitude.w < ALONE_W:
+        venues = self._venues(view.high, mark, sight.counted, sight)
+        fall = sum(v.coins_closed for v in venues)
+        # The index may have fallen while most of the market was out of sight; coins must have closed too.
+        if fall < FLOOR[view.horizon] * sum(v.coins_before for v in venues):
+            return None
+        if alone(venues, sight.compared) and view.magnitude.w < ALONE_W:
             return None
         self._running = Running(
             told=_nothing_told(name, self.asset, now),
-            high=now.high,
-            score=now.score,
-            horizon=now.horizon,
-            magnitude=now.magnitude,
-            kind=now.kind,
+            view=view,
+            high=view.high,
             depths=now.depths,
             low=mark,
             low_counted=sight.counted,
@@ -157,16 +171,16 @@ class Life:
             grown_fall=fall,
             grown_s=now.at_s,
             stage=Stage.BUILDING,
-            loud_w=now.magnitude.w,
+            loud_w=view.magnitude.w,
         )
         return self._tell(self._running, now, sight, tally, loud=True)
 
     def _continue(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
-        if now.score > running.score:
-            self._rarer(running, now)
-            if now.high.at_s < running.high.at_s:
-                running.fall += _closed(now.high, running.high.changes)
-                running.high = now.high
+        if now.fresh.score > running.view.score:
+            running.view, running.depths = now.fresh, now.depths
+            if now.fresh.high.at_s < running.high.at_s:
+                running.fall += _closed(now.fresh.high, running.high.changes)
+                running.high = now.fresh.high
         self._lower(running, now, sight)
         back = 1 - _closed(running.high, sight.changes) / running.fall
         if self._is_false(running, now, back):
@@ -177,18 +191,16 @@ class Life:
         quiet_s = now.at_s - running.grown_s
         if back >= REFILLED or quiet_s >= self._over_s:
             running.stage = Stage.OVER
+            running.ended_s = running.low.at_s
         elif quiet_s >= self._peak_s:
             running.stage = Stage.PEAK
         return self._tell_if_worth(running, now, sight, tally)
 
     @staticmethod
-    def _rarer(running: Running, now: Moment) -> None:
-        running.score, running.horizon = now.score, now.horizon
-        running.magnitude, running.kind, running.depths = now.magnitude, now.kind, now.depths
-
-    @staticmethod
     def _lower(running: Running, now: Moment, sight: Sight) -> bool:
         """Take in a new low; says whether it is a material one."""
+        if not _same_story(running.view.kind, running.high.price_usd, now.price_usd):
+            return False
         fall = _closed(running.high, sight.changes)
         material = fall >= running.grown_fall * (1 + MATERIAL)
         if fall <= running.fall or (running.stage is Stage.OVER and not material):
@@ -202,33 +214,34 @@ class Life:
 
     def _after(self, running: Running, now: Moment, sight: Sight, tally: Tally, name: str) -> Wave | None:
         """Once over: aftershocks and reports are told; another fall begins a wave of its own."""
-        if now.at_s - running.low.at_s > self._aftershock_s:
+        if now.at_s - running.ended_s > self._aftershock_s:
             self._finish(running, sight)
             return self._open(now, sight, tally, name)
         if self._lower(running, now, sight):
             running.aftershocks += 1
-            if now.score > running.score:
-                self._rarer(running, now)
-            louder = running.magnitude.w >= running.loud_w + MUCH_RARER
+            if now.whole.score > running.view.score and now.whole.kind is running.view.kind:
+                running.view, running.depths = now.whole, now.depths
+            louder = running.view.magnitude.w >= running.loud_w + MUCH_RARER
             return self._tell(running, now, sight, tally, loud=louder)
-        if now.high.at_s > running.low.at_s:
-            another = self._open(now, sight, tally, name)
-            if another is not None:
-                self._finish(running, sight, opened=True)
-                return another
+        another = self._open(now, sight, tally, name)
+        if another is not None:
+            self._settle_later(running, sight)
+            return another
         return self._tell_if_worth(running, now, sight, tally)
 
-    def _finish(self, running: Running, sight: Sight, *, opened: bool = False) -> None:
-        """Let go of a wave that is over, but wait for the institutions' figures where they are followed."""
-        if not opened:
-            self._running = None
+    def _finish(self, running: Running, sight: Sight) -> None:
+        self._running = None
+        self._settle_later(running, sight)
+
+    def _settle_later(self, running: Running, sight: Sight) -> None:
+        """A wave that is over still waits for the institutions' figures where they are followed."""
         if running.told.provisional and sight.reports:
             self._settling.append(running)
 
     def _settle(self, now: Moment, sight: Sight, tally: Tally) -> list[Wave | None]:
         told: list[Wave | None] = []
         for running in list(self._settling):
-            reported = any(r.as_of >= moment(running.high.at_s) for r in sight.reports)
+            reported = any(r.as_of >= running.told.onset for r in sight.reports)
             if reported:
                 told.append(self._tell_if_worth(running, now, sight, tally))
             if reported or now.at_s - running.low.at_s > SETTLE_S:
@@ -237,7 +250,7 @@ class Life:
 
     def _is_false(self, running: Running, now: Moment, back: float) -> bool:
         young = now.at_s - running.told.opened.timestamp() <= self._taken_back_s
-        plain_price = running.kind in (Kind.UNWIND, Kind.UNPRICED)
+        plain_price = running.view.kind in (Kind.UNWIND, Kind.UNPRICED)
         return young and back >= TAKEN_BACK and (plain_price or running.told.one_venue)
 
     def _why_false(self, running: Running, now: Moment) -> str:
@@ -250,7 +263,7 @@ class Life:
 
     def _tell_if_worth(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
         told = running.told
-        louder = running.magnitude.w >= running.loud_w + MUCH_RARER
+        louder = running.view.magnitude.w >= running.loud_w + MUCH_RARER
         wave = self._wave(running, now, sight, tally)
         worth = (
             louder
@@ -270,8 +283,9 @@ class Life:
         revision = running.told.revision + 1
         wave = msgspec.structs.replace(wave, revision=revision, loud=revision if loud else running.told.loud)
         if loud:
-            running.loud_w = running.magnitude.w
+            running.loud_w = running.view.magnitude.w
         if wave.stage is Stage.OVER:
+            self._since_s = max(self._since_s, running.low.at_s)
             kept = [p for p in self._past if p.onset != wave.onset]
             self._past = [*kept, past_of(wave)][-PAST_KEPT:]
         running.told = wave
@@ -279,7 +293,7 @@ class Life:
 
     def _wave(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave:
         venues = self._venues(running.high, running.low, running.low_counted, sight)
-        onset = moment(running.high.at_s)
+        onset = moment(self._onset_s(running.high, running.low))
         who, provisional = lead(venues, sight.reports, onset)
         over = running.stage is Stage.OVER
         long_usd, short_usd, worst = tally.between(
@@ -287,18 +301,18 @@ class Life:
         )
         wave = msgspec.structs.replace(
             running.told,
-            kind=running.kind,
+            kind=running.view.kind,
             stage=running.stage,
             onset=onset,
             at=moment(now.at_s),
             low_at=moment(running.low.at_s),
             over_at=moment(running.low.at_s) if over else None,
-            horizon=HORIZONS[running.horizon],
+            horizon=HORIZONS[running.view.horizon],
             depths=running.depths,
             venues=venues,
             price_before_usd=running.high.price_usd,
             price_now_usd=running.low.price_usd,
-            magnitude=running.magnitude,
+            magnitude=running.view.magnitude,
             coverage=running.low_coverage,
             missing=running.told.missing if running.told.done else sight.missing,
             lead=who,
@@ -318,6 +332,10 @@ class Life:
             wave.coins_closed, -change.position_usd if change else None, earlier, moment(sight.since_s)
         )
         return msgspec.structs.replace(wave, rank=place)
+
+    def _onset_s(self, high: Mark, low: Mark) -> float:
+        """The end of the first step that fell: the high itself is still whole."""
+        return min(high.at_s + self._step_s, low.at_s)
 
     def _venues(
         self, high: Mark, low: Mark, counted: Sequence[float], sight: Sight
@@ -339,20 +357,20 @@ def _nothing_told(name: str, asset: Asset, now: Moment) -> Wave:
     return Wave(
         id=name,
         asset=asset,
-        kind=now.kind,
+        kind=now.fresh.kind,
         stage=Stage.BUILDING,
         revision=0,
         loud=0,
-        onset=moment(now.high.at_s),
+        onset=moment(now.fresh.high.at_s),
         opened=at,
         at=at,
         low_at=at,
-        horizon=HORIZONS[now.horizon],
+        horizon=HORIZONS[now.fresh.horizon],
         depths=now.depths,
         venues=(),
-        price_before_usd=now.high.price_usd,
+        price_before_usd=now.fresh.high.price_usd,
         price_now_usd=now.price_usd,
-        magnitude=now.magnitude,
+        magnitude=now.fresh.magnitude,
         coverage=now.coverage,
         lead=who,
         provisional=provisional,

@@ -143,7 +143,7 @@ class History(msgspec.Struct):
         rate = rate_weight / (self.hours + PRIOR_HOURS)
         tail_weight = self.events + PRIOR_EVENTS
         spread = (self.excess + PRIOR_EVENTS * PRIOR_SPREAD) / tail_weight
-        beyond = max(0.0, score - SCORE_FLOOR) / spread
+        beyond = (score - SCORE_FLOOR) / spread
         w = (beyond - math.log(rate)) / math.log(10)
         doubt = NINETY * math.sqrt(1 / rate_weight + beyond * beyond / tail_weight) / math.log(10)
         return Magnitude(w, w - doubt, w + doubt)
