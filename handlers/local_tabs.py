@@ -1,0 +1,95 @@
+"""Every open page of the local chat, and what each still has to be told.
+
+The stream is server-sent events. An event's id is ``<boot>:<count>``; a page that comes back with an id
+this process remembers is told what it missed, any other is given the whole history anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+REMEMBERED = 256
+"""Events kept for pages that come back, and how far one page may fall behind before it is dropped."""
+
+
+def event_block(name: str, data: str, event_id: str = "") -> bytes:
+    """One event as the stream writes it; ``data`` may have many lines."""
+    lines = [f"id: {event_id}"] if event_id else []
+    lines += [f"event: {name}", *(f"data: {line}" for line in data.splitlines())]
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+class Tab:
+    """One open page. ``drop`` ends its connection at once, whatever it is waiting for."""
+
+    def __init__(self, drop: Callable[[], None]) -> None:
+        self._drop = drop
+        self._blocks: asyncio.Queue[bytes | None] = asyncio.Queue(REMEMBERED)
+
+    def put(self, block: bytes | None) -> None:
+        try:
+            self._blocks.put_nowait(block)
+        except asyncio.QueueFull:
+            self._drop()
+
+    async def next(self, until: float) -> bytes | None:
+        """The next block, ``None`` when the chat closes. Raises ``TimeoutError`` at loop time ``until``."""
+        async with asyncio.timeout_at(until):
+            return await self._blocks.get()
+
+
+class Tabs:
+    """``boot`` tells this process from the one before it."""
+
+    def __init__(self, boot: str) -> None:
+        self._boot = boot
+        self._count = 0
+        self._recent: deque[bytes] = deque(maxlen=REMEMBERED)
+        self._open: set[Tab] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def last_id(self) -> str:
+        return f"{self._boot}:{self._count}"
+
+    def tell(self, name: str, data: str) -> None:
+        """Tell every page; one that fell too far behind is dropped and the others do not notice."""
+        self._count += 1
+        block = event_block(name, data, self.last_id)
+        self._recent.append(block)
+        for tab in tuple(self._open):
+            tab.put(block)
+
+    def missed(self, last_id: str) -> list[bytes] | None:
+        """What came after ``last_id``; ``None`` where that cannot be known."""
+        boot, _, count = last_id.rpartition(":")
+        if boot != self._boot or not count.isdecimal():
+            return None
+        behind = self._count - int(count)
+        if not 0 <= behind <= len(self._recent):
+            return None
+        return list(islice(self._recent, len(self._recent) - behind, None))
+
+    @contextmanager
+    def open(self, drop: Callable[[], None]) -> Iterator[Tab]:
+        tab = Tab(drop)
+        self._open.add(tab)
+        try:
+            yield tab
+        finally:
+            self._open.discard(tab)
+
+    def close(self) -> None:
+        for tab in tuple(self._open):
+            tab.put(None)
+
+
+def status_block(status: object) -> bytes:
+    return event_block("status", json.dumps(status, ensure_ascii=False))
