@@ -24,7 +24,6 @@ CONFIG_FILE = Path("config.toml")
 DEFAULT_SCENARIO = "october-2025"
 DEFAULT_SPEED = 60.0
 FASTEST = 600.0
-ERRORS_FILE = "errors.log"
 
 log = logging.getLogger("bot")
 
@@ -62,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(fault, WashoutError):
             _say(str(fault))
             return next(code for kind, code in CODES if isinstance(fault, kind))
-        log.exception("stopped by an unexpected fault", extra={"event": "bot.crashed"})
+        from bot.logs import CRASHED
+
+        log.exception("an unexpected fault", extra={"event": CRASHED})
         _say(f"an unexpected fault stopped Washout: {_named(fault)}. {_where_the_trace_is()}")
         return ExitCode.UNEXPECTED
 
@@ -193,7 +194,7 @@ def _log_to(stream: TextIO, settings: Settings | None, options: argparse.Namespa
         stream,
         level=settings.log_level if settings and stream is sys.stdout else "warning",
         style=settings.log_format if settings else "text",
-        errors=(settings.storage_path.parent if settings else Path()) / ERRORS_FILE,
+        errors=(settings.storage_path.parent if settings else Path("data")) / "errors.log",
         debug=options.debug,
     )
 

@@ -20,6 +20,7 @@ from typing import TextIO
 from urllib.parse import quote, quote_plus
 
 CUT = "•••"
+CRASHED = "bot.crashed"
 ERRORS_SIZE = 1_000_000
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "fault"}
 _CHATTY = ("apscheduler", "aiohttp.access", "asyncio")
@@ -124,6 +125,8 @@ def set_up(
     shown = logging.StreamHandler(stream)
     shown.setFormatter(JsonLines() if as_json else Words(traces=debug))
     handlers: list[logging.Handler] = [shown]
+    if not as_json and not debug:
+        shown.addFilter(lambda record: getattr(record, "event", "") != CRASHED)  # told in a sentence instead
     if not as_json:
         kept = _ErrorsFile(errors)
         kept.setFormatter(JsonLines())

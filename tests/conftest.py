@@ -1,0 +1,54 @@
+"""What tests need of the machine. Without it they skip; where CI says it is there, a skip is a failure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+SHARED = Path(__file__).resolve().parents[1] / "../shared"
+REQUIRED = {"WASHOUT_REQUIRE_SHARED": "shared", "WASHOUT_REQUIRE_BROWSER": "chromium"}
+"""An environment variable, and the word in the reason of every skip that it forbids."""
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Recorded market data beside the checkout; it is not part of the repository."""
+    if not SHARED.is_dir():
+        pytest.skip("there is no ../shared beside this checkout")
+    return SHARED.resolve()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Debian's chromium."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("there is no chromium here (Debian: apt-get install chromium)")
+    return found
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _without_forbidden_skips((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _without_forbidden_skips((yield))
+
+
+def _without_forbidden_skips(report: Report) -> Report:
+    if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2]
+        for variable, word in REQUIRED.items():
+            if os.environ.get(variable) and word in reason:
+                report.outcome = "failed"
+                report.longrepr = f"{variable} forbids this skip: {reason}"
+    return report
