@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from aiohttp import web
+
+from bot.domain.health import SourceState
+from bot.domain.market import Liquidation, OpenInterest, Venue
+from bot.exchanges.spec import MINUTE, Exchange
+from bot.feeds.sources import Sources, VenueSource
+from tests.feeds.acme import ACME, BTC, FORCED, Server, World, contracts, until
+from tests.feeds.test_http import status
+from tests.feeds.test_sockets import FORCED_FRAME, Line
+
+FAST = 60 / 0.03
+"""A minute of the market passes in 30 ms."""
+LISTENS = replace(ACME, sockets=(replace(FORCED, ping_every=timedelta(seconds=1)),))
+
+
+@asynccontextmanager
+async def running(world: World, *venues: VenueSource, **options: object) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    sources = Sources(venues, world.live_setting, **options)  # type: ignore[arg-type]
+    task = asyncio.create_task(sources.run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        async with asyncio.timeout(2.5):
+            await task
+
+
+def at(server: Server, exchange: Exchange = ACME) -> VenueSource:
+    return VenueSource(exchange, base_url=server.url, ws_url=server.url.replace("http", "ws"))
+
+
+async def test_everything_of_a_venue_is_heard_again_and_again(server: Server, world: World) -> None:
+    async def talk(line: web.WebSocketResponse) -> None:
+        await line.send_str(FORCED_FRAME)
+        await ends.listen(line)
+
+    ends = Line(talk)
+    server.routes["/line"] = ends.serve
+    world.speed = FAST
+    async with running(world, at(server, LISTENS)):
+        await until(lambda: server.count("/tickers") >= 4)
+        await until(lambda: any(isinstance(told, Liquidation) for told in world.told))
+    assert server.asked[0] == "/contracts"
+    assert {known.source: known.state for known in world.health.sources()} == {
+        "contracts": SourceState.FRESH,
+        "tickers": SourceState.FRESH,
+        "forced": SourceState.FRESH,
+    }
+
+
+async def test_before_the_first_answer_every_source_is_known_to_be_waited_for(
+    server: Server, world: World
+) -> None:
+    answer = asyncio.Event()
+
+    async def slow(request: web.Request) -> web.Response:
+        await answer.wait()
+        return web.Response(status=503)
+
+    server.routes["/contracts"] = slow
+    async with running(world, at(server, LISTENS)):
+        await until(lambda: server.asked)
+        assert {known.source for known in world.health.sources()} == {"contracts", "tickers", "forced"}
+        assert {known.state for known in world.health.sources()} == {SourceState.WAITING}
+        answer.set()
+
+
+async def test_only_watched_coins_are_heard(server: Server, world: World) -> None:
+    async with running(world, at(server), watched=frozenset({BTC})):
+        await until(lambda: world.told)
+    assert {told.instrument.asset for told in world.told if isinstance(told, OpenInterest)} == {BTC}
+
+
+async def test_one_venue_that_is_down_does_not_disturb_another(server: Server, world: World) -> None:
+    world.speed = FAST
+    other = replace(ACME, venue=Venue("bust"), title="Bust")
+    async with running(world, at(server), VenueSource(other, base_url="http://127.0.0.1:1")):
+        await until(lambda: len(world.batches) >= 3)
+    states = {(known.venue, known.source): known.state for known in world.health.sources()}
+    assert states[Venue("acme"), "tickers"] is SourceState.FRESH
+    assert states[Venue("bust"), "contracts"] is SourceState.LOST
+    assert states[Venue("bust"), "tickers"] is SourceState.WAITING
+
+
+async def test_a_venue_that_comes_back_is_heard(server: Server, world: World) -> None:
+    world.speed = FAST
+    good, server.routes["/contracts"] = server.routes["/contracts"], status(503)
+    async with running(world, at(server)):
+        await until(lambda: server.count("/contracts") >= 2)
+        assert world.told == []
+        server.routes["/contracts"] = good
+        await until(lambda: world.told)
+
+
+async def test_the_book_is_asked_again_in_its_own_interval(server: Server, world: World) -> None:
+    world.speed = FAST
+    often = replace(ACME, book=replace(ACME.book, every=MINUTE))
+    async with running(world, at(server, often)):
+        await until(lambda: len(world.batches) >= 1)
+
+        async def fewer(request: web.Request) -> web.Response:
+            return contracts("ETH-PERP")
+
+        server.routes["/contracts"] = fewer
+        await until(lambda: world.source("contracts").symbols == 1)
+        await until(lambda: world.batches[-1] == 2)
+
+
+async def test_a_full_stream_makes_the_feed_wait(server: Server, world: World) -> None:
+    world.speed = FAST
+    room = asyncio.Event()
+
+    class Full(World):
+        async def put(self, batch: object) -> None:
+            await room.wait()
+
+    full = Full(speed=FAST)
+    async with running(full, at(server)):
+        await until(lambda: server.count("/tickers") == 1)
+        await asyncio.sleep(0.1)  # three intervals
+        assert server.count("/tickers") == 1
+        room.set()
+        await until(lambda: server.count("/tickers") >= 2)
+
+
+async def test_stopping_takes_no_longer_than_it_must(server: Server, world: World) -> None:
+    ends = Line(lambda line: ends.listen(line))
+    server.routes["/line"] = ends.serve
+    async with running(world, at(server, LISTENS)):
+        await until(lambda: world.told and ends.opened)
+        before = time.monotonic()
+    assert time.monotonic() - before < 0.5
+
+
+async def test_a_bug_in_a_venue_file_ends_the_run(server: Server, world: World) -> None:
+    def wrong(book: object) -> list[object]:
+        raise ZeroDivisionError("a bug")
+
+    broken = replace(ACME, polls=(replace(ACME.polls[0], requests=wrong),))  # type: ignore[arg-type]
+    sources = Sources([at(server, broken)], world.live_setting)
+    with pytest.raises(ExceptionGroup) as caught:
+        await sources.run(asyncio.Event())
+    assert caught.group_contains(ZeroDivisionError)
+
+
+async def test_being_cancelled_leaves_nothing_behind(server: Server, world: World) -> None:
+    sources = Sources([at(server)], world.live_setting)
+    task = asyncio.create_task(sources.run(asyncio.Event()))
+    await until(lambda: world.told)
+    others = asyncio.all_tasks()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not [left for left in asyncio.all_tasks() & others if "apscheduler" in repr(left)]
