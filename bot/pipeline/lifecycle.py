@@ -33,6 +33,7 @@ SETTLE_S = 6 * 86400.0
 """So long a finished wave waits for reports that may change who led it."""
 TAKEN_BACK = 0.8
 TAKEN_BACK_S = 900.0
+"""A fall undone this far so soon, with no price move to it, was a fault of the figures."""
 GROWN = 0.08
 RARER = 0.15
 MUCH_RARER = 1.0
@@ -109,7 +110,6 @@ class Life:
         self._peak_s = max(QUIET_PEAK_S, step_s)
         self._over_s = max(QUIET_OVER_S, 2 * step_s)
         self._aftershock_s = max(AFTERSHOCK_S, 2 * step_s)
-        self._taken_back_s = max(TAKEN_BACK_S, 2 * step_s)
         self._since_s = 0.0
         self._running: Running | None = None
         self._settling: list[Running] = []
@@ -249,7 +249,7 @@ class Life:
         return told
 
     def _is_false(self, running: Running, now: Moment, back: float) -> bool:
-        young = now.at_s - running.told.opened.timestamp() <= self._taken_back_s
+        young = now.at_s - running.told.opened.timestamp() <= TAKEN_BACK_S
         plain_price = running.view.kind in (Kind.UNWIND, Kind.UNPRICED)
         return young and back >= TAKEN_BACK and (plain_price or running.told.one_venue)
 
