@@ -90,9 +90,9 @@ class _Stage:
     def _answering(self, venue: str, answer: Answer) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             fault = self._fail(venue, request)
-            body = await request.json() if request.method == "POST" else None
             view = self.faults.view(self.scenario, venue, self.clock())
             try:
+                body = await request.json() if request.method == "POST" else None
                 said, status = answer(view, Ask(request.query, body)), 200
             except Refused as refused:
                 said, status = refused.body, refused.status

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.domain.market import Position
 from bot.simulator.forced import Forced
 from bot.simulator.scenario import Contract, Holding
 from bot.simulator.wire import PERIODS, Ask, Stream, View, WireFormat, millis, moment, text
 
+MILLISECOND = timedelta(milliseconds=1)
 ORDER_SIDE = {Position.LONG: "sell", Position.SHORT: "buy"}
 
 
@@ -128,13 +130,15 @@ def _tickers(view: View, ask: Ask) -> object:
 
 
 def _history(view: View, ask: Ask) -> object:
-    """Rows of time, contracts, coins and dollars, newest first."""
+    """Rows of time, contracts, coins and dollars, newest first; ``begin`` and ``end`` are left out."""
     holding = view.holding(ask.query.get("instId", ""))
     if holding is None:
         return {"code": "51001", "data": [], "msg": "Instrument ID does not exist"}
-    since, until = moment(ask.query.get("begin")), moment(ask.query.get("end"))
+    begin, end = moment(ask.query.get("begin")), moment(ask.query.get("end"))
+    since = begin + MILLISECOND if begin else None
+    until = end - MILLISECOND if end else view.now
     limit = min(100, int(ask.query.get("limit", "100")))
-    past = view.past(holding.contract, PERIODS[ask.query["period"]], since, until or view.now, limit)
+    past = view.past(holding.contract, PERIODS[ask.query["period"]], since, until, limit)
     return _envelope(
         [
             [str(ms), text(h.counted, 2), text(h.coins, 4), text(h.coins * h.price_usd, 2)]
