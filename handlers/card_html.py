@@ -12,6 +12,7 @@ from html import escape
 from bot.domain.cards import Button, Card, Picture, Table, Tone
 from bot.domain.posts import ChatMessage
 
+_DOLLARS = re.compile(r"[−+]\$[\d,.]+(?: [KMBT]\b)?")
 _MARKS = re.compile(r"\*\*(?P<bold>.+?)\*\*|`(?P<code>[^`]+)`")
 
 
@@ -47,10 +48,10 @@ def marked(text: str) -> str:
     """``**bold**`` and `` `code` ``; code that begins with a slash is a command to tap."""
     parts, end = [], 0
     for found in _MARKS.finditer(text):
-        parts.append(escape(text[end : found.start()]))
+        parts.append(_unbroken(text[end : found.start()]))
         parts.append(_marked_part(found))
         end = found.end()
-    return "".join(parts) + escape(text[end:])
+    return "".join(parts) + _unbroken(text[end:])
 
 
 def unmarked(text: str) -> str:
@@ -62,6 +63,11 @@ def stamp(at: datetime, *, short: bool = False) -> str:
     """``10 Oct 21:24 UTC`` for a machine and a person."""
     text = f"{at:%H:%M}" if short else f"{at.day} {at:%b %H:%M} UTC"
     return f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}" title="{at.day} {at:%b %Y %H:%M:%S} UTC">{text}</time>'
+
+
+def _unbroken(text: str) -> str:
+    """Browsers would leave the sign of −$3.4 B at the end of a line."""
+    return _DOLLARS.sub(r'<span class="sum">\g<0></span>', escape(text))
 
 
 def _marked_part(found: re.Match[str]) -> str:
@@ -116,11 +122,9 @@ def _picture_url(message: ChatMessage) -> str:
 
 
 def _figure(picture: Picture, url: str) -> str:
-    note = picture.chart.note
-    caption = f"<figcaption>{marked(note)}</figcaption>" if note else ""
     return (
-        f'<figure><a href="{url}" target="_blank" rel="noopener">'
-        f'<img src="{url}" alt="{escape(unmarked(picture.alt))}" decoding="async"></a>{caption}</figure>'
+        f'<figure><a href="{url}" target="_blank" rel="noopener" title="Open the picture alone">'
+        f'<img src="{url}" alt="{escape(unmarked(picture.alt))}" decoding="async"></a></figure>'
     )
 
 

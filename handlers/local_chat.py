@@ -29,13 +29,13 @@ from handlers.local_page import (
     ASSETS,
     HEADERS,
     PICTURE_POLICY,
+    Status,
     asset,
     history_html,
     page_html,
-    status_facts,
-    status_text,
+    status_now,
 )
-from handlers.local_tabs import Tabs, event_block, status_block
+from handlers.local_tabs import Tabs, event_block
 
 LOCAL = Destination("local", "page")
 """The one chat there is here."""
@@ -152,17 +152,15 @@ class LocalChat:
             return message if message.number == number else None
         return None
 
-    def _status(self) -> dict[str, object]:
-        return status_facts(freshness(self.health.sources()), self.clock(), self.speed)
+    def _status(self) -> Status:
+        return status_now(freshness(self.health.sources()), self.clock(), self.speed)
 
     async def _page(self, _: web.Request) -> web.Response:
         last_id = self._tabs.last_id  # before the history is read: told twice is harmless, missed is not
         history = await self.log.said(limit=HISTORY)
-        status = self._status()
         page = page_html(
             history,
-            status=status,
-            status_text=status_text(status, self.clock()),
+            status=self._status(),
             banner=self.banner,
             commands=self.commands,
             last_id=last_id,
@@ -194,7 +192,7 @@ class LocalChat:
                 loop, beat = asyncio.get_running_loop(), 0.0
                 while True:
                     if loop.time() >= beat:
-                        await response.write(status_block(self._status()))
+                        await response.write(self._status().block())
                         beat = loop.time() + self.heartbeat.total_seconds()
                     try:
                         block = await tab.next(beat)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 from bot.domain.posts import ChatMessage
 from handlers.card_html import message_html
 from handlers.local_health import Freshness
+from handlers.local_tabs import event_block
 
 FOLDER = Path(__file__).parent / "page"
 ASSETS = {
@@ -36,6 +39,23 @@ HEADERS = {
 PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src data:; img-src data:; sandbox"
 
 
+class Status(NamedTuple):
+    """The status line; the page's script lets the clock run on between two of them.
+
+    ``at`` is the market's time, ``speed`` its seconds per real second (``None`` when live).
+    """
+
+    at: datetime
+    speed: float | None
+    state: str
+    venues: str
+
+    def block(self) -> bytes:
+        """As an event of the stream. It has no id: a page that missed one only needs the next."""
+        words = {"at": self.at.isoformat(), "speed": self.speed, "state": self.state, "venues": self.venues}
+        return event_block("status", json.dumps(words, ensure_ascii=False))
+
+
 @cache
 def asset(name: str) -> bytes:
     """Raises ``KeyError`` for a name that is not one of ours."""
@@ -51,8 +71,7 @@ def _template() -> Template:
 def page_html(
     history: Sequence[ChatMessage],
     *,
-    status: Mapping[str, object],
-    status_text: str,
+    status: Status,
     banner: str,
     commands: Mapping[str, str],
     last_id: str,
@@ -63,8 +82,9 @@ def page_html(
     )
     return _template().substitute(
         banner=f'<p class="banner" role="note">{escape(banner)}</p>' if banner else "",
-        state=escape(str(status["state"])),
-        status=escape(status_text),
+        state=status.state,
+        venues=escape(status.venues),
+        clock=escape(_clock_text(status)),
         messages=history_html(history),
         commands="".join(options),
         last_id=escape(last_id),
@@ -76,22 +96,15 @@ def history_html(history: Sequence[ChatMessage]) -> str:
     return "\n".join(message_html(message, known.get(message.reply_to or 0)) for message in history)
 
 
-def status_facts(seen: Freshness, at: datetime, speed: float | None) -> dict[str, object]:
-    """For the page's own clock; ``speed`` is market seconds per real second, ``None`` when live."""
+def status_now(seen: Freshness, at: datetime, speed: float | None) -> Status:
     state = "blind" if not seen.fresh else "stale" if seen.stale else "fresh"
-    return {
-        "at": at.isoformat(),
-        "speed": speed,
-        "state": state,
-        "venues": _venues_text(seen),
-    }
+    return Status(at, speed, state, _venues_text(seen))
 
 
-def status_text(status: Mapping[str, object], at: datetime) -> str:
-    """The same words as the page's script writes: venues, market time, speed."""
-    speed = status["speed"]
-    played = "" if speed is None else f" · played at {speed:g}×"
-    return f"{status['venues']} · {at.day} {at:%b %Y %H:%M:%S} UTC{played}"
+def _clock_text(status: Status) -> str:
+    """As the page's script writes it."""
+    played = "" if status.speed is None else f" · played {status.speed:g}×"
+    return f"{status.at.day} {status.at:%b %Y %H:%M:%S} UTC{played}"
 
 
 def _venues_text(seen: Freshness) -> str:

@@ -7,7 +7,6 @@ this process remembers is told what it missed, any other is given the whole hist
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,7 +88,3 @@ class Tabs:
     def close(self) -> None:
         for tab in tuple(self._open):
             tab.put(None)
-
-
-def status_block(status: object) -> bytes:
-    return event_block("status", json.dumps(status, ensure_ascii=False))

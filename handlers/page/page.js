@@ -81,8 +81,9 @@ function showStatus() {
   const passed = (performance.now() - heardAt) * (status.speed ?? 1);
   const at = new Date(Date.parse(status.at) + passed);
   const day = `${at.getUTCDate()} ${months[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
-  const played = status.speed === null ? "" : ` · played at ${status.speed}×`;
-  byId("status-text").textContent = `${status.venues} · ${day} ${at.toISOString().slice(11, 19)} UTC${played}`;
+  const played = status.speed === null ? "" : ` · played ${status.speed}×`;
+  byId("venues").textContent = status.venues;
+  byId("clock").textContent = `${day} ${at.toISOString().slice(11, 19)} UTC${played}`;
   byId("status").dataset.state = status.state;
 }
 setInterval(() => { if (!lost()) showStatus(); }, 1000);
