@@ -126,7 +126,8 @@ class Aggregate:
         if reading.new_beginning:
             leg.base = None
         leg.coins = reading.coins
-        leg.at_s = reading.at.timestamp()
+        # A venue's clock may run a little ahead; nothing is known before it was heard.
+        leg.at_s = min(reading.at, reading.received).timestamp()
         if reading.price_usd is not None:
             leg.price = reading.price_usd
 

@@ -17,6 +17,8 @@ FLOOR = (0.008, 0.010, 0.015, 0.020, 0.030)
 LEAST_DAYS = 1.0
 LEAST_STEPS = 12
 """Before so much history nothing is declared."""
+LONGEST_STEP_S = 900.0
+"""A longer silence is no history."""
 BEYOND_NORMAL = 1.0
 """A price move of at least one scale (its one-in-ten move) is beyond its normal."""
 
@@ -66,6 +68,7 @@ class DetectorState(msgspec.Struct):
     scales: Scales
     history: History
     steps: int
+    last_s: float
 
 
 class _High:
@@ -104,6 +107,7 @@ class Detector:
         self.scales = Scales()
         self.history = History()
         self._steps = 0
+        self._last_s = 0.0
 
     def state(self) -> DetectorState:
         return DetectorState(
@@ -111,12 +115,14 @@ class Detector:
             self.scales,
             self.history,
             self._steps,
+            self._last_s,
         )
 
     def restore(self, state: DetectorState) -> None:
         for high, kept in zip(self._highs, state.highs, strict=True):
             high.index, high.queue = kept.index, deque(kept.queue)
-        self.scales, self.history, self._steps = state.scales, state.history, state.steps
+        self.scales, self.history = state.scales, state.history
+        self._steps, self._last_s = state.steps, state.last_s
 
     def judge(self, step: Step, since_s: float = 0.0) -> Moment:
         """Judge one step by the history before it, then let it become history.
@@ -164,12 +170,17 @@ class Detector:
         return joint(coins, surprise(normal)), kind
 
     def _learn(self, step: Step, heard: list[tuple[int, float, float | None]], score: float) -> None:
+        """A step counts for the time it stands for: past history comes in longer steps than live figures."""
         scales = self.scales
+        elapsed_s = min(step.at_s - self._last_s, max(LONGEST_STEP_S, self._step_s))
+        elapsed_s = elapsed_s if self._last_s else self._step_s
+        self._last_s = step.at_s
+        weight = elapsed_s / self._step_s
         for i, fall, move in heard:
-            scales.coins[i].add(fall)
+            scales.coins[i].add(fall, weight)
             if move is not None:
-                scales.price[i].add(abs(move))
-        scales.passed(self._step_s)
+                scales.price[i].add(abs(move), weight)
+        scales.passed(elapsed_s)
         self._steps += 1
         if self._steps >= LEAST_STEPS:
-            self.history.observe(score, step.at_s, self._step_s)
+            self.history.observe(score, step.at_s, elapsed_s)

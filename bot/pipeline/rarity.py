@@ -45,15 +45,15 @@ class Scale(msgspec.Struct):
     at: int = 0
     above: float = 0.0
 
-    def add(self, x: float) -> None:
+    def add(self, x: float, weight: float = 1.0) -> None:
         bin_ = int(math.log(x / _LOWEST) * _BINS_PER_E) + 1 if x > _LOWEST else 0
         if bin_ >= _BINS:
             bin_ = _BINS - 1
         counts = self.counts
-        counts[bin_] += 1.0
-        self.total += 1.0
+        counts[bin_] += weight
+        self.total += weight
         if bin_ > self.at:
-            self.above += 1.0
+            self.above += weight
         target = TAIL * self.total
         while self.above > target:
             self.at += 1
@@ -156,8 +156,8 @@ class Scales(msgspec.Struct):
     coins: list[Scale] = msgspec.field(default_factory=lambda: [Scale() for _ in HORIZON_S])
     price: list[Scale] = msgspec.field(default_factory=lambda: [Scale() for _ in HORIZON_S])
 
-    def passed(self, step_s: float) -> None:
-        self.days += step_s / 86400
+    def passed(self, elapsed_s: float) -> None:
+        self.days += elapsed_s / 86400
         if self.days > 2 * _REMEMBER_DAYS:
             self.days /= 2
             for scale in (*self.coins, *self.price):
