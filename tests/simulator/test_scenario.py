@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import log
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +16,20 @@ from hypothesis import strategies as st
 from bot.domain.market import Position
 from bot.errors import ConfigError, UsageError
 from bot.simulator.curves import Curve, Noise, Series
+from bot.simulator.faults import Fault
 from bot.simulator.forced import forced, minute_usd
 from bot.simulator.playing import Play, ScenarioClock
-from bot.simulator.scenario import load, named, names
+from bot.simulator.scenario import (
+    Coin,
+    Contract,
+    FiledReport,
+    Liquidations,
+    Quote,
+    Script,
+    load,
+    named,
+    names,
+)
 
 BINANCE = ("binance_usdm", "binance_coinm")
 MINUTE = timedelta(minutes=1)
@@ -247,3 +260,11 @@ def test_a_slip_in_the_file_is_told(tmp_path: Path, old: str, new: str, told: st
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml cannot be read"):
         load(tmp_path / "none.toml")
+
+
+def test_the_docs_name_every_scenario_key_and_fault() -> None:
+    docs = (Path(__file__).parents[2] / "docs/scenarios.md").read_text()
+    structs = (Script, Coin, Contract, Liquidations, FiledReport, Quote)
+    words = [field.name for struct in structs for field in msgspec.structs.fields(struct)]
+    words += [*Fault, *names()]
+    assert [word for word in words if not re.search(rf"[`\[#. ]{word}[`\].]|^## {word}$", docs, re.M)] == []
