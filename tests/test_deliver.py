@@ -2,16 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from storage.memory import MemoryStore
 
-from bot.deliver import HOLD, Desk, Sleep, Step, decide, deliver
+from bot.deliver import Step, decide
 from bot.domain.cards import Card
 from bot.domain.posts import Destination, Post, Shown, Subscription
 from bot.errors import (
@@ -20,148 +17,9 @@ from bot.errors import (
     DestinationGone,
     DestinationMoved,
     MessageGone,
-    StorageError,
     TryLater,
 )
-from bot.running import Work, running
-
-START = datetime(2025, 10, 10, 21, 0, tzinfo=UTC)
-CHAT = Destination("acme", "7")
-OTHER = Destination("acme", "8")
-
-
-class Time:
-    """A clock that only a test moves."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_by(self, time: timedelta) -> None:
-        self.now += time
-
-
-@dataclass
-class Room:
-    """What stands in one chat, and how often it rang."""
-
-    showing: dict[str, int] = field(default_factory=dict)
-    replies: dict[str, str | None] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
-
-
-class AcmeChat:
-    """A chat platform in memory, with the faults a test gives it. A card's footer is its revision."""
-
-    platform = "acme"
-
-    def __init__(self, faults: Iterable[DeliveryError | None] = ()) -> None:
-        self.rooms: dict[str, Room] = {}
-        self.faults = iter(faults)
-        self.door: Callable[[Destination], Awaitable[object]] | None = None
-        self.inside: list[str] = []
-        self.most_inside: dict[str, int] = {}
-
-    def room(self, destination: Destination) -> Room:
-        return self.rooms.setdefault(destination.chat, Room())
-
-    async def _call(self, what: str, destination: Destination) -> None:
-        chat = destination.chat
-        self.room(destination).calls.append(what)
-        self.inside.append(chat)
-        self.most_inside[chat] = max(self.most_inside.get(chat, 0), self.inside.count(chat))
-        try:
-            await (self.door(destination) if self.door else asyncio.sleep(0))
-        finally:
-            self.inside.remove(chat)
-        if fault := next(self.faults, None):
-            raise fault
-
-    async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
-        await self._call("send", destination)
-        room = self.room(destination)
-        name = str(len(room.showing) + 1)
-        room.showing[name] = int(card.footer)
-        room.replies[name] = reply_to
-        return name
-
-    async def edit(self, destination: Destination, message: str, card: Card) -> None:
-        await self._call("edit", destination)
-        self.room(destination).showing[message] = int(card.footer)
-
-
-class World:
-    """One platform, one store and the newest revision of each subject."""
-
-    def __init__(self, faults: Iterable[DeliveryError | None] = ()) -> None:
-        self.store = MemoryStore()
-        self.chat = AcmeChat(faults)
-        self.time = Time()
-        self.newest: dict[str, Shown] = {}
-        self.desk = Desk(
-            self.chat, self.store.posts, self.store.subscriptions, self.present, self.time, self.time
-        )
-
-    async def present(self, subject: str, destination: Destination) -> Shown | None:
-        return self.newest.get(subject)
-
-    async def revise(
-        self,
-        revision: int,
-        *,
-        loud: int = 1,
-        over: bool = False,
-        to: tuple[Destination, ...] = (CHAT,),
-        subject: str = "1a",
-        size: float = 1.0,
-    ) -> None:
-        card = Card(title=subject, footer=str(revision))
-        self.newest[subject] = Shown(revision=revision, loud=loud, over=over, card=card)
-        await self.store.posts.want(subject, to, revision=revision, loud=loud, size=size, now=self.time.now)
-
-    async def settle(self) -> list[Step]:
-        """Settle whatever is due now, once."""
-        due = await self.store.posts.claim("acme", self.time.now, HOLD, 100)
-        return [await self.desk.settle(post) for post in due]
-
-    async def settle_all(self) -> None:
-        """Settle until nothing is due for a long time."""
-        for _ in range(200):
-            if not await self.settle():
-                self.time.pass_by(timedelta(minutes=10))
-                if not await self.settle():
-                    return
-        raise AssertionError("it never comes to rest")
-
-    @property
-    def room(self) -> Room:
-        return self.chat.room(CHAT)
-
-    def delivering(self, news: asyncio.Event, sleep: Sleep) -> Work:
-        return deliver(
-            self.chat,
-            self.store.posts,
-            self.store.subscriptions,
-            self.present,
-            news=news,
-            clock=self.time,
-            wall=self.time,
-            sleep=sleep,
-        )
-
-
-async def never(seconds: float) -> None:
-    await asyncio.Event().wait()
-
-
-async def until(true: Callable[[], object]) -> None:
-    for _ in range(10_000):
-        if true():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it never happened")
+from tests.acme import CHAT, OTHER, START, World
 
 
 def post(shown: int = 0, message: str | None = None) -> Post:
@@ -305,119 +163,6 @@ async def test_a_revision_that_cannot_be_seen_yet_is_looked_for_again_soon() -> 
     world.time.pass_by(timedelta(seconds=1))
     assert await world.settle() == [Step.EDIT]
     assert world.room.showing == {"1": 2}
-
-
-# --- the loop
-
-
-async def test_news_wakes_the_loop_and_every_chat_is_told() -> None:
-    world, news = World(), asyncio.Event()
-    async with running(world.delivering(news, never)):
-        await world.revise(1, to=(CHAT, OTHER))
-        news.set()
-        await until(lambda: len(world.chat.rooms) == 2 and not world.chat.inside)
-    assert [room.showing for room in world.chat.rooms.values()] == [{"1": 1}, {"1": 1}]
-
-
-async def test_the_sweep_finds_what_a_lost_wake_up_missed() -> None:
-    world, asleep, woken = World(), asyncio.Event(), asyncio.Event()
-
-    async def sleep(seconds: float) -> None:
-        asleep.set()
-        await woken.wait()
-        woken.clear()
-
-    async with running(world.delivering(asyncio.Event(), sleep)):
-        await asleep.wait()
-        await world.revise(1)
-        await asyncio.sleep(0)
-        assert world.room.calls == []
-        woken.set()
-        await until(lambda: world.room.showing)
-    assert world.room.calls == ["send"]
-
-
-async def test_one_chat_is_told_one_thing_at_a_time_and_a_slow_chat_delays_nobody() -> None:
-    world, news, open_door = World(), asyncio.Event(), asyncio.Event()
-
-    async def door(destination: Destination) -> None:
-        if destination == CHAT:
-            await open_door.wait()
-
-    world.chat.door = door
-    async with running(world.delivering(news, never)):
-        for subject in ("1a", "1b", "1c"):
-            await world.revise(1, subject=subject, to=(CHAT, OTHER))
-        news.set()
-        await until(lambda: len(world.chat.room(OTHER).showing) == 3)
-        assert world.room.showing == {}
-        open_door.set()
-        await until(lambda: len(world.room.showing) == 3)
-    assert world.chat.most_inside == {"7": 1, "8": 1}
-
-
-async def test_a_revision_that_comes_while_a_message_is_on_its_way_is_shown_after_it() -> None:
-    world, news, open_door = World(), asyncio.Event(), asyncio.Event()
-    world.chat.door = lambda destination: open_door.wait()
-    async with running(world.delivering(news, never)):
-        await world.revise(1)
-        news.set()
-        await until(lambda: world.chat.inside)
-        await world.revise(2)
-        news.set()
-        open_door.set()
-        await until(lambda: world.room.showing == {"1": 2})
-    assert world.room.calls == ["send", "edit"]
-
-
-async def test_a_call_that_outlasts_its_claim_is_not_made_twice() -> None:
-    world, news, open_door = World(), asyncio.Event(), asyncio.Event()
-    world.chat.door = lambda destination: open_door.wait()
-    async with running(world.delivering(news, never)):
-        await world.revise(1)
-        await world.revise(1, subject="1b")
-        news.set()
-        await until(lambda: world.chat.inside)
-        world.time.pass_by(HOLD * 2)
-        news.set()
-        for _ in range(20):
-            await asyncio.sleep(0)
-        open_door.set()
-        await until(lambda: len(world.room.showing) == 2)
-        for _ in range(20):
-            await asyncio.sleep(0)
-    assert world.room.calls == ["send", "send"]
-
-
-async def test_stopping_finishes_and_records_the_message_that_is_on_its_way() -> None:
-    world, news, open_door = World(), asyncio.Event(), asyncio.Event()
-    world.chat.door = lambda destination: open_door.wait()
-    await world.revise(1)
-    await world.revise(1, subject="1b")
-    task = asyncio.ensure_future(world.delivering(news, never))
-    await until(lambda: world.chat.inside)
-    task.cancel()
-    await asyncio.sleep(0)
-    open_door.set()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert world.room.calls == ["send"]
-    shown = {
-        p.subject: p.shown for p in [*await world.store.posts.of("1a"), *await world.store.posts.of("1b")]
-    }
-    assert sorted(shown.values()) == [0, 1]
-
-
-async def test_a_store_that_fails_ends_delivery_with_its_own_error() -> None:
-    world, news = World(), asyncio.Event()
-
-    async def present(subject: str, destination: Destination) -> Shown | None:
-        raise StorageError("disk full")
-
-    world.present = present  # type: ignore[method-assign]
-    await world.revise(1)
-    with pytest.raises(StorageError, match="disk full"):
-        await world.delivering(news, never)
 
 
 # --- laws
