@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -202,10 +202,10 @@ class VenueHttp:
         return b"".join(chunks)
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> SourceError:
-        try:
-            body = await response.content.read(REFUSAL_BYTES)
-        except NET_FAULTS:  # the status has said enough
-            body = b""
+        body = b""
+        with suppress(*NET_FAULTS):  # the status and what came until then say enough
+            while len(body) < REFUSAL_BYTES and (chunk := await response.content.read(REFUSAL_BYTES)):
+                body += chunk
         fault = self._exchange.read_refusal(response.status, response.headers, body)
         fault.evidence = fault.evidence or start_of(body)
         wait = retry_after(response.headers, datetime.now(UTC))

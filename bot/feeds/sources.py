@@ -104,11 +104,12 @@ class Sources:
                 )
                 for source in self._venues
             ]
-            async with asyncio.TaskGroup() as group, Schedule(setting.speed) as schedule:
-                for feed in feeds:
-                    feed.start(schedule, group)
+            async with asyncio.TaskGroup() as group:
                 try:
-                    await schedule.run(stop)
-                finally:
+                    async with Schedule(setting.speed) as schedule:
+                        for feed in feeds:
+                            feed.start(schedule, group)
+                        await schedule.run(stop)
+                finally:  # only now: a first book that was on its way has opened its sockets
                     for feed in feeds:
                         feed.stop()

@@ -169,8 +169,24 @@ async def test_a_refusal_is_read_by_the_venue(server: Server, code: int) -> None
 
 async def test_a_refusal_cut_short_is_still_a_refusal() -> None:
     async with raw_serving(b"HTTP/1.1 451 No\r\nContent-Length: 100\r\n\r\n{") as url:
-        with pytest.raises(SourceBlocked):
+        with pytest.raises(SourceBlocked) as caught:
             await fetch(url)
+    assert caught.value.evidence == "{"
+
+
+async def test_a_refusal_in_pieces_is_read_whole(server: Server) -> None:
+    async def pieces(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=403)
+        await response.prepare(request)
+        for piece in (b"access ", b"too ", b"frequent"):
+            await response.write(piece)
+            await asyncio.sleep(0.01)
+        return response
+
+    server.routes["/x"] = pieces
+    with pytest.raises(SourceBlocked) as caught:
+        await fetch(server.url)
+    assert caught.value.evidence == "access too frequent"
 
 
 async def test_a_throttle_without_a_header_waits_as_the_venue_file_says(server: Server) -> None:

@@ -276,6 +276,14 @@ async def test_a_throttle_stops_the_round_and_the_next_begins_where_it_was_cut(
     assert len({told.instrument.symbol for told in world.told if isinstance(told, OpenInterest)}) >= 55
 
 
+async def test_a_venue_that_blocks_is_not_asked_for_every_symbol(server: Server, world: World) -> None:
+    one_by_one(server, [f"C{n}-PERP" for n in range(100)])
+    server.routes["/ticker"] = status(451)
+    async with polling(server, world, EACH) as feed:
+        assert await feed.run() == timedelta(hours=1)
+    assert server.count("/ticker") <= 8
+
+
 async def test_a_dead_line_is_given_up_after_a_few_requests(server: Server, world: World) -> None:
     one_by_one(server, [f"C{n}-PERP" for n in range(100)])
     server.routes["/ticker"] = status(503)

@@ -44,10 +44,11 @@ class Line:
         return line
 
     async def listen(self, line: web.WebSocketResponse) -> None:
-        """Keep what arrives until the other end goes."""
+        """Keep what arrives and answer it until the other end goes."""
         async for message in line:
             if message.type is aiohttp.WSMsgType.TEXT:
                 self.frames.append(message.data)
+                await line.send_str('{"ok": true}')
 
 
 @asynccontextmanager
@@ -143,7 +144,11 @@ async def test_a_venues_ping_is_answered(server: Server, world: World) -> None:
 async def test_a_line_that_goes_silent_is_left(
     server: Server, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ends = Line(lambda line: ends.listen(line))  # takes everything and never says a word
+    async def deaf(line: web.WebSocketResponse) -> None:
+        async for _ in line:  # takes everything and never says a word
+            pass
+
+    ends = Line(deaf)
     server.routes["/line"] = ends.serve
     async with listening(server, world):
         await until(lambda: ends.opened >= 3)
@@ -221,7 +226,8 @@ async def test_frames_that_cannot_be_read_are_kept_and_counted(
 
     ends = Line(talk)
     server.routes["/line"] = ends.serve
-    async with listening(server, world):
+    calm = replace(FORCED, ping_every=timedelta(seconds=5))
+    async with listening(server, world, socket=calm):
         await until(lambda: world.source("forced").rejected == UNREADABLE_IN_A_ROW + 20)
         assert world.source("forced").state is SourceState.CHANGED
         assert [kept.raw for kept in world.kept] == ["<0>", "<1>", "<2>", "<3>", "<4>"]

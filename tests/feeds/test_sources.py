@@ -143,6 +143,26 @@ async def test_stopping_takes_no_longer_than_it_must(server: Server, world: Worl
     assert time.monotonic() - before < 0.5
 
 
+async def test_a_stop_while_the_first_book_is_on_its_way_leaves_no_socket_behind(
+    server: Server, world: World
+) -> None:
+    answer, stop = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request) -> web.Response:
+        await answer.wait()
+        return contracts("BTC-PERP")
+
+    ends = Line(lambda line: ends.listen(line))
+    server.routes |= {"/contracts": slow, "/line": ends.serve}
+    task = asyncio.create_task(Sources([at(server, LISTENS)], world.live_setting).run(stop))
+    await until(lambda: server.asked)
+    stop.set()
+    await asyncio.sleep(0.01)
+    answer.set()
+    async with asyncio.timeout(1):
+        await task
+
+
 async def test_a_bug_in_a_venue_file_ends_the_run(server: Server, world: World) -> None:
     def wrong(book: object) -> list[object]:
         raise ZeroDivisionError("a bug")
