@@ -244,4 +244,5 @@ class MemoryChatLog:
         return self._said[number - 1]
 
     async def said(self, *, after: int = 0, limit: int = 200) -> Sequence[ChatMessage]:
-        return [message for message in self._said if message.number > after][-limit:]
+        found = [message for message in self._said if message.number > after]
+        return found[max(0, len(found) - limit) :]

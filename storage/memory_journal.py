@@ -106,13 +106,14 @@ class MemoryJournal:
     async def liquidated(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[LiquidationSum]:
+        positive(step)
         steps: dict[datetime, LiquidationSum] = {}
         for told in self._sums.get(asset, {}).values():
             if since <= told.at < until:
-                _add(steps, positive(step), told)
+                _add(steps, step, told)
         for forced in self._liquidations.get(asset, {}).values():
             if since <= forced.at < until:
-                _add(steps, positive(step), _alone(forced))
+                _add(steps, step, _alone(forced))
         return [steps[at] for at in sorted(steps)]
 
     async def report(self, reports: Sequence[Report]) -> None:

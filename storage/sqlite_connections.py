@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -54,10 +55,8 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as fault:
         raise explain(path, fault) from fault
-    except msgspec.MsgspecError as fault:
-        raise StorageError(
-            f"{path} holds a record that cannot be read ({fault}); restore a backup."
-        ) from fault
+    except (msgspec.MsgspecError, zlib.error) as fault:
+        raise StorageError(f"{path} holds a damaged record ({fault}); put a backup in its place.") from fault
 
 
 class Connections:

@@ -107,10 +107,10 @@ class SqlitePosts:
 
         def write(db: Database) -> None:
             db.execute(
-                "update posts set message = iif(:revision >= shown, :message, message),"
+                "update posts set message = iif(:revision >= shown, :message, message),"  # noqa: S608
                 " shown = max(shown, :revision), first_shown_at = coalesce(first_shown_at, :now),"
                 " tries = 0, not_before = iif(not_before = :held, :epoch, not_before)"
-                f" where {_THIS}",  # noqa: S608
+                f" where {_THIS}",
                 seen,
             )
             db.execute(
@@ -129,7 +129,7 @@ class SqlitePosts:
         # A claim that lapsed may be somebody else's by now: theirs is not cut short.
         await self._file.write(
             lambda db: db.execute(
-                "update posts set tries = tries + 1,"
+                "update posts set tries = tries + 1,"  # noqa: S608
                 " not_before = iif(not_before = :held, :new, max(not_before, :new))"
                 f" where {_THIS}",
                 told,

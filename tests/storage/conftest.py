@@ -1,0 +1,22 @@
+"""Every store is opened here; the contract runs over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.ports import Store
+from storage.memory import MemoryStore
+from storage.sqlite import open_sqlite
+
+
+@pytest_asyncio.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore()
+    else:
+        async with open_sqlite(tmp_path / "washout.db") as opened:
+            yield opened

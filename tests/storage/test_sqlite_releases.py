@@ -1,0 +1,84 @@
+"""The database of every release opens in this one, with all that was in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bot.domain.assets import Asset
+from bot.ports import Store
+from storage.sqlite import open_sqlite
+from storage.sqlite_schema import known, schema
+from tests.storage.make_release import RELEASES, fill
+from tests.storage.samples import DAY, GROUP, HOME, NOW
+
+DUMPS = sorted(RELEASES.glob("*.sql"))
+
+
+@pytest.fixture(params=DUMPS, ids=lambda dump: dump.stem)
+def released(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / "released.db"
+    conn = sqlite3.connect(path)
+    conn.executescript(request.param.read_text())
+    conn.close()
+    return path
+
+
+async def everything(store: Store) -> list[object]:
+    btc = Asset("BTC")
+    return [
+        await store.journal.readings(NOW - DAY, NOW),
+        await store.journal.quarantined(NOW - DAY),
+        await store.journal.snapshot(btc),
+        await store.journal.assets(),
+        await store.journal.series(btc, NOW - DAY, NOW, DAY),
+        await store.journal.liquidated(btc, NOW - 99 * DAY, NOW + DAY, DAY),
+        await store.journal.reports(btc, NOW),
+        await store.journal.kept("detector"),
+        await store.waves.recent(),
+        await store.subscriptions.of(GROUP),
+        await store.posts.of("1a"),
+        await store.posts.log(NOW - DAY),
+        await store.notices.notice("blind"),
+        await store.chat.said(),
+    ]
+
+
+def columns(path: Path) -> dict[str, list[object]]:
+    conn = sqlite3.connect(path)
+    names = [
+        name for (name,) in conn.execute("select name from sqlite_master where sql is not null order by 1")
+    ]
+    found = {name: conn.execute(f"pragma table_xinfo({name})").fetchall() for name in names}
+    conn.close()
+    return found
+
+
+async def test_a_released_database_opens_with_all_that_was_in_it(released: Path, tmp_path: Path) -> None:
+    async with open_sqlite(released) as old, open_sqlite(tmp_path / "new.db") as new:
+        await fill(new)
+        assert await everything(old) == await everything(new)
+        assert all(await everything(old))
+
+
+async def test_a_released_database_upgrades_to_the_schema_of_a_new_one(
+    released: Path, tmp_path: Path
+) -> None:
+    async with open_sqlite(released), open_sqlite(tmp_path / "new.db") as new:
+        assert columns(released) == columns(tmp_path / "new.db")
+        assert (await new.facts())["schema"] == known()[-1]
+
+
+async def test_an_upgraded_database_goes_on(released: Path) -> None:
+    async with open_sqlite(released) as store:
+        await store.posts.want("2b", [HOME], revision=1, loud=1, size=1, now=NOW)
+        assert len(await store.posts.claim("local", NOW, DAY, 9)) == 1
+    async with open_sqlite(released) as store:
+        assert len(await store.posts.of("2b")) == 1
+
+
+def test_every_migration_has_a_number_in_order_and_a_reason() -> None:
+    assert [name[:5] for name in known()] == [f"m{n:04}" for n in range(1, len(known()) + 1)]
+    assert schema.name == "washout"
