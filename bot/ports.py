@@ -12,6 +12,7 @@ from bot.domain.health import SourceHealth
 from bot.domain.market import (
     Liquidation,
     LiquidationSum,
+    Observation,
     Point,
     Quarantined,
     Reading,
@@ -205,6 +206,18 @@ class Store(Protocol):
 
     async def facts(self) -> Mapping[str, str]:
         """Where it is, how large, which schema: for /status and doctor. No secrets."""
+        ...
+
+
+class Stream(Protocol):
+    """Observations on their way from feeds to the judge."""
+
+    async def put(self, batch: Sequence[Observation]) -> None:
+        """Waits while the stream is full."""
+        ...
+
+    async def take(self, timeout_s: float) -> Sequence[Observation]:
+        """The next batch in order, or nothing when none came in time."""
         ...
 
 

@@ -18,6 +18,7 @@ from bot.domain.market import (
     Group,
     Instrument,
     Liquidation,
+    LiquidationSum,
     Observation,
     OpenInterest,
     Price,
@@ -173,6 +174,12 @@ class Judge:
         """Take a reading that was believed before (from the journal, at a restart)."""
         self._court(reading.instrument.asset).aggregate.take(reading)
 
+    def recount(self, asset: Asset, minutes: Sequence[LiquidationSum]) -> None:
+        """Take an asset's liquidations per minute from the journal (at a restart)."""
+        self._court(asset).tally.restore(
+            [Minute(int(m.at.timestamp()), m.long_usd, m.short_usd) for m in minutes]
+        )
+
     def _report(self, said: Report) -> Verdict:
         court = self._court(said.asset)
         known = court.reports.get(said.venue)
@@ -186,6 +193,11 @@ class Judge:
         if court is None:
             court = self._courts[asset] = _Court(asset, self._groups, self.pace)
         return court
+
+    @property
+    def at(self) -> datetime | None:
+        """The newest step."""
+        return self._at
 
     @property
     def assets(self) -> Sequence[Asset]:
@@ -275,3 +287,9 @@ def last_step(at: datetime, step: timedelta) -> datetime:
     """The newest step boundary at or before ``at``; boundaries are counted from the Unix epoch."""
     step_s = step.total_seconds()
     return moment(at.timestamp() // step_s * step_s)
+
+
+def next_step(at: datetime, step: timedelta) -> datetime:
+    """The first step boundary at or after ``at``."""
+    before = last_step(at, step)
+    return before if before == at else before + step

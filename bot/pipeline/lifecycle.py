@@ -176,7 +176,7 @@ class Life:
         return self._tell(self._running, now, sight, tally, loud=True)
 
     def _continue(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
-        if now.fresh.score > running.view.score:
+        if now.fresh.score > running.view.score and self._fits(running, now, sight):
             running.view, running.depths = now.fresh, now.depths
             if now.fresh.high.at_s < running.high.at_s:
                 running.fall += _closed(now.fresh.high, running.high.changes)
@@ -195,6 +195,14 @@ class Life:
         elif quiet_s >= self._peak_s:
             running.stage = Stage.PEAK
         return self._tell_if_worth(running, now, sight, tally)
+
+    @staticmethod
+    def _fits(running: Running, now: Moment, sight: Sight) -> bool:
+        """Would the wave as it then stands, from its high to its low, bear the name of this rarer view?"""
+        first = min(running.high, now.fresh.high, key=lambda high: high.at_s)
+        lower = _closed(running.high, sight.changes) > running.fall
+        low_price = now.price_usd if lower else running.low.price_usd
+        return _same_story(now.fresh.kind, first.price_usd, low_price)
 
     @staticmethod
     def _lower(running: Running, now: Moment, sight: Sight) -> bool:

@@ -1,0 +1,60 @@
+"""Which destinations a wave is for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
+
+from bot.domain.posts import Destination, Measure, Subscription, Threshold
+from bot.domain.waves import Kind, Lead, Wave
+
+TOGETHER = timedelta(hours=1)
+"""Waves that open within so long of another belong to one fall of the market."""
+MORE_TELLING = 1.0
+"""A coin's wave ten times rarer than the one a chat was told of deserves a message of its own."""
+
+
+def reaches(wave: Wave, threshold: Threshold) -> bool:
+    """Has the wave come to the threshold? Unknown dollars reach no dollar threshold."""
+    match threshold.measure:
+        case Measure.W:
+            return wave.magnitude.w >= threshold.value
+        case Measure.FALL if threshold.horizon is not None:
+            return any(d.fall >= threshold.value for d in wave.depths if d.horizon <= threshold.horizon)
+        case Measure.FALL:
+            return wave.fall >= threshold.value
+        case Measure.USD:
+            change = wave.usd_change
+            return change is not None and -change.position_usd >= threshold.value
+        case Measure.COINS:
+            return wave.coins_closed >= threshold.value
+
+
+def wants(subscription: Subscription, wave: Wave) -> bool:
+    if subscription.assets is not None and wave.asset not in subscription.assets:
+        return False
+    if wave.kind not in subscription.kinds and wave.kind is not Kind.UNPRICED:
+        return False
+    if subscription.native_only and wave.lead is Lead.INSTITUTION:
+        return False
+    return reaches(wave, subscription.threshold)
+
+
+def route(
+    wave: Wave,
+    subscriptions: Iterable[Subscription],
+    others: Collection[Wave],
+    told: Mapping[str, Collection[Destination]],
+) -> set[Destination]:
+    """Destinations that shall hear of ``wave``.
+
+    ``others`` are the waves of other coins now running, ``told`` where each of them (by id) is shown. A
+    fall of the whole market is one message: who was told of one coin is told of another only when that is
+    far rarer.
+    """
+    chosen = {s.destination for s in subscriptions if wants(s, wave)}
+    for other in others:
+        near = abs(wave.opened - other.opened) <= TOGETHER
+        if near and wave.magnitude.w < other.magnitude.w + MORE_TELLING:
+            chosen -= set(told.get(other.id, ()))
+    return chosen

@@ -1,0 +1,304 @@
+"""The roles of a process: collect, judge, watch over, keep tidy. Delivery is in ``deliver``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+
+from bot.domain.market import (
+    Instrument,
+    Liquidation,
+    LiquidationSum,
+    Observation,
+    OpenInterest,
+    Price,
+    Quarantined,
+    Reading,
+    Report,
+    Verdict,
+)
+from bot.domain.posts import Destination, Notice
+from bot.domain.waves import Wave
+from bot.health import Health
+from bot.pipeline.horizons import moment
+from bot.pipeline.judge import Judge, JudgeState, Stepped, last_step, next_step
+from bot.pipeline.route import route
+from bot.ports import Clock, Store, Stream
+
+log = logging.getLogger(__name__)
+
+KEPT_AS = "judge"
+CHECKPOINT = timedelta(minutes=15)
+"""What is lost of the judge's memory by a crash is rebuilt from the journal's readings since then."""
+RECOVER = timedelta(days=3)
+TALLIED = timedelta(hours=36)
+CHUNK = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+BLIND_AFTER = timedelta(minutes=5)
+
+
+@dataclass
+class Bench:
+    """Where the judge sits: what it hears is recorded, what it decides is kept and posted.
+
+    ``clock`` is the market's time, ``wall`` real time. ``news`` are the deliverers' wake-ups.
+    """
+
+    judge: Judge
+    store: Store
+    health: Health
+    clock: Clock
+    wall: Clock
+    news: Sequence[asyncio.Event] = ()
+    _readings: list[Reading] = field(default_factory=list)
+    _heard: list[Liquidation] = field(default_factory=list)
+    _reports: list[Report] = field(default_factory=list)
+    _rejected: list[Quarantined] = field(default_factory=list)
+    _prices: dict[Instrument, Verdict] = field(default_factory=dict)
+    _kept_at: datetime | None = None
+
+    def hear(self, said: Observation) -> None:
+        """Judge one thing said; it is recorded with the next step."""
+        before = self._verdict_before(said)
+        verdict, reading = self.judge.take(said)
+        if isinstance(said, Price):
+            self._prices[said.instrument] = verdict
+        if reading is not None:
+            self._readings.append(reading)
+        elif verdict is Verdict.ACCEPT and isinstance(said, Liquidation):
+            self._heard.append(said)
+        elif verdict is Verdict.ACCEPT and isinstance(said, Report):
+            self._reports.append(said)
+        rejected = self.judge.changed(said, verdict, before)
+        if rejected is not None:
+            self._rejected.append(rejected)
+            self.health.reject(rejected.venue)
+
+    def _verdict_before(self, said: Observation) -> Verdict | None:
+        if isinstance(said, OpenInterest):
+            return self.judge.verdict_on(said.instrument)
+        return self._prices.get(said.instrument) if isinstance(said, Price) else None
+
+    async def step(self, at: datetime, *, aloud: bool = True) -> None:
+        """Record what was heard, make a step, keep and post what it brought.
+
+        Recording comes first: a crash in between loses nothing that cannot be rebuilt. Silent steps
+        (``aloud`` false: the past) post nothing.
+        """
+        await self._record()
+        await self.publish(self.judge.step(at), aloud=aloud)
+        if self._kept_at is None or at - self._kept_at >= CHECKPOINT:
+            await self.keep()
+
+    async def _record(self) -> None:
+        journal = self.store.journal
+        readings, self._readings = self._readings, []
+        heard, self._heard = self._heard, []
+        reports, self._reports = self._reports, []
+        rejected, self._rejected = self._rejected, []
+        if readings:
+            await journal.record(readings)
+        if heard:
+            await journal.hear(heard)
+        if reports:
+            await journal.report(reports)
+        if rejected:
+            await journal.quarantine(rejected)
+
+    async def publish(self, stepped: Stepped, *, aloud: bool) -> None:
+        if stepped.snapshots:
+            await self.store.journal.snap(stepped.snapshots)
+        for wave in stepped.waves:
+            await self.store.waves.save(wave)
+            log.info(
+                "wave %s: %s %s %s, W %.1f, %.1f %%",
+                wave.id,
+                wave.asset,
+                wave.kind,
+                wave.stage,
+                wave.magnitude.w,
+                -100 * wave.fall,
+                extra={"event": "wave.revised", "wave": wave.id, "revision": wave.revision},
+            )
+            if aloud:
+                await self._post(wave)
+        if stepped.waves and aloud:
+            for event in self.news:
+                event.set()
+
+    async def _post(self, wave: Wave) -> None:
+        posts, now = self.store.posts, self.wall()
+        if not wave.done:
+            others = [w for w in await self.store.waves.running() if w.asset != wave.asset]
+            told = {w.id: [p.destination for p in await posts.of(w.id)] for w in others}
+            chosen = route(wave, await self.store.subscriptions.all(), others, told)
+            if chosen:
+                await posts.want(
+                    wave.id,
+                    sorted(chosen),
+                    revision=wave.revision,
+                    loud=wave.loud,
+                    size=wave.magnitude.w,
+                    now=now,
+                )
+        await posts.raise_to(wave.id, revision=wave.revision, loud=wave.loud, now=now)
+
+    async def keep(self) -> None:
+        """Keep the judge's memory as of its newest step."""
+        await self.store.journal.keep(KEPT_AS, msgspec.msgpack.encode(self.judge.state()))
+        self._kept_at = self.judge.at
+
+    async def recover(self) -> datetime | None:
+        """Continue where the last process stopped, from its kept memory and the journal since.
+
+        Returns the newest step made, ``None`` at the very first start.
+        """
+        state = await self._kept_state()
+        if state is not None:
+            self.judge.restore(state)
+        until = last_step(self.clock(), self.judge.pace.step)
+        since = max(self.judge.at or until - RECOVER, until - RECOVER)
+        self._kept_at = self.judge.at
+        await self._recover_sums(until)
+        await self._replay(since, until)
+        return self.judge.at
+
+    async def _kept_state(self) -> JudgeState | None:
+        raw = await self.store.journal.kept(KEPT_AS)
+        if raw is None:
+            return None
+        try:
+            state = msgspec.msgpack.decode(raw, type=JudgeState)
+        except msgspec.DecodeError:
+            log.warning(
+                "the kept memory is of another release; rebuilding it", extra={"event": "judge.rebuilt"}
+            )
+            return None
+        return state if state.pace.step == self.judge.pace.step else None
+
+    async def _recover_sums(self, until: datetime) -> None:
+        journal = self.store.journal
+        for asset in await journal.assets():
+            sums: Sequence[LiquidationSum] = await journal.liquidated(asset, until - TALLIED, until, MINUTE)
+            self.judge.recount(asset, sums)
+            for report in await journal.reports(asset, until):
+                self.judge.take(report)
+
+    async def _replay(self, since: datetime, until: datetime) -> None:
+        """Steps from readings: the same as were made, or would have been made, at the time."""
+        step, fresh = self.judge.pace.step, self.judge.pace.fresh
+        due = last_step(since, step) + step
+        newest: datetime | None = None
+        begin = since
+        while begin < until:
+            end = min(begin + CHUNK, until)
+            for reading in await self.store.journal.readings(begin, end):
+                while reading.received > due:
+                    if newest is None or due - newest > fresh:
+                        due = next_step(reading.received, step)
+                        break
+                    await self.publish(self.judge.step(due), aloud=True)
+                    due += step
+                self.judge.trust(reading)
+                newest = reading.received
+            begin = end
+        while newest is not None and due <= until and due - newest <= fresh:
+            await self.publish(self.judge.step(due), aloud=True)
+            due += step
+
+
+async def judge(bench: Bench, seen: Stream, *, speed: float) -> None:
+    """Take what is seen and make a step at every boundary of the market's clock, until cancelled."""
+    step = bench.judge.pace.step
+    due = last_step(bench.clock(), step) + step
+    try:
+        while True:
+            left_s = (due - bench.clock()).total_seconds() / speed
+            batch = await seen.take(left_s)
+            for said in batch:
+                while said.received > due:
+                    await bench.step(due)
+                    due += step
+                bench.hear(_not_before(said, due - step))
+            if not batch and bench.clock() >= due:
+                await bench.step(due)
+                due += step
+    finally:
+        await bench.keep()
+
+
+def _not_before(said: Observation, step: datetime) -> Observation:
+    """What came late belongs to the step in which it came; else a replay would tell another story."""
+    if said.received > step:
+        return said
+    return msgspec.structs.replace(said, received=moment(step.timestamp() + 1e-3))
+
+
+async def watch_over(
+    bench: Bench, destinations: Callable[[], Awaitable[Sequence[Destination]]], *, sleep_s: float
+) -> None:
+    """Tell every subscribed chat when no venue can be seen at all, and when one can again."""
+    notice: Notice | None = None
+    while True:
+        now = bench.clock()
+        since = bench.health.blind(now, BLIND_AFTER)
+        if since is not None and notice is None:
+            notice = blind_notice(since, now)
+            await _tell(bench, notice, await destinations())
+        elif since is None and notice is not None:
+            await _tell(bench, sees_again(notice, now), ())
+            notice = None
+        await asyncio.sleep(sleep_s)
+
+
+def blind_notice(since: datetime, now: datetime) -> Notice:
+    minutes = round((now - since).total_seconds() / 60)
+    return Notice(
+        id=f"blind-{since:%Y%m%d%H%M%S}",
+        revision=1,
+        loud=1,
+        at=now,
+        title="I cannot see the market",
+        text=(
+            f"No venue has answered for {minutes} min. You will be told when I see again. "
+            "Silence now is not calm."
+        ),
+    )
+
+
+def sees_again(blind: Notice, now: datetime) -> Notice:
+    minutes = max(1, round((now - blind.at + BLIND_AFTER).total_seconds() / 60))
+    return msgspec.structs.replace(
+        blind,
+        revision=2,
+        loud=2,
+        at=now,
+        over=True,
+        title="I see the market again",
+        text=f"I was blind for about {minutes} min. A fall in that time shows when the venues are back.",
+    )
+
+
+async def _tell(bench: Bench, notice: Notice, destinations: Sequence[Destination]) -> None:
+    await bench.store.notices.tell(notice)
+    log.warning("%s", notice.title, extra={"event": "notice", "notice": notice.id})
+    posts, now = bench.store.posts, bench.wall()
+    if destinations:
+        await posts.want(
+            notice.id, destinations, revision=notice.revision, loud=notice.loud, size=9.0, now=now
+        )
+    await posts.raise_to(notice.id, revision=notice.revision, loud=notice.loud, now=now)
+    for event in bench.news:
+        event.set()
+
+
+async def tidy(store: Store, clock: Clock, *, sleep_s: float) -> None:
+    """Roll up and forget by the retention rules, every so often."""
+    while True:
+        await asyncio.sleep(sleep_s)
+        await store.journal.trim(clock())
