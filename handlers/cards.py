@@ -1,0 +1,316 @@
+"""Waves and notices made into cards: what coin, how big, how rare, still going, who, can I trust it.
+
+Figures of one line share one rounding, so that the parts shown add up to the total shown. Venues are
+counted only where they were believed at both ends; a total always stands with its coverage or its age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from bot.domain.assets import Asset
+from bot.domain.cards import Button, Card, Line, Picture, Tone, plain
+from bot.domain.market import VERDICT_MEANS, Missing, Report, Venue
+from bot.domain.posts import Notice
+from bot.domain.units import UsdChange
+from bot.domain.waves import Kind, Lead, Outcome, Rank, Stage, Wave
+from bot.errors import AskError
+from handlers.numbers import (
+    Scale,
+    clock,
+    coins,
+    day,
+    duration,
+    moment,
+    ordinal,
+    percent,
+    price,
+    return_period,
+    share,
+    usd,
+)
+
+Titles = Mapping[Venue, str]
+"""Venues as people call them."""
+
+KIND_WORDS = {
+    Kind.FLUSH: "long flush",
+    Kind.SQUEEZE: "short squeeze",
+    Kind.UNWIND: "unwind",
+    Kind.UNPRICED: "fall of open interest, price unknown",
+}
+TONES = {
+    Kind.FLUSH: Tone.FLUSH,
+    Kind.SQUEEZE: Tone.SQUEEZE,
+    Kind.UNWIND: Tone.UNWIND,
+    Kind.UNPRICED: Tone.WARNING,
+}
+LEAD_WORDS = {
+    Lead.NATIVE: "Native-led",
+    Lead.INSTITUTION: "Institution-led",
+    Lead.MIXED: "Native and institutions together",
+}
+NAMED_VENUES = 4
+"""So many venues are named one by one; the rest share a figure."""
+
+
+def venue_title(venue: Venue, titles: Titles) -> str:
+    """Its title, or its short name in words: a venue whose adapter is switched off has no title."""
+    return titles.get(venue) or (venue.upper() if len(venue) <= 3 else plain(venue.replace("_", " ").title()))
+
+
+# --- waves -----------------------------------------------------------------------------------------
+
+
+def wave_card(
+    wave: Wave,
+    *,
+    titles: Titles | None = None,
+    picture: Picture | None = None,
+    outcomes: Sequence[Outcome] = (),
+    in_full: bool = False,
+) -> Card:
+    """The one message of a wave, at whatever stage it is. ``in_full`` names every venue and depth."""
+    titles = titles or {}
+    match wave.stage:
+        case Stage.RETRACTED:
+            reason = _sentence(wave.reason or "It was not a fall of open interest")
+            lines: Iterable[str] = (f"{reason} Sorry for the false alarm.",)
+        case Stage.EARLY:
+            lines = _early_lines(wave)
+        case _:
+            lines = _wave_lines(wave, titles, in_full)
+    footer = f"`/wave {wave.id}` · rev {wave.revision} · {clock(wave.at)}"
+    return Card(
+        title=wave_title(wave),
+        tone=_tone(wave),
+        lines=(*(Line(text) for text in lines), *(Line(text, 4) for text in outcome_lines(outcomes))),
+        footer=footer,
+        buttons=() if in_full else (Button("Details", f"/wave {wave.id}"), Button("Why", f"/why {wave.id}")),
+        picture=picture if wave.stage is not Stage.RETRACTED else None,
+    )
+
+
+def wave_title(wave: Wave) -> str:
+    """The one line that a phone shows while locked."""
+    what = f"{wave.asset} {KIND_WORDS[wave.kind]}"
+    strength = f"W {wave.magnitude.w:.1f}"
+    match wave.stage:
+        case Stage.EARLY:
+            longs, shorts = wave.liquidated_long_usd or 0.0, wave.liquidated_short_usd or 0.0
+            if not longs and not shorts:
+                return f"{wave.asset}: open interest is falling · early"
+            return f"{wave.asset}: {'longs' if longs >= shorts else 'shorts'} are being liquidated · early"
+        case Stage.BUILDING:
+            return f"{what} · {strength} and growing"
+        case Stage.PEAK:
+            return f"{what} · {strength} · slowing"
+        case Stage.OVER:
+            return f"{what} · {strength} · over after {duration(wave.duration)}"
+        case Stage.RETRACTED:
+            return f"{wave.asset}: the alert of {clock(wave.opened)} is taken back"
+
+
+def _tone(wave: Wave) -> Tone:
+    if wave.stage is Stage.RETRACTED:
+        return Tone.RETRACTED
+    return Tone.OVER if wave.stage is Stage.OVER else TONES[wave.kind]
+
+
+def _early_lines(wave: Wave) -> Iterable[str]:
+    yield from _liquidation_line(wave)
+    if wave.coins_closed > 0:
+        yield _closed(wave)
+    if wave.price_move is not None:
+        yield f"Price {percent(wave.price_move)} in {duration(wave.duration)}"
+    yield "Not confirmed yet: the next figures of open interest confirm it or take it back"
+    yield coverage_line(wave.coverage, wave.missing, wave.at)
+
+
+def _wave_lines(wave: Wave, titles: Titles, in_full: bool) -> Iterable[str]:
+    yield _closed(wave)
+    over = wave.stage is Stage.OVER
+    if (change := wave.usd_change) is not None:
+        yield f"In dollars{' at the low' if over else ''} {usd_split(change)}"
+    if wave.price_before_usd and wave.price_now_usd:
+        ends = f"{price(wave.price_before_usd)} → {price(wave.price_now_usd)}"
+        yield f"Price {ends} ({percent(wave.price_now_usd / wave.price_before_usd - 1)})"
+    rarity = return_period(wave.magnitude)
+    yield f"{_rank(wave.rank, wave.at)}{rarity[0].upper()}{rarity[1:]}"
+    yield _venue_line(wave, titles, len(wave.venues) if in_full else NAMED_VENUES)
+    yield from _lead_lines(wave, titles)
+    yield from _liquidation_line(wave)
+    if wave.with_assets:
+        yield f"Fell together: {_some([wave.asset, *wave.with_assets])}"
+    if wave.aftershocks:
+        yield f"{wave.aftershocks} aftershock{'s' if wave.aftershocks > 1 else ''} since"
+    yield coverage_line(wave.coverage, wave.missing, wave.at, titles)
+
+
+def _closed(wave: Wave) -> str:
+    scale = Scale.coins(wave.coins_before)
+    before, now = (round(amount / scale.step) * scale.step for amount in (wave.coins_before, wave.coins_now))
+    ends = f"{scale.show(before)} → {scale.show(now)}"
+    change = f"**{scale.show(now - before, signed=True)} {wave.asset}"
+    if wave.stage is Stage.OVER:
+        return f"{change} closed ({percent(-wave.fall)})**, {ends} on live venues{_with_reports(wave, scale)}"
+    since = duration(wave.low_at - wave.onset)
+    return f"{change} of open interest closed ({percent(-wave.fall)})** in {since}, {ends}"
+
+
+def _with_reports(wave: Wave, scale: Scale) -> str:
+    """The totals with the institutions' reports added, where those cover both ends of the wave."""
+    covering = [report for report in wave.reports if _covers(report, wave)]
+    if not covering:
+        return ""
+    before = wave.coins_before + sum(report.previous_coins or 0.0 for report in covering)
+    now = wave.coins_now + sum(report.coins for report in covering)
+    names = " and ".join(venue_title(report.venue, {}) for report in covering)
+    return f"; with {names} {scale.show(before)} → {scale.show(now)}"
+
+
+def _covers(report: Report, wave: Wave) -> bool:
+    """It was taken after the onset, and tells what stood before."""
+    return report.as_of >= wave.onset and report.previous_coins is not None
+
+
+def usd_split(change: UsdChange) -> str:
+    """``−$8.1 B: positions −$4.7 B, price −$3.4 B``: as shown, the two add up."""
+    scale = Scale.usd(max(abs(change.total_usd), abs(change.position_usd), abs(change.price_usd)))
+    position, by_price = scale.parts((change.position_usd, change.price_usd))
+    total = scale.show(position + by_price, signed=True)
+    return (
+        f"{total}: positions {scale.show(position, signed=True)}, price {scale.show(by_price, signed=True)}"
+    )
+
+
+def _rank(rank: Rank | None, now: datetime) -> str:
+    if rank is None or rank.of < 2:
+        return ""
+    in_coins = f"{ordinal(rank.coins_place)} of {rank.of} in coins"
+    in_usd = ""
+    if rank.usd_place is not None and rank.usd_place != rank.coins_place:
+        in_usd = f", {ordinal(rank.usd_place)} in dollars"
+    elif rank.usd_place is not None:
+        in_usd = " and in dollars"
+    text = f"{in_coins}{in_usd}"
+    text = f"**{text[0].upper()}{text[1:]}**" if rank.coins_place <= 3 else f"{text[0].upper()}{text[1:]}"
+    return f"{text} since {day(rank.since, now)}. "
+
+
+def _venue_line(wave: Wave, titles: Titles, named: int) -> str:
+    scale = Scale.coins(wave.coins_before)
+    rounded = scale.parts([-venue.coins_closed for venue in wave.venues])
+    rows = sorted(zip(rounded, wave.venues, strict=True), key=lambda row: row[0])
+    if named + 1 == len(rows):  # "1 more" takes as much room as its name
+        named += 1
+    texts = [f"{venue_title(v.venue, titles)} {scale.show(c, signed=True)}" for c, v in rows[:named]]
+    if rest := rows[named:]:
+        texts.append(f"{len(rest)} more {scale.show(sum(c for c, _ in rest), signed=True)}")
+    warning = "**One venue only**: " if wave.one_venue else ""
+    return warning + " · ".join(texts)
+
+
+def _lead_lines(wave: Wave, titles: Titles) -> Iterable[str]:
+    native = sum(v.coins_closed for v in wave.venues if v.group.native)
+    part = min(1.0, max(0.0, native / wave.coins_closed)) if wave.coins_closed > 0 else 0.0
+    standing = "provisional" if wave.provisional else "confirmed"
+    text = f"{LEAD_WORDS[wave.lead]} ({standing}): crypto-native {share(part)} of the fall"
+    regulated = [venue for venue in wave.venues if not venue.group.native]
+    if (before := sum(venue.coins_before for venue in regulated)) > 0:
+        move = sum(venue.coins_now for venue in regulated) / before - 1
+        text += f", {_some([venue_title(v.venue, titles) for v in regulated], 2)} {percent(move)}"
+    yield text
+    for report in wave.reports:
+        yield report_line(report, wave, titles)
+    if wave.provisional and not wave.reports:
+        yield "Institutional reports: no figure yet"
+
+
+def report_line(report: Report, wave: Wave, titles: Titles) -> str:
+    """A dated figure beside the wave: what it changed since, or that it is older than the wave."""
+    name, as_of = venue_title(report.venue, titles), moment(report.as_of, wave.at)
+    if report.as_of < wave.onset:
+        return f"{name}: no figure since the onset, {coins(report.coins, wave.asset)} as of {as_of}"
+    if not report.previous_coins:
+        return f"{name}: {coins(report.coins, wave.asset)} as of {as_of}"
+    return f"{name} {percent(report.coins / report.previous_coins - 1)} as of {as_of}"
+
+
+def _liquidation_line(wave: Wave) -> Iterable[str]:
+    """Feeds that throttle make every figure a floor."""
+    if wave.liquidated_long_usd is None or wave.liquidated_short_usd is None:
+        return
+    total = wave.liquidated_long_usd + wave.liquidated_short_usd
+    if total <= 0:
+        yield "Liquidations seen: none"
+        return
+    longs = wave.liquidated_long_usd >= wave.liquidated_short_usd
+    side = (wave.liquidated_long_usd if longs else wave.liquidated_short_usd) / total
+    text = f"Liquidations seen ≥ {usd(total)}, {percent(side, signed=False, digits=0)} "
+    text += "longs" if longs else "shorts"
+    if wave.worst_minute_at and wave.worst_minute_usd:
+        text += f". Worst minute {wave.worst_minute_at:%H:%M}: {usd(wave.worst_minute_usd, fine=True)}"
+    yield text
+
+
+def coverage_line(
+    coverage: float, missing: Sequence[Missing], now: datetime, titles: Titles | None = None
+) -> str:
+    """How much of the market the figures stand for, and who is missing since when and why."""
+    text = f"Seen: {share(coverage)} of usual open interest"
+    if not missing:
+        return text
+    largest = sorted(missing, key=lambda gone: -gone.coins)
+    named = [
+        f"{venue_title(gone.venue, titles or {})} ({duration(now - gone.since)}: {VERDICT_MEANS[gone.why]})"
+        for gone in largest
+    ]
+    return f"{text}. Missing: {_some(named, 2)}"
+
+
+def outcome_lines(outcomes: Sequence[Outcome]) -> Iterable[str]:
+    """What came next, one line an interval; intervals that have not passed are left out."""
+    for outcome in outcomes:
+        moves = (("price", outcome.price_move), ("open interest", outcome.coins_move))
+        known = [f"{what} {percent(move)}" for what, move in moves if move is not None]
+        if known:
+            yield f"{duration(outcome.after)} after the end: {', '.join(known)}"
+
+
+def _sentence(text: str) -> str:
+    text = plain(text)
+    return text if text.endswith((".", "?")) else f"{text}."
+
+
+def _some(names: Sequence[str] | Sequence[Asset], at_most: int = 6) -> str:
+    more = len(names) - at_most
+    return ", ".join(names[:at_most]) + (f" and {more} more" if more > 0 else "")
+
+
+# --- what the bot says of itself ---------------------------------------------------------------------
+
+
+def notice_card(notice: Notice) -> Card:
+    """Something the bot must say of itself."""
+    tone = Tone.OVER if notice.over else Tone.WARNING
+    return Card(
+        title=notice.title,
+        tone=tone,
+        lines=(Line(notice.text),),
+        footer=f"`/venues` · rev {notice.revision} · {clock(notice.at)}",
+    )
+
+
+def error_card(error: AskError) -> Card:
+    """What was expected, and commands that would work. The first sentence is the title."""
+    head, stop, rest = error.text.partition(". ")
+    if "`" in head or "**" in head:  # a title is bold already and holds no marks
+        head, stop, rest = "That did not work", "", error.text
+    return Card(
+        title=head + stop.strip(),
+        tone=Tone.WARNING,
+        lines=(Line(rest),) if rest else (),
+        buttons=tuple(Button(command, command) for command in error.suggestions),
+    )

@@ -1,0 +1,171 @@
+"""Open interest at one instant and what changed since an earlier one, made into cards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from math import exp
+
+from bot.domain.assets import Asset
+from bot.domain.cards import Button, Card, Line, Table
+from bot.domain.market import Report, Snapshot, Venue, usd_change
+from handlers.cards import Titles, coverage_line, usd_split, venue_title
+from handlers.numbers import Scale, clock, coins, duration, moment, percent, price, tight, usd
+
+OLD_AFTER = timedelta(minutes=5)
+"""A snapshot older than this is said to be old."""
+LIKE_WITH_LIKE = 0.005
+"""When coins and index disagree by more than this fraction, the change of counting is said."""
+NAMED_VENUES = 4
+
+
+def snapshot_card(
+    now: Snapshot,
+    before: Snapshot | None,
+    period: timedelta,
+    *,
+    at: datetime,
+    titles: Titles,
+    reports: Sequence[Report] = (),
+    history: timedelta | None = None,
+) -> Card:
+    """One coin: total, change split into positions and price, groups, venues, coverage and age.
+
+    ``history`` is how long the coin has been watched, where that is too short to say how rare a fall is.
+    """
+    scale = Scale.coins(now.coins)
+    total = f"{now.asset} open interest {scale.show(now.coins)} {now.asset}"
+    title = total + (f" · {usd(now.usd)}" if now.usd is not None else ", dollars unknown")
+    lines = [Line(_change(now, before, period, scale), 9), Line(_groups(now, before, scale), 8)]
+    if before and (moved := _index_move(now, before)) is not None:
+        lines.append(
+            Line(f"Like with like (venues that came, went or count anew left out): {percent(moved)}")
+        )
+    lines += [Line(_beside(reports, now.asset, at, titles))] if reports else []
+    lines.append(Line(_venues(now, before, scale, titles)))
+    if now.price_usd is not None:
+        funding = f" · funding {percent(now.funding)} a year" if now.funding is not None else ""
+        lines.append(Line(f"Price {price(now.price_usd)}{funding}", 4))
+    lines.append(Line(f"{coverage_line(now.coverage, now.missing, at, titles)} · {_age(now, at)}", 8))
+    if history is not None:
+        lines.append(
+            Line(
+                f"I have {duration(history)} of {now.asset} history, so I cannot say how rare a fall is yet "
+                "(from 14 days on)",
+                4,
+            )
+        )
+    coin = now.asset.lower()
+    return Card(
+        title=title,
+        lines=tuple(lines),
+        footer=f"live venues only · {clock(now.at)}",
+        buttons=(Button("Picture", f"/chart {coin}"), Button("Past resets", f"/resets {coin}")),
+    )
+
+
+def _change(now: Snapshot, before: Snapshot | None, period: timedelta, scale: Scale) -> str:
+    if before is None:
+        return f"{duration(period)}: nothing was recorded then, so I cannot say what changed"
+    old, new = _both(before, now)
+    if not old:
+        return f"{duration(period)}: no venue was seen at both ends"
+    change = scale.show(new - old, signed=True)
+    text = f"{duration(period)}: **{change} {now.asset} ({percent(new / old - 1)})**"
+    if (in_usd := usd_change(before, now)) is not None:
+        text += f" · {usd_split(in_usd)}"
+    return text
+
+
+def _both(before: Snapshot, now: Snapshot, *, native: bool | None = None) -> tuple[float, float]:
+    """Coins before and now over the venues present in both, of one side of the market or of all."""
+    shared = _shared(before, now)
+    chosen = [v for v in now.venues if v.venue in shared and native in (None, v.group.native)]
+    return sum(shared[v.venue] for v in chosen), sum(v.coins for v in chosen)
+
+
+def _shared(before: Snapshot, now: Snapshot) -> Mapping[Venue, float]:
+    """Coins before, of the venues present in both."""
+    present = {v.venue for v in now.venues}
+    return {v.venue: v.coins for v in before.venues if v.venue in present}
+
+
+def _index_move(now: Snapshot, before: Snapshot) -> float | None:
+    """The index's move, where plain sums would tell something else."""
+    old, new = _both(before, now)
+    moved = exp(now.index - before.index) - 1
+    return moved if not old or abs(new / old - 1 - moved) > LIKE_WITH_LIKE else None
+
+
+def _groups(now: Snapshot, before: Snapshot | None, scale: Scale) -> str:
+    """Both sides of the market; as shown they add up to the total shown."""
+    shown = scale.parts((now.group_coins(native=True), now.group_coins(native=False)))
+    texts = []
+    for name, native, amount in (("Crypto-native", True, shown[0]), ("Institutional live", False, shown[1])):
+        if not any(v.group.native is native for v in now.venues):
+            texts.append(f"{name}: none seen")
+            continue
+        old, new = _both(before, now, native=native) if before else (0.0, 0.0)
+        texts.append(f"{name} {scale.show(amount)}" + (f" ({percent(new / old - 1)})" if old else ""))
+    return " · ".join(texts)
+
+
+def _beside(reports: Sequence[Report], asset: Asset, at: datetime, titles: Titles) -> str:
+    figures = (
+        f"{venue_title(r.venue, titles)} {coins(r.coins, asset)} as of {moment(r.as_of, at)}" for r in reports
+    )
+    return f"Beside them: {' · '.join(figures)}"
+
+
+def _venues(now: Snapshot, before: Snapshot | None, scale: Scale, titles: Titles) -> str:
+    old = _shared(before, now) if before else {}
+    shown = scale.parts([v.coins for v in now.venues])
+    rows = sorted(zip(shown, now.venues, strict=True), key=lambda row: -row[0])
+    named = NAMED_VENUES + 1 if len(rows) == NAMED_VENUES + 1 else NAMED_VENUES
+    texts = []
+    for amount, venue in rows[:named]:
+        text = f"{venue_title(venue.venue, titles)} {scale.show(amount)}"
+        if was := old.get(venue.venue):
+            text += f" {percent(venue.coins / was - 1, digits=0)}"
+        texts.append(text)
+    if rest := rows[named:]:
+        texts.append(f"{len(rest)} more {scale.show(sum(amount for amount, _ in rest))}")
+    return " · ".join(texts)
+
+
+def _age(now: Snapshot, at: datetime) -> str:
+    if at - now.at > OLD_AFTER:
+        return f"**these figures are {duration(at - now.at)} old**"
+    oldest = min((v.at for v in now.venues), default=now.at)
+    return f"oldest figure {duration(at - oldest)}"
+
+
+def market_card(
+    pairs: Sequence[tuple[Snapshot, Snapshot | None]], period: timedelta, *, at: datetime, more: int = 0
+) -> Card:
+    """The largest coins by dollars, each with its change in coins over ``period``."""
+    rows = []
+    for now, before in pairs:
+        old, new = _both(before, now) if before else (0.0, 0.0)
+        amount = tight(usd(now.usd)) if now.usd is not None else "?"
+        rows.append((now.asset[:8], amount, tight(percent(new / old - 1)) if old else "–"))
+    total = [now.usd for now, _ in pairs if now.usd is not None]
+    least = min(pairs, key=lambda pair: pair[0].coverage)[0]
+    oldest = min(now.at for now, _ in pairs)
+    lines = [Line(f"Together {usd(sum(total))} of open interest on live venues", 6)] if total else []
+    lines.append(
+        Line(f"{coverage_line(least.coverage, (), at)} ({least.asset}, the least) · {_old(oldest, at)}", 6)
+    )
+    first = pairs[0][0].asset.lower()
+    return Card(
+        title=f"Open interest, change of coins in {duration(period)}",
+        lines=tuple(lines),
+        table=Table(("coin", "now", f"{tight(duration(period))} coins"), tuple(rows), right=(1, 2)),
+        footer=f"`/oi {first}` for one coin" + (f" · {more} smaller ones not shown" if more else ""),
+        buttons=tuple(Button(f"/oi {now.asset.lower()}", f"/oi {now.asset.lower()}") for now, _ in pairs[:3]),
+    )
+
+
+def _old(oldest: datetime, at: datetime) -> str:
+    age = f"{duration(at - oldest)} old"
+    return f"**{age}**" if at - oldest > OLD_AFTER else age

@@ -1,0 +1,57 @@
+"""Draws PNGs in a process of its own: resvg holds the interpreter lock meanwhile (docs/pictures.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import asynccontextmanager
+from multiprocessing import get_context
+
+from bot.domain.cards import ChartData
+from handlers.charts import png
+
+DrawPng = Callable[[ChartData], Awaitable[bytes]]
+
+
+@asynccontextmanager
+async def open_studio() -> AsyncIterator[DrawPng]:
+    """``async with open_studio() as draw: data = await draw(chart)``.
+
+    The process starts with the first picture and ends with the block. Where it is killed in between (no
+    memory left), the picture is drawn once more by a new one.
+    """
+    pool = _pool()
+
+    async def draw(chart: ChartData) -> bytes:
+        nonlocal pool
+        loop = asyncio.get_running_loop()
+        mine = pool
+        try:
+            return await loop.run_in_executor(mine, png, chart)
+        except BrokenProcessPool:
+            if pool is mine:  # the first to notice replaces it
+                pool = _pool()
+            return await loop.run_in_executor(pool, png, chart)
+
+    try:
+        yield draw
+    finally:
+        await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+
+
+def _pool() -> ProcessPoolExecutor:
+    """Started afresh, not forked: a fork would carry threads' locks and open databases along."""
+    return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"), initializer=_be_modest)
+
+
+def _be_modest() -> None:
+    """Ctrl-C reaches every process of a terminal; only the main one decides when to stop.
+
+    A picture may wait; what watches the market may not: so this process is the less urgent one.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(10)
