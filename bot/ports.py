@@ -54,7 +54,10 @@ class Journal(Protocol):
     async def series(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[Point]:
-        """At most one point per ``step`` (the last within it), oldest first; a gap has no points."""
+        """At most one point per ``step`` (the last within it), oldest first; a gap has no points.
+
+        Steps are counted from the Unix epoch; both ends are included.
+        """
         ...
 
     async def hear(self, liquidations: Sequence[Liquidation]) -> None: ...
@@ -62,7 +65,10 @@ class Journal(Protocol):
     async def liquidated(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[LiquidationSum]:
-        """Sums per ``step`` counted from the Unix epoch, oldest first; steps without any are left out."""
+        """Sums per ``step`` counted from the Unix epoch, oldest first; steps without any are left out.
+
+        From ``since`` on and before ``until``, so that neighbouring spans add up.
+        """
         ...
 
     async def report(self, reports: Sequence[Report]) -> None: ...
