@@ -63,6 +63,7 @@ FACTS = facts(
 STEP = 5 * MINUTE
 DATED = ("CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH")
 FUNDING_INTERVAL = 8 * HOUR
+FUNDING_MS = 8 * 3_600_000
 
 
 class _Listed(msgspec.Struct, rename="camel"):
@@ -175,8 +176,7 @@ def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
         if (price := quoted(row.mark_price, "markPrice")) is not None:
             said.append(Price(instrument, price, at, now))
         rate = optional(row.last_funding_rate, "lastFundingRate")
-        due = timedelta(milliseconds=row.next_funding_time)
-        if rate is not None and due and not due % FUNDING_INTERVAL and instrument.expiry is None:
+        if rate is not None and row.next_funding_time and row.next_funding_time % FUNDING_MS == 0:
             said.append(Funding(instrument, rate, FUNDING_INTERVAL, at, now))
         return said
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -12,7 +12,7 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.reading import DOLLARS, coin, decode, read_book, read_rows, refusal
+from bot.exchanges.reading import DOLLARS, coin, decode, read_book, read_rows, refusal, utc
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -105,7 +105,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             row.symbol,
             asset,
             contract=ContractSize(required(its.contract_size, "contract_size"), Unit.BASE),
-            expiry=its.contract_expiry.astimezone(UTC) if dated and its.contract_expiry else None,
+            expiry=utc(its.contract_expiry) if dated and its.contract_expiry else None,
             coins_per_base=multiple,
             quote=row.quote_currency_id,
         )

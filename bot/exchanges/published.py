@@ -14,7 +14,7 @@ strings or numbers. Older reports may stay in the list.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -22,7 +22,7 @@ import msgspec
 
 from bot.domain.market import Group, Report, Venue
 from bot.errors import SourceChanged
-from bot.exchanges.reading import coin, decode, read_all, refusal
+from bot.exchanges.reading import coin, decode, read_all, refusal, utc
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -71,15 +71,11 @@ def parse_reports(body: bytes, book: Book, now: datetime) -> Answer:
         if not row.venue:
             raise SourceChanged("a report needs the name of its venue")
         previous = optional(row.previous_coins, "previous_coins")
-        try:
-            as_of = row.as_of.astimezone(UTC)
-        except OverflowError:
-            raise SourceChanged(f"as_of is {row.as_of}, not a possible time") from None
         return Report(
             Venue(row.venue),
             coin(row.asset)[0],
             float(required(row.open_interest_coins, "open_interest_coins")),
-            as_of,
+            utc(row.as_of),
             now,
             None if previous is None else float(previous),
         )

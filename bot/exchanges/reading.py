@@ -171,6 +171,14 @@ def pages(since: datetime, until: datetime, step: timedelta, limit: int) -> Iter
         first += span + 1
 
 
+def utc(at: datetime) -> datetime:
+    """A zoned time as UTC; ``SourceChanged`` at the ends of the calendar, where that is not possible."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise SourceChanged(f"{at} is not a possible time") from None
+
+
 def to_ms(at: datetime) -> int:
     return round(at.astimezone(UTC).timestamp() * 1000)
 

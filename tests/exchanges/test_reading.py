@@ -1,0 +1,123 @@
+"""What the venues share: numbers, times, refusals, and rows that fail alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
+from bot.exchanges import EXCHANGES
+from bot.exchanges.reading import implied_price, refusal, retry_after
+from bot.exchanges.spec import Exchange, from_ms, optional, quoted, required
+from tests.exchanges.payloads import NOW, PAYLOADS, Payload, parsed
+
+
+@pytest.mark.parametrize(
+    "raw", ["NaN", "Infinity", "-inf", "", "12,5", "null", "1e31", "1e-31", "1e999999999"]
+)
+def test_what_is_no_possible_number_is_changed(raw: str) -> None:
+    with pytest.raises(SourceChanged, match="openInterest is"):
+        required(raw, "openInterest")
+
+
+@pytest.mark.parametrize("raw", ["0", "-5.5", "0.000", "12345.6789", "1e30"])
+def test_zero_and_negative_numbers_pass_exactly_as_written(raw: str) -> None:
+    assert required(raw, "openInterest") == Decimal(raw)
+
+
+def test_missing_empty_and_zero_are_three_things() -> None:
+    assert optional(None, "x") is None
+    assert optional("", "x") is None
+    assert optional("0", "x") == 0
+    assert optional("0", "x") is not None
+    assert quoted("0.00", "x") is None
+
+
+@pytest.mark.parametrize("stamp", [0, 1_791_000_000, 1_791_000_000_000_000, "", "now", "-1", 10**30])
+def test_a_time_in_another_unit_is_changed(stamp: int | str) -> None:
+    with pytest.raises(SourceChanged, match="not a time in milliseconds"):
+        from_ms(stamp)
+
+
+def test_a_time_in_milliseconds_is_utc() -> None:
+    assert from_ms("1791000000000") == from_ms(1791000000000) == datetime(2026, 10, 3, 4, tzinfo=UTC)
+
+
+def test_no_price_is_implied_by_nothing() -> None:
+    assert implied_price(Decimal(0), Decimal(5)) is None
+    assert implied_price(Decimal(5), Decimal(0)) is None
+    assert implied_price(Decimal(10), Decimal(4)) == Decimal("2.5")
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (429, SourceThrottled),
+        (418, SourceThrottled),
+        (403, SourceBlocked),
+        (451, SourceBlocked),
+        (408, SourceUnreachable),
+        (500, SourceUnreachable),
+        (503, SourceUnreachable),
+        (400, SourceChanged),
+        (404, SourceChanged),
+    ],
+)
+@pytest.mark.parametrize("exchange", EXCHANGES.values(), ids=lambda exchange: exchange.venue)
+def test_a_status_means_the_same_at_every_venue(
+    exchange: Exchange, status: int, error: type[SourceError]
+) -> None:
+    fault = exchange.read_refusal(status, {}, b"<html><body>no</body></html>")
+    assert type(fault) is error
+    assert str(status) in str(fault)
+    assert fault.evidence == "<html><body>no</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"Retry-After": "7"}, timedelta(seconds=7)),
+        ({"retry-after": "0"}, timedelta(seconds=1)),
+        ({"Retry-After": "99999999999999999999"}, timedelta(days=3)),
+        (
+            {"Retry-After": "Sat, 03 Oct 2026 04:02:00 GMT", "Date": "Sat, 03 Oct 2026 04:00:30 GMT"},
+            timedelta(seconds=90),
+        ),
+        ({"Retry-After": "Sat, 03 Oct 2026 04:02:00 GMT"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_in_both_its_forms(headers: dict[str, str], wait: timedelta | None) -> None:
+    assert retry_after(headers) == wait
+
+
+def test_a_ban_without_a_time_waits_two_minutes() -> None:
+    ban = refusal(418, {}, b"")
+    assert isinstance(ban, SourceThrottled)
+    assert ban.retry_after == timedelta(minutes=2)
+
+
+def test_evidence_is_short_and_one_line() -> None:
+    fault = refusal(500, {}, b"<html>\n\n" + b"x" * 10_000 + b"\xff")
+    assert len(fault.evidence) <= 200
+    assert "\n" not in fault.evidence
+
+
+def test_a_page_of_which_no_row_can_be_read_has_changed() -> None:
+    kept = next(p for p in PAYLOADS if str(p) == "bybit/tickers_one_bad_row")
+    body = kept.body.replace(b'"-5"', b'"many"')
+    with pytest.raises(SourceChanged, match="BTCUSDT: openInterest is NaN"):
+        parsed(Payload(kept.venue, kept.name, kept.what, body, None))
+
+
+def test_the_text_pong_is_no_data_at_okx_and_noise_elsewhere() -> None:
+    for exchange in EXCHANGES.values():
+        for socket in exchange.sockets:
+            if exchange.venue == "okx":
+                assert socket.parse(b"pong", {}, NOW) == ()
+            else:
+                with pytest.raises(SourceChanged):
+                    socket.parse(b"pong", {}, NOW)

@@ -1,0 +1,99 @@
+"""A venue is one file, one line in the registry, its payloads, and its place in the docs."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import bot.exchanges
+from bot.domain.market import Completeness, Group
+from bot.exchanges import EXCHANGES
+from bot.exchanges.document import document
+from bot.exchanges.spec import Exchange
+from tests.exchanges.payloads import FOLDER, PAYLOADS, book_of
+
+SHARED_BY_VENUES = {"spec", "reading", "document"}
+DOCS = Path(__file__).resolve().parents[2] / "docs/venues.md"
+
+
+@pytest.fixture(params=EXCHANGES.values(), ids=lambda exchange: exchange.venue)
+def exchange(request: pytest.FixtureRequest) -> Exchange:
+    value: Exchange = request.param
+    return value
+
+
+def test_every_file_is_one_venue_of_the_registry() -> None:
+    files = {module.name for module in pkgutil.iter_modules(bot.exchanges.__path__)}
+    assert files - SHARED_BY_VENUES == set(EXCHANGES)
+
+
+def test_a_venue_lives_under_its_own_name(exchange: Exchange) -> None:
+    module = importlib.import_module(f"bot.exchanges.{exchange.venue}")
+    assert module.EXCHANGE is exchange
+    assert EXCHANGES[exchange.venue] is exchange
+
+
+def test_every_parser_of_a_venue_has_a_payload(exchange: Exchange) -> None:
+    kept = {payload.what for payload in PAYLOADS if payload.venue == exchange.venue}
+    wanted = {f"poll:{poll.name}" for poll in exchange.polls}
+    wanted |= {f"socket:{socket.name}" for socket in exchange.sockets}
+    wanted |= {"history"} if exchange.history else set()
+    wanted |= {"book"} if exchange.book.requests() else set()
+    assert wanted <= kept
+
+
+def test_no_payload_is_kept_for_an_unknown_venue() -> None:
+    assert {folder.name for folder in FOLDER.iterdir()} == set(EXCHANGES)
+
+
+def test_the_page_of_venues_is_what_the_registry_says() -> None:
+    assert DOCS.read_text() == document()
+
+
+def test_every_venue_and_fact_stands_in_the_page(exchange: Exchange) -> None:
+    page = DOCS.read_text()
+    assert f"| `{exchange.venue}` | {exchange.title}" in page
+    for fact in exchange.facts:
+        assert (
+            f"| `{fact.endpoint}` | {fact.field} | {fact.unit} | {fact.source} | {fact.confidence} |" in page
+        )
+
+
+def test_facts_are_marked_with_how_sure_they_are(exchange: Exchange) -> None:
+    assert exchange.facts
+    assert {fact.confidence for fact in exchange.facts} <= {"[0]", "[1]", "[2]", "[?]"}
+
+
+def test_both_groups_and_all_seven_live_venues_are_on_by_default() -> None:
+    groups = [exchange.group for exchange in EXCHANGES.values() if exchange.by_default]
+    assert len(groups) == 7
+    assert groups.count(Group.REGULATED) == 1
+    assert groups.count(Group.DEX) == 1
+
+
+def test_only_reports_have_no_address_of_their_own() -> None:
+    assert [venue for venue, exchange in EXCHANGES.items() if not exchange.base_url] == ["published"]
+    assert not EXCHANGES[bot.exchanges.published.VENUE].by_default
+
+
+def test_one_round_of_all_polls_fits_into_a_minutes_budget(exchange: Exchange) -> None:
+    book = book_of(exchange.venue)
+    weight = sum(request.weight for poll in exchange.polls for request in poll.requests(book))
+    minutes = timedelta(minutes=1) / exchange.budget.per
+    assert weight <= exchange.budget.weight * minutes
+
+
+def test_throttled_feeds_are_not_called_complete() -> None:
+    said = {f"{e.venue}/{s.name}": s.completeness for e in EXCHANGES.values() for s in e.sockets}
+    assert said == {
+        "binance_usdm/liquidations": Completeness.THROTTLED,
+        "binance_coinm/liquidations": Completeness.THROTTLED,
+        "bybit/liquidations-linear": Completeness.COMPLETE,
+        "bybit/liquidations-inverse": Completeness.COMPLETE,
+        "okx/liquidations": Completeness.THROTTLED,
+        "deribit/liquidations": Completeness.COMPLETE,
+    }

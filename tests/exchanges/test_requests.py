@@ -1,0 +1,102 @@
+"""What is asked, and how much of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.domain.assets import Asset
+from bot.domain.market import Instrument, Venue
+from bot.exchanges import EXCHANGES, bybit, deribit
+from bot.exchanges.reading import pages, to_ms
+from bot.exchanges.spec import Exchange, Request
+from tests.exchanges.payloads import book_of
+
+SINCE = datetime(2026, 10, 1, tzinfo=UTC)
+WITH_HISTORY = [exchange for exchange in EXCHANGES.values() if exchange.history]
+
+
+@pytest.mark.parametrize("venue", ["binance_usdm", "binance_coinm"])
+def test_binance_is_asked_once_per_symbol_of_the_book(venue: str) -> None:
+    book = book_of(Venue(venue))
+    poll = next(p for p in EXCHANGES[Venue(venue)].polls if p.name == "open-interest")
+    asked = [request.params for request in poll.requests(book)]
+    assert asked == [{"symbol": symbol} for symbol in book]
+    assert poll.requests({}) == []
+
+
+@pytest.mark.parametrize("venue", ["bybit", "okx", "deribit", "hyperliquid", "coinbase_cde"])
+def test_other_venues_are_asked_for_all_symbols_at_once(venue: str) -> None:
+    for poll in EXCHANGES[Venue(venue)].polls:
+        assert poll.requests({}) == poll.requests(book_of(Venue(venue)))
+
+
+def test_hyperliquid_is_asked_by_post() -> None:
+    exchange = EXCHANGES[Venue("hyperliquid")]
+    assert exchange.polls[0].requests({}) == [
+        Request("/info", body=b'{"type":"metaAndAssetCtxs"}', weight=20)
+    ]
+
+
+@pytest.mark.parametrize("exchange", WITH_HISTORY, ids=lambda e: e.venue)
+def test_pages_of_the_past_cover_everything_once(exchange: Exchange) -> None:
+    history = exchange.history
+    assert history is not None
+    instrument = next(one for one in book_of(exchange.venue).values() if one.expiry is None)
+    asked = history.requests(instrument, SINCE, SINCE + timedelta(days=2))
+    limit = int(asked[0].params["limit"])
+    exclusive = "begin" in asked[0].params
+    first, last = ("begin", "end") if exclusive else ("startTime", "endTime")
+    points = [to_ms(SINCE + n * history.step) for n in range(2 * 288 + 1)]
+    seen: list[int] = []
+    for request in asked:
+        low, high = int(request.params[first]) + exclusive, int(request.params[last]) - exclusive
+        page = [point for point in points if low <= point <= high]
+        assert len(page) <= limit
+        seen += page
+    assert seen == points
+
+
+def test_no_page_is_asked_for_when_nothing_is_missing() -> None:
+    assert list(pages(SINCE, SINCE - timedelta(minutes=1), timedelta(minutes=5), 500)) == []
+
+
+def test_the_past_of_a_pair_is_asked_by_pair_and_dated_contracts_have_none() -> None:
+    history = EXCHANGES[Venue("binance_coinm")].history
+    assert history is not None
+    book = book_of(Venue("binance_coinm"))
+    (asked,) = history.requests(book["BTCUSD_PERP"], SINCE, SINCE + timedelta(hours=1))
+    assert asked.params["pair"] == "BTCUSD"
+    assert asked.params["contractType"] == "PERPETUAL"
+    assert history.requests(book["BTCUSD_261225"], SINCE, SINCE + timedelta(hours=1)) == ()
+
+
+def test_bybit_topics_are_split_by_category_and_into_frames_it_accepts() -> None:
+    sockets = {socket.name: socket for socket in bybit.EXCHANGE.sockets}
+    linear = {f"COIN{n}USDT": _instrument(f"COIN{n}USDT") for n in range(450)}
+    inverse = {"BTCUSD": Instrument(Venue("bybit"), "BTCUSD", Asset("BTC"), inverse=True)}
+    frames = sockets["liquidations-linear"].hello({**linear, **inverse})
+    args = [json.loads(frame)["args"] for frame in frames]
+    assert [len(part) for part in args] == [200, 200, 50]
+    assert all(len(frame) < 21_000 for frame in frames)
+    assert "allLiquidation.BTCUSD" not in [topic for part in args for topic in part]
+    (frame,) = sockets["liquidations-inverse"].hello({**linear, **inverse})
+    assert json.loads(frame) == {"op": "subscribe", "args": ["allLiquidation.BTCUSD"]}
+
+
+def test_okx_is_asked_for_swaps_and_futures_in_one_subscription() -> None:
+    (frame,) = EXCHANGES[Venue("okx")].sockets[0].hello({})
+    assert [arg["instType"] for arg in json.loads(frame)["args"]] == ["SWAP", "FUTURES"]
+
+
+def test_deribit_trades_are_subscribed_per_instrument() -> None:
+    book = {f"C{n}_USDC-PERPETUAL": _instrument(f"C{n}_USDC-PERPETUAL") for n in range(201)}
+    frames = [json.loads(frame) for frame in deribit.EXCHANGE.sockets[0].hello(book)]
+    assert [len(frame["params"]["channels"]) for frame in frames] == [200, 1]
+    assert frames[1]["params"]["channels"] == ["trades.C200_USDC-PERPETUAL.100ms"]
+
+
+def _instrument(symbol: str) -> Instrument:
+    return Instrument(Venue("bybit"), symbol, Asset("COIN"))
