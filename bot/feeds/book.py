@@ -44,19 +44,22 @@ class VenueBook:
         self, exchange: Exchange, http: VenueHttp, setting: Setting, watched: frozenset[Asset] | None
     ) -> None:
         self._exchange, self._http, self._setting, self._watched = exchange, http, setting, watched
-        self._contact = Contact.open(setting, exchange, SOURCE, every=exchange.book.every, retry=MINUTE)
+        self.needed = bool(exchange.book.requests())
+        """A venue of reports lists nothing to us."""
+        if self.needed:
+            self._contact = Contact.open(setting, exchange, SOURCE, every=exchange.book.every, retry=MINUTE)
         self._listed: Book = {}
         self._strangers: set[str] = set()
         self._shrugged: set[str] = set()
         self._asked: datetime | None = None
         self._asking = asyncio.Lock()
         self.watched: Book = {}
-        self.ready = False
+        self.ready = not self.needed
 
     @property
     def worth_asking(self) -> bool:
-        """A venue that lists nothing to us (a report) is asked all the same; one without our coins is not."""
-        return bool(self.watched) or not self._exchange.book.requests()
+        """A venue that lists none of the watched coins is not asked for figures."""
+        return bool(self.watched) or not self.needed
 
     async def ask(self) -> timedelta | None:
         """Ask for the whole book; after a fault how long to wait, in wall time, keeping the old book."""

@@ -141,7 +141,7 @@ class SocketFeed:
 
     async def _hand_on(self, heard: Sequence[Liquidation]) -> None:
         self._unreadable = 0
-        self._contact.heard(symbols=len({told.instrument.symbol for told in heard}))
+        self._contact.heard(symbols=len(self._book.watched))
         self._settled()
         await self._setting.out.put(heard)
 

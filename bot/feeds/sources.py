@@ -49,19 +49,24 @@ class VenueFeeds:
         self._begun = False
 
     def start(self, schedule: Schedule, group: asyncio.TaskGroup) -> None:
-        venue = self.exchange.venue
-
         async def ask() -> timedelta | None:
             wait = await self.book.ask()
-            if self.book.ready and not self._begun:
-                self._begun = True
-                for feed in self.polls:
-                    schedule.add(f"{venue} {feed.poll.name}", feed.run, feed.poll.every)
-                if self.book.worth_asking:
-                    self.listening = [group.create_task(feed.run()) for feed in self.sockets]
+            if self.book.ready:
+                self._begin(schedule, group)
             return wait
 
-        schedule.add(f"{venue} contracts", ask, self.exchange.book.every)
+        if self.book.needed:
+            schedule.add(f"{self.exchange.venue} contracts", ask, self.exchange.book.every)
+        else:
+            self._begin(schedule, group)
+
+    def _begin(self, schedule: Schedule, group: asyncio.TaskGroup) -> None:
+        if not self._begun:
+            self._begun = True
+            for feed in self.polls:
+                schedule.add(f"{self.exchange.venue} {feed.poll.name}", feed.run, feed.poll.every)
+        if self.book.worth_asking and not self.listening:
+            self.listening = [group.create_task(feed.run()) for feed in self.sockets]
 
     def stop(self) -> None:
         for task in self.listening:

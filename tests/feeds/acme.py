@@ -216,6 +216,7 @@ class World:
     now: datetime = START
     wall: float = 0.0
     speed: float = 1.0
+    luck: float = 0.5
     told: list[Observation] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     kept: list[Quarantined] = field(default_factory=list)
@@ -234,7 +235,7 @@ class World:
             clock=lambda: self.now,
             speed=self.speed,
             sleep=self.sleep,
-            chance=lambda: 0.5,
+            chance=lambda: self.luck,
             monotonic=lambda: self.wall,
         )
 

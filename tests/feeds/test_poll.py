@@ -12,6 +12,7 @@ from aiohttp import web
 from bot.domain.assets import Asset
 from bot.domain.health import SourceState
 from bot.domain.market import OpenInterest, Price, Verdict
+from bot.errors import SourceChanged
 from bot.exchanges.spec import MINUTE, Answer, BookPoll, Exchange, Poll
 from bot.feeds.book import VenueBook
 from bot.feeds.contact import EVIDENCE_MOST
@@ -37,7 +38,7 @@ async def polling(
         exchange, base_url=server.url, limits=SHORT, monotonic=setting.monotonic, sleep=world.sleep
     ) as http:
         book = VenueBook(exchange, http, setting, watched)
-        assert await book.ask() is None
+        assert not book.needed or await book.ask() is None
         yield PollFeed(exchange, poll, http, book, setting)
 
 
@@ -205,6 +206,23 @@ async def test_a_payload_that_is_not_what_we_know_is_kept_as_evidence(
     assert (kept.venue, kept.what, kept.verdict) == ("acme", "tickers", Verdict.UNREADABLE)
     assert kept.raw.startswith(body)
     assert len(kept.raw) == 4096
+
+
+async def test_evidence_is_cut_wherever_it_comes_from(server: Server, world: World) -> None:
+    def verbose(raw: bytes, book: object, now: object) -> Answer:
+        raise SourceChanged("what?", evidence="x" * 10_000)
+
+    async with polling(server, world, replace(ALL, parse=verbose)) as feed:
+        await feed.run()
+    assert world.kept[0].raw == "x" * 4096
+
+
+async def test_waits_have_some_chance_in_them(server: Server, world: World) -> None:
+    server.routes["/tickers"] = status(500)
+    for chance, wait in ((0.0, 48), (1.0, 72)):
+        world.luck = chance
+        async with polling(server, world) as feed:
+            assert await feed.run() == timedelta(seconds=wait)
 
 
 async def test_a_venue_that_changed_does_not_fill_the_disk(server: Server, world: World) -> None:

@@ -76,6 +76,14 @@ async def test_before_the_first_answer_every_source_is_known_to_be_waited_for(
         answer.set()
 
 
+async def test_a_venue_of_reports_is_asked_without_a_book(server: Server, world: World) -> None:
+    reports = replace(ACME, book=replace(ACME.book, requests=list))
+    async with running(world, at(server, reports)):
+        await until(lambda: server.asked)
+    assert server.asked == ["/tickers"]
+    assert [known.source for known in world.health.sources()] == ["tickers"]
+
+
 async def test_only_watched_coins_are_heard(server: Server, world: World) -> None:
     async with running(world, at(server), watched=frozenset({BTC})):
         await until(lambda: world.told)
@@ -115,6 +123,25 @@ async def test_the_book_is_asked_again_in_its_own_interval(server: Server, world
         server.routes["/contracts"] = fewer
         await until(lambda: world.source("contracts").symbols == 1)
         await until(lambda: world.batches[-1] == 2)
+
+
+async def test_a_watched_coin_that_is_listed_later_is_listened_to(server: Server, world: World) -> None:
+    world.speed = FAST
+    ends = Line(lambda line: ends.listen(line))
+    server.routes["/line"] = ends.serve
+
+    async def without(request: web.Request) -> web.Response:
+        return contracts("ETH-PERP")
+
+    good, server.routes["/contracts"] = server.routes["/contracts"], without
+    often = replace(LISTENS, book=replace(ACME.book, every=MINUTE))
+    async with running(world, at(server, often), watched=frozenset({BTC})):
+        await until(lambda: server.count("/contracts") >= 3)
+        assert (ends.opened, server.count("/tickers")) == (0, 0)
+        server.routes["/contracts"] = good
+        await until(lambda: ends.opened and world.told)
+        await until(lambda: server.count("/contracts") >= 6)
+    assert ends.opened == 1
 
 
 async def test_a_full_stream_makes_the_feed_wait(server: Server, world: World) -> None:
