@@ -42,6 +42,7 @@ FACTS = facts(
     /dapi/v1/ticker/24hr | volume | contracts | documentation (baseVolume is coins) | [1]
     /futures/data/openInterestHist | sumOpenInterest | contracts | recorded answer | [2]
     /futures/data/openInterestHist | sumOpenInterestValue | base coin | recorded answer | [2]
+    /futures/data/openInterestHist | contractType | PERPETUAL only | a dated symbol changes quarter | [2]
     !forceOrder@arr | S | side of the order | as USD-M | [2]
     !forceOrder@arr | z | contracts | client library | [1]
     !forceOrder@arr | completeness | largest per symbol and second: a floor | as USD-M | [0]

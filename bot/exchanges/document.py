@@ -53,6 +53,7 @@ def document() -> str:
 
 def _summary(exchange: Exchange) -> str:
     asked = "; ".join(f"{poll.name} every {_words(poll.every)}" for poll in exchange.polls)
+    asked = asked.replace("every 1 ", "every ")
     heard = exchange.sockets[0].completeness if exchange.sockets else "—"
     past = _words(exchange.history.reach) if exchange.history else "—"
     name = exchange.title if exchange.by_default else f"{exchange.title} (off by default)"
@@ -79,6 +80,7 @@ def _lines(exchange: Exchange) -> Iterator[str]:
 
 def _words(span: timedelta) -> str:
     for unit, length in (
+        ("year", timedelta(days=365)),
         ("day", timedelta(days=1)),
         ("hour", timedelta(hours=1)),
         ("minute", timedelta(minutes=1)),

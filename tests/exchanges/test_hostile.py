@@ -96,12 +96,13 @@ def test_garbage_is_a_source_error_or_nothing(name: str, body: bytes) -> None:
 
 
 @given(name=st.sampled_from(sorted(PARSERS)), body=st.binary(max_size=200))
+@settings(deadline=None)
 def test_arbitrary_bytes_are_a_source_error_or_nothing(name: str, body: bytes) -> None:
     assert outcome(PARSERS[name], body) == outcome(PARSERS[name], body)
 
 
 @given(kept=st.sampled_from(GOOD), data=st.data())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_payload_with_broken_bytes_never_surprises(kept: tuple[str, bytes], data: st.DataObject) -> None:
     name, body = kept
     at = data.draw(st.integers(0, len(body) - 1))
