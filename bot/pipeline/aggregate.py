@@ -56,6 +56,7 @@ class AggregateState(msgspec.Struct):
     changes: list[float]
     legs: list[Leg]
     index: float
+    flow: tuple[float, float]
     price: float | None
     price_s: float
 
@@ -69,7 +70,8 @@ class Step(msgspec.Struct, frozen=True):
 
     ``moves`` are the log changes of coin OI per horizon (they differ only where a venue came back from an
     absence longer than a horizon). ``changes`` is the running sum of counted coin changes per venue, in the
-    order of ``Aggregate.venues``; only differences of it mean anything.
+    order of ``Aggregate.venues``; only differences of it mean anything. Likewise ``flow``: the coins opened
+    since the beginning (negative: closed) and the dollars they were worth at the price of their own step.
     """
 
     at_s: float
@@ -80,6 +82,7 @@ class Step(msgspec.Struct, frozen=True):
     """Venues that were compared."""
     moves: tuple[float, ...]
     changes: tuple[float, ...]
+    flow: tuple[float, float]
 
 
 _STILL = (0.0,) * len(HORIZON_S)
@@ -98,18 +101,26 @@ class Aggregate:
         self._legs: dict[tuple[str, str], Leg] = {}
         self._changes: list[float] = []
         self._index = 0.0
+        self._flow = (0.0, 0.0)
         self._price: float | None = None
         self._price_s = 0.0
 
     def state(self) -> AggregateState:
         return AggregateState(
-            self.venues, self._changes, list(self._legs.values()), self._index, self._price, self._price_s
+            self.venues,
+            self._changes,
+            list(self._legs.values()),
+            self._index,
+            self._flow,
+            self._price,
+            self._price_s,
         )
 
     def restore(self, state: AggregateState) -> None:
         self.venues, self._changes = state.venues, state.changes
         self._legs = {(leg.instrument.venue, leg.instrument.symbol): leg for leg in state.legs}
-        self._index, self._price, self._price_s = state.index, state.price, state.price_s
+        self._index, self._flow = state.index, state.flow
+        self._price, self._price_s = state.price, state.price_s
 
     def take(self, reading: Reading) -> None:
         """Remember a believed reading. Readings of one contract come in order of time."""
@@ -143,7 +154,7 @@ class Aggregate:
         oldest_s = now_s - self._fresh_s
         settling_s = now_s + max(step_s, SETTLING_S)
         changes = self._changes
-        coins = absent = before = after = 0.0
+        coins = absent = before = after = opened = 0.0
         returned: list[tuple[float, float, float]] | None = None
         prices: list[float] = []
         counted: set[int] = set()
@@ -174,6 +185,7 @@ class Aggregate:
                 else:
                     returned = [*(returned or ()), (gap, compared, now_coins)]
                 changes[leg.venue] += now_coins - base
+                opened += now_coins - compared
                 counted.add(leg.venue)
             leg.base, leg.base_price, leg.base_s = now_coins, leg.price, now_s
         if gone:
@@ -184,7 +196,14 @@ class Aggregate:
         price = self._asset_price(prices, now_s)
         moves = self._moves(before, after, returned)
         self._index += moves[-1]
-        return Step(now_s, coins, price, coins / (coins + absent), len(counted), moves, tuple(changes))
+        coverage = coins / (coins + absent)
+        flow = self._opened(opened, price)
+        return Step(now_s, coins, price, coverage, len(counted), moves, tuple(changes), flow)
+
+    def _opened(self, coins: float, price: float | None) -> tuple[float, float]:
+        if price is not None:
+            self._flow = (self._flow[0] + coins, self._flow[1] + coins * price)
+        return self._flow
 
     @staticmethod
     def _moves(

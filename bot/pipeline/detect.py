@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
 
@@ -22,6 +24,9 @@ LONGEST_STEP_S = 900.0
 BEYOND_NORMAL = 1.0
 """A price move of at least one scale (its one-in-ten move) is beyond its normal."""
 
+NormalMove = Callable[[float], float]
+"""The usual price move (a fraction) over so many seconds, of the coin whose wave it is."""
+
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
     """The state at one step, kept while it may still be the high of some horizon."""
@@ -29,6 +34,26 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     at_s: float
     price_usd: float | None
     changes: tuple[float, ...]
+    flow: tuple[float, float]
+
+
+def kind_of(high: Mark, low: Mark, normal_move: NormalMove) -> Kind:
+    """What a fall is called: by the price at which its coins were closed, against the price before it.
+
+    That price is a mean over all coins closed, so that a moment's swing names nothing, and a crash that
+    rebounds before the last position is gone stays a crash. The name never contradicts price at the low.
+    """
+    if not high.price_usd or not low.price_usd:
+        return Kind.UNPRICED
+    coins = low.flow[0] - high.flow[0]
+    if not coins:
+        return Kind.UNWIND
+    move = (low.flow[1] - high.flow[1]) / coins / high.price_usd - 1
+    if abs(move) < BEYOND_NORMAL * normal_move(low.at_s - high.at_s):
+        return Kind.UNWIND
+    if move < 0 and low.price_usd < high.price_usd:
+        return Kind.FLUSH
+    return Kind.SQUEEZE if move > 0 and low.price_usd > high.price_usd else Kind.UNWIND
 
 
 class View(msgspec.Struct, frozen=True):
@@ -129,9 +154,9 @@ class Detector:
 
         ``since_s`` is when the last wave ended: falls from before belong to it.
         """
-        mark = Mark(step.at_s, step.price_usd, step.changes)
+        mark = Mark(step.at_s, step.price_usd, step.changes, step.flow)
         depths: list[Depth] = []
-        whole = fresh = (0.0, self._first, mark, Kind.UNPRICED)
+        whole = fresh = (0.0, self._first, mark)
         heard: list[tuple[int, float, float | None]] = []
         for i in range(self._first, len(HORIZON_S)):
             fall, high = self._highs[i].move(step.moves[i], mark)
@@ -140,34 +165,43 @@ class Detector:
                 move = step.price_usd / high.price_usd - 1.0
             depths.append(Depth(HORIZONS[i], fall, move))
             heard.append((i, fall, move))
-            score, kind = self._score(i, fall, move)
+            score = self._score(i, fall, move)
             if score > whole[0]:
-                whole = (score, i, high, kind)
+                whole = (score, i, high)
             if score > fresh[0] and high.at_s >= since_s:
-                fresh = (score, i, high, kind)
+                fresh = (score, i, high)
         covered = step.coverage >= self._coverage_floor
         judged = covered and self._steps >= LEAST_STEPS and self.scales.days >= LEAST_DAYS
-        whole_view = self._view(whole)
-        fresh_view = whole_view if fresh is whole else self._view(fresh)
+        whole_view = self._view(whole, mark)
+        fresh_view = whole_view if fresh is whole else self._view(fresh, mark)
         if covered and step.counted:
             self._learn(step, heard, whole[0])
         return Moment(step.at_s, whole_view, fresh_view, tuple(depths), step.price_usd, step.coverage, judged)
 
-    def _view(self, seen: tuple[float, int, Mark, Kind]) -> View:
-        score, horizon, high, kind = seen
+    def normal_move(self, span_s: float) -> float:
+        """The price move exceeded one time in ten over ``span_s``, a fraction.
+
+        Between two horizons it is read off a straight line in logarithms.
+        """
+        above = bisect_left(HORIZON_S, span_s)
+        if above <= self._first or above == len(HORIZON_S):
+            return self.scales.price_scale(min(max(above, self._first), len(HORIZON_S) - 1))
+        short, long = self.scales.price_scale(above - 1), self.scales.price_scale(above)
+        share = math.log(span_s / HORIZON_S[above - 1]) / math.log(HORIZON_S[above] / HORIZON_S[above - 1])
+        return short * math.pow(long / short, share)
+
+    def _view(self, seen: tuple[float, int, Mark], mark: Mark) -> View:
+        score, horizon, high = seen
+        kind = kind_of(high, mark, self.normal_move) if score else Kind.UNPRICED
         return View(score, horizon, high, kind, self.history.magnitude(score))
 
-    def _score(self, horizon: int, fall: float, move: float | None) -> tuple[float, Kind]:
+    def _score(self, horizon: int, fall: float, move: float | None) -> float:
         if fall < FLOOR[horizon]:
-            return 0.0, Kind.UNWIND
+            return 0.0
         coins = surprise(fall / self.scales.coin_scale(horizon))
         if move is None:
-            return coins, Kind.UNPRICED
-        normal = abs(move) / self.scales.price_scale(horizon)
-        kind = Kind.UNWIND
-        if normal >= BEYOND_NORMAL:
-            kind = Kind.FLUSH if move < 0 else Kind.SQUEEZE
-        return joint(coins, surprise(normal)), kind
+            return coins
+        return joint(coins, surprise(abs(move) / self.scales.price_scale(horizon)))
 
     def _learn(self, step: Step, heard: list[tuple[int, float, float | None]], score: float) -> None:
         """A step counts for the time it stands for: past history comes in longer steps than live figures."""

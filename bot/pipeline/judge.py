@@ -30,7 +30,7 @@ from bot.domain.market import (
     Verdict,
 )
 from bot.domain.waves import Stage, Wave
-from bot.pipeline.aggregate import Aggregate, AggregateState
+from bot.pipeline.aggregate import Aggregate, AggregateState, Step
 from bot.pipeline.detect import Detector, DetectorState, Moment
 from bot.pipeline.gate import Gate, GateState
 from bot.pipeline.horizons import moment
@@ -218,12 +218,12 @@ class Judge:
                 court.since_s = now_s
             now = court.detector.judge(step, court.life.since_s)
             moments[asset] = now
-            waves.extend(self._advance(court, now, step.counted, step.changes))
+            waves.extend(self._advance(court, now, step))
             if snap:
                 snapshots.append(court.aggregate.snapshot(step, at, self._why, self._funding(court)))
         return Stepped(tuple(snapshots), moments, self._together(waves))
 
-    def _advance(self, court: _Court, now: Moment, compared: int, changes: tuple[float, ...]) -> list[Wave]:
+    def _advance(self, court: _Court, now: Moment, step: Step) -> list[Wave]:
         life = court.life
         # A quiet moment of a quiet asset needs no closer look; this is nearly every moment.
         if not life.busy and now.fresh.score <= 0:
@@ -233,11 +233,13 @@ class Judge:
             venues=tuple(aggregate.venues),
             groups=tuple(aggregate.group(v) for v in aggregate.venues),
             counted=tuple(aggregate.counted_coins(now.at_s)),
-            changes=changes,
-            compared=compared,
+            changes=step.changes,
+            flow=step.flow,
+            compared=step.counted,
             missing=aggregate.missing(now.at_s, self._why),
             reports=tuple(court.reports.values()),
             since_s=court.since_s or now.at_s,
+            normal_move=court.detector.normal_move,
         )
         told = life.advance(now, sight, court.tally, wave_name(self._opened + 1))
         if any(wave.revision == 1 for wave in told):

@@ -13,7 +13,7 @@ from bot.domain.assets import Asset
 from bot.domain.market import Group, Missing, Report, Venue
 from bot.domain.waves import Depth, Kind, Stage, VenueChange, Wave
 from bot.pipeline.attribution import Past, alone, lead, past_of, rank
-from bot.pipeline.detect import FLOOR, Mark, Moment, View
+from bot.pipeline.detect import FLOOR, Mark, Moment, NormalMove, View, kind_of
 from bot.pipeline.horizons import HORIZONS, moment
 from bot.pipeline.tally import Tally
 
@@ -51,11 +51,13 @@ class Sight(msgspec.Struct, frozen=True):
     groups: tuple[Group, ...]
     counted: tuple[float, ...]
     changes: tuple[float, ...]
+    flow: tuple[float, float]
     compared: int
     missing: tuple[Missing, ...]
     reports: tuple[Report, ...]
     since_s: float
     """When this asset's history begins."""
+    normal_move: NormalMove
 
 
 class Running(msgspec.Struct):
@@ -68,6 +70,7 @@ class Running(msgspec.Struct):
     low: Mark
     low_counted: tuple[float, ...]
     low_coverage: float
+    kind: Kind
     fall: float
     grown_fall: float
     grown_s: float
@@ -151,7 +154,7 @@ class Life:
         view = now.fresh
         if not now.judged or view.score <= 0 or view.magnitude.w < OPEN_W:
             return None
-        mark = Mark(now.at_s, now.price_usd, sight.changes)
+        mark = Mark(now.at_s, now.price_usd, sight.changes, sight.flow)
         venues = self._venues(view.high, mark, sight.counted, sight)
         fall = sum(v.coins_closed for v in venues)
         # The index may have fallen while most of the market was out of sight; coins must have closed too.
@@ -167,6 +170,7 @@ class Life:
             low=mark,
             low_counted=sight.counted,
             low_coverage=now.coverage,
+            kind=view.kind,
             fall=fall,
             grown_fall=fall,
             grown_s=now.at_s,
@@ -176,12 +180,13 @@ class Life:
         return self._tell(self._running, now, sight, tally, loud=True)
 
     def _continue(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
-        if now.fresh.score > running.view.score and self._fits(running, now, sight):
+        if now.fresh.score > running.view.score:
             running.view, running.depths = now.fresh, now.depths
             if now.fresh.high.at_s < running.high.at_s:
                 running.fall += _closed(now.fresh.high, running.high.changes)
                 running.high = now.fresh.high
         self._lower(running, now, sight)
+        running.kind = kind_of(running.high, running.low, sight.normal_move)
         back = 1 - _closed(running.high, sight.changes) / running.fall
         if self._is_false(running, now, back):
             running.stage = Stage.RETRACTED
@@ -197,24 +202,16 @@ class Life:
         return self._tell_if_worth(running, now, sight, tally)
 
     @staticmethod
-    def _fits(running: Running, now: Moment, sight: Sight) -> bool:
-        """Would the wave as it then stands, from its high to its low, bear the name of this rarer view?"""
-        first = min(running.high, now.fresh.high, key=lambda high: high.at_s)
-        lower = _closed(running.high, sight.changes) > running.fall
-        low_price = now.price_usd if lower else running.low.price_usd
-        return _same_story(now.fresh.kind, first.price_usd, low_price)
-
-    @staticmethod
     def _lower(running: Running, now: Moment, sight: Sight) -> bool:
         """Take in a new low; says whether it is a material one."""
-        if not _same_story(running.view.kind, running.high.price_usd, now.price_usd):
+        if not _same_story(running.kind, running.high.price_usd, now.price_usd):
             return False
         fall = _closed(running.high, sight.changes)
         material = fall >= running.grown_fall * (1 + MATERIAL)
         if fall <= running.fall or (running.stage is Stage.OVER and not material):
             return False
         running.fall = fall
-        running.low = Mark(now.at_s, now.price_usd, sight.changes)
+        running.low = Mark(now.at_s, now.price_usd, sight.changes, sight.flow)
         running.low_counted, running.low_coverage = sight.counted, now.coverage
         if material:
             running.grown_fall, running.grown_s = fall, now.at_s
@@ -227,7 +224,8 @@ class Life:
             return self._open(now, sight, tally, name)
         if self._lower(running, now, sight):
             running.aftershocks += 1
-            if now.whole.score > running.view.score and now.whole.kind is running.view.kind:
+            running.kind = kind_of(running.high, running.low, sight.normal_move)
+            if now.whole.score > running.view.score and now.whole.kind is running.kind:
                 running.view, running.depths = now.whole, now.depths
             louder = running.view.magnitude.w >= running.loud_w + MUCH_RARER
             return self._tell(running, now, sight, tally, loud=louder)
@@ -258,7 +256,7 @@ class Life:
 
     def _is_false(self, running: Running, now: Moment, back: float) -> bool:
         young = now.at_s - running.told.opened.timestamp() <= TAKEN_BACK_S
-        plain_price = running.view.kind in (Kind.UNWIND, Kind.UNPRICED)
+        plain_price = running.kind in (Kind.UNWIND, Kind.UNPRICED)
         return young and back >= TAKEN_BACK and (plain_price or running.told.one_venue)
 
     def _why_false(self, running: Running, now: Moment) -> str:
@@ -309,7 +307,7 @@ class Life:
         )
         wave = msgspec.structs.replace(
             running.told,
-            kind=running.view.kind,
+            kind=running.kind,
             stage=running.stage,
             onset=onset,
             at=moment(now.at_s),
