@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -218,6 +219,7 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     return read_rows(page.result.rows, book, read)
 
 
+@lru_cache(maxsize=64)
 def _hours(text: str) -> timedelta:
     if not (text.isdecimal() and 0 < len(text) <= 3 and int(text)):
         raise SourceChanged(f"fundingIntervalHour is {text!r:.40}, not whole hours")

@@ -167,9 +167,9 @@ def required(raw: str | Decimal, name: str) -> Decimal:
         value = Decimal(raw)
     except InvalidOperation:
         raise SourceChanged(f"{name} is {raw!r:.40}, not a number") from None
-    if not value.is_finite() or (value and abs(value.adjusted()) > LARGEST_EXPONENT):
-        raise SourceChanged(f"{name} is {raw!s:.40}, not a possible number")
-    return value
+    if value.is_finite() and -LARGEST_EXPONENT <= value.adjusted() <= LARGEST_EXPONENT:
+        return value
+    raise SourceChanged(f"{name} is {raw!s:.40}, not a possible number")
 
 
 def optional(raw: str | Decimal | None, name: str) -> Decimal | None:
@@ -179,4 +179,4 @@ def optional(raw: str | Decimal | None, name: str) -> Decimal | None:
 
 def quoted(raw: str | Decimal | None, name: str) -> Decimal | None:
     """A price, where a venue writes zero for "none"."""
-    return optional(raw, name) or None
+    return required(raw, name) or None if raw else None
