@@ -133,6 +133,19 @@ async def test_at_the_end_what_takes_too_long_is_cancelled() -> None:
     assert len(asyncio.all_tasks()) == 1  # nothing is left behind
 
 
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_job_that_is_just_beginning_at_the_end_is_not_left_behind(steps: int) -> None:
+    async def work() -> None:
+        await asyncio.Event().wait()
+
+    async with Schedule(stop_within=timedelta()) as schedule:
+        schedule.add("job", work, HOUR)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    assert len(asyncio.all_tasks()) == 1
+
+
 async def test_a_bug_in_a_job_ends_the_run_loudly() -> None:
     async def work() -> None:
         raise ZeroDivisionError("a bug")

@@ -237,6 +237,21 @@ async def test_frames_that_cannot_be_read_are_kept_and_counted(
     assert events(caplog) == ["source.changed", "source.back"]
 
 
+async def test_a_line_that_lives_is_still_changed_while_nothing_can_be_read(
+    server: Server, world: World
+) -> None:
+    async def talk(line: web.WebSocketResponse) -> None:
+        for _ in range(UNREADABLE_IN_A_ROW):
+            await line.send_str("<>")
+        await ends.listen(line)
+
+    ends = Line(talk)
+    server.routes["/line"] = ends.serve
+    async with listening(server, world):
+        await until(lambda: ends.frames.count("ping") >= 3)
+        assert world.source("forced").state is SourceState.CHANGED
+
+
 async def test_a_huge_frame_ends_the_line_not_the_program(server: Server, world: World) -> None:
     async def talk(line: web.WebSocketResponse) -> None:
         await line.send_str("x" * (5 * 2**20))

@@ -99,6 +99,7 @@ async def test_one_venue_that_is_down_does_not_disturb_another(server: Server, w
     assert states[Venue("acme"), "tickers"] is SourceState.FRESH
     assert states[Venue("bust"), "contracts"] is SourceState.LOST
     assert states[Venue("bust"), "tickers"] is SourceState.WAITING
+    assert all(not known.why for known in world.health.sources() if known.state is SourceState.WAITING)
 
 
 async def test_a_venue_that_comes_back_is_heard(server: Server, world: World) -> None:
