@@ -141,13 +141,13 @@ def read_wave_id(text: str, _known: Sequence[Asset] = ()) -> str:
     return wave_id
 
 
-def read_word(word: str) -> Callable[[str, Sequence[Asset]], bool]:
+def read_word(word: str) -> Callable[[str, Sequence[Asset]], str]:
     """Reads exactly ``word``. Raises ``AskError`` for anything else."""
 
-    def read(text: str, _known: Sequence[Asset] = ()) -> bool:
+    def read(text: str, _known: Sequence[Asset] = ()) -> str:
         if text.lower() != word:
             raise AskError(f'I expected `{word}` where "{plain(text[:24])}" stands.')
-        return True
+        return word
 
     return read
 

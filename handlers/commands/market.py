@@ -1,0 +1,77 @@
+"""What the market holds now: /oi and /chart."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.domain.cards import Button, Card, Line, Picture
+from bot.errors import AskError
+from handlers.commands.registry import Ask, command
+from handlers.desk import Desk
+from handlers.numbers import clock, duration
+from handlers.series import said
+from handlers.snapshot_cards import market_card, snapshot_card
+from handlers.words import COIN, PERIOD
+
+DAY = timedelta(days=1)
+MOST_COINS = 10
+
+
+@command(
+    "oi",
+    "Open interest of one coin, or of the largest",
+    COIN.optional,
+    PERIOD.optional,
+    examples=("/oi btc", "/oi btc 24h", "/oi"),
+)
+async def open_interest(desk: Desk, ask: Ask) -> Card:
+    period = ask.get(PERIOD) or DAY
+    if (asset := ask.get(COIN)) is None:
+        return await _market(desk, period)
+    now = await desk.latest(asset)
+    return snapshot_card(
+        now,
+        await desk.before(now, period),
+        period,
+        at=desk.clock(),
+        titles=desk.titles(),
+        reports=await desk.reports(asset),
+        history=await desk.short_history(asset),
+    )
+
+
+async def _market(desk: Desk, period: timedelta) -> Card:
+    known = await desk.known()
+    if not known:
+        raise AskError("I have not seen any market yet. See how the feeds do: `/venues`", "/venues")
+    snapshots = [await desk.latest(asset) for asset in known[:MOST_COINS]]
+    pairs = [(now, await desk.before(now, period)) for now in snapshots]
+    return market_card(pairs, period, at=desk.clock(), more=len(known) - len(pairs))
+
+
+@command(
+    "chart",
+    "Open interest, price and liquidations as a picture",
+    COIN.optional,
+    PERIOD.optional,
+    examples=("/chart btc", "/chart eth 7d"),
+)
+async def chart(desk: Desk, ask: Ask) -> Card:
+    known = await desk.known()
+    asset = ask.get(COIN) or (known[0] if known else None)
+    if asset is None:
+        raise AskError("I have not seen any market yet. See how the feeds do: `/venues`", "/venues")
+    period = ask.get(PERIOD) or DAY
+    data = await desk.period_chart(asset, period)
+    if data is None:
+        raise AskError(
+            f"I have recorded too little of {asset} in {duration(period)} for a picture.", "/venues"
+        )
+    coin = asset.lower()
+    return Card(
+        title=data.title,
+        lines=(Line(said(data).partition(". ")[2], 3),),
+        picture=Picture(data, said(data)),
+        footer=f"`/oi {coin}` · {clock(desk.clock())}",
+        buttons=tuple(Button(span, f"/chart {coin} {span}") for span in ("4h", "24h", "7d")),
+    )

@@ -1,0 +1,120 @@
+"""From which size on this chat is told: /threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from bot.domain.cards import Button, Card, Line, Table
+from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Subscription, Threshold
+from bot.domain.waves import Wave
+from bot.errors import AskError
+from handlers.commands.registry import Ask, command
+from handlers.desk import Desk
+from handlers.numbers import day, percent, tight
+from handlers.subscription_words import coins_words, threshold_words, told, typed
+from handlers.words import Parameter, read_text, read_wanted
+
+HOW_MUCH = Parameter("how often or how large", read_text, rest=True)
+PAST = 200
+"""So many recorded waves are tried against a threshold."""
+ROWS = 8
+CHOICES = (("weekly", WEEKLY_W), ("monthly", MONTHLY_W), ("yearly", YEARLY_W))
+
+
+@command(
+    "threshold",
+    "From which size on to speak; `try` only shows",
+    HOW_MUCH.optional,
+    examples=("/threshold 3/week", "/threshold W 2.9", "/threshold 5% 1h", "/threshold try $800m"),
+)
+async def threshold(desk: Desk, ask: Ask) -> Card:
+    here = await desk.subscriptions_here(ask.destination)
+    past = await desk.store.waves.recent(limit=PAST)
+    text = ask.get(HOW_MUCH) or ""
+    trying = text.lower().startswith("try ")
+    if not text:
+        return _choices(here, past)
+    wanted = read_wanted(text[4:] if trying else text, await desk.known(), "threshold")
+    if wanted.threshold is None:
+        raise AskError(
+            "Say how often or how large: `/threshold 3/week`, `/threshold 5% 1h`", "/threshold 3/week"
+        )
+    before = [s for s in here if wanted.assets in (None, s.assets)]
+    after = [replace(s, threshold=wanted.threshold) for s in before]
+    if not after:
+        raise _nobody(replace(here[0], assets=wanted.assets or None, threshold=wanted.threshold))
+    if not trying:
+        ask.may_change()
+        for subscription in after:
+            await desk.store.subscriptions.add(subscription)
+    undo = None
+    if len(before) == 1 or (wanted.assets is None and len({s.threshold for s in before}) == 1):
+        named = wanted.assets and before[0].threshold.measure is not Measure.COINS
+        whose = f"{coins_words(wanted.assets).replace(', ', ' ').lower()} " if named else ""
+        undo = f"/threshold {whose}{typed(before[0])}"
+    button = (
+        Button("Save", f"/threshold {text[4:].strip()}") if trying else Button("Undo", undo) if undo else None
+    )
+    return _compared(before, after, past, button, trying=trying)
+
+
+def _nobody(meant: Subscription) -> AskError:
+    names = coins_words(meant.assets)
+    coins = (
+        ""
+        if meant.threshold.measure is Measure.COINS
+        else names.replace(", ", " ").replace("every coin", "all")
+    )
+    line = f"/subscribe {coins.lower()} {typed(meant)}".replace("  ", " ")
+    return AskError(f"No subscription here is for just {names}. Make one: `{line}`", line)
+
+
+def _compared(
+    before: Sequence[Subscription],
+    after: Sequence[Subscription],
+    past: Sequence[Wave],
+    button: Button | None,
+    *,
+    trying: bool,
+) -> Card:
+    """Which recorded waves the old threshold tells, and which the new one."""
+    tried = [(wave, told(before, wave), told(after, wave)) for wave in past]
+    words = {(True, True): "both", (True, False): "before", (False, True): "now"}
+    rows = [
+        (day(w.onset), w.asset[:5], tight(percent(-w.fall)), f"{w.magnitude.w:.1f}", words[was, now])
+        for w, was, now in tried
+        if was or now
+    ]
+    counts = (
+        f"Of {len(past)} recorded waves: before {sum(r[1] for r in tried)}, now {sum(r[2] for r in tried)}"
+    )
+    olds = dict.fromkeys(threshold_words(s.threshold) for s in before)
+    return Card(
+        title=f"{'Would tell' if trying else 'Now telling'}: {threshold_words(after[0].threshold)}",
+        lines=(
+            Line(f"Before: {' · '.join(olds)}"),
+            Line(counts if past else "No wave is recorded yet to try it on"),
+        ),
+        table=Table(("date", "coin", "coins", "W", "told"), tuple(rows[:ROWS]), right=(2, 3))
+        if rows
+        else None,
+        footer="nothing is changed yet" if trying else "saved · `/alerts`",
+        buttons=(button,) if button else (),
+    )
+
+
+def _choices(here: Sequence[Subscription], past: Sequence[Wave]) -> Card:
+    lines = [Line(f"**{s.id}** · {coins_words(s.assets)} · {threshold_words(s.threshold)}", 7) for s in here]
+    rows = []
+    for name, w in CHOICES:
+        as_if = [replace(s, threshold=Threshold(Measure.W, w)) for s in here]
+        rows.append((name, f"{w:.1f}", str(sum(told(as_if, wave) for wave in past))))
+    return Card(
+        title="From which size on I speak here",
+        lines=(*lines, Line(f"What others would have told of {len(past)} recorded waves:")),
+        table=Table(("how often", "W", "told"), tuple(rows), right=(1, 2)),
+        footer="`/threshold 3/week` · `/threshold 5% 1h` · `/threshold try $800m`",
+        buttons=tuple(Button(name, f"/threshold {name}") for name, _ in CHOICES),
+    )

@@ -1,0 +1,157 @@
+"""What the bot is and how it does: /start, /help, /venues and /status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from bot.domain.cards import Button, Card, Line, Table, Tone, plain
+from bot.domain.health import SourceState
+from bot.domain.market import VERDICT_MEANS, Completeness
+from handlers.cards import venue_title
+from handlers.commands.registry import COMMANDS, Ask, command, find
+from handlers.desk import Desk
+from handlers.numbers import coins, duration, moment, share
+from handlers.words import Parameter, read_text
+
+NAME = Parameter("command", read_text)
+NAMED_FAULTS = 6
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+QUARANTINE_ROWS = 500
+
+
+@command("start", "What this is, and how often it may speak", examples=("/start",))
+async def start(desk: Desk, ask: Ask) -> Card:
+    venues = len({source.venue for source in desk.health.sources()})
+    watch = f"I watch open interest on {venues} venues" if venues else "I watch open interest"
+    who = "Only administrators change this. " if not ask.may_configure else ""
+    return Card(
+        title="Washout",
+        lines=(
+            Line(f"{watch} and speak up when leverage is washed out of a market,"),
+            Line("with one message per event that I keep correct until it is over."),
+            Line(f"How often may I speak here? {who}`/oi`, `/resets` and `/chart` work for everyone"),
+        ),
+        footer="`/help` for everything",
+        buttons=(
+            Button("Only historic, ~1 a year", "/subscribe historic"),
+            Button("Big, ~1 a month", "/subscribe big"),
+            Button("Notable, ~1 a week", "/subscribe notable"),
+        ),
+    )
+
+
+@command("help", "All commands, or one with examples", NAME.optional, examples=("/help", "/help oi"))
+async def help_(_desk: Desk, ask: Ask) -> Card:
+    if name := ask.get(NAME):
+        called, _ = find(name)
+        return Card(
+            title=called.about,
+            lines=(
+                Line(f"`{called.usage}`"),
+                Line("For example " + ", ".join(f"`{e}`" for e in called.examples)),
+            ),
+            buttons=tuple(Button(example, example) for example in called.examples),
+        )
+    return Card(
+        title="What you can ask",
+        lines=tuple(Line(f"`/{c.name}` {_parameters(c.usage)}– {c.about}") for c in COMMANDS.values()),
+        footer="coins as `btc`, periods as `24h` or `7d` · `/help oi` for examples",
+    )
+
+
+def _parameters(usage: str) -> str:
+    words = usage.partition(" ")[2]
+    return f"{words} " if words else ""
+
+
+@command("venues", "Which venues I see right now, and which not", examples=("/venues",))
+async def venues(desk: Desk, _ask: Ask) -> Card:
+    feeds, now = desk.feeds(), desk.clock()
+    if not feeds:
+        return Card(title="No venue is configured", tone=Tone.WARNING, footer="`/status`")
+    fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
+    faults = [feed for feed in feeds if feed.state is not SourceState.FRESH]
+    lines = [
+        Line(
+            f"{feed.title}, {feed.source}: {plain(feed.why) or feed.state} for {duration(now - feed.since)}",
+            7,
+        )
+        for feed in faults[:NAMED_FAULTS]
+    ]
+    if len(faults) > NAMED_FAULTS:
+        lines.append(Line(f"{len(faults) - NAMED_FAULTS} more feeds are not fresh"))
+    lines += [Line(text) for text in (_completeness(desk), await _quarantined(desk)) if text]
+    rows = []
+    for venue in sorted({feed.venue for feed in feeds}):
+        own = [feed for feed in feeds if feed.venue == venue]
+        newest = max((feed.last_answer for feed in own if feed.last_answer), default=None)
+        worst = min(own, key=lambda feed: feed.state is SourceState.FRESH).state
+        age = duration(now - newest) if newest else "never"
+        rows.append((venue_title(venue, desk.titles())[:14], str(worst), age))
+    blind = desk.blind_since()
+    return Card(
+        title=f"{fresh} of {len(feeds)} feeds fresh" if blind is None else "I cannot see the market",
+        tone=Tone.ANSWER if blind is None else Tone.WARNING,
+        lines=tuple(lines),
+        table=Table(("venue", "worst", "heard"), tuple(rows), right=(2,)),
+        footer="silence now is not calm" if blind else "a venue that is not fresh is named and never guessed",
+    )
+
+
+def _completeness(desk: Desk) -> str:
+    """Which liquidation feeds tell everything, and which only a floor."""
+    heard = [(f.completeness, f.title) for f in desk.feeds() if f.completeness]
+    full = sorted({title for complete, title in heard if complete is Completeness.COMPLETE})
+    floor = sorted({title for complete, title in heard if complete is Completeness.THROTTLED})
+    parts = [f"complete from {', '.join(full)}"] if full else []
+    parts += [f"throttled, so a floor, from {', '.join(floor)}"] if floor else []
+    return f"Liquidations: {'; '.join(parts)}" if parts else ""
+
+
+async def _quarantined(desk: Desk) -> str:
+    kept = await desk.store.journal.quarantined(desk.clock() - HOUR, limit=QUARANTINE_ROWS)
+    if not kept:
+        return ""
+    reasons = Counter(VERDICT_MEANS[rejected.verdict] for rejected in kept).most_common(2)
+    said = "; ".join(f"{count} × {why}" for why, count in reasons)
+    return f"Held back in the last hour: {said}"
+
+
+@command("status", "How the bot itself is doing", examples=("/status",))
+async def status(desk: Desk, ask: Ask) -> Card:
+    store, now = desk.store, desk.clock()
+    feeds, blind = desk.feeds(), desk.blind_since()
+    fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
+    running = await store.waves.running()
+    here = await store.subscriptions.of(ask.destination)
+    told = await store.posts.log(desk.wall() - DAY, limit=1000)
+    facts = await store.facts()
+    lines = [
+        f"Market time {moment(now, now)}, {now.day} {now:%b %Y}; started {moment(desk.about.started, now)}",
+        f"Feeds: {fresh} of {len(feeds)} fresh" if feeds else "Feeds: none configured",
+        await _newest(desk),
+        f"Running waves: {', '.join(f'{w.asset} `/wave {w.id}`' for w in running[:4]) or 'none'}",
+        f"Told in the last day: {len(told)} messages and edits on {len({t.subject for t in told})} subjects",
+        f"Subscriptions here: {len(here)}, everywhere: {len(await store.subscriptions.all())}",
+        "Store: " + ", ".join(f"{name} {plain(value)}" for name, value in facts.items()),
+    ]
+    return Card(
+        title=f"Washout {desk.about.version}" + (" is blind" if blind else " is watching"),
+        tone=Tone.WARNING if blind else Tone.ANSWER,
+        lines=tuple(Line(line) for line in lines),
+        footer=f"no venue has answered for {duration(now - blind)}; silence now is not calm"
+        if blind
+        else "`/venues`",
+    )
+
+
+async def _newest(desk: Desk) -> str:
+    known = await desk.known()
+    if not known:
+        return "Nothing has been recorded yet"
+    newest = await desk.latest(known[0])
+    age = duration(desk.clock() - newest.at)
+    seen = f"{coins(newest.coins, newest.asset)}, {share(newest.coverage)} seen"
+    return f"Coins watched: {len(known)}; newest figures {age} old ({seen})"

@@ -1,0 +1,105 @@
+"""A recorded series made into what a picture shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from bot.domain.cards import ChartData
+from bot.domain.market import LiquidationSum, Point
+from bot.domain.waves import Wave
+from handlers.cards import KIND_WORDS
+from handlers.numbers import coins, duration, moment, percent, share
+
+STEPS = tuple(timedelta(minutes=m) for m in (2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 10080))
+MOST_STEPS = 180
+
+
+def step_for(span: timedelta) -> timedelta:
+    """The finest step that gives at most ``MOST_STEPS`` of them."""
+    return next((step for step in STEPS if span / step <= MOST_STEPS), STEPS[-1])
+
+
+def aligned(at: datetime, step: timedelta) -> datetime:
+    """The beginning of the step that ``at`` lies in, counted from the Unix epoch."""
+    step_s = step.total_seconds()
+    return datetime.fromtimestamp(at.timestamp() // step_s * step_s, UTC)
+
+
+def chart_of(
+    asset: str,
+    title: str,
+    points: Sequence[Point],
+    liquidations: Sequence[LiquidationSum],
+    step: timedelta,
+    *,
+    now: datetime,
+    banner: str = "",
+    shade: tuple[datetime, datetime] | None = None,
+) -> ChartData | None:
+    """``None`` where fewer than two points are known.
+
+    A step without a point is a gap, except a single one between two that are known: readings come a little
+    early or late, so an absence shorter than two steps cannot be told from none.
+    """
+    by_step = {aligned(point.at, step): point for point in points}
+    if len(by_step) < 2:
+        return None
+    first, last = min(by_step), max(by_step)
+    times = [first + n * step for n in range(round((last - first) / step) + 1)]
+    found = [by_step.get(at) for at in times]
+    sums = {aligned(told.at, step): told for told in liquidations}
+    newest = by_step[last]
+    note = f"As of {moment(newest.at, now)}, seen {share(newest.coverage)} of usual open interest."
+    return ChartData(
+        title=title,
+        asset=asset,
+        times=tuple(times),
+        coins=_bridged([point.coins if point else None for point in found]),
+        price_usd=_bridged([point.price_usd if point else None for point in found]),
+        long_usd=tuple(sums[at].long_usd if at in sums else 0.0 for at in times) if sums else (),
+        short_usd=tuple(sums[at].short_usd if at in sums else 0.0 for at in times) if sums else (),
+        shade=shade,
+        note=f"{note} {banner}".strip(),
+    )
+
+
+def _bridged(values: Sequence[float | None]) -> tuple[float | None, ...]:
+    """Single unknowns between two known values are put half way."""
+    bridged = list(values)
+    for place in range(1, len(values) - 1):
+        before, here, after = values[place - 1 : place + 2]
+        if here is None and before is not None and after is not None:
+            bridged[place] = (before + after) / 2
+    return tuple(bridged)
+
+
+def wave_window(wave: Wave, now: datetime) -> tuple[datetime, datetime]:
+    """What a wave's picture shows: some of the calm before and of what came next."""
+    room = max(timedelta(minutes=40), wave.duration)
+    return wave.onset - room, min(now, (wave.over_at or wave.at) + room)
+
+
+def wave_finding(wave: Wave) -> str:
+    """A picture's title: the finding, not the axis."""
+    closed = f"{coins(wave.coins_closed, wave.asset)} closed ({percent(-wave.fall)})"
+    return f"{wave.asset} {KIND_WORDS[wave.kind]}: {closed} in {duration(wave.low_at - wave.onset)}"
+
+
+def period_finding(asset: str, points: Sequence[Point], period: timedelta) -> str:
+    """Both moves over the points, in words."""
+    first, last = points[0], points[-1]
+    text = f"{asset} open interest {percent(last.coins / first.coins - 1)} in {duration(period)}"
+    if first.price_usd and last.price_usd:
+        text += f", price {percent(last.price_usd / first.price_usd - 1)}"
+    return text
+
+
+def said(chart: ChartData) -> str:
+    """The words that say what the picture shows."""
+    known = [value for value in chart.coins if value is not None]
+    text = f"{chart.title}. Coin open interest from {coins(known[0], chart.asset)} to "
+    text += f"{coins(known[-1], chart.asset)}, lowest {coins(min(known), chart.asset)}"
+    if None in chart.coins:
+        text += ", with gaps where nothing was recorded"
+    return f"{text}. {chart.note}"
