@@ -24,8 +24,7 @@ from bot.feeds.book import ask_book, limited
 from bot.feeds.contact import in_words
 from bot.feeds.http import open_http
 from bot.feeds.sources import VenueSource
-from bot.pipeline.judge import next_step
-from bot.ports import Clock
+from bot.pipeline.judge import Stepped, next_step
 from bot.roles import Bench
 
 log = logging.getLogger(__name__)
@@ -33,48 +32,57 @@ log = logging.getLogger(__name__)
 LOOK_BACK = timedelta(days=14)
 STEP = timedelta(minutes=5)
 """What every venue with a memory offers."""
-PAUSE_EVERY = 12
-"""Steps between two breaths of the event loop."""
+AT_ONCE = 24
+"""Steps written down in one go; the event loop breathes in between."""
 
 
 async def remember(
-    bench: Bench, venues: Sequence[VenueSource], watched: frozenset[Asset] | None, clock: Clock
+    bench: Bench,
+    venues: Sequence[VenueSource],
+    watched: frozenset[Asset] | None,
+    *,
+    until: datetime,
+    speed: float = 1.0,
 ) -> int:
-    """Ask every venue that has a memory, then judge it step by step; returns the figures believed.
+    """Ask every venue that has a memory, then judge it step by step; returns how many figures were told.
 
     A venue that cannot be asked is left out and named in the log; nothing is raised.
     """
-    until = clock()
-    found = await asyncio.gather(*(_ask(venue, watched, until) for venue in venues))
+    found = await asyncio.gather(*(_ask(venue, watched, until, speed) for venue in venues))
     told = sorted((said for venue in found for said in venue), key=lambda said: said.at)
     prices = _prices(told)
     due: datetime | None = None
-    count = 0
+    steps: list[Stepped] = []
     for said in told:
         if due is None:
             due = next_step(said.at, STEP)
         while said.at > due:
-            await bench.step(due, aloud=False)
+            steps.append(bench.judge.step(due))
             due += STEP
-            count += 1
-            if not count % PAUSE_EVERY:
-                await asyncio.sleep(0)
+            if len(steps) >= AT_ONCE:
+                await bench.past(steps)
+                steps.clear()
         price = said.price
         if price is None:
             known = prices.get((said.instrument.asset, said.at))
             price = known * said.instrument.coins_per_base if known else None
         bench.hear(msgspec.structs.replace(said, price=price, received=said.at))
     if due is not None and due <= until:
-        await bench.step(due, aloud=False)
+        steps.append(bench.judge.step(due))
+    await bench.past(steps)
+    if told:
+        await bench.keep()
     return len(told)
 
 
-async def _ask(source: VenueSource, watched: frozenset[Asset] | None, until: datetime) -> list[OpenInterest]:
+async def _ask(
+    source: VenueSource, watched: frozenset[Asset] | None, until: datetime, speed: float
+) -> list[OpenInterest]:
     exchange = source.exchange
     if exchange.history is None:
         return []
     try:
-        async with open_http(exchange, base_url=source.base_url) as http:
+        async with open_http(exchange, base_url=source.base_url, speed=speed) as http:
             book = limited(await ask_book(exchange, http), watched)
             log.info(
                 "asking %s for the last %d days",

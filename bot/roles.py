@@ -84,18 +84,23 @@ class Bench:
             return self.judge.verdict_on(said.instrument)
         return self._prices.get(said.instrument) if isinstance(said, Price) else None
 
-    async def step(self, at: datetime, *, aloud: bool = True) -> None:
+    async def step(self, at: datetime) -> None:
         """Record what was heard, make a step, keep and post what it brought.
 
-        Recording comes first: a crash in between loses nothing that cannot be rebuilt. Silent steps
-        (``aloud`` false: the past) post nothing.
+        Recording comes first: a crash in between loses nothing that cannot be rebuilt.
         """
-        await self._record()
-        await self.publish(self.judge.step(at), aloud=aloud)
+        await self.record()
+        await self._publish([self.judge.step(at)], aloud=True)
         if self._kept_at is None or at - self._kept_at >= CHECKPOINT:
             await self.keep()
 
-    async def _record(self) -> None:
+    async def past(self, steps: Sequence[Stepped]) -> None:
+        """Keep what steps of the past brought, all at once; nobody is alerted of them."""
+        await self.record()
+        await self._publish(steps, aloud=False)
+
+    async def record(self) -> None:
+        """Write down what was heard since the last time."""
         journal = self.store.journal
         readings, self._readings = self._readings, []
         heard, self._heard = self._heard, []
@@ -110,10 +115,12 @@ class Bench:
         if rejected:
             await journal.quarantine(rejected)
 
-    async def publish(self, stepped: Stepped, *, aloud: bool) -> None:
-        if stepped.snapshots:
-            await self.store.journal.snap(stepped.snapshots)
-        for wave in stepped.waves:
+    async def _publish(self, steps: Sequence[Stepped], *, aloud: bool) -> None:
+        snapshots = [snapshot for stepped in steps for snapshot in stepped.snapshots]
+        waves = [wave for stepped in steps for wave in stepped.waves]
+        if snapshots:
+            await self.store.journal.snap(snapshots)
+        for wave in waves:
             await self.store.waves.save(wave)
             log.info(
                 "wave %s: %s %s %s, W %.1f, %.1f %%",
@@ -127,9 +134,13 @@ class Bench:
             )
             if aloud:
                 await self._post(wave)
-        if stepped.waves and aloud:
-            for event in self.news:
-                event.set()
+        if waves and aloud:
+            self.wake()
+
+    def wake(self) -> None:
+        """Tell the deliverers to look."""
+        for event in self.news:
+            event.set()
 
     async def _post(self, wave: Wave) -> None:
         posts, now = self.store.posts, self.wall()
@@ -202,13 +213,13 @@ class Bench:
                     if newest is None or due - newest > fresh:
                         due = next_step(reading.received, step)
                         break
-                    await self.publish(self.judge.step(due), aloud=True)
+                    await self._publish([self.judge.step(due)], aloud=True)
                     due += step
                 self.judge.trust(reading)
                 newest = reading.received
             begin = end
         while newest is not None and due <= until and due - newest <= fresh:
-            await self.publish(self.judge.step(due), aloud=True)
+            await self._publish([self.judge.step(due)], aloud=True)
             due += step
 
 
@@ -293,8 +304,7 @@ async def _tell(bench: Bench, notice: Notice, destinations: Sequence[Destination
             notice.id, destinations, revision=notice.revision, loud=notice.loud, size=9.0, now=now
         )
     await posts.raise_to(notice.id, revision=notice.revision, loud=notice.loud, now=now)
-    for event in bench.news:
-        event.set()
+    bench.wake()
 
 
 async def tidy(store: Store, clock: Clock, *, sleep_s: float) -> None:
