@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -111,11 +111,11 @@ class _Stage:
     def _streaming(self, venue: str, stream: Stream, lines: set[web.WebSocketResponse]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             self._fail(venue, request)
-            line = web.WebSocketResponse()
+            line, since = web.WebSocketResponse(), self.clock()
             await line.prepare(request)
             lines.add(line)
             topics: set[str] = set()
-            telling = asyncio.create_task(self._tell(venue, stream, line, topics))
+            telling = asyncio.create_task(self._tell(venue, stream, line, topics, since))
             try:
                 async for message in line:
                     if message.type is WSMsgType.TEXT:
@@ -129,9 +129,10 @@ class _Stage:
 
         return handle
 
-    async def _tell(self, venue: str, stream: Stream, line: web.WebSocketResponse, topics: set[str]) -> None:
-        """Tell what is liquidated from now on, until the line or the venue goes down."""
-        told = self.clock()
+    async def _tell(
+        self, venue: str, stream: Stream, line: web.WebSocketResponse, topics: set[str], told: datetime
+    ) -> None:
+        """Tell what is liquidated after ``told``, until the line or the venue goes down."""
         while not line.closed and self.faults.of(venue) not in (Fault.OUTAGE, Fault.CUT):
             now = self.clock()
             events = [e for e in forced(self.scenario, told, now) if e.contract.venue == venue]

@@ -156,6 +156,12 @@ def test_liquidations_are_the_same_however_often_one_looks(cuts: list[int]) -> N
     assert [e.at for e in parts] == sorted(e.at for e in parts)
 
 
+def test_a_look_that_ends_with_a_liquidation_tells_it_and_the_next_does_not() -> None:
+    first, second = forced(OCTOBER, at(21, 15), at(21, 16))[:2]
+    assert list(forced(OCTOBER, at(21, 15), first.at)) == [first]
+    assert forced(OCTOBER, first.at, second.at)[0] == second
+
+
 # curves
 
 points = st.lists(
