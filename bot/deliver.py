@@ -64,10 +64,11 @@ def decide(post: Post, newest: Shown | None) -> Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What settling a post needs. ``clock`` is the market's time and is recorded; ``wall`` is real time.
+class Lane:
+    """One platform, and what settling a post there needs.
 
-    A played scenario runs faster than the platforms' limits, which count real seconds.
+    ``clock`` is the market's time and is recorded; ``wall`` is real time: a played scenario runs faster
+    than the platforms' limits, which count real seconds.
     """
 
     messenger: Messenger
@@ -121,7 +122,7 @@ class Desk:
             self._refuse(post, gone)
             await self.posts.drop(post)
             return
-        await self.settle(msgspec.structs.replace(post, message=None, shown=0))
+        await self.settle(msgspec.structs.replace(post, message=None))
 
     async def _move(self, post: Post, new_chat: str) -> None:
         old = post.destination
@@ -164,7 +165,7 @@ async def deliver(
     posts of one chat one after the other, so a slow chat delays nobody else. A post whose call has begun
     is finished and recorded even while stopping. Raises ``StorageError``.
     """
-    desk = Desk(messenger, posts, subscriptions, present, clock, wall)
+    lane = Lane(messenger, posts, subscriptions, present, clock, wall)
     chats: dict[str, dict[tuple[str, Destination], _Claim]] = {}
 
     async def work(chat: str) -> None:
@@ -172,7 +173,7 @@ async def deliver(
         while mine:
             name, claim = next(iter(mine.items()))
             if wall() < claim.until:  # otherwise it is due again and somebody else may have it
-                await finish(desk.settle(claim.post))
+                await finish(lane.settle(claim.post))
             del mine[name]
         del chats[chat]
         news.set()  # there is room again, and what was settled may have been raised meanwhile

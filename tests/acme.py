@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from bot.deliver import HOLD, Desk, Sleep, Step, deliver
+from bot.deliver import HOLD, Lane, Sleep, Step, deliver
 from bot.domain.cards import Card
 from bot.domain.posts import Destination, Shown
 from bot.errors import DeliveryError
@@ -87,10 +87,10 @@ class World:
     def __init__(self, faults: Iterable[DeliveryError | None] = ()) -> None:
         self.store = MemoryStore()
         self.chat = AcmeChat(faults)
-        self.time = Time()
+        self.time, self.market = Time(), Time()
         self.newest: dict[str, Shown] = {}
-        self.desk = Desk(
-            self.chat, self.store.posts, self.store.subscriptions, self.present, self.time, self.time
+        self.lane = Lane(
+            self.chat, self.store.posts, self.store.subscriptions, self.present, self.market, self.time
         )
 
     async def present(self, subject: str, destination: Destination) -> Shown | None:
@@ -113,7 +113,7 @@ class World:
     async def settle(self) -> list[Step]:
         """Settle whatever is due now, once."""
         due = await self.store.posts.claim("acme", self.time.now, HOLD, 100)
-        return [await self.desk.settle(post) for post in due]
+        return [await self.lane.settle(post) for post in due]
 
     async def settle_all(self) -> None:
         """Settle until nothing is due for a long time."""
@@ -135,7 +135,7 @@ class World:
             self.store.subscriptions,
             self.present,
             news=news,
-            clock=self.time,
+            clock=self.market,
             wall=self.time,
             sleep=sleep,
         )

@@ -68,6 +68,17 @@ async def test_a_burst_of_revisions_costs_one_message() -> None:
     assert world.room.showing == {"1": 39}
 
 
+async def test_what_was_shown_is_logged_in_the_markets_time_and_whether_it_rang() -> None:
+    world = World()
+    world.market.pass_by(timedelta(hours=-2))
+    for revision in (1, 2):
+        await world.revise(revision)
+        await world.settle()
+    log = await world.store.posts.log(START - timedelta(days=1))
+    assert [(line.revision, line.loud) for line in log] == [(2, False), (1, True)]
+    assert {line.sent for line in log} == {world.market.now}
+
+
 async def test_a_loud_revision_rings_in_reply_to_the_old_message_and_is_the_one_edited_from_then_on() -> None:
     world = World()
     for revision, loud in ((1, 1), (2, 2), (3, 2)):

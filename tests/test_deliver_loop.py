@@ -90,6 +90,24 @@ async def test_a_call_that_outlasts_its_claim_is_not_made_twice() -> None:
     assert world.room.calls == ["send", "send"]
 
 
+async def test_a_post_whose_claim_ran_out_while_it_waited_is_left_to_whoever_has_it_now() -> None:
+    world, news, open_door = World(), asyncio.Event(), asyncio.Event()
+    world.chat.door = lambda destination: open_door.wait()
+    async with running(world.delivering(news, never)):
+        await world.revise(1, size=2.0)
+        await world.revise(1, subject="1b")
+        news.set()
+        await until(lambda: world.chat.inside)
+        world.time.pass_by(HOLD)
+        _, waiting = await world.store.posts.claim("acme", world.time.now, HOLD, 10)
+        open_door.set()
+        await until(lambda: world.room.showing)
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert waiting.subject == "1b"
+    assert world.room.calls == ["send"]
+
+
 async def test_stopping_finishes_and_records_the_message_that_is_on_its_way() -> None:
     world, news, open_door = World(), asyncio.Event(), asyncio.Event()
     world.chat.door = lambda destination: open_door.wait()

@@ -180,7 +180,7 @@ async def test_a_page_is_told_what_came_between_its_making_and_its_stream() -> N
             assert "W 3.1" in (await stream.next())[1]
 
 
-@pytest.mark.parametrize("last_id", ["", "0badcafe:3", "nonsense", ":", "x:-1"])
+@pytest.mark.parametrize("last_id", ["", "0badcafe:1", "nonsense", ":", "x:-1"])
 async def test_a_tab_of_another_life_is_given_the_whole_history(last_id: str) -> None:
     chat = local_chat()
     await chat.send(LOCAL, wave(1))

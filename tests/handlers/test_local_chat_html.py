@@ -61,6 +61,7 @@ def read(html: str) -> Reader:
         ("**bold with `code`**", "<strong>bold with <code>code</code></strong>"),
         ("price −$3.4 B", 'price <span class="sum">−$3.4 B</span>'),
         ("2 * 3 ** 4 ` 5", "2 * 3 ** 4 ` 5"),
+        ("<b> **c** <i>", "&lt;b&gt; <strong>c</strong> &lt;i&gt;"),
         ("<b>&\"'", "&lt;b&gt;&amp;&quot;&#x27;"),
     ],
 )
