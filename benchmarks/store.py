@@ -104,7 +104,7 @@ async def polls(folder: Path) -> None:
             spent["insert_all"].append(time.perf_counter() - half)
     plain.close()
     ms = {name: 1e3 * sum(times) / POLLS for name, times in spent.items()}
-    per_row = {p: p.stat().st_size / (POLLS * len(book)) for p in (ours, theirs)}  # noqa: ASYNC240
+    per_row = {p: p.stat().st_size / (POLLS * len(book)) for p in (ours, theirs)}
     print(f"(a) {POLLS} polls of {len(book):,} readings")
     print(f"    ours       {ms['ours']:7.1f} ms a poll  {per_row[ours]:6.1f} bytes a reading")
     print(f"    insert_all {ms['insert_all']:7.1f} ms a poll  {per_row[theirs]:6.1f} bytes a reading")
@@ -113,14 +113,17 @@ async def polls(folder: Path) -> None:
 
 
 def snapshots() -> list[Snapshot]:
+    """A week by the minute; before that every five minutes, of which thinning keeps the same."""
     names = [f"venue_{n:02}" for n in range(20)]
     told = []
     coins = 400_000.0
-    for minute in range(DAYS * 1440):
+    for minute in itertools.chain(range(7 * 1440), range(7 * 1440, DAYS * 1440, 5)):
         at = NOW - minute * MINUTE
         coins *= 1 + CHANCE.gauss(0, 1e-4)
+        shares = [coins * CHANCE.uniform(0.04, 0.06) for _ in names]
         venues = tuple(
-            VenueOpenInterest(Venue(name), Group.OFFSHORE, coins / 20, coins * 6e3, at) for name in names
+            VenueOpenInterest(Venue(name), Group.OFFSHORE, share, share * 1.2e5, at)
+            for name, share in zip(names, shares, strict=True)
         )
         told.append(Snapshot(BTC, at, coins, coins * 1.2e5, 1.2e5, 0.98, -1e-7 * minute, venues))
     return told
@@ -196,7 +199,7 @@ async def write_without_end(store: SqliteStore) -> None:
 async def questions(folder: Path) -> None:
     path = folder / "history.db"
     await fill(path)
-    size = path.stat().st_size / 1e6  # noqa: ASYNC240
+    size = path.stat().st_size / 1e6
     print(f"(b) storage behind /oi BTC 24h, {DAYS} days of {ASSETS} assets at 20 venues, {size:,.0f} MB")
     async with open_sqlite(path) as store:
         began = time.perf_counter()

@@ -62,7 +62,8 @@ def explained(path: Path) -> Iterator[None]:
 class Connections:
     """The open file. A job gets a connection of its own thread's kind; a write is one transaction.
 
-    Both kinds raise ``StorageError``. A caller that is cancelled leaves its job running to its end.
+    Both kinds raise ``StorageError``. A caller that is cancelled takes back a job that has not begun; one
+    that has begun runs to its end.
     """
 
     def __init__(

@@ -89,7 +89,10 @@ def liquidated_assets(db: sqlite3.Connection) -> list[Asset]:
 
 
 def sum_liquidations(db: Database, asset: Asset, before: datetime) -> int | None:
-    """Sum up one chunk of one asset; returns rows removed, ``None`` when there are none left."""
+    """Sum up one chunk of one asset; returns rows removed, ``None`` when there are none left.
+
+    Chunks hold whole hours and nothing is heard before the border, so no hour is summed up twice.
+    """
     oldest = db.execute(
         "select min(at) from liquidations where asset = ? and at < ?", [asset, micros(before)]
     ).fetchone()[0]
@@ -103,9 +106,7 @@ def sum_liquidations(db: Database, asset: Asset, before: datetime) -> int | None
     db.execute(
         "insert into liquidation_sums"
         " select asset, at / :step * :step, coalesce(sum(long_usd), 0.0), coalesce(sum(short_usd), 0.0),"
-        " count(*) from liquidations where asset = :asset and at < :until group by 2"
-        " on conflict (asset, at) do update set long_usd = long_usd + excluded.long_usd,"
-        " short_usd = short_usd + excluded.short_usd, count = count + excluded.count",
+        " count(*) from liquidations where asset = :asset and at < :until group by 2",
         chunk,
     )
     return db.execute("delete from liquidations where asset = :asset and at < :until", chunk).rowcount

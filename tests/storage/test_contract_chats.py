@@ -116,6 +116,19 @@ async def test_loud_posts_go_before_edits_and_large_ones_before_small(store: Sto
     assert [post.must_ring for post in due] == [True, True, True, False]
 
 
+async def test_one_at_a_time_the_most_urgent_goes_first(store: Store) -> None:
+    for subject, size in (("edit", 9.0), ("again", 1.0)):
+        await wanted(store, subject, HOME, size=size)
+    for post in await claim(store):
+        await show(store, post, 1)
+    await store.posts.raise_to("edit", revision=2, loud=1, now=NOW)
+    await store.posts.raise_to("again", revision=2, loud=2, now=NOW)
+    await wanted(store, "small", HOME, size=2.0)
+    await wanted(store, "large", HOME, size=3.0)
+    order = [(await claim(store, limit=1))[0].subject for _ in range(4)]
+    assert order == ["large", "small", "again", "edit"]
+
+
 async def test_a_post_that_shows_what_is_wanted_is_not_due(store: Store) -> None:
     await wanted(store, "wave", HOME)
     (post,) = await claim(store)

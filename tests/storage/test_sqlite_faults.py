@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -165,12 +166,15 @@ async def test_a_closed_store_says_so(path: Path) -> None:
         await store.journal.kept("a")
 
 
-async def test_writes_in_hand_are_finished_at_the_end_even_when_nobody_waits(path: Path) -> None:
+async def test_writes_that_were_begun_are_finished_at_the_end(path: Path) -> None:
     async with open_sqlite(path) as store:
+        go_on = threading.Event()
+        slow = asyncio.create_task(store.file.write(lambda _: go_on.wait(10)))
         say = [asyncio.create_task(store.chat.say("bot", NOW, text=str(n))) for n in range(50)]
-        await asyncio.wait(say, return_when=asyncio.FIRST_COMPLETED)
-        for task in say:
-            task.cancel()
+        await asyncio.sleep(0)  # let every task hand in its job
+        go_on.set()
+    assert await slow
+    assert [said.number for said in await asyncio.gather(*say)] == list(range(1, 51))
     async with open_sqlite(path) as store:
         assert [said.text for said in await store.chat.said()] == [str(n) for n in range(50)]
 
