@@ -1,0 +1,209 @@
+"""The composition root: settings become objects, objects become roles, roles run until they are stopped.
+
+The nesting of the blocks is the order in which things stop: first nobody asks venues any more, then what
+was heard is judged, then what was decided is delivered, then the page and the store close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from bot.config import Settings
+from bot.deliver import deliver
+from bot.domain.cards import Card, Line
+from bot.domain.posts import Destination, Subscription
+from bot.exchanges import EXCHANGES
+from bot.feeds.contact import Setting
+from bot.feeds.sources import Sources
+from bot.health import Health
+from bot.past import remember
+from bot.pipeline.judge import Judge, Pace
+from bot.ports import Store
+from bot.roles import Bench, judge, tidy, watch_over
+from bot.running import running
+from bot.stage import PLAY, Stage, database, live, played, told_to_the_end, wall
+from handlers.charts import svg
+from handlers.commands import COMMANDS, Ask, answer
+from handlers.desk import About, Desk
+from handlers.local_chat import LOCAL, LocalChat
+from storage.sqlite import open_sqlite
+from storage.streams import LocalStream
+
+log = logging.getLogger(__name__)
+
+STEP = timedelta(minutes=1)
+FRESH_POLLS = 3
+"""A figure counts until three polls were missed."""
+MET = "local.met"
+LOOK_EVERY_S = 5.0
+TIDY_EVERY_S = 3600.0
+
+
+async def run(settings: Settings, scenario: str | None, speed: float, port: int | None) -> int:
+    """Watch until stopped by a signal; returns 0 then.
+
+    Raises ``ConfigError`` (port taken), ``StorageError`` and whatever ends a role.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    path = database(settings, scenario)
+    if scenario is not None:
+        await _clear_the_stage(path, scenario)
+    async with open_sqlite(path) as store, _stage(settings, scenario, speed, store) as stage:
+        await _work(settings, store, stage, settings.page_port if port is None else port, stop)
+    return 0
+
+
+async def _clear_the_stage(path: Path, scenario: str) -> None:
+    """A play that has ended begins anew, with an empty file; one that was cut off goes on."""
+    async with open_sqlite(path) as store:
+        ended = await told_to_the_end(scenario, store.journal)
+    if ended:
+        for suffix in ("", "-wal", "-shm"):
+            await asyncio.to_thread(path.with_name(path.name + suffix).unlink, missing_ok=True)
+
+
+@asynccontextmanager
+async def _stage(
+    settings: Settings, scenario: str | None, speed: float, store: Store
+) -> AsyncIterator[Stage]:
+    if scenario is None:
+        yield live(settings)
+        return
+    async with played(scenario, speed, store.journal) as stage:
+        yield stage
+
+
+async def _work(settings: Settings, store: Store, stage: Stage, port: int, stop: asyncio.Event) -> None:
+    health = Health(stage.clock)
+    about = About(
+        version=version("washout"),
+        started=wall(),
+        banner=stage.banner,
+        threshold=settings.alert_threshold,
+    )
+    desk = Desk(store, health, stage.clock, about, wall=wall)
+    seen = LocalStream()
+    news = asyncio.Event()
+    bench = Bench(_judge(settings), store, health, stage.clock, wall, (news,))
+
+    async def reply(text: str) -> Card:
+        return await answer(desk, Ask(LOCAL, person="you"), text)
+
+    def figures() -> Mapping[str, float]:
+        return {"washout_observations_waiting": float(seen.waiting)}
+
+    chat = LocalChat(
+        log=store.chat,
+        answer=reply,
+        draw=svg,
+        clock=stage.clock,
+        health=health,
+        commands={command.name: command.about for command in COMMANDS.values()},
+        figures=figures,
+        banner=stage.banner,
+        speed=stage.speed if stage.until else None,
+    )
+    async with AsyncExitStack() as rings:
+        address = await rings.enter_async_context(chat.listen(settings.page_host, port))
+        sys.stdout.write(f"Washout is at {address} (Ctrl-C stops it)\n")
+        sys.stdout.flush()
+        await _meet(settings, store, stage, chat, desk)
+        await rings.enter_async_context(
+            running(
+                deliver(
+                    chat,
+                    store.posts,
+                    store.subscriptions,
+                    desk.present,
+                    news=news,
+                    clock=stage.clock,
+                    wall=wall,
+                    sleep=asyncio.sleep,
+                )
+            )
+        )
+        setting = Setting(seen, store.journal, health, stage.clock, speed=stage.speed)
+        await rings.enter_async_context(running(_watch(settings, stage, bench, seen, setting, chat, desk)))
+        await stop.wait()
+        log.info("stopping", extra={"event": "process.stopping"})
+
+
+def _judge(settings: Settings) -> Judge:
+    groups = {venue: exchange.group for venue, exchange in EXCHANGES.items()}
+    fresh = FRESH_POLLS * max(settings.poll_every, STEP)
+    return Judge(groups, Pace(STEP, fresh, settings.coverage_floor))
+
+
+async def _watch(
+    settings: Settings,
+    stage: Stage,
+    bench: Bench,
+    seen: LocalStream,
+    setting: Setting,
+    chat: LocalChat,
+    desk: Desk,
+) -> None:
+    """Recover or look back, then collect, judge and watch over until cancelled."""
+    if await bench.recover() is None:
+        told = await remember(bench, stage.venues, settings.assets, until=stage.clock(), speed=stage.speed)
+        log.info("remembered %d figures", told, extra={"event": "past.remembered"})
+    await _begin(stage, bench.store)
+
+    async def destinations() -> Sequence[Destination]:
+        subscribed = {s.destination for s in await bench.store.subscriptions.all()}
+        return sorted(subscribed | {LOCAL})
+
+    sources = Sources(stage.venues, setting, watched=settings.assets)
+    async with running(
+        judge(bench, seen, speed=stage.speed),
+        watch_over(bench, destinations, sleep_s=LOOK_EVERY_S / min(stage.speed, 5)),
+        tidy(bench.store, stage.clock, sleep_s=TIDY_EVERY_S),
+        _curtain(stage, chat, desk),
+    ):
+        await sources.run(asyncio.Event())
+
+
+async def _begin(stage: Stage, store: Store) -> None:
+    play = stage.begin()
+    if play is not None:
+        await store.journal.keep(PLAY, play.dump())
+
+
+async def _meet(settings: Settings, store: Store, stage: Stage, chat: LocalChat, desk: Desk) -> None:
+    """The local chat is subscribed once; whoever unsubscribes stays so."""
+    if await store.journal.kept(MET) is not None:
+        return
+    await store.subscriptions.add(
+        Subscription(destination=LOCAL, threshold=settings.alert_threshold, created=stage.clock())
+    )
+    welcome = stage.welcome or await answer(desk, Ask(LOCAL, person="you"), "/start")
+    await chat.send(LOCAL, desk.sign(welcome))
+    await store.journal.keep(MET, b"yes")
+
+
+async def _curtain(stage: Stage, chat: LocalChat, desk: Desk) -> None:
+    """Say so when a scenario has told its story; its market then stands still."""
+    if stage.until is None or stage.clock() >= stage.until:
+        return
+    await asyncio.sleep((stage.until - stage.clock()).total_seconds() / stage.speed)
+    ended = Card(
+        title="The reconstruction ends here",
+        lines=(
+            Line(
+                "The market stands nearly still from now on. Everything that was recorded can still be asked."
+            ),
+            Line("Start Washout again to see it from the beginning."),
+        ),
+    )
+    await chat.send(LOCAL, desk.sign(ended))

@@ -1,0 +1,124 @@
+"""What the process watches: the live venues, or a scenario that local servers play.
+
+Both give the same thing, so nothing after this knows which one it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.config import Settings
+from bot.domain.cards import Button, Card, Line
+from bot.domain.market import Venue
+from bot.exchanges import EXCHANGES
+from bot.feeds.sources import VenueSource
+from bot.ports import Clock, Journal
+from bot.simulator.playing import Play, ScenarioClock
+from bot.simulator.scenario import Scenario, named
+from bot.simulator.servers import serve
+
+log = logging.getLogger(__name__)
+
+PLAY = "play"
+"""Under this name the journal keeps where a playing scenario stands."""
+
+
+def wall() -> datetime:
+    """Real time, as aware UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """``clock`` is the market's time, running ``speed`` times as fast as the wall.
+
+    ``begin`` starts the market's clock (a scenario waits at its beginning until then) and gives what to keep
+    of it; ``until`` is when a scenario has told its story.
+    """
+
+    venues: Sequence[VenueSource]
+    clock: Clock
+    begin: Callable[[], Play | None]
+    speed: float = 1.0
+    banner: str = ""
+    welcome: Card | None = None
+    until: datetime | None = None
+
+
+def live(settings: Settings) -> Stage:
+    venues = [VenueSource(EXCHANGES[v.venue], v.base_url, v.ws_url) for v in settings.venues]
+    return Stage(venues, wall, begin=lambda: None)
+
+
+def database(settings: Settings, scenario: str | None) -> Path:
+    """A scenario has a file of its own beside the real one: nothing played mixes with what was seen."""
+    path = settings.storage_path
+    return path if scenario is None else path.with_name(f"{path.stem}.{scenario}{path.suffix}")
+
+
+async def told_to_the_end(name: str, journal: Journal) -> bool:
+    """Has the play that this journal keeps reached its end meanwhile?"""
+    kept = Play.read(await journal.kept(PLAY) or b"")
+    return kept is not None and ScenarioClock(kept, wall).now() >= named(name).script.plays_until
+
+
+@asynccontextmanager
+async def played(name: str, speed: float, journal: Journal) -> AsyncIterator[Stage]:
+    """A scenario on its local servers, where it stood if its process was killed."""
+    scenario = named(name)
+    kept = Play.read(await journal.kept(PLAY) or b"")
+    shown = ScenarioClock(kept, wall) if kept else None
+    if shown is not None and kept is not None and kept.speed != speed:
+        shown = ScenarioClock(Play(name, shown.now(), speed, wall()), wall)
+
+    def clock() -> datetime:
+        return shown.now() if shown else scenario.script.plays_from
+
+    async with serve(scenario, clock) as addresses:
+
+        def begin() -> Play:
+            nonlocal shown
+            shown = shown or ScenarioClock(Play(name, scenario.script.plays_from, speed, wall()), wall)
+            return shown.play
+
+        stage = Stage(
+            [VenueSource(EXCHANGES[Venue(v)], at.base_url, at.ws_url) for v, at in addresses.items()],
+            clock,
+            begin,
+            speed,
+            banner=f"{scenario.script.banner} Played {speed:g} × as fast.",
+            welcome=_welcome(scenario, speed),
+            until=scenario.script.plays_until,
+        )
+        yield stage
+
+
+def _welcome(scenario: Scenario, speed: float) -> Card:
+    """The first message of a play: what is shown, what was published, what is invented."""
+    script = scenario.script
+    span = script.plays_until - script.plays_from
+    minutes = round(span.total_seconds() / speed / 60)
+    return Card(
+        title=f"{script.title}, told again",
+        lines=(
+            Line(
+                f"What follows is a reconstruction: {script.plays_from:%H:%M}–{script.plays_until:%H:%M} UTC, "
+                f"played {speed:g} × as fast, so it takes about {max(1, minutes)} min."
+            ),
+            *(Line(f"Published: {quote.text} ({quote.source})", 2) for quote in script.published),
+            Line(
+                "Venues are played by local servers in their own wire format; all else is the real program."
+            ),
+            Line("This chat is subscribed. Ask anything meanwhile:"),
+        ),
+        buttons=(
+            Button("Open interest", "/oi btc 24h"),
+            Button("Venues", "/venues"),
+            Button("Help", "/help"),
+        ),
+    )
