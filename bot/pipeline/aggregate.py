@@ -139,8 +139,7 @@ class Aggregate:
         leg.coins = reading.coins
         # A venue's clock may run a little ahead; nothing is known before it was heard.
         leg.at_s = min(reading.at, reading.received).timestamp()
-        if reading.price_usd is not None:
-            leg.price = reading.price_usd
+        leg.price = reading.price_usd or 0.0
 
     def _venue(self, venue: Venue) -> int:
         if venue not in self.venues:
