@@ -27,7 +27,7 @@ from bot.domain.waves import Wave
 from bot.health import Health
 from bot.pipeline.horizons import moment
 from bot.pipeline.judge import Judge, JudgeState, Stepped, last_step, next_step
-from bot.pipeline.route import route
+from bot.pipeline.route import route, weight_usd
 from bot.ports import Clock, Store, Stream
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,8 @@ class Bench:
 
     async def _publish(self, steps: Sequence[Stepped], *, aloud: bool) -> None:
         snapshots = [snapshot for stepped in steps for snapshot in stepped.snapshots]
-        waves = [wave for stepped in steps for wave in stepped.waves]
+        # The largest first, so that a fall of the whole market is told as the coin that leads it.
+        waves = [w for stepped in steps for w in sorted(stepped.waves, key=weight_usd, reverse=True)]
         if snapshots:
             await self.store.journal.snap(snapshots)
         for wave in waves:

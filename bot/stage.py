@@ -91,7 +91,7 @@ async def played(name: str, speed: float, journal: Journal) -> AsyncIterator[Sta
             clock,
             begin,
             speed,
-            banner=f"{scenario.script.banner} Played {speed:g} × as fast.",
+            banner=f"{scenario.script.banner} · played {speed:g} × as fast",
             welcome=_welcome(scenario, speed),
             until=scenario.script.plays_until,
         )
@@ -107,8 +107,8 @@ def _welcome(scenario: Scenario, speed: float) -> Card:
         title=f"{script.title}, told again",
         lines=(
             Line(
-                f"What follows is a reconstruction: {script.plays_from:%H:%M}–{script.plays_until:%H:%M} UTC, "
-                f"played {speed:g} × as fast, so it takes about {max(1, minutes)} min."
+                f"What follows is a reconstruction: {script.plays_from:%H:%M} to {script.plays_until:%H:%M} "
+                f"UTC, played {speed:g} × as fast, so it takes about {max(1, minutes)} min."
             ),
             *(Line(f"Published: {quote.text} ({quote.source})", 2) for quote in script.published),
             Line(

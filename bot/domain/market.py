@@ -227,7 +227,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     ``coins`` is the sum over ``venues``; ``price_usd`` the median mark price of its instruments;
     ``coverage`` the share (0–1) of the usual coin OI whose instruments are fresh and believed;
-    ``index`` the chain-linked log of coin OI, comparable only with the same asset's other snapshots;
+    ``index`` the chain-linked log of coin OI as it is counted: only venues seen at both ends of a step
+    move it, so it is comparable with the same asset's other snapshots where the sum of coins is not;
     ``funding`` is OI-weighted, as a fraction per year.
     """
 

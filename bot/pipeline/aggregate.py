@@ -153,7 +153,7 @@ class Aggregate:
         oldest_s = now_s - self._fresh_s
         settling_s = now_s + max(step_s, SETTLING_S)
         changes = self._changes
-        coins = absent = before = after = opened = 0.0
+        coins = absent = before = after = opened = held = kept = 0.0
         returned: list[tuple[float, float, float]] | None = None
         prices: list[float] = []
         counted: set[int] = set()
@@ -185,6 +185,8 @@ class Aggregate:
                     returned = [*(returned or ()), (gap, compared, now_coins)]
                 changes[leg.venue] += now_coins - base
                 opened += now_coins - compared
+                held += base
+                kept += now_coins
                 counted.add(leg.venue)
             leg.base, leg.base_price, leg.base_s = now_coins, leg.price, now_s
         if gone:
@@ -194,7 +196,8 @@ class Aggregate:
             return None
         price = self._asset_price(prices, now_s)
         moves = self._moves(before, after, returned)
-        self._index += moves[-1]
+        if held > 0 and kept > 0:
+            self._index += math.log(kept / held)
         coverage = coins / (coins + absent)
         flow = self._opened(opened, price)
         return Step(now_s, coins, price, coverage, len(counted), moves, tuple(changes), flow)

@@ -14,6 +14,12 @@ MORE_TELLING = 1.0
 """A coin's wave ten times rarer than the one a chat was told of deserves a message of its own."""
 
 
+def weight_usd(wave: Wave) -> float:
+    """Dollars of positions closed; what makes one of several coins the one to speak of."""
+    change = wave.usd_change
+    return -change.position_usd if change else 0.0
+
+
 def reaches(wave: Wave, threshold: Threshold) -> bool:
     """Has the wave come to the threshold? Unknown dollars reach no dollar threshold."""
     match threshold.measure:
@@ -24,8 +30,7 @@ def reaches(wave: Wave, threshold: Threshold) -> bool:
         case Measure.FALL:
             return wave.fall >= threshold.value
         case Measure.USD:
-            change = wave.usd_change
-            return change is not None and -change.position_usd >= threshold.value
+            return wave.usd_change is not None and weight_usd(wave) >= threshold.value
         case Measure.COINS:
             return wave.coins_closed >= threshold.value
 
@@ -50,11 +55,12 @@ def route(
 
     ``others`` are the waves of other coins now running, ``told`` where each of them (by id) is shown. A
     fall of the whole market is one message: who was told of one coin is told of another only when that is
-    far rarer.
+    larger in dollars or far rarer.
     """
     chosen = {s.destination for s in subscriptions if wants(s, wave)}
     for other in others:
         near = abs(wave.opened - other.opened) <= TOGETHER
-        if near and wave.magnitude.w < other.magnitude.w + MORE_TELLING:
+        smaller = weight_usd(wave) <= weight_usd(other)
+        if near and smaller and wave.magnitude.w < other.magnitude.w + MORE_TELLING:
             chosen -= set(told.get(other.id, ()))
     return chosen
