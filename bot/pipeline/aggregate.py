@@ -157,13 +157,9 @@ class Aggregate:
         returned: list[tuple[float, float, float]] | None = None
         prices: list[float] = []
         counted: set[int] = set()
-        gone: list[tuple[str, str]] | None = None
-        for key, leg in self._legs.items():
+        for leg in self._legs.values():
             if leg.at_s < oldest_s or leg.at_s > now_s:
-                if leg.at_s < now_s - FORGET_AFTER_S - step_s or leg.expires_by(now_s):
-                    gone = [*(gone or ()), key]
-                else:
-                    absent += leg.coins
+                absent += self._absent(leg, now_s)
                 continue
             if leg.expiry_s is not None and leg.expiry_s <= settling_s:
                 leg.base = None
@@ -189,9 +185,8 @@ class Aggregate:
                 kept += now_coins
                 counted.add(leg.venue)
             leg.base, leg.base_price, leg.base_s = now_coins, leg.price, now_s
-        if gone:
-            for key in gone:
-                del self._legs[key]
+        if absent:
+            self._forget(now_s)
         if not coins:
             return None
         price = self._asset_price(prices, now_s)
@@ -201,6 +196,16 @@ class Aggregate:
         coverage = coins / (coins + absent)
         flow = self._opened(opened, price)
         return Step(now_s, coins, price, coverage, len(counted), moves, tuple(changes), flow)
+
+    def _absent(self, leg: Leg, now_s: float) -> float:
+        """Coins of the usual open interest that are not seen now."""
+        past = leg.expires_by(now_s) or leg.at_s < now_s - FORGET_AFTER_S - self._step_s
+        return 0.0 if past else leg.coins
+
+    def _forget(self, now_s: float) -> None:
+        for key in [key for key, leg in self._legs.items() if leg.at_s <= now_s - FORGET_AFTER_S]:
+            if not self._absent(self._legs[key], now_s):
+                del self._legs[key]
 
     def _opened(self, coins: float, price: float | None) -> tuple[float, float]:
         if price is not None:
