@@ -75,10 +75,10 @@ def wave_card(
     titles = titles or {}
     match wave.stage:
         case Stage.RETRACTED:
-            reason = _sentence(wave.reason or "It was not a fall of open interest")
+            reason = _sentence(named(wave.reason, titles) or "It was not a fall of open interest")
             lines: Iterable[str] = (f"{reason} Sorry for the false alarm.",)
         case Stage.EARLY:
-            lines = _early_lines(wave)
+            lines = _early_lines(wave, titles)
         case _:
             lines = _wave_lines(wave, titles, in_full)
     footer = f"`/wave {wave.id}` · rev {wave.revision} · {clock(wave.at)}"
@@ -118,14 +118,14 @@ def _tone(wave: Wave) -> Tone:
     return Tone.OVER if wave.stage is Stage.OVER else TONES[wave.kind]
 
 
-def _early_lines(wave: Wave) -> Iterable[str]:
+def _early_lines(wave: Wave, titles: Titles) -> Iterable[str]:
     yield from _liquidation_line(wave)
     if wave.coins_closed > 0:
         yield _closed(wave)
     if wave.price_move is not None:
         yield f"Price {percent(wave.price_move)} in {duration(wave.duration)}"
     yield "Not confirmed yet: the next figures of open interest confirm it or take it back"
-    yield coverage_line(wave.coverage, wave.missing, wave.at)
+    yield coverage_line(wave.coverage, wave.missing, wave.at, titles)
 
 
 def _wave_lines(wave: Wave, titles: Titles, in_full: bool) -> Iterable[str]:
@@ -279,8 +279,14 @@ def outcome_lines(outcomes: Sequence[Outcome]) -> Iterable[str]:
             yield f"{duration(outcome.after)} after the end: {', '.join(known)}"
 
 
+def named(text: str, titles: Titles) -> str:
+    """A text of ours that names venues by their short names, with their titles."""
+    for venue in sorted(titles, key=len, reverse=True):
+        text = text.replace(venue, titles[venue])
+    return plain(text)
+
+
 def _sentence(text: str) -> str:
-    text = plain(text)
     return text if text.endswith((".", "?")) else f"{text}."
 
 

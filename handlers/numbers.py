@@ -111,7 +111,7 @@ def tight(text: str) -> str:
 def duration(span: timedelta) -> str:
     """``48 s``, ``41 min``, ``1 h 12 min``, ``36 h``, ``7 days``."""
     seconds = max(0, round(span.total_seconds()))
-    if seconds < 90:
+    if seconds < 90 and seconds != 60:
         return f"{seconds} s"
     minutes = round(seconds / 60)
     if minutes < 90 and minutes != 60:
@@ -164,6 +164,11 @@ def day(at: datetime, now: datetime | None = None) -> str:
     """``10 Oct``; with the year when that is not clear from ``now``."""
     near = now is None or abs(now - at) < timedelta(days=300)
     return f"{at.day} {at:%b}" if near else f"{at.day} {at:%b %Y}"
+
+
+def short_day(at: datetime, now: datetime) -> str:
+    """At most six characters: ``10 Oct``, ``Mar’20`` where it is long ago."""
+    return day(at) if abs(now - at) < timedelta(days=300) else f"{at:%b’%y}"
 
 
 def moment(at: datetime, now: datetime) -> str:

@@ -9,7 +9,7 @@ from bot.domain.cards import ChartData
 from bot.domain.market import LiquidationSum, Point
 from bot.domain.waves import Wave
 from handlers.cards import KIND_WORDS
-from handlers.numbers import coins, duration, moment, percent, share
+from handlers.numbers import coins, duration, moment, percent, price, share
 
 STEPS = tuple(timedelta(minutes=m) for m in (2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 10080))
 MOST_STEPS = 180
@@ -96,10 +96,13 @@ def period_finding(asset: str, points: Sequence[Point], period: timedelta) -> st
 
 
 def said(chart: ChartData) -> str:
-    """The words that say what the picture shows."""
+    """The words that say what the picture shows, title first."""
     known = [value for value in chart.coins if value is not None]
     text = f"{chart.title}. Coin open interest from {coins(known[0], chart.asset)} to "
     text += f"{coins(known[-1], chart.asset)}, lowest {coins(min(known), chart.asset)}"
     if None in chart.coins:
         text += ", with gaps where nothing was recorded"
-    return f"{text}. {chart.note}"
+    prices = [value for value in chart.price_usd if value is not None]
+    if prices:
+        text += f". Price from {price(prices[0])} to {price(prices[-1])}, lowest {price(min(prices))}"
+    return text

@@ -259,7 +259,7 @@ def _dollars(match: re.Match[str]) -> float:
     return _amount(digits, power)
 
 
-COIN = Parameter("coin", read_coin, looks=r"\$?[^\W\d].*")
+COIN = Parameter("coin", read_coin, looks=r"\W?[^\W\d].*")
 PERIOD = Parameter("period", read_period, looks=r"\d.*")
 COUNT = Parameter("n", read_count, looks=r"\d+")
 WAVE_ID = Parameter("id", read_wave_id)

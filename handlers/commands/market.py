@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot.domain.cards import Button, Card, Line, Picture
+from msgspec.structs import replace
+
+from bot.domain.cards import Button, Card, Line, Picture, Tone
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
@@ -29,7 +31,7 @@ async def open_interest(desk: Desk, ask: Ask) -> Card:
     if (asset := ask.get(COIN)) is None:
         return await _market(desk, period)
     now = await desk.latest(asset)
-    return snapshot_card(
+    card = snapshot_card(
         now,
         await desk.before(now, period),
         period,
@@ -38,6 +40,7 @@ async def open_interest(desk: Desk, ask: Ask) -> Card:
         reports=await desk.reports(asset),
         history=await desk.short_history(asset),
     )
+    return _warned(desk, card)
 
 
 async def _market(desk: Desk, period: timedelta) -> Card:
@@ -46,7 +49,17 @@ async def _market(desk: Desk, period: timedelta) -> Card:
         raise AskError("I have not seen any market yet. See how the feeds do: `/venues`", "/venues")
     snapshots = [await desk.latest(asset) for asset in known[:MOST_COINS]]
     pairs = [(now, await desk.before(now, period)) for now in snapshots]
-    return market_card(pairs, period, at=desk.clock(), more=len(known) - len(pairs))
+    return _warned(desk, market_card(pairs, period, at=desk.clock(), more=len(known) - len(pairs)))
+
+
+def _warned(desk: Desk, card: Card) -> Card:
+    """Old figures without a word about it would look like a calm market."""
+    since = desk.blind_since()
+    if since is None:
+        return card
+    text = f"**I cannot see the market: no venue has answered for {duration(desk.clock() - since)}.** "
+    lines = (Line(text + "Silence now is not calm", 9), *card.lines)
+    return replace(card, tone=Tone.WARNING, lines=lines)
 
 
 @command(
@@ -70,7 +83,7 @@ async def chart(desk: Desk, ask: Ask) -> Card:
     coin = asset.lower()
     return Card(
         title=data.title,
-        lines=(Line(said(data).partition(". ")[2], 3),),
+        lines=(Line(said(data).removeprefix(f"{data.title}. "), 3),),
         picture=Picture(data, said(data)),
         footer=f"`/oi {coin}` · {clock(desk.clock())}",
         buttons=tuple(Button(span, f"/chart {coin} {span}") for span in ("4h", "24h", "7d")),

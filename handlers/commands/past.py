@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from math import exp
 
 from msgspec.structs import replace
 
-from bot.domain.cards import Button, Card, Line, Table, plain
+from bot.domain.cards import Button, Card, Line, Table
 from bot.domain.market import VERDICT_MEANS, Snapshot
 from bot.domain.waves import Outcome, Stage, Wave
 from bot.errors import AskError
-from handlers.cards import coverage_line, report_line, venue_title, wave_title
+from handlers.cards import coverage_line, named, report_line, venue_title, wave_title
 from handlers.commands.registry import Ask, command
 from handlers.desk import AFTER, Desk
-from handlers.numbers import Scale, clock, day, duration, moment, percent, price, return_period, tight
+from handlers.numbers import Scale, clock, duration, moment, percent, price, return_period, short_day, tight
 from handlers.words import COIN, COUNT, EVERYTHING, WAVE_ID
 
 ROWS = 5
@@ -37,14 +38,15 @@ async def resets(desk: Desk, ask: Ask) -> Card:
     if not waves:
         hint = "" if unwinds else " Those that people closed by choice are left out: `/resets all`"
         raise AskError(f"No wave{whose} has been recorded yet.{hint}", *(() if unwinds else ("/resets all",)))
+    now = desk.clock()
     ids = tuple(Button(f"/wave {wave.id}", f"/wave {wave.id}") for wave in waves[:3])
     if asset is None:
         table = Table(
-            ("date", "coin", "coins", "W", "id"), tuple(_row(w, w.asset[:5]) for w in waves), (2, 3)
+            ("date", "coin", "coins", "W", "id"), tuple(_row(w, w.asset[:5], now) for w in waves), (2, 3)
         )
         hint = "`/resets btc` says what came next"
     else:
-        rows = [_row(wave, _next_day(await desk.outcomes(wave), wave)) for wave in waves]
+        rows = [_row(wave, _next_day(await desk.outcomes(wave), wave), now) for wave in waves]
         table = Table(
             ("date", "coins", "W", "+24 h", "id"),
             tuple((r[0], r[2], r[3], r[1], r[4]) for r in rows),
@@ -59,8 +61,14 @@ async def resets(desk: Desk, ask: Ask) -> Card:
     )
 
 
-def _row(wave: Wave, second: str) -> tuple[str, ...]:
-    return (day(wave.onset), second, tight(percent(-wave.fall)), f"{wave.magnitude.w:.1f}", wave.id[:6])
+def _row(wave: Wave, second: str, now: datetime) -> tuple[str, ...]:
+    return (
+        short_day(wave.onset, now),
+        second,
+        tight(percent(-wave.fall)),
+        f"{wave.magnitude.w:.1f}",
+        wave.id[:6],
+    )
 
 
 def _next_day(outcomes: Sequence[Outcome], wave: Wave) -> str:
@@ -101,7 +109,7 @@ async def why(desk: Desk, ask: Ask) -> Card:
         coverage_line(wave.coverage, (), wave.at),
     ]
     if wave.stage is Stage.RETRACTED:
-        texts.insert(0, f"Taken back: {plain(wave.reason)}")
+        texts.insert(0, f"Taken back: {named(wave.reason, titles)}")
     recompute = desk.about.recompute.format(asset=wave.asset)
     return Card(
         title=f"Why: {wave_title(wave)}",
@@ -143,12 +151,14 @@ def _ends(wave: Wave, titles: dict[str, str]) -> Table:
     """Each venue's coins at both ends, at most 34 characters a line."""
     scale = Scale.coins(wave.coins_before)
     largest = sorted(wave.venues, key=lambda venue: -venue.coins_before)
+    before = scale.parts([venue.coins_before for venue in largest])
+    low = scale.parts([venue.coins_now for venue in largest])
     rows = [
-        (titles[v.venue][:14], scale.show(v.coins_before), scale.show(v.coins_now))
-        for v in largest[:VENUE_ROWS]
+        (titles[venue.venue][:12], scale.show(was), scale.show(now))
+        for venue, was, now in zip(largest[:VENUE_ROWS], before, low, strict=False)
     ]
-    if rest := largest[VENUE_ROWS:]:
-        sums = (sum(v.coins_before for v in rest), sum(v.coins_now for v in rest))
-        rows.append((f"{len(rest)} more", scale.show(sums[0]), scale.show(sums[1])))
-    rows.append(("together", scale.show(wave.coins_before), scale.show(wave.coins_now)))
+    if (rest := len(largest) - VENUE_ROWS) > 0:
+        sums = (sum(before[VENUE_ROWS:]), sum(low[VENUE_ROWS:]))
+        rows.append((f"{rest} more", scale.show(sums[0]), scale.show(sums[1])))
+    rows.append(("together", scale.show(sum(before)), scale.show(sum(low))))
     return Table((wave.asset, "onset", "low"), tuple(rows), right=(1, 2))

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
-from rapidfuzz import fuzz, process
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card, plain
@@ -102,11 +103,19 @@ def find(text: str) -> tuple[Command, list[str]]:
         return COMMANDS[name], words
     if not name:
         raise AskError("Say what you would like to know, for example `/oi btc`. Everything: `/help`", "/help")
-    near = process.extractOne(name, list(COMMANDS), scorer=fuzz.WRatio, score_cutoff=55)
-    meant = COMMANDS[near[0] if near else "help"]
-    example = meant.examples[0]
-    guess = f"Did you mean `/{meant.name}`? For example `{example}`." if near else "See `/help`."
+    near = _nearest(name)
+    example = COMMANDS[near or "help"].examples[0]
+    guess = f"Did you mean `/{near}`? For example `{example}`" if near else "Everything: `/help`"
     raise AskError(f'I know no command "{plain(said[:24])}". {guess}', example)
+
+
+def _nearest(name: str) -> str | None:
+    """The command that begins so, or the one with the fewest slips (``/io`` is one: a swap)."""
+    begun = [known for known in COMMANDS if len(name) > 2 and known.startswith(name)]
+    if begun:
+        return begun[0]
+    near = process.extractOne(name, list(COMMANDS), scorer=OSA.normalized_similarity, score_cutoff=0.5)
+    return near[0] if near else None
 
 
 def read_words(called: Command, words: Sequence[str], known: Sequence[Asset]) -> dict[str, object]:
@@ -130,17 +139,18 @@ def read_words(called: Command, words: Sequence[str], known: Sequence[Asset]) ->
 def _taker(
     called: Command, left: Sequence[Parameter[Any]], word: str, known: Sequence[Asset]
 ) -> tuple[Parameter[Any], object]:
-    """Whoever reads the word; else the complaint of the parameter that it looks most like."""
-    complaints: list[tuple[bool, AskError]] = []
+    """Whoever reads the word; else the complaint of the first that it looks meant for."""
+    complaints: list[AskError] = []
     for parameter in left:
         try:
             return parameter, parameter.read(word, known)
         except AskError as error:
-            complaints.append((re.fullmatch(parameter.looks, word) is not None, error))
+            if re.fullmatch(parameter.looks, word):
+                complaints.append(error)
     if not complaints:
         example = called.examples[0]
         raise AskError(f'I do not know what "{plain(word[:24])}" is for here. Try `{example}`', example)
-    raise max(complaints, key=lambda complaint: complaint[0])[1]
+    raise complaints[0]
 
 
 def _article(name: str) -> str:

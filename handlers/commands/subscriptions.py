@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from msgspec.structs import replace
 
@@ -11,6 +12,7 @@ from bot.domain.posts import Subscription
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
+from handlers.numbers import moment
 from handlers.subscription_words import coins_words, kinds_words, threshold_words, would_have_told
 from handlers.words import Parameter, read_coin, read_text, read_wanted
 
@@ -18,6 +20,8 @@ WHAT = Parameter("coins… how often", read_text, rest=True)
 WHICH = Parameter("coin|id|all", read_text)
 PAST = 200
 """So many recorded waves are tried against what a chat gets."""
+LOG_REACH = timedelta(days=30)
+LOG_ROWS = 500
 
 
 @command(
@@ -54,7 +58,7 @@ async def subscribe(desk: Desk, ask: Ask) -> Card:
     "unsubscribe",
     "Be told less, or nothing",
     WHICH.optional,
-    examples=("/unsubscribe all", "/unsubscribe btc", "/unsubscribe 2"),
+    examples=("/unsubscribe all", "/unsubscribe btc", "/unsubscribe 1"),
 )
 async def unsubscribe(desk: Desk, ask: Ask) -> Card:
     ask.may_change()
@@ -108,7 +112,15 @@ async def alerts(desk: Desk, ask: Ask) -> Card:
     ]
     return Card(
         title="What this chat gets",
-        lines=(*lines, Line(would_have_told(past, here))),
+        lines=(*lines, Line(would_have_told(past, here)), Line(await _last_told(desk, ask))),
         footer="`/threshold` changes how often · `/unsubscribe` ends it",
         buttons=tuple(Button(f"End {s.id}", f"/unsubscribe {s.id}") for s in here[:4]),
+    )
+
+
+async def _last_told(desk: Desk, ask: Ask) -> str:
+    log = await desk.store.posts.log(desk.wall() - LOG_REACH, limit=LOG_ROWS)
+    mine = next((line for line in log if line.destination == ask.destination), None)
+    return (
+        f"Last told: `/wave {mine.subject}`, {moment(mine.sent, desk.wall())}" if mine else "Nothing told yet"
     )

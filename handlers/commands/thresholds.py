@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -12,7 +13,7 @@ from bot.domain.waves import Wave
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.numbers import day, percent, tight
+from handlers.numbers import percent, short_day, tight
 from handlers.subscription_words import coins_words, threshold_words, told, typed
 from handlers.words import Parameter, read_text, read_wanted
 
@@ -57,7 +58,7 @@ async def threshold(desk: Desk, ask: Ask) -> Card:
     button = (
         Button("Save", f"/threshold {text[4:].strip()}") if trying else Button("Undo", undo) if undo else None
     )
-    return _compared(before, after, past, button, trying=trying)
+    return _compared(before, after, past, button, now=desk.clock(), trying=trying)
 
 
 def _nobody(meant: Subscription) -> AskError:
@@ -77,15 +78,22 @@ def _compared(
     past: Sequence[Wave],
     button: Button | None,
     *,
+    now: datetime,
     trying: bool,
 ) -> Card:
     """Which recorded waves the old threshold tells, and which the new one."""
     tried = [(wave, told(before, wave), told(after, wave)) for wave in past]
     words = {(True, True): "both", (True, False): "before", (False, True): "now"}
     rows = [
-        (day(w.onset), w.asset[:5], tight(percent(-w.fall)), f"{w.magnitude.w:.1f}", words[was, now])
-        for w, was, now in tried
-        if was or now
+        (
+            short_day(w.onset, now),
+            w.asset[:5],
+            tight(percent(-w.fall)),
+            f"{w.magnitude.w:.1f}",
+            words[old, new],
+        )
+        for w, old, new in tried
+        if old or new
     ]
     counts = (
         f"Of {len(past)} recorded waves: before {sum(r[1] for r in tried)}, now {sum(r[2] for r in tried)}"

@@ -29,8 +29,10 @@ async def start(desk: Desk, ask: Ask) -> Card:
     return Card(
         title="Washout",
         lines=(
-            Line(f"{watch} and speak up when leverage is washed out of a market,"),
-            Line("with one message per event that I keep correct until it is over."),
+            Line(
+                f"{watch} and speak up when leverage is washed out of a market, "
+                "with one message per event that I keep correct until it is over"
+            ),
             Line(f"How often may I speak here? {who}`/oi`, `/resets` and `/chart` work for everyone"),
         ),
         footer="`/help` for everything",
@@ -95,7 +97,7 @@ async def venues(desk: Desk, _ask: Ask) -> Card:
         title=f"{fresh} of {len(feeds)} feeds fresh" if blind is None else "I cannot see the market",
         tone=Tone.ANSWER if blind is None else Tone.WARNING,
         lines=tuple(lines),
-        table=Table(("venue", "worst", "heard"), tuple(rows), right=(2,)),
+        table=Table(("venue", "state", "heard"), tuple(rows), right=(2,)),
         footer="silence now is not calm" if blind else "a venue that is not fresh is named and never guessed",
     )
 
@@ -135,7 +137,7 @@ async def status(desk: Desk, ask: Ask) -> Card:
         f"Running waves: {', '.join(f'{w.asset} `/wave {w.id}`' for w in running[:4]) or 'none'}",
         f"Told in the last day: {len(told)} messages and edits on {len({t.subject for t in told})} subjects",
         f"Subscriptions here: {len(here)}, everywhere: {len(await store.subscriptions.all())}",
-        "Store: " + ", ".join(f"{name} {plain(value)}" for name, value in facts.items()),
+        " · ".join(f"{name} {plain(value)}" for name, value in facts.items()),
     ]
     return Card(
         title=f"Washout {desk.about.version}" + (" is blind" if blind else " is watching"),

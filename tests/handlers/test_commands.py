@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.domain.assets import Asset
+from bot.domain.cards import Card, Table, Tone
+from bot.domain.health import SourceState
+from bot.domain.posts import AlertLog, Measure, Notice, Threshold
+from bot.domain.waves import Stage
+from handlers.commands import COMMANDS, Ask, answer
+from handlers.desk import Desk
+from storage.memory import MemoryStore
+from tests.handlers.conftest import HERE
+from tests.handlers.october import BANNER, NOW, SeenVenues, source, wave
+from tests.handlers.test_cards import words
+
+ASK = Ask(HERE, "me")
+TABLE_WIDTH = 34
+DOCS = (Path(__file__).parents[2] / "docs/commands.md").read_text("utf-8")
+MISTAKES = [
+    "",
+    "/",
+    "/io btc",
+    "hello",
+    "/oi bct",
+    "/oi btc 24x",
+    "/oi btc eth",
+    "/wave",
+    "/wave zz",
+    "/why zz",
+]
+MISTAKES += [
+    "/resets 1.5",
+    "/threshold 5%",
+    "/unsubscribe",
+    "/help xyzzyx",
+    "/subscribe 3x",
+    "/chart qqqq 1h",
+]
+GOOD = [example for command in COMMANDS.values() for example in command.examples if "<" not in example]
+
+
+def width(table: Table) -> int:
+    """With two spaces between columns."""
+    rows = (table.heads, *table.rows)
+    return sum(max(len(row[i]) for row in rows) for i in range(len(table.heads))) + 2 * (len(table.heads) - 1)
+
+
+async def said(desk: Desk, line: str, ask: Ask = ASK) -> str:
+    return words(await answer(desk, ask, line))
+
+
+@pytest.mark.parametrize("line", [*GOOD, *MISTAKES])
+async def test_every_answer_carries_the_banner_and_fits_a_phone(desk: Desk, line: str) -> None:
+    await answer(desk, ASK, "/subscribe all weekly")
+    card = await answer(desk, ASK, line)
+    assert card.banner == BANNER
+    assert card.title
+    assert "!" not in words(card)
+    if card.table:
+        assert width(card.table) <= TABLE_WIDTH
+
+
+@pytest.mark.parametrize("line", GOOD)
+async def test_every_example_works(desk: Desk, line: str) -> None:
+    await answer(desk, ASK, "/subscribe btc weekly")
+    assert (await answer(desk, ASK, line)).tone is not Tone.WARNING
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+async def test_a_mistake_is_answered_by_a_card(desk: Desk, line: str) -> None:
+    assert (await answer(desk, ASK, line)).tone is Tone.WARNING
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+async def test_every_suggestion_after_a_mistake_works(desk: Desk, line: str) -> None:
+    for button in (await answer(desk, ASK, line)).buttons:
+        assert (await answer(desk, ASK, button.command)).tone is not Tone.WARNING, button.command
+
+
+@pytest.mark.parametrize("line", ["/oi btc 24h", "oi btc 24h", "/oi@washout_bot 24h xbt", "/OI  $BTC"])
+async def test_a_command_is_understood_however_it_is_typed(desk: Desk, line: str) -> None:
+    assert "24 h: −79,000 BTC (−19.0 %)" in await said(desk, line)
+
+
+async def test_without_a_coin_the_largest_coins_are_listed(desk: Desk) -> None:
+    card = await answer(desk, ASK, "/oi")
+    assert card.table is not None
+    assert card.table.rows == (("BTC", "$36.0B", "−19.0%"), ("ETH", "$3.6B", "−19.0%"))
+
+
+async def test_a_swapped_letter_finds_the_command(desk: Desk) -> None:
+    assert "Did you mean /oi? For example /oi btc" in await said(desk, "/io btc")
+
+
+async def test_short_history_is_said(desk: Desk) -> None:
+    assert "I have 3 days of ETH history, so I cannot say how rare a fall is yet" in await said(
+        desk, "/oi eth"
+    )
+    assert "history" not in await said(desk, "/oi btc")
+
+
+async def test_a_period_before_the_first_figure_is_not_guessed(desk: Desk) -> None:
+    assert "7 days: nothing was recorded then" in await said(desk, "/oi eth 7d")
+
+
+async def test_blindness_is_said_before_any_figure(desk: Desk) -> None:
+    class Blind(SeenVenues):
+        def sources(self) -> list:  # type: ignore[type-arg]
+            lost = [s for s in super().sources() if s.completeness is None]
+            return [source(s.venue, s.title, s.group, s.source, SourceState.LOST, "no answer") for s in lost]
+
+    desk.health = Blind()
+    card = await answer(desk, ASK, "/oi btc")
+    assert card.tone is Tone.WARNING
+    assert "I cannot see the market: no venue has answered for 4 min. Silence now is not calm" in words(card)
+    assert (await answer(desk, ASK, "/venues")).title == "I cannot see the market"
+    assert "blind" in (await answer(desk, ASK, "/status")).title
+
+
+async def test_past_waves_are_listed_with_what_came_next(desk: Desk) -> None:
+    card = await answer(desk, ASK, "/resets btc")
+    assert card.table is not None
+    assert card.table.rows == (
+        ("10 Oct", "−19.0%", "4.7", "–", "1a"),
+        ("25 Sep", "−19.0%", "2.8", "0.0%", "19"),
+    )
+
+
+async def test_unwinds_are_listed_when_asked_for(desk: Desk) -> None:
+    card = await answer(desk, ASK, "/resets all 3")
+    assert card.table is not None
+    assert [row[-1] for row in card.table.rows] == ["1a", "1b", "19"]
+
+
+async def test_a_wave_in_full_has_its_picture_and_what_came_next(desk: Desk) -> None:
+    card = await answer(desk, ASK, "/wave #1A")
+    assert card.picture is not None
+    assert card.picture.chart.title == "BTC long flush: 79,000 BTC closed (−19.0 %) in 41 min"
+    assert sum(card.picture.chart.long_usd) == pytest.approx(2.8e9)
+    assert sum(card.picture.chart.short_usd) == pytest.approx(0.51e9)
+    assert BANNER in card.picture.chart.note
+    assert "1 h after the end: price 0.0 %, open interest 0.0 %" in words(card)
+
+
+async def test_why_shows_the_inputs(desk: Desk) -> None:
+    told = await said(desk, "/why 1a")
+    assert "Index +0.0000 → −0.2112 (natural log): −19.0 %, like with like" in told
+    assert "Rarest at 1 h: W 4.70" in told
+    assert "Left out: Gate since 21:27 UTC, too old when it arrived" in told
+    assert "Binance 130,000 105,000" in told
+    assert "together 415,000 336,000" in told
+    assert "python -m bot replay FILE --asset BTC" in told
+
+
+async def test_venues_names_what_is_not_fresh(desk: Desk) -> None:
+    told = await said(desk, "/venues")
+    assert "8 of 9 feeds fresh" in told
+    assert "Gate, tickers: no answer for 4 min" in told
+    assert "complete from Bybit; throttled, so a floor, from Binance" in told
+
+
+async def test_a_subscription_is_kept_and_listed(desk: Desk, store: MemoryStore) -> None:
+    told = await said(desk, "/subscribe btc eth 3/week")
+    assert "Subscribed: BTC, ETH, about 3 a week" in told
+    assert "Of 3 waves recorded since 25 Sep it would have told 2" in told
+    (kept,) = await store.subscriptions.of(HERE)
+    assert kept.assets == frozenset({Asset("BTC"), Asset("ETH")})
+    assert "1 · BTC, ETH · about 3 a week" in await said(desk, "/alerts")
+
+
+async def test_alerts_tells_what_was_told_last(desk: Desk, store: MemoryStore) -> None:
+    await answer(desk, ASK, "/subscribe")
+    assert "Nothing told yet" in await said(desk, "/alerts")
+    await store.posts.want("1a", [HERE], revision=1, loud=1, size=1.0, now=NOW)
+    (post,) = await store.posts.claim("local", NOW, timedelta(minutes=1), 1)
+    await store.posts.shown(post, revision=1, message="7", loud=True, now=NOW)
+    log: list[AlertLog] = list(await store.posts.log(NOW - timedelta(days=1)))
+    assert [line.subject for line in log] == ["1a"]
+    assert "Last told: /wave 1a, 23:50 UTC" in await said(desk, "/alerts")
+
+
+async def test_a_threshold_says_what_it_would_have_told_before_and_now(
+    desk: Desk, store: MemoryStore
+) -> None:
+    await answer(desk, ASK, "/subscribe all weekly")
+    card = await answer(desk, ASK, "/threshold monthly")
+    assert "Before: about weekly (W 2.2 and more)" in words(card)
+    assert "Of 3 recorded waves: before 2, now 1" in words(card)
+    assert card.table is not None
+    assert [row[-1] for row in card.table.rows] == ["both", "before"]
+    (kept,) = await store.subscriptions.of(HERE)
+    assert kept.threshold == Threshold(Measure.W, 2.9)
+
+
+async def test_undo_brings_the_old_threshold_back(desk: Desk, store: MemoryStore) -> None:
+    await answer(desk, ASK, "/subscribe btc 5% 1h")
+    (before,) = await store.subscriptions.of(HERE)
+    changed = await answer(desk, ASK, "/threshold 6000 btc")
+    await answer(desk, ASK, changed.buttons[0].command)
+    assert list(await store.subscriptions.of(HERE)) == [before]
+
+
+async def test_trying_a_threshold_changes_nothing(desk: Desk, store: MemoryStore) -> None:
+    await answer(desk, ASK, "/subscribe")
+    before = await store.subscriptions.of(HERE)
+    card = await answer(desk, ASK, "/threshold try $800m")
+    assert card.footer == "nothing is changed yet"
+    assert await store.subscriptions.of(HERE) == before
+    await answer(desk, ASK, card.buttons[0].command)
+    assert (await store.subscriptions.of(HERE))[0].threshold == Threshold(Measure.USD, 8e8)
+
+
+async def test_unsubscribing_from_one_coin_keeps_the_others(desk: Desk, store: MemoryStore) -> None:
+    await answer(desk, ASK, "/subscribe btc eth weekly")
+    assert "Still on: ETH" in await said(desk, "/unsubscribe btc")
+    (kept,) = await store.subscriptions.of(HERE)
+    assert kept.assets == frozenset({Asset("ETH")})
+
+
+@pytest.mark.parametrize("line", ["/unsubscribe", "/unsubscribe all", "/unsubscribe 1"])
+async def test_the_only_subscription_can_be_ended(desk: Desk, store: MemoryStore, line: str) -> None:
+    await answer(desk, ASK, "/subscribe")
+    await answer(desk, ASK, line)
+    assert not await store.subscriptions.of(HERE)
+
+
+@pytest.mark.parametrize("line", ["/subscribe", "/unsubscribe all", "/threshold weekly"])
+async def test_who_may_not_change_a_group_is_told_why(desk: Desk, store: MemoryStore, line: str) -> None:
+    await answer(desk, ASK, "/subscribe btc monthly")
+    before = await store.subscriptions.of(HERE)
+    told = await said(desk, line, replace(ASK, may_configure=False))
+    assert "Only administrators change alerts in this group." in told
+    assert await store.subscriptions.of(HERE) == before
+
+
+async def test_help_lists_every_command(desk: Desk) -> None:
+    told = await said(desk, "/help")
+    assert all(f"/{name} " in told for name in COMMANDS)
+
+
+async def test_an_empty_store_is_answered_honestly(desk: Desk) -> None:
+    desk.store = MemoryStore()
+    assert "I have not seen any market yet" in await said(desk, "/oi")
+    assert "No wave has been recorded yet" in await said(desk, "/resets")
+    assert "Nothing has been recorded yet" in await said(desk, "/status")
+
+
+async def test_a_wave_and_a_notice_are_presented_with_the_banner(desk: Desk, store: MemoryStore) -> None:
+    shown = await desk.present("1a", HERE)
+    assert shown is not None
+    assert (shown.revision, shown.loud, shown.over, shown.card.banner) == (4, 2, True, BANNER)
+    assert shown.card.picture is not None
+    await store.notices.tell(
+        Notice(id="blind-1", revision=1, loud=1, at=NOW, title="Blind", text="No venue.")
+    )
+    notice = await desk.present("blind-1", HERE)
+    assert notice is not None
+    assert (notice.over, notice.card.banner) == (False, BANNER)
+    assert await desk.present("nothing", HERE) is None
+
+
+async def test_an_early_wave_has_no_picture_yet(desk: Desk) -> None:
+    card: Card = await desk.wave_card(wave(Stage.EARLY))
+    assert card.picture is None
+    assert (await desk.wave_card(wave(Stage.BUILDING))).picture is not None
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_a_command_is_documented_with_its_usage_and_examples(name: str) -> None:
+    section = re.search(rf"^## `/{name}\b.*?(?=^## |\Z)", DOCS, re.MULTILINE | re.DOTALL)
+    assert section, name
+    assert f"`{COMMANDS[name].usage}`" in section[0]
+    assert all(f"`{example}`" in section[0] for example in COMMANDS[name].examples)
+
+
+def test_no_command_is_documented_that_does_not_exist() -> None:
+    assert set(re.findall(r"^## `/(\w+)", DOCS, re.MULTILINE)) == set(COMMANDS)

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from math import log10
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.assets import Asset
+from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Destination, Measure, Subscription, Threshold
+from bot.errors import AskError
+from handlers.subscription_words import typed
+from handlers.words import read_coin, read_count, read_period, read_wanted, read_wave_id
+from tests.handlers.october import NOW
+
+KNOWN = [Asset(name) for name in ("BTC", "ETH", "SOL", "PEPE")]
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("said", ["btc", "BTC", "$BTC", "xbt", "Bitcoin", "btcusdt", "BTC-PERP", " btc "])
+def test_a_coin_is_known_by_all_its_names(said: str) -> None:
+    assert read_coin(said, KNOWN) == "BTC"
+
+
+@pytest.mark.parametrize("said", ["1000PEPE", "kPEPE", "pepe"])
+def test_a_thousand_of_a_coin_is_the_coin(said: str) -> None:
+    assert read_coin(said, KNOWN) == "PEPE"
+
+
+@pytest.mark.parametrize(("said", "meant"), [("bct", "BTC"), ("etherium", "ETH"), ("slo", "SOL")])
+def test_an_unknown_coin_names_the_nearest(said: str, meant: str) -> None:
+    with pytest.raises(AskError) as error:
+        read_coin(said, KNOWN)
+    assert f'I know no coin "{said}". Did you mean **{meant}**?' in error.value.text
+    assert error.value.suggestions == (f"/oi {meant.lower()}",)
+
+
+def test_a_coin_like_nothing_known_lists_what_is_watched() -> None:
+    with pytest.raises(AskError, match="I watch BTC, ETH, SOL, PEPE"):
+        read_coin("qqqq", KNOWN)
+
+
+def test_before_anything_is_seen_no_coin_is_called_unknown() -> None:
+    with pytest.raises(AskError, match="not seen any market yet"):
+        read_coin("btc", [])
+
+
+@pytest.mark.parametrize(
+    ("said", "hours"), [("90m", 1.5), ("24h", 24), ("7d", 168), ("1w", 168), ("2 days", 48), ("1.5h", 1.5)]
+)
+def test_a_period_is_read(said: str, hours: float) -> None:
+    assert read_period(said) == hours * HOUR
+
+
+@pytest.mark.parametrize("said", ["24x", "h", "-3h", "", "1m", "99w9", "999999d"])
+def test_a_period_that_is_none_says_how_to_write_one(said: str) -> None:
+    with pytest.raises(AskError, match="`24h`"):
+        read_period(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "threshold"),
+    [
+        ("3/week", Threshold(Measure.W, log10(56))),
+        ("about 3 a week", Threshold(Measure.W, log10(56))),
+        ("2 per month", Threshold(Measure.W, log10(730.5 / 2))),
+        ("weekly", Threshold(Measure.W, WEEKLY_W)),
+        ("monthly", Threshold(Measure.W, MONTHLY_W)),
+        ("historic", Threshold(Measure.W, YEARLY_W)),
+        ("W 3.2", Threshold(Measure.W, 3.2)),
+        ("w>=3.2", Threshold(Measure.W, 3.2)),
+        ("5% 1h", Threshold(Measure.FALL, 0.05, HOUR)),
+        ("5 % within 4h", Threshold(Measure.FALL, 0.05, 4 * HOUR)),
+        ("−5% whole", Threshold(Measure.FALL, 0.05)),
+        ("$800m", Threshold(Measure.USD, 8e8)),
+        ("1.5b", Threshold(Measure.USD, 1.5e9)),
+        ("$1,500,000", Threshold(Measure.USD, 1.5e6)),
+        ("1.5b usd", Threshold(Measure.USD, 1.5e9)),
+        ("10k", Threshold(Measure.USD, 1e4)),
+    ],
+)
+def test_a_threshold_is_read(said: str, threshold: Threshold) -> None:
+    read = read_wanted(said, KNOWN, "threshold")
+    assert (read.threshold, read.assets) == (threshold, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "assets"),
+    [
+        ("btc eth 3/week", {"BTC", "ETH"}),
+        ("btc,eth weekly", {"BTC", "ETH"}),
+        ("weekly xbt", {"BTC"}),
+        ("10k btc", {"BTC"}),
+        ("all monthly", set()),
+        ("5% 1h sol", {"SOL"}),
+    ],
+)
+def test_coins_are_found_beside_a_threshold(said: str, assets: set[str]) -> None:
+    assert set(read_wanted(said, KNOWN, "subscribe").assets or ()) == assets
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("5%", "`/threshold 5%` needs a period: `/threshold 5% 1h`"),
+        ("5% 2h", "5 min, 15 min, 1 h, 4 h, 24 h"),
+        ("200%", "No more than 100 %"),
+        ("0%  1h", "above zero"),
+        ("5000 coins", "needs one coin"),
+        ("100/day", "More than one an hour is noise"),
+        ("0/week", "More than one an hour is noise"),
+        ("W 12", "2.2 weekly, 2.9 monthly"),
+        ("wekly", 'Did you mean "weekly"?'),
+        ("3x", "Say how often"),
+        ("bct", "Did you mean **BTC**?"),
+    ],
+)
+def test_a_mistaken_threshold_says_what_was_expected(said: str, expected: str) -> None:
+    with pytest.raises(AskError) as error:
+        read_wanted(said, KNOWN, "threshold")
+    assert expected in error.value.text
+    assert error.value.suggestions
+
+
+@pytest.mark.parametrize("said", ["0", "21", "x", "1.5", "-1"])
+def test_a_count_is_from_one_to_twenty(said: str) -> None:
+    with pytest.raises(AskError, match="1 to 20"):
+        read_count(said)
+
+
+def test_a_wave_is_known_with_or_without_its_sign() -> None:
+    assert read_wave_id("#1A") == "1a"
+
+
+@given(st.text(max_size=40))
+def test_whatever_is_typed_is_read_or_explained(said: str) -> None:
+    for read in (read_coin, read_period, read_count, read_wave_id):
+        with suppress(AskError):
+            read(said, KNOWN)
+    with suppress(AskError):
+        read_wanted(said, KNOWN, "subscribe")
+
+
+thresholds = st.one_of(
+    st.builds(Threshold, st.just(Measure.W), st.floats(0.01, 8)),
+    st.builds(
+        Threshold,
+        st.just(Measure.FALL),
+        st.integers(1, 9990).map(lambda n: n / 10_000),
+        st.sampled_from([None, HOUR, 4 * HOUR, HOUR / 4]),
+    ),
+    st.builds(Threshold, st.just(Measure.USD), st.integers(1, 10**12).map(float)),
+    st.builds(Threshold, st.just(Measure.COINS), st.integers(1, 10**9).map(float)),
+)
+
+
+@given(thresholds)
+def test_a_threshold_written_out_is_read_back_as_the_same(threshold: Threshold) -> None:
+    subscription = Subscription(
+        destination=Destination("local", "main"),
+        assets=frozenset({Asset("BTC")}),
+        threshold=threshold,
+        created=NOW,
+    )
+    read = read_wanted(typed(subscription), KNOWN, "threshold").threshold
+    assert read is not None
+    assert (read.measure, read.horizon) == (threshold.measure, threshold.horizon)
+    assert read.value == pytest.approx(threshold.value)
