@@ -20,8 +20,8 @@ from bot.domain.cards import ChartData
 from handlers.numbers import Scale, duration, price, usd
 
 WIDTH, HEIGHT = 800, 500
-ZOOM = 1.28
-"""1024 × 640 pixels, what a phone shows across its width; larger ones cost time (docs/pictures.md)."""
+ZOOM = 1.2
+"""960 × 600 pixels, what a phone shows across its width; larger ones cost time (docs/pictures.md)."""
 
 PANEL, INK, FAINT, GRID, SHADE = "#14181f", "#f2f2f2", "#aab3bf", "#2b323c", "#262e3a"
 COINS, PRICE, LONGS, SHORTS = "#56b4e9", "#f2f2f2", "#e69f00", "#cc79a7"
@@ -75,7 +75,7 @@ def svg(chart: ChartData) -> str:
 
 
 def png(chart: ChartData) -> bytes:
-    """The picture as PNG, 1024 × 640. resvg holds the interpreter lock meanwhile: see ``handlers.studio``."""
+    """The picture as PNG, 960 × 600. resvg holds the interpreter lock meanwhile: see ``handlers.studio``."""
     import resvg_py  # only who draws for a chat pays for it
 
     return resvg_py.svg_to_bytes(svg_string=svg(chart), zoom=ZOOM, skip_system_fonts=True, font_files=_FONTS)
@@ -156,10 +156,13 @@ _ROUND = 'stroke-linejoin="round" stroke-linecap="round"'
 def _ends(
     points: Sequence[tuple[datetime, float | None]], shade: tuple[datetime, datetime] | None
 ) -> list[tuple[datetime, float]]:
-    """The values worth a number: at both ends of the wave, or the first and the last."""
-    start, end = shade or (points[0][0], points[-1][0])
-    inside = [(at, value) for at, value in points if value is not None and start <= at <= end]
-    return [inside[0], inside[-1]] if len(inside) > 1 else inside
+    """The values worth a number: the last before the wave and the last in it, or the first and the last."""
+    known = [(at, value) for at, value in points if value is not None]
+    if shade is None:
+        return [known[0], known[-1]] if len(known) > 1 else known
+    before = [point for point in known if point[0] < shade[0]]
+    within = [point for point in known if shade[0] <= point[0] <= shade[1]]
+    return before[-1:] + within[-1:]
 
 
 def _value_label(box: _Box, at: datetime, text: str, value: float, *, first: bool) -> str:

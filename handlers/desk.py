@@ -19,7 +19,16 @@ from bot.domain.waves import Kind, Outcome, Stage, Wave
 from bot.errors import AskError
 from bot.ports import Clock, HealthView, Store
 from handlers.cards import Titles, notice_card, wave_card
-from handlers.series import aligned, chart_of, period_finding, said, step_for, wave_finding, wave_window
+from handlers.series import (
+    aligned,
+    chart_of,
+    period_finding,
+    said,
+    step_for,
+    step_of,
+    wave_finding,
+    wave_window,
+)
 
 WEEKLY = Threshold(Measure.W, WEEKLY_W)
 ENOUGH_HISTORY = timedelta(days=14)
@@ -164,9 +173,10 @@ class Desk:
         title: str = "",
         shade: tuple[datetime, datetime] | None = None,
     ) -> ChartData | None:
-        step = step_for(until - since)
-        since = aligned(since, step)
-        points = await self.store.journal.series(asset, since, until, step)
+        finest = step_for(until - since)
+        since = aligned(since, finest)
+        points = await self.store.journal.series(asset, since, until, finest)
+        step = step_of(points, finest)
         liquidations = await self.store.journal.liquidated(asset, since, until, step)
         if not title and points:
             title = period_finding(asset, points, until - since)

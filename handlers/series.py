@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from bot.domain.cards import ChartData
 from bot.domain.market import LiquidationSum, Point
@@ -18,6 +19,13 @@ MOST_STEPS = 180
 def step_for(span: timedelta) -> timedelta:
     """The finest step that gives at most ``MOST_STEPS`` of them."""
     return next((step for step in STEPS if span / step <= MOST_STEPS), STEPS[-1])
+
+
+def step_of(points: Sequence[Point], step: timedelta) -> timedelta:
+    """A step that fits what is kept: old snapshots lie further apart than a picture could show."""
+    gaps = sorted(later.at - earlier.at for earlier, later in pairwise(points))
+    usual = gaps[len(gaps) // 2] if gaps else step
+    return next((known for known in STEPS if known >= max(step, usual)), STEPS[-1])
 
 
 def aligned(at: datetime, step: timedelta) -> datetime:
