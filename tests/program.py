@@ -1,0 +1,139 @@
+"""The program as a user starts it: a process of its own, seen through its page."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html import unescape
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from typing import TypeVar
+
+ROOT = Path(__file__).resolve().parents[1]
+T = TypeVar("T")
+
+_ARTICLE = re.compile(
+    r'<article class="message (?P<kind>[^"]*)" id="m(?P<number>\d+)".*?data-revision="(?P<edits>\d+)"'
+    r".*?>(?P<body>.*?)</article>",
+    re.DOTALL,
+)
+
+
+def _words(html: str) -> str:
+    blocks = re.sub(r"</?(p|h2|div|figure|figcaption|table|tr|td|th|footer|button)\b[^>]*>", " ", html)
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", blocks)).split())
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message on the page: ``edits`` counts how often it was revised in place."""
+
+    number: int
+    edits: int
+    kind: str
+    text: str
+
+
+@dataclass
+class Program:
+    """A running ``python -m bot``; ``said`` are its lines on standard output."""
+
+    process: subprocess.Popen[str]
+    said: list[str] = field(default_factory=list)
+    _lines: Queue[str] = field(default_factory=Queue)
+
+    def __post_init__(self) -> None:
+        Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            self._lines.put(line)
+
+    def line(self, word: str, within_s: float = 30) -> str:
+        """The first line with ``word``; fails when none comes in time."""
+        until = time.monotonic() + within_s
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, until - time.monotonic()))
+            except Empty:
+                raise AssertionError(f"no line with {word!r} within {within_s} s: {self.said}") from None
+            self.said.append(line)
+            if word in line:
+                return line
+
+    @property
+    def address(self) -> str:
+        known = next((line for line in self.said if "http://" in line), "")
+        found = re.search(r"http://[\d.:]+", known or self.line("http://"))
+        assert found
+        return found[0]
+
+    def get(self, path: str = "/") -> str:
+        with urllib.request.urlopen(self.address + path, timeout=10) as answer:  # noqa: S310
+            return str(answer.read().decode())
+
+    def messages(self) -> list[Message]:
+        return [
+            Message(
+                int(found["number"]),
+                int(found["edits"]),
+                found["kind"],
+                _words(found["body"]),
+            )
+            for found in _ARTICLE.finditer(self.get())
+        ]
+
+    def alerts(self, words: str) -> list[Message]:
+        """Messages of the bot whose title has ``words``, without the answers to people."""
+        return [m for m in self.messages() if words in m.text and "bot" in m.kind]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+    def interrupt(self) -> tuple[int, float]:
+        """Ctrl-C; returns the exit code and how many seconds the stop took."""
+        begun = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(20), time.monotonic() - begun
+
+
+@contextmanager
+def program(*arguments: str, at: Path) -> Iterator[Program]:
+    """``python -m bot run …`` in the folder ``at``, killed at the end if it still runs."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "run", "--port", "0", *arguments],
+        cwd=at,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield Program(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(10)
+        if process.stdout:
+            process.stdout.close()
+
+
+def eventually(look: Callable[[], T | None], within_s: float, what: str) -> T:
+    """Look again and again until there is something; fails with ``what`` when there never is."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"never seen within {within_s} s: {what}")
