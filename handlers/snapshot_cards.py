@@ -79,15 +79,13 @@ def _change(now: Snapshot, before: Snapshot | None, period: timedelta, scale: Sc
 
 def _both(before: Snapshot, now: Snapshot, *, native: bool | None = None) -> tuple[float, float]:
     """Coins before and now over the venues present in both, of one side of the market or of all."""
-    shared = _shared(before, now)
-    chosen = [v for v in now.venues if v.venue in shared and native in (None, v.group.native)]
-    return sum(shared[v.venue] for v in chosen), sum(v.coins for v in chosen)
+    old = _by_venue(before)
+    chosen = [v for v in now.venues if v.venue in old and native in (None, v.group.native)]
+    return sum(old[v.venue] for v in chosen), sum(v.coins for v in chosen)
 
 
-def _shared(before: Snapshot, now: Snapshot) -> Mapping[Venue, float]:
-    """Coins before, of the venues present in both."""
-    present = {v.venue for v in now.venues}
-    return {v.venue: v.coins for v in before.venues if v.venue in present}
+def _by_venue(snapshot: Snapshot) -> Mapping[Venue, float]:
+    return {v.venue: v.coins for v in snapshot.venues}
 
 
 def _index_move(now: Snapshot, before: Snapshot) -> float | None:
@@ -118,7 +116,7 @@ def _beside(reports: Sequence[Report], asset: Asset, at: datetime, titles: Title
 
 
 def _venues(now: Snapshot, before: Snapshot | None, scale: Scale, titles: Titles) -> str:
-    old = _shared(before, now) if before else {}
+    old = _by_venue(before) if before else {}
     shown = scale.parts([v.coins for v in now.venues])
     rows = sorted(zip(shown, now.venues, strict=True), key=lambda row: -row[0])
     named = NAMED_VENUES + 1 if len(rows) == NAMED_VENUES + 1 else NAMED_VENUES

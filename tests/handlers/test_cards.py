@@ -74,6 +74,11 @@ def test_a_report_from_before_the_wave_leaves_the_verdict_provisional() -> None:
     assert "560,000" not in told
 
 
+def test_a_total_never_counts_a_report_from_before_the_wave() -> None:
+    old = replace(CME_BEFORE, previous_coins=145_290.0)
+    assert "with CME" not in words(wave_card(wave(reports=(old,)), titles=TITLES))
+
+
 def test_a_total_never_counts_a_report_without_the_figure_before() -> None:
     report = Report(Venue("cme"), Asset("BTC"), 145_000.0, ONSET + MINUTE, NOW)
     assert "with CME" not in words(wave_card(wave(reports=(report,)), titles=TITLES))
@@ -119,6 +124,16 @@ def test_a_wave_without_prices_says_nothing_of_dollars() -> None:
     told = words(wave_card(wave(price_before_usd=None, price_now_usd=None, kind=Kind.UNPRICED)))
     assert "In dollars" not in told
     assert "Price $" not in told
+
+
+def test_who_led_is_said_with_the_share_of_the_fall() -> None:
+    half = (
+        VenueChange(Venue("okx"), Group.OFFSHORE, 70_000.0, 60_000.0),
+        VenueChange(Venue("coinbase_cde"), Group.REGULATED, 50_000.0, 40_000.0),
+    )
+    told = words(wave_card(wave(venues=half, lead=Lead.MIXED, provisional=True), titles=TITLES))
+    assert "Native and institutions together (provisional): crypto-native 50 % of the fall" in told
+    assert "Coinbase Derivatives −20.0 %" in told
 
 
 def test_one_venue_alone_is_said() -> None:
@@ -243,7 +258,7 @@ def test_the_coins_shown_before_and_now_differ_by_those_closed(
     venues: tuple[VenueChange, ...],
 ) -> None:
     line = words(wave_card(wave(Stage.BUILDING, venues=venues))).splitlines()[1]
-    found = re.match(r"([−+]?[\d,.]+).*, ([\d,.]+) → ([\d,.]+)$", line)
+    found = re.match(r"([−+]?[\d,.]+).*, ([\d,.]+)(?: M)? → ([\d,.]+)(?: M)?$", line)
     assert found, line
     change, before, now = (amounts(part)[0] for part in found.groups())
     assert now - before == pytest.approx(change, abs=1e-6)

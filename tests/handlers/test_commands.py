@@ -16,7 +16,7 @@ from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import Desk
 from storage.memory import MemoryStore
 from tests.handlers.conftest import HERE
-from tests.handlers.october import BANNER, NOW, SeenVenues, source, wave
+from tests.handlers.october import BANNER, NOW, SeenVenues, snapshot, source, wave
 from tests.handlers.test_cards import words
 
 ASK = Ask(HERE, "me")
@@ -107,6 +107,12 @@ async def test_short_history_is_said(desk: Desk) -> None:
 
 async def test_a_period_before_the_first_figure_is_not_guessed(desk: Desk) -> None:
     assert "7 days: nothing was recorded then" in await said(desk, "/oi eth 7d")
+
+
+async def test_a_figure_from_another_time_is_not_taken_for_the_one_asked_about(desk: Desk) -> None:
+    desk.store = MemoryStore()
+    await desk.store.journal.snap([snapshot(NOW - timedelta(days=3), fallen=0.0), snapshot(NOW, fallen=1.0)])
+    assert "24 h: nothing was recorded then" in await said(desk, "/oi btc 24h")
 
 
 async def test_blindness_is_said_before_any_figure(desk: Desk) -> None:
