@@ -42,7 +42,8 @@ STALE = timedelta(minutes=75)
 class About:
     """What this process is.
 
-    ``banner`` stands on every card; ``recompute`` may hold ``{asset}``; ``threshold`` is for who names none.
+    ``started`` is real time; ``banner`` stands on every card; ``recompute`` may hold ``{asset}``;
+    ``threshold`` is for who names none.
     """
 
     version: str

@@ -11,7 +11,7 @@ from bot.domain.market import VERDICT_MEANS, Completeness
 from handlers.cards import venue_title
 from handlers.commands.registry import COMMANDS, Ask, command, find
 from handlers.desk import Desk
-from handlers.numbers import coins, duration, moment, share
+from handlers.numbers import clock, coins, duration, share
 from handlers.words import Parameter, read_text
 
 NAME = Parameter("command", read_text)
@@ -130,8 +130,9 @@ async def status(desk: Desk, ask: Ask) -> Card:
     here = await store.subscriptions.of(ask.destination)
     told = await store.posts.log(desk.wall() - DAY, limit=1000)
     facts = await store.facts()
+    running_for = duration(desk.wall() - desk.about.started)
     lines = [
-        f"Market time {moment(now, now)}, {now.day} {now:%b %Y}; started {moment(desk.about.started, now)}",
+        f"Market time {clock(now)}, {now.day} {now:%b %Y}; running for {running_for}",
         f"Feeds: {fresh} of {len(feeds)} fresh" if feeds else "Feeds: none configured",
         await _newest(desk),
         f"Running waves: {', '.join(f'{w.asset} `/wave {w.id}`' for w in running[:4]) or 'none'}",

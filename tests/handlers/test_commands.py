@@ -250,6 +250,10 @@ async def test_help_lists_every_command(desk: Desk) -> None:
     assert all(f"/{name} " in told for name in COMMANDS)
 
 
+async def test_status_says_both_the_markets_time_and_its_own(desk: Desk) -> None:
+    assert "Market time 23:50 UTC, 10 Oct 2025; running for 3 h 10 min" in await said(desk, "/status")
+
+
 async def test_an_empty_store_is_answered_honestly(desk: Desk) -> None:
     desk.store = MemoryStore()
     assert "I have not seen any market yet" in await said(desk, "/oi")
