@@ -31,6 +31,11 @@ PRICE_JUMP = math.log(2)
 """A price that doubles or halves between two readings is held until the next one agrees."""
 
 
+def _number(told: Decimal) -> float:
+    """As a float; NaN where it is none (a signalling NaN would raise)."""
+    return float(told) if told.is_finite() else math.nan
+
+
 class _Track(msgspec.Struct):
     """What the gate remembers of one instrument's amount."""
 
@@ -81,9 +86,10 @@ class Gate:
     def price(self, said: Price) -> Verdict:
         """Keep a price for the instrument's next open interest, if it can be believed."""
         key = (said.instrument.venue, said.instrument.symbol)
-        return self._price(key, float(said.price), said.at, said.received)
+        return self._price(key, said.price, said.at, said.received)
 
-    def _price(self, key: tuple[str, str], price: float, at: datetime, received: datetime) -> Verdict:
+    def _price(self, key: tuple[str, str], told: Decimal, at: datetime, received: datetime) -> Verdict:
+        price = _number(told)
         if not (price > 0 and math.isfinite(price)):
             return Verdict.IMPOSSIBLE
         if at - received > FUTURE_TOLERANCE:
@@ -147,7 +153,7 @@ class Gate:
 
     def _price_for(self, key: tuple[str, str], said: OpenInterest) -> float | None:
         if said.price is not None:
-            self._price(key, float(said.price), said.at, said.received)
+            self._price(key, said.price, said.at, said.received)
         track = self._prices.get(key)
         if track is None or track.at is None or said.at - track.at > self._fresh:
             return None
@@ -156,7 +162,7 @@ class Gate:
     def _judge(self, track: _Track, said: OpenInterest) -> tuple[Verdict, bool]:
         """The verdict on the amount alone, and whether it is a new beginning."""
         value = said.amount.value
-        native = float(value)
+        native = _number(value)
         if not math.isfinite(native) or native < 0:
             return Verdict.IMPOSSIBLE, False
         before, last_at = track.value, track.at
