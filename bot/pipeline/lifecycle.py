@@ -28,6 +28,8 @@ MATERIAL = 0.05
 """A new low counts when it closes this much more of the fall so far."""
 REFILLED = 0.5
 """A wave is over at once when this share of the fall is open again."""
+REOPENED = 0.25
+"""A fall is a wave of its own when so much of the last one was open again, or when it has another name."""
 AFTERSHOCK_S = 6 * 3600.0
 SETTLE_S = 6 * 86400.0
 """So long a finished wave waits for reports that may change who led it."""
@@ -37,7 +39,8 @@ TAKEN_BACK_S = 900.0
 GROWN = 0.08
 RARER = 0.15
 MUCH_RARER = 1.0
-"""Ten times rarer than at the last sound deserves another."""
+SOUND_AGAIN_S = 3600.0
+"""Ten times rarer than at the last sound deserves another, but not while people still look at the first."""
 PAST_KEPT = 2000
 
 
@@ -76,6 +79,7 @@ class Running(msgspec.Struct):
     grown_s: float
     stage: Stage
     loud_w: float
+    loud_s: float
     ended_s: float = 0.0
     """The first end: aftershocks are counted from it."""
     aftershocks: int = 0
@@ -93,6 +97,12 @@ def _closed(high: Mark, changes: Sequence[float]) -> float:
     """Coins closed since ``high``, over all venues. A venue that joined later has no change before."""
     before = high.changes
     return sum(before) - sum(changes)
+
+
+def _deserves_a_sound(running: Running, now: Moment) -> bool:
+    rarer = running.view.magnitude.w >= running.loud_w + MUCH_RARER
+    calm = running.stage is Stage.PEAK or (running.stage is Stage.OVER and not running.aftershocks)
+    return rarer and not calm and now.at_s - running.loud_s >= SOUND_AGAIN_S
 
 
 def _same_story(kind: Kind, price_before: float | None, price_now: float | None) -> bool:
@@ -176,14 +186,17 @@ class Life:
             grown_s=now.at_s,
             stage=Stage.BUILDING,
             loud_w=view.magnitude.w,
+            loud_s=now.at_s,
         )
         return self._tell(self._running, now, sight, tally, loud=True)
 
     def _continue(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
         if now.fresh.score > running.view.score:
             running.view, running.depths = now.fresh, now.depths
-            if now.fresh.high.at_s < running.high.at_s:
-                running.fall += _closed(now.fresh.high, running.high.changes)
+            earlier = _closed(now.fresh.high, running.high.changes)
+            # A price move re-values inverse contracts: an earlier high of positions may hold fewer coins.
+            if now.fresh.high.at_s < running.high.at_s and earlier > 0:
+                running.fall += earlier
                 running.high = now.fresh.high
         self._lower(running, now, sight)
         running.kind = kind_of(running.high, running.low, sight.normal_move)
@@ -227,13 +240,19 @@ class Life:
             running.kind = kind_of(running.high, running.low, sight.normal_move)
             if now.whole.score > running.view.score and now.whole.kind is running.kind:
                 running.view, running.depths = now.whole, now.depths
-            louder = running.view.magnitude.w >= running.loud_w + MUCH_RARER
+            louder = _deserves_a_sound(running, now)
             return self._tell(running, now, sight, tally, loud=louder)
-        another = self._open(now, sight, tally, name)
+        another = self._open(now, sight, tally, name) if self._is_another(running, now.fresh) else None
         if another is not None:
             self._settle_later(running, sight)
             return another
         return self._tell_if_worth(running, now, sight, tally)
+
+    @staticmethod
+    def _is_another(running: Running, seen: View) -> bool:
+        """Until a fall makes a new low, which is an aftershock, it may only be the last one going on."""
+        opened = _closed(running.low, seen.high.changes)
+        return seen.kind is not running.kind or -opened >= REOPENED * running.fall
 
     def _finish(self, running: Running, sight: Sight) -> None:
         self._running = None
@@ -269,7 +288,7 @@ class Life:
 
     def _tell_if_worth(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
         told = running.told
-        louder = running.view.magnitude.w >= running.loud_w + MUCH_RARER
+        louder = _deserves_a_sound(running, now)
         wave = self._wave(running, now, sight, tally)
         worth = (
             louder
@@ -289,7 +308,7 @@ class Life:
         revision = running.told.revision + 1
         wave = msgspec.structs.replace(wave, revision=revision, loud=revision if loud else running.told.loud)
         if loud:
-            running.loud_w = running.view.magnitude.w
+            running.loud_w, running.loud_s = running.view.magnitude.w, now.at_s
         if wave.stage is Stage.OVER:
             self._since_s = max(self._since_s, running.low.at_s)
             kept = [p for p in self._past if p.onset != wave.onset]
