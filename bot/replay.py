@@ -14,6 +14,7 @@ import msgspec
 from bot.domain.assets import Asset, parse_asset
 from bot.domain.market import VERDICT_MEANS, Group, Venue, Verdict
 from bot.domain.waves import Wave
+from bot.errors import UsageError
 from bot.feeds.recorded import SAMPLE, Prices, Reader, Told, grid_of, read_rows
 from bot.pipeline.horizons import moment
 from bot.pipeline.judge import Judge, Pace
@@ -86,12 +87,20 @@ def replay(
         for wave in judge.step(moment(due_s), snap=False).waves:
             waves[wave.id] = wave
     bar.clear()
+    counts = _counts(path, rejected, told)
+    ordered = tuple(sorted(waves.values(), key=lambda w: (w.onset, w.asset)))
+    return Run(ordered, told.rows, counts, grid.step, tuple(told.notes))
+
+
+def _counts(path: Path, rejected: Mapping[Verdict, int], told: Told) -> dict[str, int]:
+    """What was rejected, by verdict; rows that could not be read are among them."""
+    if told.rows and told.unreadable == told.rows:
+        raise UsageError(f"{path}: no row could be read, first {told.first_unreadable}; see docs/replay.md")
     counts = {str(verdict): count for verdict, count in sorted(rejected.items())}
     if told.unreadable:
         counts[str(Verdict.UNREADABLE)] = told.unreadable
         told.notes.append(f"{told.unreadable} rows could not be read, first {told.first_unreadable}")
-    ordered = tuple(sorted(waves.values(), key=lambda w: (w.onset, w.asset)))
-    return Run(ordered, told.rows, counts, grid.step, tuple(told.notes))
+    return counts
 
 
 class _Progress:

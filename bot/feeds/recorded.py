@@ -6,26 +6,22 @@ sentence that says where and what to do.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from itertools import chain, islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any, cast
+from typing import Any
 
 from bot.domain.assets import Asset, parse_asset
 from bot.domain.market import Instrument, OpenInterest, Venue
 from bot.domain.units import Amount, Unit
 from bot.errors import UsageError
+from bot.feeds.tables import table
 
 COLUMNS = {
     "timestamp": ("timestamp", "time", "date", "datetime", "ts"),
@@ -40,6 +36,9 @@ AGGREGATE = "aggregate"
 """The venue of a file that names none."""
 SAMPLE = 50_000
 LEAST_STEP_S = 60
+COMMON_STEPS_S = (60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 28800, 43200, 86400)
+STAMPS_VARY = 0.1
+"""Stamps taken a little early or late still mean the common step."""
 
 Row = tuple[datetime, str, str, str | None, str | None, str | None]
 """timestamp, venue, coin, oi_coins, oi_usd, price"""
@@ -68,55 +67,6 @@ def parse_time(raw: str) -> tuple[datetime, bool]:
     return at.astimezone(UTC), True
 
 
-def _records(path: Path) -> tuple[list[str], Iterator[Sequence[Any]]]:
-    """The head and the rows of a file."""
-    try:
-        if path.suffix == ".parquet":
-            return _parquet(path)
-        opened = gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="")  # noqa: SIM115
-        stream = cast(io.TextIOBase, opened)
-        reader = csv.reader(stream)
-        head = next(reader, None)
-    except (OSError, UnicodeDecodeError, EOFError) as fault:
-        raise UsageError(f"{path}: cannot be read ({_words(fault)})") from fault
-    if not head:
-        raise UsageError(f"{path}: is empty; a head line with column names is needed")
-    return head, _guarded(path, stream, reader)
-
-
-def _guarded(path: Path, stream: io.TextIOBase, reader: Iterator[list[str]]) -> Iterator[list[str]]:
-    with closing(stream):
-        try:
-            yield from reader
-        except (OSError, EOFError, UnicodeDecodeError, csv.Error) as fault:
-            raise UsageError(f"{path}: breaks off ({_words(fault)}); fetch the file again") from fault
-
-
-def _words(fault: Exception) -> str:
-    return str(getattr(fault, "strerror", None) or fault)
-
-
-def _parquet(path: Path) -> tuple[list[str], Iterator[Sequence[Any]]]:
-    try:
-        import pyarrow.parquet as parquet  # heavy, and only for this
-    except ImportError:
-        raise UsageError(f"{path}: reading Parquet needs pyarrow: pip install washout[parquet]") from None
-    import pyarrow
-
-    try:
-        file = parquet.ParquetFile(path)
-    except (OSError, pyarrow.ArrowException) as fault:
-        raise UsageError(f"{path}: cannot be read as Parquet ({fault})") from fault
-    head = list(file.schema_arrow.names)
-
-    def rows() -> Iterator[Sequence[Any]]:
-        for batch in file.iter_batches(batch_size=16_384):
-            columns = [column.to_pylist() for column in batch.columns]
-            yield from zip(*columns, strict=True)
-
-    return head, rows()
-
-
 def _places(path: Path, head: Sequence[str], needed: Iterable[str]) -> dict[str, int]:
     lower = [name.strip().lstrip("\ufeff").lower() for name in head]
     places = {}
@@ -143,28 +93,29 @@ def _text(value: Any) -> str | None:
 
 def read_rows(path: Path, told: Told, coins: frozenset[Asset] | None = None) -> Iterator[Row]:
     """The rows of a history, in order of time. Sorts in memory, and says so, where the file is not sorted."""
-    head, records = _records(path)
+    head, records = table(path)
     places = _places(path, head, ("timestamp", "coin"))
     if "oi_coins" not in places and "oi_usd" not in places:
         _places(path, head, ("oi_usd or oi_coins",))
     rows = _parsed(path, places, records, told, coins)
-    first = list(islice(rows, SAMPLE))
-    if any(a[0] > b[0] for a, b in pairwise(first)):
-        told.notes.append(f"{path.name}: rows are not in order of time; sorted")
-        return iter(sorted(chain(first, rows), key=lambda row: row[0]))
-    return _ordered(path, chain(first, rows))
+    if _in_order(path, places["timestamp"]):
+        return rows
+    told.notes.append(f"{path.name}: rows are not in order of time; sorted")
+    return iter(sorted(rows, key=lambda row: row[0]))
 
 
-def _ordered(path: Path, rows: Iterator[Row]) -> Iterator[Row]:
+def _in_order(path: Path, place: int) -> bool:
+    """A first look at every timestamp, so that a sorted file need not be held in memory."""
     last = datetime.min.replace(tzinfo=UTC)
-    for number, row in enumerate(rows, 2):
-        if row[0] < last:
-            raise UsageError(
-                f"{path}: line {number} ({row[0]:%Y-%m-%d %H:%M:%S}) is earlier than the line before it; "
-                "sort the file by timestamp"
-            )
-        last = row[0]
-        yield row
+    for record in table(path)[1]:
+        try:
+            at, _ = parse_time(_text(record[place]) or "")
+        except (ValueError, IndexError, OverflowError):
+            continue
+        if at < last:
+            return False
+        last = at
+    return True
 
 
 def _parsed(
@@ -180,11 +131,10 @@ def _parsed(
     for number, record in enumerate(records, 2):
         if not record:
             continue
+        told.rows += 1
         try:
             coin = str(record[coin_]).strip()
-            if coins is not None and parse_asset(coin)[0] not in coins:
-                continue
-            told.rows += 1
+            asset = parse_asset(coin)[0]
             at, zoned = parse_time(_text(record[at_]) or "")
             row = (
                 at,
@@ -197,6 +147,9 @@ def _parsed(
         except (ValueError, IndexError, OverflowError):
             told.unreadable += 1
             told.first_unreadable = told.first_unreadable or f"line {number}"
+            continue
+        if coins is not None and asset not in coins:
+            told.rows -= 1
             continue
         if zone is not None and zoned is not zone:
             raise UsageError(
@@ -214,7 +167,7 @@ class Prices:
     """
 
     def __init__(self, path: Path) -> None:
-        head, records = _records(path)
+        head, records = table(path)
         places = _places(path, head, ("timestamp", "coin", "price"))
         own: dict[tuple[str, Asset], dict[float, float]] = {}
         venue_ = places.get("venue")
@@ -284,20 +237,22 @@ class Grid:
 
 
 def grid_of(rows: Sequence[Row]) -> Grid:
-    """Understand the step from the data: the commonest distance between readings of one market."""
+    """Understand the step from the data: the usual distance between readings of one market."""
     last: dict[tuple[str, str], float] = {}
-    distances: Counter[int] = Counter()
+    distances: list[float] = []
     for at, venue, coin, *_ in rows:
         at_s = at.timestamp()
         before = last.get((venue, coin))
         if before is not None and at_s > before:
-            distances[round(at_s - before)] += 1
+            distances.append(at_s - before)
         last[venue, coin] = at_s
-    step_s = max(LEAST_STEP_S, distances.most_common(1)[0][0] if distances else LEAST_STEP_S)
+    usual_s = median(distances) if distances else LEAST_STEP_S
+    step_s = next((s for s in COMMON_STEPS_S if abs(usual_s / s - 1) <= STAMPS_VARY), round(usual_s))
+    step_s = max(LEAST_STEP_S, step_s)
     phases = [at.timestamp() % step_s for at, *_ in rows]
     if not phases or max(phases) - min(phases) < 1:
         return Grid(timedelta(seconds=step_s), phases[0] if phases else 0.0)
-    if distances and distances.most_common(1)[0][0] < LEAST_STEP_S:
+    if usual_s < LEAST_STEP_S:
         return Grid(timedelta(seconds=step_s), 0.0)
     return Grid(timedelta(seconds=step_s), (median(phases) + step_s / 2) % step_s)
 
