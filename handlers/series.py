@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from math import ceil, exp
 
 from bot.domain.cards import ChartData
 from bot.domain.market import LiquidationSum, Point
@@ -14,6 +15,7 @@ from handlers.numbers import coins, duration, moment, percent, price, share
 
 STEPS = tuple(timedelta(minutes=m) for m in (2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 10080))
 MOST_STEPS = 180
+NO_GAP = timedelta(minutes=10)
 
 
 def step_for(span: timedelta) -> timedelta:
@@ -47,8 +49,9 @@ def chart_of(
 ) -> ChartData | None:
     """``None`` where fewer than two points are known.
 
-    A step without a point is a gap, except a single one between two that are known: readings come a little
-    early or late, so an absence shorter than two steps cannot be told from none.
+    Coins are like with like: today's sum carried back along the index, so that a venue which came or went
+    makes no step in the line. An absence of less than ``NO_GAP`` (or two steps) is no gap: readings come a
+    little early or late, and what venues remember comes every five minutes.
     """
     by_step = {aligned(point.at, step): point for point in points}
     if len(by_step) < 2:
@@ -58,13 +61,14 @@ def chart_of(
     found = [by_step.get(at) for at in times]
     sums = {aligned(told.at, step): told for told in liquidations}
     newest = by_step[last]
+    reach = max(2, ceil(NO_GAP / step))
     note = f"As of {moment(newest.at, now)}, seen {share(newest.coverage)} of usual open interest."
     return ChartData(
         title=title,
         asset=asset,
         times=tuple(times),
-        coins=_bridged([point.coins if point else None for point in found]),
-        price_usd=_bridged([point.price_usd if point else None for point in found]),
+        coins=_bridged([like_with_like(point, newest) if point else None for point in found], reach),
+        price_usd=_bridged([point.price_usd if point else None for point in found], reach),
         long_usd=tuple(sums[at].long_usd if at in sums else 0.0 for at in times) if sums else (),
         short_usd=tuple(sums[at].short_usd if at in sums else 0.0 for at in times) if sums else (),
         shade=shade,
@@ -72,13 +76,20 @@ def chart_of(
     )
 
 
-def _bridged(values: Sequence[float | None]) -> tuple[float | None, ...]:
-    """Single unknowns between two known values are put half way."""
+def like_with_like(point: Point, newest: Point) -> float:
+    """Coins as they would have been summed with the venues seen at ``newest``."""
+    return newest.coins * exp(point.index - newest.index)
+
+
+def _bridged(values: Sequence[float | None], reach: int) -> tuple[float | None, ...]:
+    """Values fewer than ``reach`` steps apart are joined by a straight line; the rest stays unknown."""
     bridged = list(values)
-    for place in range(1, len(values) - 1):
-        before, here, after = values[place - 1 : place + 2]
-        if here is None and before is not None and after is not None:
-            bridged[place] = (before + after) / 2
+    known = [place for place, value in enumerate(values) if value is not None]
+    for before, after in pairwise(known):
+        low, high = values[before], values[after]
+        if 1 < after - before <= reach and low is not None and high is not None:
+            for place in range(before + 1, after):
+                bridged[place] = low + (high - low) * (place - before) / (after - before)
     return tuple(bridged)
 
 
@@ -97,7 +108,8 @@ def wave_finding(wave: Wave) -> str:
 def period_finding(asset: str, points: Sequence[Point], period: timedelta) -> str:
     """Both moves over the points, in words."""
     first, last = points[0], points[-1]
-    text = f"{asset} open interest {percent(last.coins / first.coins - 1)} in {duration(period)}"
+    change = exp(last.index - first.index) - 1
+    text = f"{asset} open interest {percent(change)} in {duration(period)}"
     if first.price_usd and last.price_usd:
         text += f", price {percent(last.price_usd / first.price_usd - 1)}"
     return text

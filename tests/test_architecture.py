@@ -36,6 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.simulator": SOURCES,
     "bot.deliver": INSIDE,
     "bot.roles": INSIDE,
+    "bot.past": INSIDE | {"bot.roles"},
+    "bot.stage": INSIDE,
     "handlers": CORE | {"bot.pipeline"},
     "storage": CORE,
 }

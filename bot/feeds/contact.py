@@ -205,5 +205,10 @@ class Contact:
             piece = Quarantined(self.venue, self.source, Verdict.UNREADABLE, now, str(fault), raw)
             await self.setting.journal.quarantine([piece])
 
+    async def keep_rows(self, rows: Sequence[str]) -> None:
+        """Count rows that were lost alone, and keep what was wrong with them."""
+        await self.keep(SourceChanged("; ".join(rows), evidence=rows[0]))
+        self.setting.health.reject(self.venue, len(rows) - 1, self.source)
+
     def _extra(self, event: str) -> dict[str, str]:
         return {"event": event, "venue": self.venue, "source": self.source}

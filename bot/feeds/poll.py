@@ -101,6 +101,8 @@ class PollFeed:
                     got.silent = 0
                     got.observations.extend(answer.observations)
                     got.unknown.update(answer.unknown)
+                    if answer.unreadable:
+                        await self._contact.keep_rows(answer.unreadable)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(AT_ONCE, len(requests))):

@@ -119,8 +119,10 @@ async def alerts(desk: Desk, ask: Ask) -> Card:
 
 
 async def _last_told(desk: Desk, ask: Ask) -> str:
-    log = await desk.store.posts.log(desk.wall() - LOG_REACH, limit=LOG_ROWS)
+    log = await desk.store.posts.log(desk.clock() - LOG_REACH, limit=LOG_ROWS)
     mine = next((line for line in log if line.destination == ask.destination), None)
     return (
-        f"Last told: `/wave {mine.subject}`, {moment(mine.sent, desk.wall())}" if mine else "Nothing told yet"
+        f"Last told: `/wave {mine.subject}`, {moment(mine.sent, desk.clock())}"
+        if mine
+        else "Nothing told yet"
     )

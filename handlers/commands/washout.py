@@ -128,7 +128,7 @@ async def status(desk: Desk, ask: Ask) -> Card:
     fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
     running = await store.waves.running()
     here = await store.subscriptions.of(ask.destination)
-    told = await store.posts.log(desk.wall() - DAY, limit=1000)
+    told = await store.posts.log(now - DAY, limit=1000)
     facts = await store.facts()
     running_for = duration(desk.wall() - desk.about.started)
     lines = [

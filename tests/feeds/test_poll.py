@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from aiohttp import web
@@ -13,12 +13,12 @@ from bot.domain.assets import Asset
 from bot.domain.health import SourceState
 from bot.domain.market import OpenInterest, Price, Verdict
 from bot.errors import SourceChanged
-from bot.exchanges.spec import MINUTE, Answer, BookPoll, Exchange, Poll
+from bot.exchanges.spec import MINUTE, Answer, Book, BookPoll, Exchange, Poll
 from bot.feeds.book import VenueBook
 from bot.feeds.contact import EVIDENCE_MOST
 from bot.feeds.http import open_http
 from bot.feeds.poll import PollFeed
-from tests.feeds.acme import ACME, ALL, BTC, EACH, START, Server, World, contracts, tickers
+from tests.feeds.acme import ACME, ALL, BTC, EACH, START, Server, World, contracts, parse_tickers, tickers
 from tests.feeds.test_http import SHORT, status
 
 SECOND = timedelta(seconds=1)
@@ -206,6 +206,21 @@ async def test_a_payload_that_is_not_what_we_know_is_kept_as_evidence(
     assert (kept.venue, kept.what, kept.verdict) == ("acme", "tickers", Verdict.UNREADABLE)
     assert kept.raw.startswith(body)
     assert len(kept.raw) == 4096
+
+
+async def test_rows_lost_alone_are_counted_and_kept_while_the_others_arrive(
+    server: Server, world: World
+) -> None:
+    def with_bad_rows(raw: bytes, book: Book, now: datetime) -> Answer:
+        good = parse_tickers(raw, book, now)
+        return replace(good, unreadable=("ETH-PERP: oi is 'x', not a number", "SOL-PERP: no mark"))
+
+    async with polling(server, world, replace(ALL, parse=with_bad_rows)) as feed:
+        await feed.run()
+    assert world.source("tickers").state is SourceState.FRESH
+    assert world.source("tickers").rejected == 2
+    assert len(world.told) == 2 * 2
+    assert "ETH-PERP: oi is 'x'" in world.kept[0].detail
 
 
 async def test_evidence_is_cut_wherever_it_comes_from(server: Server, world: World) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from benchmarks.picture import wave as busy_wave
 from bot.domain.cards import ChartData
 from bot.domain.market import LiquidationSum, Point
 from handlers.charts import HEIGHT, WIDTH, ZOOM, png, svg
-from handlers.series import aligned, chart_of, said, step_for, step_of
+from handlers.series import aligned, chart_of, period_finding, said, step_for, step_of
 from handlers.studio import open_studio
 from tests.handlers.october import NOW, ONSET
 
@@ -131,7 +132,9 @@ def test_the_bundled_fonts_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def points(*minutes: int) -> list[Point]:
-    return [Point(ONSET + timedelta(minutes=m), 1000.0 + m, 100.0, 0.97, 0.0) for m in minutes]
+    return [
+        Point(ONSET + timedelta(minutes=m), 1000.0 + m, 100.0, 0.97, math.log(1 + m / 1000)) for m in minutes
+    ]
 
 
 def made(*minutes: int, liquidations: list[LiquidationSum] | None = None) -> ChartData:
@@ -140,8 +143,18 @@ def made(*minutes: int, liquidations: list[LiquidationSum] | None = None) -> Cha
     return found
 
 
-def test_a_single_missing_step_is_bridged_and_two_are_a_gap() -> None:
-    assert made(0, 4, 10).coins == (1000.0, 1002.0, 1004.0, None, None, 1010.0)
+def test_ten_minutes_are_bridged_and_more_is_a_gap() -> None:
+    assert made(0, 4, 14).coins == pytest.approx((1000, 1002, 1004, 1006, 1008, 1010, 1012, 1014))
+    assert made(0, 4, 16).coins[3:8] == (None,) * 5
+
+
+def test_a_venue_that_joins_makes_no_step_in_the_line() -> None:
+    before, after = points(0)[0], points(2)[0]
+    joined = [before, replace(after, coins=5000.0, index=before.index)]
+    chart = chart_of("BTC", "t", joined, [], STEP, now=NOW)
+    assert chart is not None
+    assert chart.coins == pytest.approx((5000.0, 5000.0))
+    assert "open interest 0.0 %" in period_finding("BTC", joined, STEP)
 
 
 def test_liquidations_stand_in_their_step() -> None:
@@ -159,7 +172,7 @@ def test_the_note_says_as_of_when_and_how_much_was_seen() -> None:
 
 
 def test_the_words_say_what_the_picture_shows() -> None:
-    assert "from 1,000 BTC to 1,010 BTC, lowest 1,000 BTC, with gaps" in said(made(0, 4, 10))
+    assert "from 1,000 BTC to 1,030 BTC, lowest 1,000 BTC, with gaps" in said(made(0, 4, 30))
 
 
 @pytest.mark.parametrize(
