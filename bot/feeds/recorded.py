@@ -6,7 +6,9 @@ sentence that says where and what to do.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,7 +23,7 @@ from bot.domain.assets import Asset, parse_asset
 from bot.domain.market import Instrument, OpenInterest, Venue
 from bot.domain.units import Amount, Unit
 from bot.errors import UsageError
-from bot.feeds.tables import table
+from bot.feeds import tables
 
 COLUMNS = {
     "timestamp": ("timestamp", "time", "date", "datetime", "ts"),
@@ -93,11 +95,11 @@ def _text(value: Any) -> str | None:
 
 def read_rows(path: Path, told: Told, coins: frozenset[Asset] | None = None) -> Iterator[Row]:
     """The rows of a history, in order of time. Sorts in memory, and says so, where the file is not sorted."""
-    head, records = table(path)
+    head = tables.head(path)
     places = _places(path, head, ("timestamp", "coin"))
     if "oi_coins" not in places and "oi_usd" not in places:
         _places(path, head, ("oi_usd or oi_coins",))
-    rows = _parsed(path, places, records, told, coins)
+    rows = _parsed(path, places, tables.rows(path), told, coins)
     if _in_order(path, places["timestamp"]):
         return rows
     told.notes.append(f"{path.name}: rows are not in order of time; sorted")
@@ -107,7 +109,7 @@ def read_rows(path: Path, told: Told, coins: frozenset[Asset] | None = None) -> 
 def _in_order(path: Path, place: int) -> bool:
     """A first look at every timestamp, so that a sorted file need not be held in memory."""
     last = datetime.min.replace(tzinfo=UTC)
-    for record in table(path)[1]:
+    for record in tables.rows(path):
         try:
             at, _ = parse_time(_text(record[place]) or "")
         except (ValueError, IndexError, OverflowError):
@@ -167,11 +169,10 @@ class Prices:
     """
 
     def __init__(self, path: Path) -> None:
-        head, records = table(path)
-        places = _places(path, head, ("timestamp", "coin", "price"))
+        places = _places(path, tables.head(path), ("timestamp", "coin", "price"))
         own: dict[tuple[str, Asset], dict[float, float]] = {}
         venue_ = places.get("venue")
-        for number, record in enumerate(records, 2):
+        for number, record in enumerate(tables.rows(path), 2):
             if not record:
                 continue
             try:
@@ -250,8 +251,11 @@ def grid_of(rows: Sequence[Row]) -> Grid:
     step_s = next((s for s in COMMON_STEPS_S if abs(usual_s / s - 1) <= STAMPS_VARY), round(usual_s))
     step_s = max(LEAST_STEP_S, step_s)
     phases = [at.timestamp() % step_s for at, *_ in rows]
-    if not phases or max(phases) - min(phases) < 1:
-        return Grid(timedelta(seconds=step_s), phases[0] if phases else 0.0)
+    if not phases:
+        return Grid(timedelta(seconds=step_s), 0.0)
+    usual, times = Counter(math.ceil(phase - 1e-6) % step_s for phase in phases).most_common(1)[0]
+    if times >= len(phases) / 2:
+        return Grid(timedelta(seconds=step_s), float(usual))
     if usual_s < LEAST_STEP_S:
         return Grid(timedelta(seconds=step_s), 0.0)
     return Grid(timedelta(seconds=step_s), (median(phases) + step_s / 2) % step_s)

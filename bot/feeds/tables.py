@@ -1,4 +1,4 @@
-"""Rows of a CSV, CSV.gz or Parquet file; whatever is wrong with the file is one sentence."""
+"""Rows of a CSV, CSV.gz or Parquet file; whatever is wrong with the file is one sentence (``UsageError``)."""
 
 from __future__ import annotations
 
@@ -6,28 +6,38 @@ import csv
 import gzip
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from bot.errors import UsageError
 
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
-def table(path: Path) -> tuple[list[str], Iterator[Sequence[Any]]]:
-    """The head and the rows of a file. Raises ``UsageError``, the rows too where the file breaks off."""
+
+def head(path: Path) -> list[str]:
+    """The names of the columns."""
+    if path.suffix == ".parquet":
+        with _parquet(path) as file:
+            return list(file.schema_arrow.names)
     try:
-        if path.suffix == ".parquet":
-            return _parquet(path)
-        opened = gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="")  # noqa: SIM115
-        stream = cast(io.TextIOBase, opened)
-        lines = _Lines(stream)
-        reader = csv.reader(lines)
-        head = next(reader, None)
-    except (OSError, UnicodeDecodeError, EOFError, csv.Error) as fault:
+        with _open(path) as stream:
+            names = next(csv.reader(stream), None)
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as fault:
         raise UsageError(f"{path}: cannot be read ({_words(fault)})") from fault
-    if not head:
+    if not names:
         raise UsageError(f"{path}: is empty; a head line with column names is needed")
-    return head, _guarded(path, stream, lines, reader)
+    return names
+
+
+def rows(path: Path) -> Iterator[Sequence[Any]]:
+    """Every row below the head: texts, or for Parquet values."""
+    return _parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path)
+
+
+def _open(path: Path) -> io.TextIOBase:
+    opened = gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="")  # noqa: SIM115
+    return cast(io.TextIOBase, opened)
 
 
 class _Lines(Iterator[str]):
@@ -43,12 +53,13 @@ class _Lines(Iterator[str]):
         return line
 
 
-def _guarded(
-    path: Path, stream: io.TextIOBase, lines: _Lines, reader: Iterator[list[str]]
-) -> Iterator[list[str]]:
-    line = lines.read
-    with closing(stream):
-        try:
+def _csv_rows(path: Path) -> Iterator[list[str]]:
+    line = 1
+    try:
+        with _open(path) as stream:
+            lines = _Lines(stream)
+            reader = csv.reader(lines)
+            next(reader, None)
             for record in reader:
                 if lines.read != line + 1:
                     break
@@ -56,10 +67,10 @@ def _guarded(
                 yield record
             else:
                 return
-        except csv.Error:
-            pass
-        except (OSError, EOFError, UnicodeDecodeError) as fault:
-            raise UsageError(f"{path}: breaks off ({_words(fault)}); fetch the file again") from fault
+    except csv.Error:
+        pass
+    except (OSError, EOFError, UnicodeDecodeError) as fault:
+        raise UsageError(f"{path}: breaks off ({_words(fault)}); fetch the file again") from fault
     raise UsageError(f"{path}: line {line + 1} is no row: a quotation mark is left open, or it is too long")
 
 
@@ -69,25 +80,28 @@ def _words(fault: Exception) -> str:
     return str(getattr(fault, "strerror", None) or fault)
 
 
-def _parquet(path: Path) -> tuple[list[str], Iterator[Sequence[Any]]]:
+def _parquet(path: Path) -> ParquetFile:
     try:
-        import pyarrow.parquet as parquet  # heavy, and only for this
+        import pyarrow  # heavy, and only for this
+        from pyarrow import parquet
     except ImportError:
         raise UsageError(f"{path}: reading Parquet needs pyarrow: pip install washout[parquet]") from None
-    import pyarrow
-
     try:
-        file = parquet.ParquetFile(path)
-    except (OSError, pyarrow.ArrowException) as fault:
+        with path.open("rb"):
+            return parquet.ParquetFile(path)
+    except OSError as fault:
+        raise UsageError(f"{path}: cannot be read as Parquet ({_words(fault)})") from fault
+    except pyarrow.ArrowException as fault:
         raise UsageError(f"{path}: cannot be read as Parquet ({fault})") from fault
-    head = list(file.schema_arrow.names)
 
-    def rows() -> Iterator[Sequence[Any]]:
+
+def _parquet_rows(path: Path) -> Iterator[tuple[Any, ...]]:
+    with _parquet(path) as file:
+        import pyarrow
+
         try:
             for batch in file.iter_batches(batch_size=16_384):
                 columns = [column.to_pylist() for column in batch.columns]
                 yield from zip(*columns, strict=True)
         except (OSError, pyarrow.ArrowException) as fault:
             raise UsageError(f"{path}: breaks off ({fault}); fetch the file again") from fault
-
-    return head, rows()
