@@ -1,0 +1,219 @@
+"""The judge's bench over a real store: recording, recovering, alerting, and saying when it is blind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bot.domain.market import Group, Instrument, Observation, OpenInterest, Price, Venue, Verdict
+from bot.domain.posts import Destination, Measure, Subscription, Threshold
+from bot.domain.waves import Wave
+from bot.health import Health
+from bot.pipeline.judge import Judge, JudgeState
+from bot.ports import Store
+from bot.roles import Bench, judge, watch_over
+from bot.running import running
+from storage.memory import MemoryStore
+from storage.sqlite import open_sqlite
+from storage.streams import LocalStream
+from tests.pipeline.market import BTC, GROUPS, MINUTE, OPENING, PACE, Scene, path, told
+
+CHAT = Destination("local", "page")
+CRASH = Scene(positions=path((5, 1.0), (35, 0.82)), price=path((5, 1.0), (35, 0.88)), quiet=True)
+
+
+@dataclass
+class Clock:
+    now: datetime = OPENING
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class World:
+    """A bench whose clock is set by hand."""
+
+    store: Store
+    quiet: bytes
+    clock: Clock = field(default_factory=Clock)
+
+    def bench(self) -> Bench:
+        return Bench(Judge(GROUPS, PACE), self.store, Health(self.clock), self.clock, self.clock)
+
+    async def begin(self) -> Bench:
+        """A bench that has the quiet history behind it, in a store whose chat wants every wave."""
+        await self.store.journal.keep("judge", self.quiet)
+        await self.store.subscriptions.add(
+            Subscription(destination=CHAT, threshold=Threshold(Measure.W, 2.0), created=OPENING)
+        )
+        bench = self.bench()
+        await bench.recover()
+        return bench
+
+    async def play(self, bench: Bench, since: int, until: int) -> None:
+        minutes = told(CRASH, OPENING + since * MINUTE, OPENING + until * MINUTE, MINUTE)
+        for at, said in minutes:
+            self.clock.now = at
+            for one in said:
+                bench.hear(one)
+            await bench.step(at)
+
+    async def waves(self) -> list[Wave]:
+        return list(await self.store.waves.recent())
+
+
+@pytest.fixture
+def world(quiet_days: tuple[bytes, list[Wave]]) -> World:
+    return World(MemoryStore(), quiet_days[0])
+
+
+@asynccontextmanager
+async def sqlite_world(tmp_path: Path, quiet: bytes, clock: Clock) -> AsyncIterator[World]:
+    async with open_sqlite(tmp_path / "washout.db") as store:
+        yield World(store, quiet, clock)
+
+
+async def eventually(look: Callable[[], Awaitable[bool]]) -> None:
+    """Let the other tasks work until there is something to see."""
+    async with asyncio.timeout(5):
+        while not await look():  # noqa: ASYNC110 - what is waited for is a row, not a task of ours
+            await asyncio.sleep(0)
+
+
+async def recorded(world: World) -> bool:
+    return bool(await world.store.journal.readings(OPENING, OPENING + MINUTE))
+
+
+async def test_a_wave_is_kept_and_posted_to_who_wants_it(world: World) -> None:
+    bench = await world.begin()
+    await world.play(bench, 0, 80)
+    (wave,) = await world.waves()
+    (post,) = await world.store.posts.of(wave.id)
+    assert (post.destination, post.wanted, post.loud) == (CHAT, wave.revision, 1)
+    # 18 % of every position; the coins of inverse contracts fall less, since each dollar buys more of them.
+    assert wave.fall == pytest.approx(0.162, abs=0.002)
+
+
+async def test_a_crash_between_two_checkpoints_changes_no_wave(
+    tmp_path: Path, quiet_days: tuple[bytes, list[Wave]], world: World
+) -> None:
+    undisturbed = await world.begin()
+    await world.play(undisturbed, 0, 80)
+    clock = Clock()
+    async with sqlite_world(tmp_path, quiet_days[0], clock) as first:
+        bench = await first.begin()
+        await first.play(bench, 0, 22)  # and dies, with what it knows since the last checkpoint
+    async with sqlite_world(tmp_path, quiet_days[0], clock) as second:
+        again = second.bench()
+        await again.recover()
+        assert again.judge.at == OPENING + 22 * MINUTE
+        await second.play(again, 22, 80)
+        assert msgspec.json.encode(await second.waves()) == msgspec.json.encode(await world.waves())
+
+
+async def test_a_memory_of_another_release_is_rebuilt_from_the_readings(world: World) -> None:
+    bench = await world.begin()
+    await world.play(bench, 0, 10)
+    await world.store.journal.keep("judge", b"\x93not ours")
+    again = world.bench()
+    assert await again.recover() == OPENING + 10 * MINUTE
+    assert BTC in again.judge.assets
+
+
+async def test_the_very_first_start_has_nothing_to_recover(world: World) -> None:
+    assert await world.bench().recover() is None
+
+
+async def test_what_is_not_believed_is_quarantined_once_per_change_of_verdict(world: World) -> None:
+    bench = world.bench()
+    instrument = Instrument(Venue("bybit"), "BTCUSDT", BTC)
+    for minute in range(4):
+        at = OPENING + minute * MINUTE
+        bench.hear(Price(instrument, Decimal(0), at, at))
+        await bench.step(at)
+    (kept,) = await world.store.journal.quarantined(OPENING - MINUTE)
+    assert (kept.what, kept.verdict) == ("BTCUSDT", Verdict.IMPOSSIBLE)
+
+
+async def test_what_comes_after_its_step_is_recorded_in_the_step_it_came_in(world: World) -> None:
+    bench = await world.begin()
+    seen = LocalStream()
+    late = [o for _, said in told(CRASH, OPENING, OPENING + MINUTE, MINUTE) for o in said]
+    stale = [msgspec.structs.replace(o, received=OPENING - timedelta(seconds=5)) for o in late]
+    world.clock.now = OPENING + timedelta(seconds=10)
+    async with running(judge(bench, seen, speed=1.0)):
+        await asyncio.sleep(0)  # the judge looks at the clock first
+        await seen.put([o for o in stale if isinstance(o, OpenInterest)])
+        world.clock.now = OPENING + MINUTE + timedelta(seconds=1)
+        await seen.put([msgspec.structs.replace(late[0], at=world.clock.now, received=world.clock.now)])
+        await eventually(lambda: recorded(world))
+    assert not await world.store.journal.readings(OPENING - MINUTE, OPENING)
+
+
+async def test_blind_is_said_once_and_so_is_seeing_again(world: World) -> None:
+    bench = world.bench()
+    venue, source = Venue("bybit"), "tickers"
+    bench.health.expect(
+        venue, source, world.clock.now, title="Bybit", group=Group.OFFSHORE, late_after=MINUTE
+    )
+
+    async def destinations() -> Sequence[Destination]:
+        return [CHAT]
+
+    subject = f"blind-{world.clock.now:%Y%m%d%H%M%S}"
+
+    async def told_of(revision: int) -> bool:
+        return any(post.wanted == revision for post in await world.store.posts.of(subject))
+
+    async with running(watch_over(bench, destinations, sleep_s=0)):
+        await asyncio.sleep(0)
+        assert not await world.store.posts.claim("local", world.clock.now, MINUTE, 9)
+        world.clock.now += timedelta(minutes=6)
+        await eventually(lambda: told_of(1))
+        notice = await world.store.notices.notice(subject)
+        assert notice is not None
+        assert "No venue has answered for 6 min" in notice.text
+        world.clock.now += timedelta(minutes=4)
+        bench.health.heard(venue, source, world.clock.now, open_interest=True)
+        await eventually(lambda: told_of(2))
+        notice = await world.store.notices.notice(subject)
+        assert notice is not None
+        assert notice.over
+        assert "blind for about 9 min" in notice.text or "blind for about 10 min" in notice.text
+    assert await world.waves() == []
+
+
+async def test_a_full_stream_makes_the_feed_wait_and_loses_nothing() -> None:
+    stream = LocalStream(limit=3)
+    batch: list[Observation] = [o for _, s in told(CRASH, OPENING, OPENING + MINUTE, MINUTE) for o in s]
+    await stream.put(batch[:2])
+    second = asyncio.create_task(stream.put(batch[2:4]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not second.done()
+    assert await stream.take(1) == batch[:2]
+    await second
+    assert await stream.take(1) == batch[2:4]
+    assert await stream.take(0) == ()
+
+
+async def test_a_batch_larger_than_the_stream_passes_alone() -> None:
+    stream = LocalStream(limit=1)
+    batch = [o for _, said in told(CRASH, OPENING, OPENING + MINUTE, MINUTE) for o in said]
+    async with asyncio.timeout(1):
+        await stream.put(batch)
+    assert stream.waiting == len(batch)
+
+
+def test_the_state_survives_its_wire_format(quiet_days: tuple[bytes, list[Wave]]) -> None:
+    state = msgspec.msgpack.decode(quiet_days[0], type=JudgeState)
+    assert msgspec.msgpack.encode(state) == quiet_days[0]
