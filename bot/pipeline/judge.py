@@ -34,7 +34,8 @@ from bot.pipeline.aggregate import Aggregate, AggregateState, Step
 from bot.pipeline.detect import Detector, DetectorState, Moment
 from bot.pipeline.gate import Gate, GateState
 from bot.pipeline.horizons import moment
-from bot.pipeline.lifecycle import Life, LifeState, Sight
+from bot.pipeline.lifecycle import Life
+from bot.pipeline.running import LifeState, Sight
 from bot.pipeline.tally import Minute, Tally
 
 YEAR_S = 365 * 86400.0

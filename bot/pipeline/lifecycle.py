@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import msgspec
 
 from bot.domain.assets import Asset
-from bot.domain.market import Group, Missing, Report, Venue
-from bot.domain.waves import Depth, Kind, Stage, VenueChange, Wave
+from bot.domain.waves import Kind, Stage, VenueChange, Wave
 from bot.pipeline.attribution import Past, alone, lead, past_of, rank
-from bot.pipeline.detect import FLOOR, Mark, Moment, NormalMove, View, kind_of
+from bot.pipeline.detect import FLOOR, Mark, Moment, View, kind_of
 from bot.pipeline.horizons import HORIZONS, moment
+from bot.pipeline.running import LifeState, Running, Sight, closed_since, nothing_told, same_story
 from bot.pipeline.tally import Tally
 
 OPEN_W = 1.9
@@ -42,76 +42,6 @@ MUCH_RARER = 1.0
 SOUND_AGAIN_S = 3600.0
 """Ten times rarer than at the last sound deserves another, but not while people still look at the first."""
 PAST_KEPT = 2000
-
-
-class Sight(msgspec.Struct, frozen=True):
-    """What a step shows of one asset, beside the moment itself.
-
-    ``venues``, ``groups`` and ``counted`` (coins when last compared) are parallel, as are a mark's changes.
-    """
-
-    venues: tuple[Venue, ...]
-    groups: tuple[Group, ...]
-    counted: tuple[float, ...]
-    changes: tuple[float, ...]
-    flow: tuple[float, float]
-    compared: int
-    missing: tuple[Missing, ...]
-    reports: tuple[Report, ...]
-    since_s: float
-    """When this asset's history begins."""
-    normal_move: NormalMove
-
-
-class Running(msgspec.Struct):
-    """A wave in progress: its newest told revision and what the next will be made of."""
-
-    told: Wave
-    high: Mark
-    view: View
-    depths: tuple[Depth, ...]
-    low: Mark
-    low_counted: tuple[float, ...]
-    low_coverage: float
-    kind: Kind
-    fall: float
-    grown_fall: float
-    grown_s: float
-    stage: Stage
-    loud_w: float
-    loud_s: float
-    ended_s: float = 0.0
-    """The first end: aftershocks are counted from it."""
-    aftershocks: int = 0
-    reason: str = ""
-
-
-class LifeState(msgspec.Struct):
-    since_s: float
-    running: Running | None
-    settling: list[Running]
-    past: list[Past]
-
-
-def _closed(high: Mark, changes: Sequence[float]) -> float:
-    """Coins closed since ``high``, over all venues. A venue that joined later has no change before."""
-    before = high.changes
-    return sum(before) - sum(changes)
-
-
-def _deserves_a_sound(running: Running, now: Moment) -> bool:
-    rarer = running.view.magnitude.w >= running.loud_w + MUCH_RARER
-    calm = running.stage is Stage.PEAK or (running.stage is Stage.OVER and not running.aftershocks)
-    return rarer and not calm and now.at_s - running.loud_s >= SOUND_AGAIN_S
-
-
-def _same_story(kind: Kind, price_before: float | None, price_now: float | None) -> bool:
-    """Is price still on the side that gave the wave its name? Coins closed after it came back are others'."""
-    if price_before is None or price_now is None:
-        return True
-    if kind is Kind.FLUSH:
-        return price_now < price_before
-    return kind is not Kind.SQUEEZE or price_now > price_before
 
 
 class Life:
@@ -173,7 +103,7 @@ class Life:
         if alone(venues, sight.compared) and view.magnitude.w < ALONE_W:
             return None
         self._running = Running(
-            told=_nothing_told(name, self.asset, now),
+            told=nothing_told(name, self.asset, now),
             view=view,
             high=view.high,
             depths=now.depths,
@@ -193,14 +123,14 @@ class Life:
     def _continue(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
         if now.fresh.score > running.view.score:
             running.view, running.depths = now.fresh, now.depths
-            earlier = _closed(now.fresh.high, running.high.changes)
+            earlier = closed_since(now.fresh.high, running.high.changes)
             # A price move re-values inverse contracts: an earlier high of positions may hold fewer coins.
             if now.fresh.high.at_s < running.high.at_s and earlier > 0:
                 running.fall += earlier
                 running.high = now.fresh.high
         self._lower(running, now, sight)
         running.kind = kind_of(running.high, running.low, sight.normal_move)
-        back = 1 - _closed(running.high, sight.changes) / running.fall
+        back = 1 - closed_since(running.high, sight.changes) / running.fall
         if self._is_false(running, now, back):
             running.stage = Stage.RETRACTED
             running.reason = self._why_false(running, now)
@@ -217,9 +147,9 @@ class Life:
     @staticmethod
     def _lower(running: Running, now: Moment, sight: Sight) -> bool:
         """Take in a new low; says whether it is a material one."""
-        if not _same_story(running.kind, running.high.price_usd, now.price_usd):
+        if not same_story(running.kind, running.high.price_usd, now.price_usd):
             return False
-        fall = _closed(running.high, sight.changes)
+        fall = closed_since(running.high, sight.changes)
         material = fall >= running.grown_fall * (1 + MATERIAL)
         if fall <= running.fall or (running.stage is Stage.OVER and not material):
             return False
@@ -251,7 +181,7 @@ class Life:
     @staticmethod
     def _is_another(running: Running, seen: View) -> bool:
         """Until a fall makes a new low, which is an aftershock, it may only be the last one going on."""
-        opened = _closed(running.low, seen.high.changes)
+        opened = closed_since(running.low, seen.high.changes)
         return seen.kind is not running.kind or -opened >= REOPENED * running.fall
 
     def _finish(self, running: Running, sight: Sight) -> None:
@@ -375,28 +305,7 @@ class Life:
         return tuple(sorted(rows, key=lambda v: -v.coins_closed))
 
 
-def _nothing_told(name: str, asset: Asset, now: Moment) -> Wave:
-    """What stands before the first revision of a wave that opens now."""
-    at = moment(now.at_s)
-    who, provisional = lead((), (), at)
-    return Wave(
-        id=name,
-        asset=asset,
-        kind=now.fresh.kind,
-        stage=Stage.BUILDING,
-        revision=0,
-        loud=0,
-        onset=moment(now.fresh.high.at_s),
-        opened=at,
-        at=at,
-        low_at=at,
-        horizon=HORIZONS[now.fresh.horizon],
-        depths=now.depths,
-        venues=(),
-        price_before_usd=now.fresh.high.price_usd,
-        price_now_usd=now.price_usd,
-        magnitude=now.fresh.magnitude,
-        coverage=now.coverage,
-        lead=who,
-        provisional=provisional,
-    )
+def _deserves_a_sound(running: Running, now: Moment) -> bool:
+    rarer = running.view.magnitude.w >= running.loud_w + MUCH_RARER
+    calm = running.stage is Stage.PEAK or (running.stage is Stage.OVER and not running.aftershocks)
+    return rarer and not calm and now.at_s - running.loud_s >= SOUND_AGAIN_S
