@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card
+from bot.domain.chats import ChatSettings, SettingsChange
 from bot.domain.health import SourceHealth
 from bot.domain.market import (
     Liquidation,
@@ -120,6 +121,44 @@ class Subscriptions(Protocol):
     async def rename(self, old: Destination, new_chat: str) -> None: ...
 
 
+class Chats(Protocol):
+    """What chats chose, who changed it, and what they were spared. Every key is the whole chat."""
+
+    async def settings(self, destination: Destination) -> ChatSettings:
+        """The chat's choices, or the defaults."""
+        ...
+
+    async def choose(self, settings: ChatSettings, change: SettingsChange) -> None:
+        """Keep settings together with who changed what."""
+        ...
+
+    async def note(self, change: SettingsChange) -> None:
+        """Keep who changed something that is stored elsewhere (a subscription)."""
+        ...
+
+    async def changes(self, destination: Destination, limit: int = 10) -> Sequence[SettingsChange]:
+        """Newest first."""
+        ...
+
+    async def leave(self, destination: Destination, now: datetime) -> None:
+        """The bot is no longer there: subscriptions of every topic are put aside, posts removed."""
+        ...
+
+    async def back(self, destination: Destination, now: datetime) -> int:
+        """The bot is there again: what was put aside is restored; returns how many subscriptions."""
+        ...
+
+    async def hold(self, destination: Destination, subject: str, now: datetime) -> None:
+        """A wave this destination (with its topic) was spared; twice is once."""
+        ...
+
+    async def held(self, platform: str) -> Mapping[Destination, Sequence[str]]:
+        """Subjects spared and not yet summed up, per destination, oldest first."""
+        ...
+
+    async def summed_up(self, destination: Destination, subjects: Sequence[str]) -> None: ...
+
+
 class Posts(Protocol):
     async def want(
         self,
@@ -205,6 +244,8 @@ class Store(Protocol):
     def subscriptions(self) -> Subscriptions: ...
     @property
     def posts(self) -> Posts: ...
+    @property
+    def chats(self) -> Chats: ...
     @property
     def notices(self) -> Notices: ...
     @property

@@ -104,6 +104,10 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     buttons: tuple[Button, ...] = ()
     picture: Picture | None = None
     banner: str = ""
+    private: bool = False
+    """For the person who asked alone, where the platform can do that (settings, refusals, mistakes)."""
+    pings: tuple[str, ...] = ()
+    """Roles to ping, by the platform's own ids; set by delivery, never by a command."""
 
 
 def plain(text: str) -> str:
