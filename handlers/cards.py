@@ -12,7 +12,7 @@ from datetime import datetime
 from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Picture, Tone, plain
 from bot.domain.market import VERDICT_MEANS, Missing, Report, Venue
-from bot.domain.posts import Notice
+from bot.domain.posts import Latency, Notice
 from bot.domain.units import UsdChange
 from bot.domain.waves import Kind, Lead, Outcome, Rank, Stage, Wave
 from bot.errors import AskError
@@ -28,6 +28,7 @@ from handlers.numbers import (
     price,
     return_period,
     share,
+    shortly,
     usd,
 )
 
@@ -70,8 +71,12 @@ def wave_card(
     picture: Picture | None = None,
     outcomes: Sequence[Outcome] = (),
     in_full: bool = False,
+    latency: Latency | None = None,
 ) -> Card:
-    """The one message of a wave, at whatever stage it is. ``in_full`` names every venue and depth."""
+    """The one message of a wave, at whatever stage it is. ``in_full`` names every venue and depth.
+
+    ``latency`` is how soon chats were told of it, where it is over.
+    """
     titles = titles or {}
     match wave.stage:
         case Stage.RETRACTED:
@@ -85,9 +90,13 @@ def wave_card(
     return Card(
         title=wave_title(wave),
         tone=_tone(wave),
-        lines=(*(Line(text) for text in lines), *(Line(text, 4) for text in outcome_lines(outcomes))),
+        lines=(
+            *(Line(text) for text in lines),
+            *((Line(latency_line(latency), 3),) if latency else ()),
+            *(Line(text, 4) for text in outcome_lines(outcomes)),
+        ),
         footer=footer,
-        buttons=() if in_full else (Button("Details", f"/wave {wave.id}"), Button("Why", f"/why {wave.id}")),
+        buttons=() if in_full else _buttons(wave),
         picture=picture if wave.stage is not Stage.RETRACTED else None,
     )
 
@@ -110,6 +119,20 @@ def wave_title(wave: Wave) -> str:
             return f"{what} · {strength} · over after {duration(wave.duration)}"
         case Stage.RETRACTED:
             return f"{wave.asset}: the alert of {clock(wave.opened)} is taken back"
+
+
+def _buttons(wave: Wave) -> tuple[Button, ...]:
+    more = (Button("Details", f"/wave {wave.id}"), Button("Why", f"/why {wave.id}"))
+    return more if wave.stage is Stage.RETRACTED else (*more, Button("Mute 4 h", "/mute 4h"))
+
+
+def latency_line(latency: Latency) -> str:
+    """``First chat told after 1.9 s, all 1,204 after 41 s``."""
+    if latency.chats == 1:
+        return f"Told after {shortly(latency.first)}"
+    return (
+        f"First chat told after {shortly(latency.first)}, all {latency.chats:,} after {shortly(latency.last)}"
+    )
 
 
 def _tone(wave: Wave) -> Tone:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import exp
+from typing import TypeVar
+from zoneinfo import ZoneInfo
 
-import msgspec
+from msgspec.structs import replace
 from rapidfuzz import process
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card, ChartData, Picture
+from bot.domain.chats import ChatSettings, whole
 from bot.domain.health import SourceHealth, SourceState
 from bot.domain.market import Report, Snapshot
 from bot.domain.posts import WEEKLY_W, Destination, Measure, Shown, Subscription, Threshold
@@ -19,6 +24,7 @@ from bot.domain.waves import Kind, Outcome, Stage, Wave
 from bot.errors import AskError
 from bot.ports import Clock, HealthView, Store
 from handlers.cards import Titles, notice_card, wave_card
+from handlers.drill import drill_begun, drill_shown, drill_stage
 from handlers.series import (
     aligned,
     chart_of,
@@ -29,11 +35,16 @@ from handlers.series import (
     wave_finding,
     wave_window,
 )
+from handlers.zones import UTC_ZONE, in_zone
+
+T = TypeVar("T")
 
 WEEKLY = Threshold(Measure.W, WEEKLY_W)
 ENOUGH_HISTORY = timedelta(days=14)
 AFTER = (timedelta(hours=1), timedelta(hours=24), timedelta(days=7))
 """When one looks again after a reset."""
+PAST = 200
+PICTURES_KEPT = 32
 STALE = timedelta(minutes=75)
 """Old snapshots are kept once an hour: an older one does not stand for a moment asked about."""
 
@@ -54,7 +65,10 @@ class About:
 
 
 class Desk:
-    """Answers from the store. ``clock`` is the market's time, ``wall`` real time."""
+    """Answers from the store. ``clock`` is the market's time, ``wall`` real time.
+
+    Times in what it answers are on the clock of ``zone``: UTC, until ``at_home`` says whose chat it is for.
+    """
 
     def __init__(self, store: Store, health: HealthView, clock: Clock, about: About, *, wall: Clock) -> None:
         self.store = store
@@ -62,10 +76,31 @@ class Desk:
         self.clock = clock
         self.about = about
         self.wall = wall
+        self.zone = UTC_ZONE
+        self._pictures: OrderedDict[tuple[str, int], Picture | None] = OrderedDict()
+
+    # --- the chat it is for ------------------------------------------------------------------------
+
+    async def settings(self, destination: Destination) -> ChatSettings:
+        return await self.store.chats.settings(whole(destination))
+
+    async def at_home(self, destination: Destination) -> Desk:
+        """The same desk, with times as the chat tells them."""
+        home = copy(self)
+        home.zone = ZoneInfo((await self.settings(destination)).zone)
+        return home
+
+    def here(self, thing: T) -> T:
+        """With every time in it on the chat's clock."""
+        return thing if self.zone is UTC_ZONE else in_zone(thing, self.zone)
+
+    def now(self) -> datetime:
+        """The market's time on the chat's clock."""
+        return self.here(self.clock())
 
     def sign(self, card: Card) -> Card:
         """Every card leaves through here: with the banner, where there is one."""
-        return msgspec.structs.replace(card, banner=self.about.banner)
+        return replace(card, banner=self.about.banner)
 
     # --- sources -----------------------------------------------------------------------------------
 
@@ -91,7 +126,7 @@ class Desk:
     async def latest(self, asset: Asset) -> Snapshot:
         """Raises ``AskError`` where nothing was ever seen."""
         if snapshot := await self.store.journal.snapshot(asset):
-            return snapshot
+            return self.here(snapshot)
         raise AskError(f"I have not seen {asset} yet. See how the feeds do: `/venues`", "/venues")
 
     async def before(self, now: Snapshot, period: timedelta) -> Snapshot | None:
@@ -101,7 +136,7 @@ class Desk:
         return found if found and then - found.at <= max(timedelta(minutes=20), period / 10) else None
 
     async def reports(self, asset: Asset) -> Sequence[Report]:
-        return await self.store.journal.reports(asset, self.clock())
+        return [self.here(told) for told in await self.store.journal.reports(asset, self.clock())]
 
     async def short_history(self, asset: Asset) -> timedelta | None:
         """How long the coin has been watched; ``None`` when long enough to say how rare a fall is."""
@@ -116,7 +151,7 @@ class Desk:
     async def wave(self, wave_id: str) -> Wave:
         """Raises ``AskError`` with the nearest id."""
         if wave := await self.store.waves.get(wave_id):
-            return wave
+            return self.here(wave)
         recent = [wave.id for wave in await self.store.waves.recent(limit=50)]
         if not recent:
             raise AskError(
@@ -128,8 +163,12 @@ class Desk:
 
     async def resets(self, asset: Asset | None, limit: int, *, unwinds: bool = False) -> Sequence[Wave]:
         """Newest first; people closing by choice (unwinds) only when asked for."""
-        found = await self.store.waves.recent(asset, limit=limit if unwinds else limit * 8)
+        found = await self.past(asset, limit=limit if unwinds else limit * 8)
         return [wave for wave in found if unwinds or wave.kind is not Kind.UNWIND][:limit]
+
+    async def past(self, asset: Asset | None = None, limit: int = PAST) -> Sequence[Wave]:
+        """Recorded waves of every kind, newest first: what a choice is tried on before it is made."""
+        return [self.here(wave) for wave in await self.store.waves.recent(asset, limit=limit)]
 
     async def outcomes(self, wave: Wave) -> Sequence[Outcome]:
         """What price and coin OI did after the end; unknown where that time has not come or was not seen."""
@@ -188,24 +227,58 @@ class Desk:
 
     async def wave_card(self, wave: Wave, *, in_full: bool = False) -> Card:
         """The wave's card with its picture, and in full with what came next."""
-        chart = await self.wave_chart(wave) if wave.stage not in (Stage.EARLY, Stage.RETRACTED) else None
         return wave_card(
             wave,
             titles=self.titles(),
-            picture=Picture(chart, said(chart)) if chart else None,
+            picture=await self._wave_picture(wave),
             outcomes=await self.outcomes(wave) if in_full else (),
             in_full=in_full,
+            latency=await self.store.posts.latency(wave.id) if wave.stage is Stage.OVER else None,
         )
 
-    async def present(self, subject: str, _destination: Destination) -> Shown | None:
-        """The newest card of a wave or a notice: the ``Present`` of delivery."""
+    async def _wave_picture(self, wave: Wave) -> Picture | None:
+        chart = await self.wave_chart(wave) if wave.stage not in (Stage.EARLY, Stage.RETRACTED) else None
+        return Picture(chart, said(chart)) if chart else None
+
+    async def present(self, subject: str, destination: Destination) -> Shown | None:
+        """The newest card of a wave, a notice or a drill, as the chat tells times: delivery's ``Present``."""
+        home = await self.at_home(destination)
         if wave := await self.store.waves.get(subject):
-            card = self.sign(await self.wave_card(wave))
-            return Shown(revision=wave.revision, loud=wave.loud, over=wave.done, card=card)
+            return await home._wave_shown(wave)
         if notice := await self.store.notices.notice(subject):
-            card = self.sign(notice_card(notice))
+            card = self.sign(notice_card(home.here(notice)))
             return Shown(revision=notice.revision, loud=notice.loud, over=notice.over, card=card)
+        if begun := drill_begun(subject):
+            return await home._drill_shown(subject, destination, begun)
         return None
+
+    async def _wave_shown(self, wave: Wave) -> Shown:
+        latency = await self.store.posts.latency(wave.id) if wave.stage is Stage.OVER else None
+        card = wave_card(
+            self.here(wave), titles=self.titles(), picture=await self._picture(wave), latency=latency
+        )
+        return Shown(
+            revision=wave.revision, loud=wave.loud, over=wave.done, card=self.sign(card), w=wave.magnitude.w
+        )
+
+    async def _picture(self, wave: Wave) -> Picture | None:
+        """One picture for all the chats that are shown a revision; its times are UTC."""
+        key = (wave.id, wave.revision)
+        if key not in self._pictures:
+            self._pictures[key] = await self._wave_picture(wave)
+            while len(self._pictures) > PICTURES_KEPT:
+                self._pictures.popitem(last=False)
+        return self._pictures[key]
+
+    async def _drill_shown(self, subject: str, destination: Destination, begun: datetime) -> Shown | None:
+        posts = await self.store.posts.of(subject)
+        mine = next((post for post in posts if post.destination == destination), None)
+        revision = drill_stage(begun, mine, self.wall())
+        if revision is None:
+            return None
+        shown = drill_shown(begun, revision, self.zone)
+        banner = " · ".join(text for text in (shown.card.banner, self.about.banner) if text)
+        return replace(shown, card=replace(shown.card, banner=banner))
 
 
 def _outcome(after: timedelta, end: Snapshot, later: Snapshot | None) -> Outcome:

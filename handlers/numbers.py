@@ -156,8 +156,8 @@ def ordinal(place: int) -> str:
 
 
 def clock(at: datetime) -> str:
-    """``21:24 UTC``."""
-    return f"{at:%H:%M} UTC"
+    """``21:24 UTC``: on the clock that ``at`` is told by."""
+    return f"{at:%H:%M %Z}"
 
 
 def day(at: datetime, now: datetime | None = None) -> str:
@@ -172,5 +172,12 @@ def short_day(at: datetime, now: datetime) -> str:
 
 
 def moment(at: datetime, now: datetime) -> str:
-    """The time today, otherwise day and time."""
-    return clock(at) if at.date() == now.date() else f"{day(at, now)} {clock(at)}"
+    """The time today, otherwise day and time; both on the clock that ``at`` is told by."""
+    today = at.date() == now.astimezone(at.tzinfo).date()
+    return clock(at) if today else f"{day(at, now)} {clock(at)}"
+
+
+def shortly(span: timedelta) -> str:
+    """A wait: ``1.9 s`` below ten seconds, otherwise as ``duration``."""
+    seconds = max(0.0, span.total_seconds())
+    return f"{seconds:.1f} s" if seconds < 9.95 else duration(span)

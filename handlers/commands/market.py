@@ -35,7 +35,7 @@ async def open_interest(desk: Desk, ask: Ask) -> Card:
         now,
         await desk.before(now, period),
         period,
-        at=desk.clock(),
+        at=desk.now(),
         titles=desk.titles(),
         reports=await desk.reports(asset),
         history=await desk.short_history(asset),
@@ -49,7 +49,7 @@ async def _market(desk: Desk, period: timedelta) -> Card:
         raise AskError("I have not seen any market yet. See how the feeds do: `/venues`", "/venues")
     snapshots = [await desk.latest(asset) for asset in known[:MOST_COINS]]
     pairs = [(now, await desk.before(now, period)) for now in snapshots]
-    return _warned(desk, market_card(pairs, period, at=desk.clock(), more=len(known) - len(pairs)))
+    return _warned(desk, market_card(pairs, period, at=desk.now(), more=len(known) - len(pairs)))
 
 
 def _warned(desk: Desk, card: Card) -> Card:
@@ -85,6 +85,6 @@ async def chart(desk: Desk, ask: Ask) -> Card:
         title=data.title,
         lines=(Line(said(data).removeprefix(f"{data.title}. "), 3),),
         picture=Picture(data, said(data)),
-        footer=f"`/oi {coin}` · {clock(desk.clock())}",
+        footer=f"`/oi {coin}` · {clock(desk.now())}",
         buttons=tuple(Button(span, f"/chart {coin} {span}") for span in ("4h", "24h", "7d")),
     )

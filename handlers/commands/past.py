@@ -38,7 +38,7 @@ async def resets(desk: Desk, ask: Ask) -> Card:
     if not waves:
         hint = "" if unwinds else " Those that people closed by choice are left out: `/resets all`"
         raise AskError(f"No wave{whose} has been recorded yet.{hint}", *(() if unwinds else ("/resets all",)))
-    now = desk.clock()
+    now = desk.now()
     ids = tuple(Button(f"/wave {wave.id}", f"/wave {wave.id}") for wave in waves[:3])
     if asset is None:
         table = Table(

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
+from msgspec import structs
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
@@ -21,13 +22,30 @@ from handlers.words import Parameter
 T = TypeVar("T")
 
 
+WHO_MAY = {"discord": "Only those with the permission Manage Server", "": "Only administrators"}
+"""Who changes settings in a group, by platform, as the platform calls them."""
+
+
+async def anyone() -> bool:
+    """Where a chat has no administrators, everybody in it may change its settings."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Who asks, where, and what: ``words`` are the command's parameters, read."""
+    """Who asks, where, and what: ``words`` are the command's parameters, read.
+
+    ``person`` is the platform's id of who asks and ``person_name`` what people call them. ``may_configure``
+    may cost the face a call, so it is only asked when something is about to change. ``private_chat`` is where
+    the person can speak with the bot alone (``t.me/…``), where the face knows.
+    """
 
     destination: Destination
     person: str = ""
-    may_configure: bool = True
+    person_name: str = ""
+    may_configure: Callable[[], Awaitable[bool]] = anyone
+    is_group: bool = False
+    private_chat: str = ""
     words: Mapping[str, object] = field(default_factory=dict)
 
     def get(self, parameter: Parameter[T]) -> T | None:
@@ -38,13 +56,21 @@ class Ask:
         """A word that is required, so it is there."""
         return cast("T", self.words[parameter.name])
 
-    def may_change(self) -> None:
+    @property
+    def who(self) -> str:
+        """As ``/settings log`` names them: a name can be imitated, an id cannot."""
+        return f"{self.person_name} ({self.person})" if self.person_name else self.person
+
+    @property
+    def who_may(self) -> str:
+        """``Only administrators``, in the platform's words."""
+        return WHO_MAY.get(self.destination.platform, WHO_MAY[""])
+
+    async def may_change(self) -> None:
         """Raises ``AskError`` for a person who may not change what this chat gets."""
-        if not self.may_configure:
-            raise AskError(
-                "Only administrators change alerts in this group. You can subscribe yourself, "
-                "in a private chat with me."
-            )
+        if not await self.may_configure():
+            where = f": {self.private_chat}" if self.private_chat else ", in a private chat with me"
+            raise AskError(f"{self.who_may} change alerts in this group. You can subscribe yourself{where}")
 
 
 Run = Callable[[Desk, Ask], Awaitable[Card]]
@@ -52,13 +78,17 @@ Run = Callable[[Desk, Ask], Awaitable[Card]]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """``about`` is one line of the help; ``examples`` are whole lines that work."""
+    """``about`` is one line of the help; ``examples`` are whole lines that work.
+
+    ``configures`` marks what is for those who may change settings; its answers are for them alone.
+    """
 
     name: str
     about: str
     parameters: tuple[Parameter[Any], ...]
     examples: tuple[str, ...]
     run: Run
+    configures: bool = False
 
     @property
     def usage(self) -> str:
@@ -70,12 +100,16 @@ COMMANDS: dict[str, Command] = {}
 
 
 def command(
-    name: str, about: str, *parameters: Parameter[Any], examples: tuple[str, ...]
+    name: str,
+    about: str,
+    *parameters: Parameter[Any],
+    examples: tuple[str, ...],
+    configures: bool = False,
 ) -> Callable[[Run], Run]:
     """Enters the function into the registry."""
 
     def enter(run: Run) -> Run:
-        COMMANDS[name] = Command(name, about, parameters, examples, run)
+        COMMANDS[name] = Command(name, about, parameters, examples, run, configures)
         return run
 
     return enter
@@ -84,14 +118,18 @@ def command(
 async def answer(desk: Desk, ask: Ask, text: str) -> Card:
     """The card for a line such as ``/oi btc 24h``; a mistake is a card as well.
 
-    The slash may be missing and the command may carry the bot's name (``/oi@washout_bot``).
+    The slash may be missing and the command may carry the bot's name (``/oi@washout_bot``). Settings and
+    mistakes are answered privately, where the platform can do that.
     """
+    desk = await desk.at_home(ask.destination)
     try:
         called, words = find(text)
         read = read_words(called, words, await desk.known())
         card = await called.run(desk, replace(ask, words=read))
+        if called.configures:
+            card = structs.replace(card, private=True)
     except AskError as error:
-        card = error_card(error)
+        card = structs.replace(error_card(error), private=True)
     return desk.sign(card)
 
 

@@ -31,7 +31,7 @@ LOG_ROWS = 500
     examples=("/subscribe btc eth weekly", "/subscribe all 3/week", "/subscribe btc 5% 1h"),
 )
 async def subscribe(desk: Desk, ask: Ask) -> Card:
-    ask.may_change()
+    await ask.may_change()
     wanted = read_wanted(ask.get(WHAT) or "", await desk.known(), "subscribe")
     subscription = await desk.store.subscriptions.add(
         Subscription(
@@ -42,7 +42,7 @@ async def subscribe(desk: Desk, ask: Ask) -> Card:
             created_by=ask.person,
         )
     )
-    past = await desk.store.waves.recent(limit=PAST)
+    past = await desk.past()
     return Card(
         title=f"Subscribed: {coins_words(subscription.assets)}, {threshold_words(subscription.threshold)}",
         lines=(
@@ -61,7 +61,7 @@ async def subscribe(desk: Desk, ask: Ask) -> Card:
     examples=("/unsubscribe all", "/unsubscribe btc", "/unsubscribe 1"),
 )
 async def unsubscribe(desk: Desk, ask: Ask) -> Card:
-    ask.may_change()
+    await ask.may_change()
     kept, here = desk.store.subscriptions, await desk.subscriptions_here(ask.destination)
     which = (ask.get(WHICH) or "").lower()
     if which == "all" or (not which and len(here) == 1):
@@ -105,7 +105,7 @@ async def alerts(desk: Desk, ask: Ask) -> Card:
                 Button("Big, ~1 a month", "/subscribe big"),
             ),
         )
-    past = await desk.store.waves.recent(limit=PAST)
+    past = await desk.past()
     lines = [
         Line(f"**{s.id}** · {coins_words(s.assets)} · {threshold_words(s.threshold)} · {kinds_words(s)}", 7)
         for s in here

@@ -32,7 +32,7 @@ CHOICES = (("weekly", WEEKLY_W), ("monthly", MONTHLY_W), ("yearly", YEARLY_W))
 )
 async def threshold(desk: Desk, ask: Ask) -> Card:
     here = await desk.subscriptions_here(ask.destination)
-    past = await desk.store.waves.recent(limit=PAST)
+    past = await desk.past()
     text = ask.get(HOW_MUCH) or ""
     trying = text.lower().startswith("try ")
     if not text:
@@ -47,7 +47,7 @@ async def threshold(desk: Desk, ask: Ask) -> Card:
     if not after:
         raise _nobody(replace(here[0], assets=wanted.assets or None, threshold=wanted.threshold))
     if not trying:
-        ask.may_change()
+        await ask.may_change()
         for subscription in after:
             await desk.store.subscriptions.add(subscription)
     undo = None

@@ -25,7 +25,7 @@ QUARANTINE_ROWS = 500
 async def start(desk: Desk, ask: Ask) -> Card:
     venues = len({source.venue for source in desk.health.sources()})
     watch = f"I watch open interest on {venues} venues" if venues else "I watch open interest"
-    who = "Only administrators change this. " if not ask.may_configure else ""
+    who = f"{ask.who_may} change this. " if ask.is_group else ""
     return Card(
         title="Washout",
         lines=(

@@ -1,0 +1,67 @@
+"""A drill: a post that goes the whole way of an alert, with an invented wave.
+
+There is no task behind it. Which revision it has come to follows from when it began, as its subject says,
+and from what the chat shows: delivery asks for the newest revision until it has seen the last.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from bot.domain.posts import Post, Shown
+from bot.domain.waves import Stage
+from handlers.cards import wave_card
+from handlers.example import example_picture, example_wave
+from handlers.numbers import clock
+from handlers.zones import in_zone
+
+STAGES = (Stage.EARLY, Stage.BUILDING, Stage.OVER)
+EACH = timedelta(seconds=6)
+"""A revision stands so long before the next."""
+TOO_LATE = timedelta(minutes=10)
+"""A drill that nobody saw by then is not shown any more."""
+BANNER = "Drill: nothing happened. The figures are those of 10 October 2025"
+LAST_REVISION = len(STAGES)
+_SUBJECT = re.compile(r"drill-(\d{1,12})")
+
+
+def drill_subject(wall: datetime) -> str:
+    """The subject of a drill that begins now (real time)."""
+    return f"drill-{int(wall.timestamp())}"
+
+
+def drill_begun(subject: str) -> datetime | None:
+    """When the drill began, real time; ``None`` where the subject is something else."""
+    found = _SUBJECT.fullmatch(subject)
+    return datetime.fromtimestamp(int(found[1]), UTC) if found else None
+
+
+def drill_stage(begun: datetime, post: Post | None, wall: datetime) -> int | None:
+    """The revision it has come to; ``None`` when it is too late to begin.
+
+    It never skips one, so that a chat sees it sent, edited and ended however busy the platform is.
+    """
+    shown = post.shown if post else 0
+    if not shown and wall - begun > TOO_LATE:
+        return None
+    return min(1 + max(0, (wall - begun) // EACH), shown + 1, LAST_REVISION)
+
+
+def drill_shown(begun: datetime, revision: int, zone: ZoneInfo) -> Shown:
+    """One revision; the first is loud, the others are edits."""
+    stage = STAGES[revision - 1]
+    wave = in_zone(example_wave(stage, begun), zone)
+    picture = None if stage is Stage.EARLY else example_picture(stage, begun)
+    like = wave_card(wave, picture=picture)
+    card = replace(
+        like,
+        title=f"Drill: {like.title}",
+        footer=f"drill, revision {revision} of {LAST_REVISION} · {clock(wave.at)}",
+        buttons=(),
+        banner=BANNER,
+    )
+    return Shown(revision=revision, loud=1, over=revision == LAST_REVISION, card=card)
