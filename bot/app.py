@@ -123,8 +123,7 @@ async def _work(settings: Settings, store: Store, stage: Stage, port: int, stop:
             running(
                 deliver(
                     chat,
-                    store.posts,
-                    store.subscriptions,
+                    store,
                     desk.present,
                     news=news,
                     clock=stage.clock,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,15 +16,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from bot.domain.posts import Destination, Post, Shown
+from bot.domain.chats import ChatSettings, silent_until
+from bot.domain.posts import Destination, Post, Shown, summary_subject
 from bot.errors import (
     CardRefused,
+    DeliveryError,
     DestinationGone,
     DestinationMoved,
     MessageGone,
     TryLater,
 )
-from bot.ports import Clock, Messenger, Posts, Present, Subscriptions
+from bot.ports import Clock, Messenger, Present, Store
 from bot.running import finish, running
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ HOLD = timedelta(minutes=1)
 """A claim lasts this long; a face gives up on one call well before."""
 SWEEP = timedelta(seconds=1)
 """How often due posts are looked for when nothing was heard: also how late a ``TryLater`` may be."""
+SUMMARY = timedelta(minutes=1)
+"""How often it is looked whom to sum up what they were spared."""
 AT_ONCE = 64
 """Posts in hand at one time, each chat's own one after the other."""
 
@@ -46,21 +50,25 @@ class Step(StrEnum):
     """A new message: it makes a sound."""
     EDIT = "edit"
     """The old message in place: silent."""
+    HUSH = "hush"
+    """Not before the silence that the chat asked for ends."""
     DROP = "drop"
     """Nothing any more: a late alarm is worse than none."""
     REST = "rest"
     """Nothing now."""
 
 
-def decide(post: Post, newest: Shown | None) -> Step:
-    """The one rule of delivery; pure."""
+def decide(post: Post, newest: Shown | None, *, silent: bool = False) -> Step:
+    """The one rule of delivery; pure. In a silent chat nothing sounds, and what stands there stays true."""
     if newest is None:
         return Step.DROP
     if post.message is None:
-        return Step.DROP if newest.over else Step.SEND
+        if newest.over:
+            return Step.DROP
+        return Step.HUSH if silent else Step.SEND
     if newest.revision <= post.shown:
         return Step.REST
-    return Step.SEND if newest.loud > post.shown else Step.EDIT
+    return Step.SEND if newest.loud > post.shown and not silent else Step.EDIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,79 +76,102 @@ class Lane:
     """One platform, and what settling a post there needs.
 
     ``clock`` is the market's time and is recorded; ``wall`` is real time: a played scenario runs faster
-    than the platforms' limits, which count real seconds.
+    than the platforms' limits and people's nights, which count real seconds.
     """
 
     messenger: Messenger
-    posts: Posts
-    subscriptions: Subscriptions
+    store: Store
     present: Present
     clock: Clock
     wall: Clock
 
     async def settle(self, post: Post) -> Step:
         """Bring one chat to the newest revision, or record when to try again. Returns what was tried."""
+        posts = self.store.posts
         newest = await self.present(post.subject, post.destination)
-        step = decide(post, newest)
+        settings = await self.store.chats.settings(post.destination)
+        silence = silent_until(settings, self.wall(), newest.w or 0.0) if newest else None
+        step = decide(post, newest, silent=silence is not None)
         if newest is None or step is Step.DROP:
-            await self.posts.drop(post)
+            if newest is not None and newest.w is not None and not post.shown:
+                await self.store.chats.hold(post.destination, post.subject, self.wall())
+            await posts.drop(post)
             return Step.DROP
+        if step is Step.HUSH and silence is not None:
+            await posts.hush(post, silence)
+            return step
         if step is Step.REST:  # the revision that was asked for cannot be seen from here yet
-            await self.posts.later(post, self.wall() + SWEEP)
+            await posts.later(post, self.wall() + SWEEP)
             return step
         try:
-            message = await self._show(post, newest, step)
-        except TryLater as busy:
-            await self.posts.later(post, self.wall() + busy.retry_after)
-        except MessageGone as gone:
-            await self._anew(post, gone)
-        except DestinationMoved as moved:
-            await self._move(post, moved.new_chat)
-        except DestinationGone as gone:
-            await self._forget(post.destination, gone)
-        except CardRefused as refused:
-            self._refuse(post, refused)
-            await self.posts.drop(post)
+            message = await self._show(post, newest, step, settings)
+        except DeliveryError as fault:
+            await self._react(post, fault)
         else:
-            await self.posts.shown(
+            await posts.shown(
                 post,
                 revision=newest.revision,
                 message=message,
                 loud=step is Step.SEND,
                 now=self.clock(),
+                wall=self.wall(),
             )
         return step
 
-    async def _show(self, post: Post, newest: Shown, step: Step) -> str:
+    async def _show(self, post: Post, newest: Shown, step: Step, settings: ChatSettings) -> str:
         if step is Step.EDIT and post.message is not None:
             await self.messenger.edit(post.destination, post.message, newest.card)
             return post.message
-        return await self.messenger.send(post.destination, newest.card, reply_to=post.message)
+        w = newest.w
+        roles = () if w is None else tuple(ping.role for ping in settings.pings if w >= ping.from_w)
+        card = msgspec.structs.replace(newest.card, pings=roles)
+        return await self.messenger.send(post.destination, card, reply_to=post.message)
 
-    async def _anew(self, post: Post, gone: MessageGone) -> None:
-        if post.message is None:  # there was nothing to edit or to answer: the face is wrong
-            self._refuse(post, gone)
-            await self.posts.drop(post)
-            return
-        await self.settle(msgspec.structs.replace(post, message=None))
+    async def _react(self, post: Post, fault: DeliveryError) -> None:
+        """What is done next about each kind of failure. Raises the fault where nothing is known to do."""
+        posts, place = self.store.posts, {"destination": post.destination.key}
+        match fault:
+            case TryLater():
+                await posts.later(post, self.wall() + fault.retry_after)
+            case MessageGone() if post.message is not None:
+                await self.settle(msgspec.structs.replace(post, message=None))
+            case DestinationMoved():
+                log.info("chat moved to %s", fault.new_chat, extra=place)
+                await self.store.chats.rename(post.destination, fault.new_chat)
+            case DestinationGone(topic_only=True):
+                log.info("topic gone: %s", fault, extra=place)
+                await self.store.subscriptions.remove(post.destination)
+                await posts.forget(post.destination)
+            case DestinationGone():
+                log.info("chat gone: %s", fault, extra=place)
+                await self.store.chats.leave(post.destination, self.wall())
+            case CardRefused() | MessageGone():  # nothing to edit or to answer was named: the face is wrong
+                log.error("card refused: %s", fault, extra=place | {"wave": post.subject})
+                await posts.drop(post)
+            case _:
+                raise fault
 
-    async def _move(self, post: Post, new_chat: str) -> None:
-        old = post.destination
-        new = msgspec.structs.replace(old, chat=new_chat)
-        log.info("chat moved", extra={"destination": old.key, "to": new.key})
-        await self.subscriptions.rename(old, new_chat)
-        await self.posts.want(
-            post.subject, [new], revision=post.wanted, loud=post.loud, size=post.size, now=self.clock()
-        )
-        await self.posts.drop(post)
 
-    async def _forget(self, destination: Destination, gone: DestinationGone) -> None:
-        log.info("chat gone: %s", gone, extra={"destination": destination.key})
-        await self.subscriptions.remove(destination)
-        await self.posts.forget(destination)
+async def sum_up(
+    lane: Lane, waiting: Mapping[Destination, Sequence[str]]
+) -> Mapping[Destination, Sequence[str]]:
+    """Sum up what chats were spared, for those that are not silent and to whose spared waves none came lately.
 
-    def _refuse(self, post: Post, why: Exception) -> None:
-        log.error("card refused: %s", why, extra={"wave": post.subject, "destination": post.destination.key})
+    ``waiting`` and what is returned are what was spared at the last look and at this one: the waves of a
+    night come due side by side when it ends, and one message shall tell them all. A crash in between tells
+    the same summary again, which changes nothing.
+    """
+    platform, now = lane.messenger.platform, lane.wall()
+    held = await lane.store.chats.held(platform)
+    for destination, subjects in held.items():
+        if before.get(destination) != subjects:
+            continue
+        if silent_until(await lane.store.chats.settings(destination), now) is not None:
+            continue
+        subject = summary_subject(subjects)
+        await lane.store.posts.want(subject, [destination], revision=1, loud=1, size=0.0, now=now)
+        await lane.store.chats.summed_up(destination, subjects)
+    return held
 
 
 class _Claim(NamedTuple):
@@ -150,8 +181,7 @@ class _Claim(NamedTuple):
 
 async def deliver(
     messenger: Messenger,
-    posts: Posts,
-    subscriptions: Subscriptions,
+    store: Store,
     present: Present,
     *,
     news: asyncio.Event,
@@ -165,7 +195,8 @@ async def deliver(
     posts of one chat one after the other, so a slow chat delays nobody else. A post whose call has begun
     is finished and recorded even while stopping. Raises ``StorageError``.
     """
-    lane = Lane(messenger, posts, subscriptions, present, clock, wall)
+    posts = store.posts
+    lane = Lane(messenger, store, present, clock, wall)
     chats: dict[str, dict[tuple[str, Destination], _Claim]] = {}
 
     async def work(chat: str) -> None:
@@ -183,7 +214,14 @@ async def deliver(
             news.set()
             await sleep(SWEEP.total_seconds())
 
-    async with running(sweep()) as start:
+    async def summaries() -> None:
+        spared: Spared = {}
+        while True:
+            spared = await sum_up(lane, spared)
+            news.set()
+            await sleep(SUMMARY.total_seconds())
+
+    async with running(sweep(), summaries()) as start:
         while True:
             await news.wait()
             news.clear()

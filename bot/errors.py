@@ -10,7 +10,7 @@ WashoutError
 │   └── SourceChanged      the payload is not what we mapped; kept, and the venue marked
 ├── DeliveryError          one post could not be shown
 │   ├── TryLater           again after ``retry_after``
-│   ├── DestinationGone    forget the destination
+│   ├── DestinationGone    forget the chat, or only its topic
 │   ├── DestinationMoved   rename the destination to ``new_chat``
 │   ├── MessageGone        the shown message no longer exists; send it anew
 │   └── CardRefused        our bug: drop it and say so in the log
@@ -72,7 +72,11 @@ class TryLater(DeliveryError):
 
 
 class DestinationGone(DeliveryError):
-    pass
+    """``topic_only``: the topic or thread is gone, the chat around it is not."""
+
+    def __init__(self, why: str, *, topic_only: bool = False) -> None:
+        super().__init__(why)
+        self.topic_only = topic_only
 
 
 class DestinationMoved(DeliveryError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -20,7 +20,17 @@ from bot.domain.market import (
     Report,
     Snapshot,
 )
-from bot.domain.posts import AlertLog, ChatMessage, Destination, Notice, Post, Shown, Subscription
+from bot.domain.posts import (
+    AlertLog,
+    ChatMessage,
+    Destination,
+    Latency,
+    Notice,
+    Post,
+    Shown,
+    Subscription,
+    Wish,
+)
 from bot.domain.waves import Wave
 
 Clock = Callable[[], datetime]
@@ -118,7 +128,9 @@ class Subscriptions(Protocol):
 
     async def all(self) -> Sequence[Subscription]: ...
 
-    async def rename(self, old: Destination, new_chat: str) -> None: ...
+    async def wishes(self) -> Mapping[Wish, Collection[Destination]]:
+        """Every distinct wish and who has it: quick, also with very many chats. Not to be changed."""
+        ...
 
 
 class Chats(Protocol):
@@ -129,7 +141,7 @@ class Chats(Protocol):
         ...
 
     async def choose(self, settings: ChatSettings, change: SettingsChange) -> None:
-        """Keep settings together with who changed what."""
+        """Keep settings together with who changed what; posts put off for silence are looked at again."""
         ...
 
     async def note(self, change: SettingsChange) -> None:
@@ -141,11 +153,21 @@ class Chats(Protocol):
         ...
 
     async def leave(self, destination: Destination, now: datetime) -> None:
-        """The bot is no longer there: subscriptions of every topic are put aside, posts removed."""
+        """The bot is no longer there: subscriptions of every topic are put aside, posts removed.
+
+        Settings and who changed them stay for when it is back.
+        """
         ...
 
     async def back(self, destination: Destination, now: datetime) -> int:
         """The bot is there again: what was put aside is restored; returns how many subscriptions."""
+        ...
+
+    async def rename(self, old: Destination, new_chat: str) -> None:
+        """The chat has another id: all that is its own moves with it, in every topic.
+
+        What the new chat has already stays. Messages have no name there, so running waves are sent anew.
+        """
         ...
 
     async def hold(self, destination: Destination, subject: str, now: datetime) -> None:
@@ -169,8 +191,13 @@ class Posts(Protocol):
         loud: int,
         size: float,
         now: datetime,
+        unless: Collection[str] = (),
     ) -> None:
-        """From now on each destination should show ``revision``; where a post exists it is only raised."""
+        """From now on each destination should show ``revision``; where a post exists it is only raised.
+
+        Destinations with a post of one of the subjects ``unless`` are left out. ``now`` is real time. A
+        crash may leave some without: wanting it again gives them theirs.
+        """
         ...
 
     async def raise_to(self, subject: str, *, revision: int, loud: int, now: datetime) -> None:
@@ -181,15 +208,32 @@ class Posts(Protocol):
         """Posts due now, unseen loud ones first and larger ones before smaller; held until ``now + hold``."""
         ...
 
-    async def shown(self, post: Post, *, revision: int, message: str, loud: bool, now: datetime) -> None:
+    async def shown(
+        self,
+        post: Post,
+        *,
+        revision: int,
+        message: str,
+        loud: bool,
+        now: datetime,
+        wall: datetime | None = None,
+    ) -> None:
         """The chat shows ``revision`` as ``message``; written to the log of alerts.
 
-        Whatever more was wanted meanwhile is due at once.
+        Whatever more was wanted meanwhile is due at once. ``now`` is the market's time and is logged,
+        ``wall`` real time (``now`` where there is but one clock) and counts for ``latency``.
         """
         ...
 
     async def later(self, post: Post, not_before: datetime) -> None:
         """Not before then; one more of its ``tries``."""
+        ...
+
+    async def hush(self, post: Post, until: datetime) -> None:
+        """Not before ``until``, because the chat wants silence; its delivery is counted from then on.
+
+        Due at once when the chat chooses anew, or when the wave grows to one that may break through.
+        """
         ...
 
     async def drop(self, post: Post) -> None: ...
@@ -200,8 +244,14 @@ class Posts(Protocol):
 
     async def of(self, subject: str) -> Sequence[Post]: ...
 
-    async def log(self, since: datetime, limit: int = 100) -> Sequence[AlertLog]:
-        """Newest first."""
+    async def latency(self, subject: str) -> Latency | None:
+        """How soon chats were first told of it; ``None`` while none was."""
+        ...
+
+    async def log(
+        self, since: datetime, limit: int = 100, destination: Destination | None = None
+    ) -> Sequence[AlertLog]:
+        """Newest first; of one destination or of all."""
         ...
 
 

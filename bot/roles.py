@@ -27,7 +27,7 @@ from bot.domain.waves import Wave
 from bot.health import Health
 from bot.pipeline.horizons import moment
 from bot.pipeline.judge import Judge, JudgeState, Stepped, last_step, next_step
-from bot.pipeline.route import route, weight_usd
+from bot.pipeline.route import listeners, outshone_by, weight_usd
 from bot.ports import Clock, Store, Stream
 
 log = logging.getLogger(__name__)
@@ -116,6 +116,7 @@ class Bench:
             await journal.quarantine(rejected)
 
     async def _publish(self, steps: Sequence[Stepped], *, aloud: bool) -> None:
+        began = self.wall()
         snapshots = [snapshot for stepped in steps for snapshot in stepped.snapshots]
         # The largest first, so that a fall of the whole market is told as the coin that leads it.
         waves = [w for stepped in steps for w in sorted(stepped.waves, key=weight_usd, reverse=True)]
@@ -134,7 +135,7 @@ class Bench:
                 extra={"event": "wave.revised", "wave": wave.id, "revision": wave.revision},
             )
             if aloud:
-                await self._post(wave)
+                await self._post(wave, began)
         if waves and aloud:
             self.wake()
 
@@ -143,22 +144,18 @@ class Bench:
         for event in self.news:
             event.set()
 
-    async def _post(self, wave: Wave) -> None:
-        posts, now = self.store.posts, self.wall()
-        if not wave.done:
-            others = [w for w in await self.store.waves.running() if w.asset != wave.asset]
-            told = {w.id: [p.destination for p in await posts.of(w.id)] for w in others}
-            chosen = route(wave, await self.store.subscriptions.all(), others, told)
-            if chosen:
-                await posts.want(
-                    wave.id,
-                    sorted(chosen),
-                    revision=wave.revision,
-                    loud=wave.loud,
-                    size=wave.magnitude.w,
-                    now=now,
-                )
-        await posts.raise_to(wave.id, revision=wave.revision, loud=wave.loud, now=now)
+    async def _post(self, wave: Wave, now: datetime) -> None:
+        """``now`` is real time: chats are to be told from then on."""
+        posts = self.store.posts
+        facts = {"revision": wave.revision, "loud": wave.loud}
+        await posts.raise_to(wave.id, **facts, now=now)
+        if wave.done:
+            return
+        chosen = listeners(wave, await self.store.subscriptions.wishes())
+        if chosen:
+            others = outshone_by(wave, await self.store.waves.running())
+            self.wake()  # of very many, the first are told while the rest are written
+            await posts.want(wave.id, chosen, **facts, size=wave.magnitude.w, now=now, unless=others)
 
     async def keep(self) -> None:
         """Keep the judge's memory as of its newest step."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card
-from bot.domain.posts import AlertLog, ChatMessage, Destination, Notice, Post, Subscription
+from bot.domain.posts import ChatMessage, Notice
 from bot.domain.waves import Stage, Wave
+from storage.memory_chats import MemoryChats, MemorySubscriptions
 from storage.memory_journal import MemoryJournal
-from storage.rules import EPOCH, assets_key, urgency
+from storage.memory_posts import MemoryPosts
 
 
 class MemoryStore:
@@ -23,6 +24,7 @@ class MemoryStore:
         self.waves = MemoryWaves()
         self.subscriptions = MemorySubscriptions()
         self.posts = MemoryPosts()
+        self.chats = MemoryChats(self.subscriptions, self.posts)
         self.notices = MemoryNotices()
         self.chat = MemoryChatLog()
 
@@ -57,148 +59,6 @@ class MemoryWaves:
 
     def _newest(self) -> list[Wave]:
         return [known[max(known)] for known in self._revisions.values()]
-
-
-class MemorySubscriptions:
-    """See ``bot.ports.Subscriptions``."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[Destination, str], Subscription] = {}
-        self._last_id = 0
-
-    async def add(self, subscription: Subscription) -> Subscription:
-        """One that replaces another keeps its id."""
-        name = (subscription.destination, assets_key(subscription))
-        if (old := self._kept.get(name)) is None:
-            self._last_id += 1
-        self._kept[name] = replace(subscription, id=old.id if old else self._last_id)
-        return self._kept[name]
-
-    async def remove(self, destination: Destination, subscription_id: int | None = None) -> int:
-        gone = [
-            name
-            for name, kept in self._kept.items()
-            if kept.destination == destination and subscription_id in (None, kept.id)
-        ]
-        for name in gone:
-            del self._kept[name]
-        return len(gone)
-
-    async def of(self, destination: Destination) -> Sequence[Subscription]:
-        """In order of id."""
-        return [kept for kept in await self.all() if kept.destination == destination]
-
-    async def all(self) -> Sequence[Subscription]:
-        """In order of id."""
-        return sorted(self._kept.values(), key=lambda kept: kept.id)
-
-    async def rename(self, old: Destination, new_chat: str) -> None:
-        """Every topic of the chat moves; what the new chat has already chosen for itself stays."""
-        if new_chat == old.chat:
-            return
-        for (place, assets), kept in sorted(self._kept.items(), key=lambda item: item[1].id):
-            if (place.platform, place.chat) == (old.platform, old.chat):
-                to = replace(place, chat=new_chat)
-                del self._kept[place, assets]
-                self._kept.setdefault((to, assets), replace(kept, destination=to))
-
-
-class MemoryPosts:
-    """See ``bot.ports.Posts``.
-
-    ``not_before`` is counted by the clock of whoever claims; the judge's may be that of a played scenario.
-    So a post that waits for nothing has the epoch there, which is past on every clock.
-    """
-
-    def __init__(self) -> None:
-        self._posts: dict[tuple[str, Destination], Post] = {}
-        self._log: list[AlertLog] = []
-
-    async def want(
-        self,
-        subject: str,
-        destinations: Iterable[Destination],
-        *,
-        revision: int,
-        loud: int,
-        size: float,
-        now: datetime,
-    ) -> None:
-        for to in destinations:
-            new = Post(
-                subject=subject, destination=to, wanted=revision, loud=loud, not_before=EPOCH, size=size
-            )
-            old = self._posts.get((subject, to), new)
-            self._posts[subject, to] = replace(
-                old,
-                wanted=max(old.wanted, revision),
-                loud=max(old.loud, loud),
-                size=max(old.size, size),
-            )
-
-    async def raise_to(self, subject: str, *, revision: int, loud: int, now: datetime) -> None:
-        for post in await self.of(subject):
-            self._put(replace(post, wanted=max(post.wanted, revision), loud=max(post.loud, loud)))
-
-    async def claim(self, platform: str, now: datetime, hold: timedelta, limit: int) -> Sequence[Post]:
-        due = [
-            post
-            for post in self._posts.values()
-            if post.destination.platform == platform and post.wanted > post.shown and post.not_before <= now
-        ]
-        claimed = [replace(post, not_before=now + hold) for post in sorted(due, key=urgency)[:limit]]
-        for post in claimed:
-            self._put(post)
-        return claimed
-
-    async def shown(self, post: Post, *, revision: int, message: str, loud: bool, now: datetime) -> None:
-        if row := self._posts.get((post.subject, post.destination)):
-            self._put(
-                replace(
-                    row,
-                    shown=max(row.shown, revision),
-                    message=message if revision >= row.shown else row.message,
-                    first_shown_at=row.first_shown_at or now,
-                    tries=0,
-                    not_before=EPOCH if row.not_before == post.not_before else row.not_before,
-                )
-            )
-        self._log.append(
-            AlertLog(
-                subject=post.subject,
-                destination=post.destination,
-                revision=revision,
-                message=message,
-                sent=now,
-                loud=loud,
-            )
-        )
-
-    async def later(self, post: Post, not_before: datetime) -> None:
-        if row := self._posts.get((post.subject, post.destination)):
-            # A claim that lapsed may be somebody else's by now: theirs is not cut short.
-            mine = row.not_before == post.not_before
-            until = not_before if mine else max(row.not_before, not_before)
-            self._put(replace(row, not_before=until, tries=row.tries + 1))
-
-    async def drop(self, post: Post) -> None:
-        self._posts.pop((post.subject, post.destination), None)
-
-    async def forget(self, destination: Destination) -> None:
-        for subject, to in list(self._posts):
-            if to == destination:
-                del self._posts[subject, to]
-
-    async def of(self, subject: str) -> Sequence[Post]:
-        """By destination."""
-        return [post for (of, _), post in sorted(self._posts.items()) if of == subject]
-
-    async def log(self, since: datetime, limit: int = 100) -> Sequence[AlertLog]:
-        lines = [line for line in reversed(self._log) if line.sent >= since]
-        return sorted(lines, key=lambda line: line.sent, reverse=True)[:limit]
-
-    def _put(self, post: Post) -> None:
-        self._posts[post.subject, post.destination] = post
 
 
 class MemoryNotices:

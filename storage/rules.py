@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from bot.domain.market import Liquidation, Position
-from bot.domain.posts import Post, Subscription
+from bot.domain.posts import YEARLY_W, Destination, Post, Subscription
 from bot.domain.units import measure
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,6 +67,11 @@ def assets_key(subscription: Subscription) -> str:
     return "*" if subscription.assets is None else ",".join(sorted(subscription.assets))
 
 
-def urgency(post: Post) -> tuple[bool, float, str, str]:
-    """Sorts posts that are due: what must ring before what is edited, then larger before smaller."""
-    return (not post.must_ring, -post.size, post.subject, post.destination.key)
+def urgency(post: Post) -> tuple[bool, float, datetime, str, Destination]:
+    """Sorts posts that are due: what must ring before edits, larger before smaller, longest due first."""
+    return (not post.must_ring, -post.size, post.not_before, post.subject, post.destination)
+
+
+def may_break_through(size_before: float, size_now: float) -> bool:
+    """Has the wave grown to one that silence may not hold back?"""
+    return size_before < YEARLY_W <= size_now

@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from storage.sqlite_chats import SqliteChatLog, SqliteSubscriptions
+from storage.sqlite_chat_log import SqliteChatLog
+from storage.sqlite_chats import SqliteChats
 from storage.sqlite_connections import Connections
 from storage.sqlite_journal import SqliteJournal
 from storage.sqlite_posts import SqlitePosts
 from storage.sqlite_schema import known
+from storage.sqlite_subscriptions import SqliteSubscriptions
 from storage.sqlite_waves import SqliteNotices, SqliteWaves
 
 
@@ -26,6 +28,7 @@ class SqliteStore:
         self.waves = SqliteWaves(file)
         self.subscriptions = SqliteSubscriptions(file)
         self.posts = SqlitePosts(file)
+        self.chats = SqliteChats(file, self.subscriptions)
         self.notices = SqliteNotices(file)
         self.chat = SqliteChatLog(file)
 

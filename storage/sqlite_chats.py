@@ -1,149 +1,177 @@
-"""Subscriptions and the local chat, in SQLite."""
+"""What chats chose and who changed it, what they were spared, and their comings and goings, in SQLite."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 from sqlite_utils import Database
 
-from bot.domain.cards import Card
-from bot.domain.posts import ChatMessage, Destination, Subscription
-from storage.rules import assets_key
+from bot.domain.chats import ChatSettings, SettingsChange, whole
+from bot.domain.posts import Destination, Subscription
+from storage.rules import EPOCH, micros, moment
 from storage.sqlite_connections import Connections
+from storage.sqlite_subscriptions import SqliteSubscriptions
 
-_HERE = "platform = ? and chat = ? and topic = ?"
-
-
-def _subscription(row: tuple[int, bytes]) -> Subscription:
-    return msgspec.structs.replace(msgspec.msgpack.decode(row[1], type=Subscription), id=row[0])
+_CHAT = "platform = ? and chat = ?"
 
 
-def _place(destination: Destination) -> list[str]:
-    return [destination.platform, destination.chat, destination.topic]
+def _log(db: Database, change: SettingsChange) -> None:
+    to = change.destination
+    db.execute(
+        "insert into settings_log (platform, chat, topic, at, who, what) values (?, ?, ?, ?, ?, ?)",
+        [to.platform, to.chat, to.topic, micros(change.at), change.who, change.what],
+    )
 
 
-class SqliteSubscriptions:
-    """See ``bot.ports.Subscriptions``. Every method raises ``StorageError``."""
-
-    def __init__(self, file: Connections) -> None:
-        self._file = file
-
-    async def add(self, subscription: Subscription) -> Subscription:
-        """One that replaces another keeps its id."""
-
-        def write(db: Database) -> Subscription:
-            place = [*_place(subscription.destination), assets_key(subscription)]
-            body = msgspec.msgpack.encode(subscription)
-            # An upsert would use up a number each time; numbers are what people type.
-            changed = db.execute(
-                f"update subscriptions set body = ? where {_HERE} and assets = ?",  # noqa: S608
-                [body, *place],
-            )
-            if not changed.rowcount:
-                db.execute(
-                    "insert into subscriptions (platform, chat, topic, assets, body) values (?, ?, ?, ?, ?)",
-                    [*place, body],
-                )
-            (number,) = db.execute(
-                f"select id from subscriptions where {_HERE} and assets = ?",  # noqa: S608
-                place,
-            ).fetchone()
-            return msgspec.structs.replace(subscription, id=number)
-
-        return await self._file.write(write)
-
-    async def remove(self, destination: Destination, subscription_id: int | None = None) -> int:
-        return await self._file.write(
-            lambda db: (
-                db.execute(
-                    f"delete from subscriptions where {_HERE} and id = coalesce(?, id)",  # noqa: S608
-                    [*_place(destination), subscription_id],
-                ).rowcount
-            )
+def _move_subscriptions(db: Database, table: str, chat: list[str], new_chat: str) -> None:
+    rows = db.execute(f"select id, body from {table} where {_CHAT} order by id", chat).fetchall()  # noqa: S608
+    for number, body in rows:
+        moved = msgspec.msgpack.decode(body, type=Subscription)
+        to = msgspec.structs.replace(moved.destination, chat=new_chat)
+        moved = msgspec.structs.replace(moved, destination=to)
+        db.execute(
+            f"update or ignore {table} set chat = ?, body = ? where id = ?",  # noqa: S608
+            [new_chat, msgspec.msgpack.encode(moved), number],
         )
 
-    async def of(self, destination: Destination) -> Sequence[Subscription]:
-        """In order of id."""
-        sql = f"select id, body from subscriptions where {_HERE} order by id"  # noqa: S608
-        place = _place(destination)
-        return await self._file.read(lambda db: list(map(_subscription, db.execute(sql, place))))
 
-    async def all(self) -> Sequence[Subscription]:
-        """In order of id."""
-        sql = "select id, body from subscriptions order by id"
-        return await self._file.read(lambda db: list(map(_subscription, db.execute(sql))))
+class SqliteChats:
+    """See ``bot.ports.Chats``. Every method raises ``StorageError``; each change is one transaction."""
 
-    async def rename(self, old: Destination, new_chat: str) -> None:
-        """Every topic of the chat moves; what the new chat has already chosen for itself stays."""
+    def __init__(self, file: Connections, subscriptions: SqliteSubscriptions) -> None:
+        self._file = file
+        self._subscriptions = subscriptions
+
+    async def settings(self, destination: Destination) -> ChatSettings:
+        chat = whole(destination)
+
+        def look(db: sqlite3.Connection) -> ChatSettings:
+            row = db.execute(
+                f"select body from chat_settings where {_CHAT}",  # noqa: S608
+                (chat.platform, chat.chat),
+            ).fetchone()
+            if row is None:
+                return ChatSettings(destination=chat)
+            # The row says whose they are: a chat may have got another id since.
+            return msgspec.structs.replace(
+                msgspec.msgpack.decode(row[0], type=ChatSettings), destination=chat
+            )
+
+        return await self._file.read(look)
+
+    async def choose(self, settings: ChatSettings, change: SettingsChange) -> None:
+        place = [settings.destination.platform, settings.destination.chat]
 
         def write(db: Database) -> None:
-            rows = db.execute(
-                "select id, body from subscriptions where platform = ? and chat = ? order by id",
-                [old.platform, old.chat],
-            ).fetchall()
-            for number, body in rows:
-                moved = msgspec.msgpack.decode(body, type=Subscription)
-                to = msgspec.structs.replace(moved.destination, chat=new_chat)
-                moved = msgspec.structs.replace(moved, destination=to)
-                db.execute(
-                    "update or ignore subscriptions set chat = ?, body = ? where id = ?",
-                    [new_chat, msgspec.msgpack.encode(moved), number],
-                )
-            if new_chat != old.chat:
-                db.execute(
-                    "delete from subscriptions where platform = ? and chat = ?", [old.platform, old.chat]
-                )
+            db.execute(
+                "insert into chat_settings values (?, ?, ?) on conflict do update set body = excluded.body",
+                [*place, msgspec.msgpack.encode(settings)],
+            )
+            _log(db, change)
+            db.execute(f"update posts set silent_until = 0 where {_CHAT} and silent_until > 0", place)  # noqa: S608
 
         await self._file.write(write)
 
+    async def note(self, change: SettingsChange) -> None:
+        await self._file.write(lambda db: _log(db, change))
 
-def _message(row: tuple[int, bytes]) -> ChatMessage:
-    return msgspec.structs.replace(msgspec.msgpack.decode(row[1], type=ChatMessage), number=row[0])
-
-
-class SqliteChatLog:
-    """See ``bot.ports.ChatLog``. Every method raises ``StorageError``."""
-
-    def __init__(self, file: Connections) -> None:
-        self._file = file
-
-    async def say(
-        self,
-        who: str,
-        at: datetime,
-        *,
-        text: str = "",
-        card: Card | None = None,
-        reply_to: int | None = None,
-    ) -> ChatMessage:
-        said = ChatMessage(number=0, who=who, at=at, text=text, card=card, reply_to=reply_to)
-
-        def write(db: Database) -> ChatMessage:
-            row = db.execute("insert into chat (body) values (?)", [msgspec.msgpack.encode(said)])
-            return msgspec.structs.replace(said, number=row.lastrowid)
-
-        return await self._file.write(write)
-
-    async def amend(self, number: int, at: datetime, card: Card) -> ChatMessage | None:
-        def write(db: Database) -> ChatMessage | None:
-            row = db.execute("select number, body from chat where number = ?", [number]).fetchone()
-            if row is None:
-                return None
-            old = _message(row)
-            new = msgspec.structs.replace(old, at=at, card=card, revision=old.revision + 1)
-            db.execute("update chat set body = ? where number = ?", [msgspec.msgpack.encode(new), number])
-            return new
-
-        return await self._file.write(write)
-
-    async def said(self, *, after: int = 0, limit: int = 200) -> Sequence[ChatMessage]:
-        def look(db: sqlite3.Connection) -> list[ChatMessage]:
+    async def changes(self, destination: Destination, limit: int = 10) -> Sequence[SettingsChange]:
+        def look(db: sqlite3.Connection) -> list[SettingsChange]:
             rows = db.execute(
-                "select number, body from chat where number > ? order by number desc limit ?", (after, limit)
-            ).fetchall()
-            return [_message(row) for row in reversed(rows)]
+                f"select platform, chat, topic, at, who, what from settings_log where {_CHAT}"  # noqa: S608
+                " order by at desc, id desc limit ?",
+                (destination.platform, destination.chat, limit),
+            )
+            return [
+                SettingsChange(
+                    destination=Destination(platform, chat, topic), at=moment(at), who=who, what=what
+                )
+                for platform, chat, topic, at, who, what in rows
+            ]
 
         return await self._file.read(look)
+
+    async def leave(self, destination: Destination, now: datetime) -> None:
+        place = [destination.platform, destination.chat]
+
+        def write(db: Database) -> None:
+            db.execute(
+                "insert or replace into left_subscriptions select id, platform, chat, topic, assets, body, ?"  # noqa: S608
+                f" from subscriptions where {_CHAT}",
+                [micros(now), *place],
+            )
+            for table in ("subscriptions", "posts", "held"):
+                db.execute(f"delete from {table} where {_CHAT}", place)  # noqa: S608
+
+        await self._file.write(write)
+        self._subscriptions.touch((destination.platform, destination.chat))
+
+    async def back(self, destination: Destination, now: datetime) -> int:
+        """What was chosen meanwhile stays."""
+        place = [destination.platform, destination.chat]
+
+        def write(db: Database) -> int:
+            restored = db.execute(
+                "insert or ignore into subscriptions (id, platform, chat, topic, assets, body)"  # noqa: S608
+                f" select id, platform, chat, topic, assets, body from left_subscriptions where {_CHAT}",
+                place,
+            ).rowcount
+            db.execute(f"delete from left_subscriptions where {_CHAT}", place)  # noqa: S608
+            return restored
+
+        restored = await self._file.write(write)
+        self._subscriptions.touch((destination.platform, destination.chat))
+        return restored
+
+    async def rename(self, old: Destination, new_chat: str) -> None:
+        if new_chat == old.chat:
+            return
+        place = [old.platform, old.chat]
+
+        def write(db: Database) -> None:
+            for table in ("subscriptions", "left_subscriptions"):
+                _move_subscriptions(db, table, place, new_chat)
+            for table in ("chat_settings", "settings_log", "held"):
+                db.execute(f"update or ignore {table} set chat = ? where {_CHAT}", [new_chat, *place])  # noqa: S608
+            db.execute(
+                f"update or ignore posts set chat = ?, message = null, not_before = ? where {_CHAT}",  # noqa: S608
+                [new_chat, micros(EPOCH), *place],
+            )
+            for table in ("subscriptions", "left_subscriptions", "chat_settings", "held", "posts"):
+                db.execute(f"delete from {table} where {_CHAT}", place)  # noqa: S608
+
+        await self._file.write(write)
+        self._subscriptions.touch((old.platform, old.chat), (old.platform, new_chat))
+
+    async def hold(self, destination: Destination, subject: str, now: datetime) -> None:
+        to = destination
+        await self._file.write(
+            lambda db: db.execute(
+                "insert or ignore into held values (?, ?, ?, ?, ?)",
+                [to.platform, to.chat, to.topic, subject, micros(now)],
+            )
+        )
+
+    async def held(self, platform: str) -> Mapping[Destination, Sequence[str]]:
+        def look(db: sqlite3.Connection) -> dict[Destination, list[str]]:
+            found: dict[Destination, list[str]] = {}
+            for chat, topic, subject in db.execute(
+                "select chat, topic, subject from held where platform = ? order by at, chat, topic, subject",
+                (platform,),
+            ):
+                found.setdefault(Destination(platform, chat, topic), []).append(subject)
+            return found
+
+        return await self._file.read(look)
+
+    async def summed_up(self, destination: Destination, subjects: Sequence[str]) -> None:
+        to = destination
+        await self._file.write(
+            lambda db: db.conn.executemany(
+                "delete from held where platform = ? and chat = ? and topic = ? and subject = ?",
+                [(to.platform, to.chat, to.topic, subject) for subject in subjects],
+            )
+        )

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from sqlite_utils import Database
 
-from bot.domain.posts import AlertLog, Destination, Post
-from storage.rules import EPOCH, micros, moment, urgency
+from bot.domain.posts import YEARLY_W, AlertLog, Destination, Latency, Post
+from storage.rules import EPOCH, MICROSECOND, micros, moment, urgency
 from storage.sqlite_connections import Connections
 
 _COLUMNS = (
-    "subject, platform, chat, topic, wanted, loud, shown, message, not_before, size, tries, first_shown_at"
+    "subject, platform, chat, topic, wanted, loud, shown, message, not_before, size, tries, first_shown_at,"
+    " silent_until, due_since"
 )
 _THIS = "subject = :subject and platform = :platform and chat = :chat and topic = :topic"
 
-_Row = tuple[str, str, str, str, int, int, int, str | None, int, float, int, int | None]
+PIECE = 2_000
+"""So many posts are wanted in one transaction: what is claimed and shown meanwhile goes in between."""
+
+_Row = tuple[str, str, str, str, int, int, int, str | None, int, float, int, int | None, int, int | None]
 
 
 def _post(row: _Row) -> Post:
-    subject, platform, chat, topic, wanted, loud, shown, message, not_before, size, tries, first = row
+    subject, platform, chat, topic, wanted, loud, shown, message, not_before, size, tries, *times = row
+    first, silent_until, due_since = times
     return Post(
         subject=subject,
         destination=Destination(platform, chat, topic),
@@ -33,6 +39,8 @@ def _post(row: _Row) -> Post:
         size=size,
         tries=tries,
         first_shown_at=None if first is None else moment(first),
+        silent_until=moment(silent_until) if silent_until else None,
+        due_since=None if due_since is None else moment(due_since),
     )
 
 
@@ -59,56 +67,82 @@ class SqlitePosts:
         loud: int,
         size: float,
         now: datetime,
+        unless: Collection[str] = (),
     ) -> None:
-        rows = [
-            (subject, to.platform, to.chat, to.topic, revision, loud, micros(EPOCH), size)
-            for to in destinations
-        ]
-        await self._file.write(
-            lambda db: db.conn.executemany(
-                "insert into posts (subject, platform, chat, topic, wanted, loud, not_before, size)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set"
-                " wanted = max(wanted, excluded.wanted), loud = max(loud, excluded.loud),"
-                " size = max(size, excluded.size)",
-                rows,
-            )
+        sql = (
+            "insert into posts (subject, platform, chat, topic, wanted, loud, not_before, size, due_since)"  # noqa: S608
+            " select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9"
+            f" where not exists (select 1 from posts where subject in ({', '.join(f'?{10 + n}' for n in range(len(unless)))})"
+            " and platform = ?2 and chat = ?3 and topic = ?4) on conflict do update set"
+            " wanted = max(wanted, excluded.wanted), loud = max(loud, excluded.loud),"
+            " size = max(size, excluded.size),"
+            # as storage.rules.may_break_through
+            f" silent_until = iif(size < {YEARLY_W} and excluded.size >= {YEARLY_W}, 0, silent_until)"
+            " where wanted < excluded.wanted or loud < excluded.loud or size < excluded.size"
         )
+        rest = (revision, loud, micros(EPOCH), size, micros(now), *unless)
+        left = iter(destinations)
+        while piece := list(islice(left, PIECE)):
+            await self._file.write(
+                lambda db, piece=piece: db.conn.executemany(  # type: ignore[misc]
+                    sql, ((subject, to.platform, to.chat, to.topic, *rest) for to in piece)
+                )
+            )
 
     async def raise_to(self, subject: str, *, revision: int, loud: int, now: datetime) -> None:
         await self._file.write(
             lambda db: db.execute(
-                "update posts set wanted = max(wanted, ?), loud = max(loud, ?) where subject = ?",
-                [revision, loud, subject],
+                "update posts set wanted = max(wanted, ?2), loud = max(loud, ?3)"
+                " where subject = ?1 and (wanted < ?2 or loud < ?3)",
+                [subject, revision, loud],
             )
         )
 
     async def claim(self, platform: str, now: datetime, hold: timedelta, limit: int) -> Sequence[Post]:
         def take(db: Database) -> list[Post]:
             due = db.execute(
-                f"update posts set not_before = ? where (subject, platform, chat, topic) in ("  # noqa: S608
-                "select subject, platform, chat, topic from posts where platform = ? and not_before <= ?"
-                " and wanted > shown order by message is not null and loud <= shown, size desc, subject,"
-                f" chat, topic limit ?) returning {_COLUMNS}",
+                f"update posts set not_before = ?1 where (subject, platform, chat, topic) in ("  # noqa: S608
+                "select subject, platform, chat, topic from posts where platform = ?2 and wanted > shown"
+                " and not_before <= ?3 and silent_until <= ?3"
+                " order by (message is not null and loud <= shown), size desc, not_before, subject, chat,"
+                f" topic limit ?4) returning {_COLUMNS}",
                 [micros(now + hold), platform, micros(now), limit],
             )
             return sorted(map(_post, due), key=urgency)  # "returning" has no order
 
         return await self._file.write(take)
 
-    async def shown(self, post: Post, *, revision: int, message: str, loud: bool, now: datetime) -> None:
+    async def shown(
+        self,
+        post: Post,
+        *,
+        revision: int,
+        message: str,
+        loud: bool,
+        now: datetime,
+        wall: datetime | None = None,
+    ) -> None:
         to = post.destination
         seen = _name(post.subject, to) | {
             "revision": revision,
             "message": message,
-            "now": micros(now),
+            "wall": micros(wall or now),
             "held": micros(post.not_before),
             "epoch": micros(EPOCH),
         }
 
         def write(db: Database) -> None:
             db.execute(
+                "insert into latencies select subject, took, took, 1 from (select subject,"  # noqa: S608
+                f" max(0, :wall - due_since) as took from posts where {_THIS}"
+                " and first_shown_at is null and due_since is not null) where true"
+                " on conflict do update set first = min(first, excluded.first),"
+                " last = max(last, excluded.last), chats = chats + 1",
+                seen,
+            )
+            db.execute(
                 "update posts set message = iif(:revision >= shown, :message, message),"  # noqa: S608
-                " shown = max(shown, :revision), first_shown_at = coalesce(first_shown_at, :now),"
+                " shown = max(shown, :revision), first_shown_at = coalesce(first_shown_at, :wall),"
                 " tries = 0, not_before = iif(not_before = :held, :epoch, not_before)"
                 f" where {_THIS}",
                 seen,
@@ -132,6 +166,20 @@ class SqlitePosts:
                 "update posts set tries = tries + 1,"  # noqa: S608
                 " not_before = iif(not_before = :held, :new, max(not_before, :new))"
                 f" where {_THIS}",
+                told,
+            )
+        )
+
+    async def hush(self, post: Post, until: datetime) -> None:
+        told = _name(post.subject, post.destination) | {
+            "held": micros(post.not_before),
+            "epoch": micros(EPOCH),
+            "until": micros(until),
+        }
+        await self._file.write(
+            lambda db: db.execute(
+                "update posts set silent_until = :until, due_since = :until,"  # noqa: S608
+                f" not_before = iif(not_before = :held, :epoch, not_before) where {_THIS}",
                 told,
             )
         )
@@ -164,12 +212,27 @@ class SqlitePosts:
 
         return await self._file.read(look)
 
-    async def log(self, since: datetime, limit: int = 100) -> Sequence[AlertLog]:
+    async def latency(self, subject: str) -> Latency | None:
+        def look(db: sqlite3.Connection) -> Latency | None:
+            row = db.execute(
+                "select first, last, chats from latencies where subject = ?", (subject,)
+            ).fetchone()
+            return row and Latency(row[0] * MICROSECOND, row[1] * MICROSECOND, row[2])
+
+        return await self._file.read(look)
+
+    async def log(
+        self, since: datetime, limit: int = 100, destination: Destination | None = None
+    ) -> Sequence[AlertLog]:
+        of = "platform = :platform and chat = :chat and topic = :topic and" if destination else ""
+        asked = _name("", destination) if destination else {}
+        asked |= {"since": micros(since), "limit": limit}
+
         def look(db: sqlite3.Connection) -> list[AlertLog]:
             rows = db.execute(
-                "select subject, platform, chat, topic, revision, message, sent, loud from alert_log"
-                " where sent >= ? order by sent desc, id desc limit ?",
-                (micros(since), limit),
+                "select subject, platform, chat, topic, revision, message, sent, loud from alert_log"  # noqa: S608
+                f" where {of} sent >= :since order by sent desc, id desc limit :limit",
+                asked,
             )
             return [
                 AlertLog(

@@ -97,6 +97,41 @@ def m0002_people(db: Database) -> None:
     db.execute("create table chat (number integer primary key autoincrement, body blob not null)")
 
 
+@schema()
+def m0003_chats(db: Database) -> None:
+    """What chats chose and were spared, and posts that wait in the order in which they are claimed."""
+    statements = (
+        """create table chat_settings (
+            platform text not null, chat text not null, body blob not null,
+            primary key (platform, chat)) without rowid""",
+        """create table settings_log (
+            id integer primary key autoincrement, platform text not null, chat text not null,
+            topic text not null, at integer not null, who text not null, what text not null)""",
+        "create index settings_log_chat on settings_log (platform, chat, at)",
+        # Subscriptions of chats that the bot was removed from, for when it is back.
+        """create table left_subscriptions (
+            id integer primary key, platform text not null, chat text not null,
+            topic text not null, assets text not null, body blob not null, left_at integer not null,
+            unique (platform, chat, topic, assets))""",
+        """create table held (
+            platform text not null, chat text not null, topic text not null, subject text not null,
+            at integer not null, primary key (platform, chat, topic, subject)) without rowid""",
+        "create table latencies (subject text primary key, first integer, last integer, chats integer)"
+        " without rowid",
+        "alter table posts add column silent_until integer not null default 0",
+        "alter table posts add column due_since integer",
+        "drop index posts_due",
+        # As ``claim`` orders them, so that it takes the first few of very many without sorting.
+        """create index posts_urgent on posts (
+            platform, (message is not null and loud <= shown), size desc, not_before, subject, chat, topic,
+            silent_until) where wanted > shown""",
+        "create index posts_chat on posts (platform, chat)",
+        "create index alert_log_chat on alert_log (platform, chat, sent)",
+    )
+    for statement in statements:
+        db.execute(statement)
+
+
 def known() -> list[str]:
     """The names of every migration of this release, in order."""
     nothing = Database(memory=True, execute_plugins=False)

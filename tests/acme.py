@@ -89,9 +89,7 @@ class World:
         self.chat = AcmeChat(faults)
         self.time, self.market = Time(), Time()
         self.newest: dict[str, Shown] = {}
-        self.lane = Lane(
-            self.chat, self.store.posts, self.store.subscriptions, self.present, self.market, self.time
-        )
+        self.lane = Lane(self.chat, self.store, self.present, self.market, self.time)
 
     async def present(self, subject: str, destination: Destination) -> Shown | None:
         return self.newest.get(subject)
@@ -131,8 +129,7 @@ class World:
     def delivering(self, news: asyncio.Event, sleep: Sleep) -> Work:
         return deliver(
             self.chat,
-            self.store.posts,
-            self.store.subscriptions,
+            self.store,
             self.present,
             news=news,
             clock=self.market,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -50,6 +51,15 @@ MONTHLY_W = 2.9
 YEARLY_W = 3.9
 
 
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a subscription asks for, apart from who asks: many chats share a few wishes."""
+
+    assets: frozenset[Asset] | None
+    threshold: Threshold
+    kinds: frozenset[Kind]
+    native_only: bool
+
+
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """What one destination wants to hear. ``assets`` is ``None`` for every coin.
 
@@ -65,12 +75,21 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     created: datetime
     created_by: str = ""
 
+    @property
+    def wish(self) -> Wish:
+        return Wish(
+            assets=self.assets, threshold=self.threshold, kinds=self.kinds, native_only=self.native_only
+        )
+
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
     """One subject (a wave or a notice) in one destination, on its way to the newest revision.
 
     ``wanted`` is the newest revision, ``loud`` the newest worth a sound, ``shown`` the one the chat shows
     (0: none), ``message`` the platform's name for what it shows. Larger ``size`` goes first.
+
+    Times are real time: nothing is due before ``not_before`` (a claim, or the platform's wish) and before
+    ``silent_until`` (the chat's). ``due_since`` is when it was first to be shown, moved on by silence.
     """
 
     subject: str
@@ -83,6 +102,8 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     size: float = 0.0
     tries: int = 0
     first_shown_at: datetime | None = None
+    silent_until: datetime | None = None
+    due_since: datetime | None = None
 
     @property
     def must_ring(self) -> bool:
@@ -128,10 +149,36 @@ class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
     reply_to: int | None = None
 
 
+class Latency(msgspec.Struct, frozen=True):
+    """How soon chats were first told of one subject, in real time since each was to be told."""
+
+    first: timedelta
+    last: timedelta
+    chats: int
+
+
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """A subject's newest revision made into a card."""
+    """A subject's newest revision made into a card.
+
+    ``w`` is a wave's magnitude. Whatever has none (a notice, a drill, a summary) pings no role, breaks
+    through no silence and is not summed up later.
+    """
 
     revision: int
     loud: int
     over: bool
     card: Card
+    w: float | None = None
+
+
+_SUMMARY = "summary-"
+
+
+def summary_subject(waves: Sequence[str]) -> str:
+    """The subject of a post that sums up waves (by id) which a chat was spared."""
+    return _SUMMARY + "+".join(waves)
+
+
+def summed_waves(subject: str) -> Sequence[str]:
+    """The ids of the waves that a summary is of; none where the subject is something else."""
+    return subject.removeprefix(_SUMMARY).split("+") if subject.startswith(_SUMMARY) else ()

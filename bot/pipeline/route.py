@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
-from bot.domain.posts import Destination, Measure, Subscription, Threshold
+from bot.domain.posts import Destination, Measure, Subscription, Threshold, Wish
 from bot.domain.waves import Kind, Lead, Wave
 
 TOGETHER = timedelta(hours=1)
@@ -35,32 +35,32 @@ def reaches(wave: Wave, threshold: Threshold) -> bool:
             return wave.coins_closed >= threshold.value
 
 
-def wants(subscription: Subscription, wave: Wave) -> bool:
-    if subscription.assets is not None and wave.asset not in subscription.assets:
+def wants(wish: Wish | Subscription, wave: Wave) -> bool:
+    if wish.assets is not None and wave.asset not in wish.assets:
         return False
-    if wave.kind not in subscription.kinds and wave.kind is not Kind.UNPRICED:
+    if wave.kind not in wish.kinds and wave.kind is not Kind.UNPRICED:
         return False
-    if subscription.native_only and wave.lead is Lead.INSTITUTION:
+    if wish.native_only and wave.lead is Lead.INSTITUTION:
         return False
-    return reaches(wave, subscription.threshold)
+    return reaches(wave, wish.threshold)
 
 
-def route(
-    wave: Wave,
-    subscriptions: Iterable[Subscription],
-    others: Collection[Wave],
-    told: Mapping[str, Collection[Destination]],
-) -> set[Destination]:
-    """Destinations that shall hear of ``wave``.
+def listeners(wave: Wave, wishes: Mapping[Wish, Collection[Destination]]) -> set[Destination]:
+    """Destinations that shall hear of ``wave``. A hundred thousand chats share a few wishes."""
+    return set().union(*(having for wish, having in wishes.items() if wants(wish, wave)))
 
-    ``others`` are the waves of other coins now running, ``told`` where each of them (by id) is shown. A
-    fall of the whole market is one message: who was told of one coin is told of another only when that is
+
+def outshone_by(wave: Wave, others: Iterable[Wave]) -> list[str]:
+    """Ids of the ``others`` (waves of other coins now running) that tell of the same fall, and better.
+
+    A fall of the whole market is one message: who was told of one coin is told of another only when that is
     larger in dollars or far rarer.
     """
-    chosen = {s.destination for s in subscriptions if wants(s, wave)}
-    for other in others:
-        near = abs(wave.opened - other.opened) <= TOGETHER
-        smaller = weight_usd(wave) <= weight_usd(other)
-        if near and smaller and wave.magnitude.w < other.magnitude.w + MORE_TELLING:
-            chosen -= set(told.get(other.id, ()))
-    return chosen
+    return [
+        other.id
+        for other in others
+        if other.asset != wave.asset
+        and abs(wave.opened - other.opened) <= TOGETHER
+        and weight_usd(wave) <= weight_usd(other)
+        and wave.magnitude.w < other.magnitude.w + MORE_TELLING
+    ]
