@@ -1,0 +1,290 @@
+"""One rate budget for everything said to Telegram: per chat, per group, and over all chats of the bot.
+
+``Budget`` is the rule and knows no clock; ``Pacer`` lets python-telegram-bot's requests wait for it.
+Limits are those of the Bots FAQ, "My bot is hitting limits, how do I avoid this?"
+(https://core.telegram.org/bots/faq), and Telegram's own ``retry_after`` goes before them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import IntEnum
+from math import inf
+from typing import Any
+
+from telegram.error import RetryAfter
+from telegram.ext import BaseRateLimiter
+
+from bot.errors import TryLater
+
+CHAT_GAP_S = 1.0
+"""One chat: "avoid sending more than one message per second". Short bursts pass, but not for sure."""
+GROUP_MOST = 20
+GROUP_SPAN_S = 60.0
+"""One group: "not able to send more than 20 messages per minute"."""
+ALL_A_SECOND = 30
+"""Over all chats: "no more than 30 messages per second"."""
+PACE_A_SECOND = 29.5
+"""What we use of it: exactly 30 is refused by whoever counts strict seconds, since ways differ in length."""
+CATCH_UP_S = 0.010
+"""A late timer may be made good by so much: above 16 ms a strict second could hold 31."""
+PATIENCE_S = 20.0
+"""Who would wait longer is told so at once: a post is claimed for a minute, and a person has gone."""
+SUSPICIOUS_S = 10.0
+"""Two chats refused within this time: it is not the chats, it is all of us."""
+SLOWER, SLOWEST, RECOVERY = 1.25, 4.0, 0.999
+"""Factors on the gap: with each refusal of all, at most, and with each request that passed."""
+KEPT = 4096
+"""So many chats are remembered before those without a claim on our memory are forgotten."""
+
+
+Answer = bool | dict[str, Any] | list[dict[str, Any]]
+
+
+class Rank(IntEnum):
+    """Who goes first."""
+
+    ANSWER = 0
+    """A person waits for it."""
+    LOUD = 1
+    """A post nobody has seen; delivery hands over the largest wave first."""
+    EDIT = 2
+    CHORE = 3
+    """Menus, tidying up."""
+
+
+@dataclass(eq=False, slots=True)
+class Turn:
+    """One request, waiting or under way. ``chat`` is ``None`` where it names none.
+
+    ``message`` marks what counts as a message to the chat: whatever sends, edits or deletes one.
+    """
+
+    rank: Rank
+    chat: str | None
+    message: bool
+    asked_s: float
+    number: int
+    going: bool = False
+
+    @property
+    def order(self) -> tuple[int, int]:
+        return self.rank, self.number
+
+
+@dataclass(slots=True)
+class _Chat:
+    """``busy`` while a request is under way; messages not before ``free_s``, nothing before ``refused_s``."""
+
+    group: bool
+    busy: bool = False
+    free_s: float = 0.0
+    refused_s: float = 0.0
+    done: deque[float] = field(default_factory=lambda: deque(maxlen=GROUP_MOST))
+
+    def ready_s(self, *, message: bool) -> float:
+        if not message:
+            return self.refused_s
+        full_s = self.done[0] + GROUP_SPAN_S if self.group and len(self.done) == GROUP_MOST else 0.0
+        return max(self.free_s, self.refused_s, full_s)
+
+
+class Budget:
+    """Who may go when. Times are seconds of any one clock that never goes back.
+
+    Chats' limits count from the moment an answer came: whenever Telegram counted the request, it was not
+    later than that, so no way of counting sees us over. The limit of all counts from the start, since
+    requests overlap.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[Turn] = []
+        self._chats: dict[str, _Chat] = {}
+        self._due_s = 0.0
+        self._closed_until_s = 0.0
+        self._gap_s = 1 / PACE_A_SECOND
+        self._refused: tuple[str, float] | None = None
+        self._asked = 0
+
+    def ask(self, rank: Rank, chat: str | None, now_s: float, *, message: bool = True) -> Turn:
+        self._asked += 1
+        turn = Turn(rank, chat, message and chat is not None, now_s, self._asked)
+        self._waiting.append(turn)
+        return turn
+
+    def start(self, now_s: float) -> Turn | None:
+        """The next to go, if anyone may go now; call until there is none."""
+        if now_s < max(self._due_s, self._closed_until_s):
+            return None
+        ready = (turn for turn in self._waiting if self._ready_s(turn) <= now_s)
+        turn = min(ready, key=lambda turn: turn.order, default=None)
+        if turn is not None:
+            self._waiting.remove(turn)
+            turn.going = True
+            self._due_s = max(self._due_s, now_s - CATCH_UP_S) + self._gap_s
+            if turn.chat is not None:
+                self._chat(turn.chat).busy = True
+        return turn
+
+    def wakes_s(self) -> float | None:
+        """When somebody may go next; ``None`` while that takes an answer or a question first."""
+        soonest = min(map(self._ready_s, self._waiting), default=inf)
+        return None if soonest == inf else max(soonest, self._due_s, self._closed_until_s)
+
+    def hopeless(self, now_s: float) -> list[tuple[Turn, float]]:
+        """Those who would wait longer than ``PATIENCE_S``, each with how many seconds; they wait no more."""
+        found = []
+        for turn in self._waiting:
+            chat = self._chats.get(turn.chat) if turn.chat is not None else None
+            ready_s = chat.ready_s(message=turn.message) if chat else 0.0
+            ready_s = max(ready_s, self._closed_until_s)
+            if ready_s > turn.asked_s + PATIENCE_S:
+                found.append((turn, ready_s - now_s))
+        for turn, _ in found:
+            self._waiting.remove(turn)
+        return found
+
+    def withdraw(self, turn: Turn) -> None:
+        """Whoever waited was cancelled."""
+        self._waiting.remove(turn)
+
+    def finish(self, turn: Turn, now_s: float) -> None:
+        """An answer came, or none will."""
+        self._gap_s = max(1 / PACE_A_SECOND, self._gap_s * RECOVERY)
+        if turn.chat is None:
+            return
+        chat = self._chat(turn.chat)
+        chat.busy = False
+        if turn.message:
+            chat.free_s = now_s + CHAT_GAP_S
+            chat.done.append(now_s)
+        if len(self._chats) > KEPT:
+            self._forget(now_s)
+
+    def refuse(self, turn: Turn, retry_after_s: float, now_s: float) -> None:
+        """Telegram asked to wait. A refusal does not say who is meant: two chats in a row mean all."""
+        until_s = now_s + retry_after_s
+        if turn.chat is not None:
+            chat = self._chat(turn.chat)
+            chat.refused_s = max(chat.refused_s, until_s)
+        last, self._refused = self._refused, (turn.chat or "", now_s)
+        others = last is not None and last[0] != turn.chat and now_s - last[1] <= SUSPICIOUS_S
+        if turn.chat is None or others:
+            self._closed_until_s = max(self._closed_until_s, until_s)
+            self._gap_s = min(self._gap_s * SLOWER, SLOWEST / PACE_A_SECOND)
+
+    def _ready_s(self, turn: Turn) -> float:
+        if turn.chat is None:
+            return 0.0
+        chat = self._chat(turn.chat)
+        return inf if chat.busy else chat.ready_s(message=turn.message)
+
+    def _chat(self, name: str) -> _Chat:
+        if name not in self._chats:
+            # Users' ids are positive; those of groups and channels are not, and @names are only theirs.
+            self._chats[name] = _Chat(group=name.startswith(("-", "@")))
+        return self._chats[name]
+
+    def _forget(self, now_s: float) -> None:
+        waited_for = {turn.chat for turn in self._waiting}
+        idle = [
+            name
+            for name, chat in self._chats.items()
+            if not chat.busy
+            and name not in waited_for
+            and max(chat.free_s, chat.refused_s) <= now_s
+            and (not chat.group or not chat.done or chat.done[-1] + GROUP_SPAN_S <= now_s)
+        ]
+        for name in idle:
+            del self._chats[name]
+
+
+class Pacer(BaseRateLimiter[Rank]):
+    """Every request of one bot passes here (the library leaves out ``getUpdates``, which is no message).
+
+    ``rate_limit_args`` is the request's ``Rank``. Raises ``TryLater`` for one that would wait too long.
+    """
+
+    def __init__(self) -> None:
+        self.budget = Budget()
+        self._waiting: dict[Turn, asyncio.Future[None]] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+
+    async def initialize(self) -> None:
+        """Nothing to prepare."""
+
+    async def shutdown(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    async def process_request(
+        self,
+        callback: Callable[..., Coroutine[Any, Any, Answer]],
+        args: Any,
+        kwargs: dict[str, Any],
+        endpoint: str,
+        data: dict[str, Any],
+        rate_limit_args: Rank | None,
+    ) -> Answer:
+        loop = asyncio.get_running_loop()
+        chat = data.get("chat_id")
+        turn = self.budget.ask(
+            Rank.CHORE if rate_limit_args is None else rate_limit_args,
+            None if chat is None else str(chat),
+            loop.time(),
+            message=not endpoint.startswith("get"),
+        )
+        await self._wait(turn, loop)
+        try:
+            return await callback(*args, **kwargs)
+        except RetryAfter as asked:
+            self.budget.refuse(turn, seconds(asked), loop.time())
+            raise
+        finally:
+            self.budget.finish(turn, loop.time())
+            self._look(loop)
+
+    async def _wait(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
+        may_go = self._waiting[turn] = loop.create_future()
+        self._look(loop)
+        try:
+            await may_go
+        except asyncio.CancelledError:
+            if self._waiting.pop(turn, None) is not None:
+                self.budget.withdraw(turn)
+            elif turn.going:  # it was its turn in the same moment
+                self.budget.finish(turn, loop.time())
+                self._look(loop)
+            raise
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let go whoever may go, and look again when the next one may."""
+        now_s = loop.time()
+        for turn, wait_s in self.budget.hopeless(now_s):
+            later = TryLater("Telegram asks to wait", retry_after=timedelta(seconds=wait_s))
+            self._let(turn, later)
+        while (turn := self.budget.start(now_s)) is not None:  # type: ignore[assignment]
+            self._let(turn)
+        if self._alarm is not None:
+            self._alarm.cancel()
+        wakes_s = self.budget.wakes_s()
+        self._alarm = None if wakes_s is None else loop.call_at(wakes_s, self._look, loop)
+
+    def _let(self, turn: Turn, refusal: TryLater | None = None) -> None:
+        may_go = self._waiting.pop(turn)
+        if may_go.done():
+            return
+        if refusal is not None:
+            may_go.set_exception(refusal)
+        else:
+            may_go.set_result(None)
+
+
+def seconds(asked: RetryAfter) -> float:
+    """How long Telegram asks to wait."""
+    after = asked.retry_after
+    return after.total_seconds() if isinstance(after, timedelta) else float(after)
