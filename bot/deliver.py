@@ -152,14 +152,16 @@ class Lane:
                 raise fault
 
 
-async def sum_up(
-    lane: Lane, waiting: Mapping[Destination, Sequence[str]]
-) -> Mapping[Destination, Sequence[str]]:
-    """Sum up what chats were spared, for those that are not silent and to whose spared waves none came lately.
+Spared = Mapping[Destination, Sequence[str]]
+"""Waves that chats were not told of, by id, and that no summary has told of yet."""
 
-    ``waiting`` and what is returned are what was spared at the last look and at this one: the waves of a
-    night come due side by side when it ends, and one message shall tell them all. A crash in between tells
-    the same summary again, which changes nothing.
+
+async def sum_up(lane: Lane, before: Spared) -> Spared:
+    """Want a summary for each chat that was spared waves, is not silent, and was spared no more lately.
+
+    ``before`` and what is returned are what was spared at the last look and at this one: the waves of a
+    night come due side by side when it ends, and one message shall tell them all. Wanting the same summary
+    again after a crash changes nothing.
     """
     platform, now = lane.messenger.platform, lane.wall()
     held = await lane.store.chats.held(platform)
