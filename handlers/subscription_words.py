@@ -36,6 +36,12 @@ def kinds_words(subscription: Subscription) -> str:
     return " and ".join(name for kind, name in names.items() if kind in subscription.kinds)
 
 
+def subscription_words(subscription: Subscription) -> str:
+    """``BTC, ETH · about weekly (W 2.2 and more) · native-led only``."""
+    native = " · native-led only" if subscription.native_only else ""
+    return f"{coins_words(subscription.assets)} · {threshold_words(subscription.threshold)}{native}"
+
+
 def threshold_words(threshold: Threshold) -> str:
     """``about weekly (W 2.2 and more)``, ``−5.0 % within 1 h``, ``$800 M of positions closed``."""
     value = threshold.value

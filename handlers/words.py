@@ -158,29 +158,35 @@ def read_text(text: str, _known: Sequence[Asset] = ()) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person wants to hear: coins (``None``: not said; empty: every coin) and from which size."""
+    """What a person wants to hear: coins (``None``: not said; empty: every coin) and from which size.
+
+    ``native_only`` leaves out waves that institutions led.
+    """
 
     assets: frozenset[Asset] | None
     threshold: Threshold | None
+    native_only: bool = False
 
 
 def read_wanted(text: str, known: Sequence[Asset], command: str) -> Wanted:
-    """``btc eth 3/week``, ``all monthly``, ``5% 1h``, ``W 3.2``, ``$800m``, ``5000 btc``.
+    """``btc eth 3/week``, ``all monthly native``, ``5% 1h``, ``W 3.2``, ``$800m``, ``5000 btc``.
 
     Raises ``AskError`` with examples for ``command``.
     """
     text = " ".join(text.lower().split())
     assets: set[Asset] = set()
-    everything = False
+    everything = native = False
     threshold, rest = _read_threshold(text, command)
     for word in re.split(r"[\s,]+", rest):
         if word in ("all", "every", "everything", "any"):
             everything = True
+        elif word in ("native", "native-only"):
+            native = True
         elif word not in ("", "coins", "coin", "about", "only", "from", "and", "alerts"):
             assets.add(_coin_or_how_often(word, known, command))
     if threshold and threshold.measure is Measure.COINS and len(assets) != 1:
         raise AskError(f"An amount of coins needs one coin: `/{command} 5000 btc`", f"/{command} 5000 btc")
-    return Wanted(frozenset(assets) if assets or everything else None, threshold)
+    return Wanted(frozenset(assets) if assets or everything else None, threshold, native)
 
 
 def _coin_or_how_often(word: str, known: Sequence[Asset], command: str) -> Asset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,16 +12,16 @@ from bot.domain.cards import Button, Card, Line, Table
 from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Subscription, Threshold
 from bot.domain.waves import Wave
 from bot.errors import AskError
+from handlers.commands.changes import note
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import percent, short_day, tight
-from handlers.subscription_words import coins_words, threshold_words, told, typed
+from handlers.subscription_words import coins_words, subscription_words, threshold_words, told, typed
 from handlers.words import Parameter, read_text, read_wanted
 
 HOW_MUCH = Parameter("how often or how large", read_text, rest=True)
-PAST = 200
-"""So many recorded waves are tried against a threshold."""
 ROWS = 8
+_LINE = re.compile(r"(?i)(try\b)?\s*(?:#(\d{1,9})(?!\S))?\s*(.*)")
 CHOICES = (("weekly", WEEKLY_W), ("monthly", MONTHLY_W), ("yearly", YEARLY_W))
 
 
@@ -29,36 +30,50 @@ CHOICES = (("weekly", WEEKLY_W), ("monthly", MONTHLY_W), ("yearly", YEARLY_W))
     "From which size on to speak; `try` only shows",
     HOW_MUCH.optional,
     examples=("/threshold 3/week", "/threshold W 2.9", "/threshold 5% 1h", "/threshold try $800m"),
+    configures=True,
 )
 async def threshold(desk: Desk, ask: Ask) -> Card:
-    here = await desk.subscriptions_here(ask.destination)
+    every = await desk.subscriptions_here(ask.destination)
     past = await desk.past()
-    text = ask.get(HOW_MUCH) or ""
-    trying = text.lower().startswith("try ")
+    line = _LINE.fullmatch(ask.get(HOW_MUCH) or "")
+    trying, number, text = (line[1], line[2], line[3]) if line else (None, None, "")
+    here = _numbered(every, number) if number else every
     if not text:
-        return _choices(here, past)
-    wanted = read_wanted(text[4:] if trying else text, await desk.known(), "threshold")
+        return _choices(here, past, number)
+    wanted = read_wanted(text, await desk.known(), "threshold")
     if wanted.threshold is None:
         raise AskError(
             "Say how often or how large: `/threshold 3/week`, `/threshold 5% 1h`", "/threshold 3/week"
         )
-    before = [s for s in here if wanted.assets in (None, s.assets)]
+    before = [s for s in here if number or wanted.assets in (None, s.assets)]
     after = [replace(s, threshold=wanted.threshold) for s in before]
     if not after:
         raise _nobody(replace(here[0], assets=wanted.assets or None, threshold=wanted.threshold))
-    if not trying:
-        await ask.may_change()
-        for subscription in after:
-            await desk.store.subscriptions.add(subscription)
-    undo = None
-    if len(before) == 1 or (wanted.assets is None and len({s.threshold for s in before}) == 1):
-        named = wanted.assets and before[0].threshold.measure is not Measure.COINS
-        whose = f"{coins_words(wanted.assets).replace(', ', ' ').lower()} " if named else ""
-        undo = f"/threshold {whose}{typed(before[0])}"
-    button = (
-        Button("Save", f"/threshold {text[4:].strip()}") if trying else Button("Undo", undo) if undo else None
-    )
-    return _compared(before, after, past, button, now=desk.clock(), trying=trying)
+    if trying:
+        meant = f"#{number} {text}" if number else text
+        return _compared(
+            before, after, past, Button("Save", f"/threshold {meant}"), now=desk.now(), trying=True
+        )
+    await ask.may_change()
+    for subscription in after:
+        await desk.store.subscriptions.add(subscription)
+    await note(desk, ask, "alerts changed: " + "; ".join(subscription_words(s) for s in after))
+    return _compared(before, after, past, _undo(before), now=desk.now(), trying=False)
+
+
+def _numbered(here: Sequence[Subscription], number: str) -> Sequence[Subscription]:
+    found = [s for s in here if s.id == int(number)]
+    if not found:
+        raise AskError(f"There is no subscription {number} here. They are listed by `/alerts`", "/alerts")
+    return found
+
+
+def _undo(before: Sequence[Subscription]) -> Button | None:
+    """Only where one line can bring back all that there was."""
+    if len(before) == 1:
+        return Button("Undo", f"/threshold #{before[0].id} {typed(before[0])}")
+    alike = len({s.threshold for s in before}) == 1 and before[0].threshold.measure is not Measure.COINS
+    return Button("Undo", f"/threshold {typed(before[0])}") if alike else None
 
 
 def _nobody(meant: Subscription) -> AskError:
@@ -113,16 +128,17 @@ def _compared(
     )
 
 
-def _choices(here: Sequence[Subscription], past: Sequence[Wave]) -> Card:
-    lines = [Line(f"**{s.id}** · {coins_words(s.assets)} · {threshold_words(s.threshold)}", 7) for s in here]
+def _choices(here: Sequence[Subscription], past: Sequence[Wave], number: str | None) -> Card:
+    lines = [Line(f"**{s.id}** · {subscription_words(s)}", 7) for s in here]
+    which = f"#{number} " if number else ""
     rows = []
     for name, w in CHOICES:
         as_if = [replace(s, threshold=Threshold(Measure.W, w)) for s in here]
         rows.append((name, f"{w:.1f}", str(sum(told(as_if, wave) for wave in past))))
     return Card(
-        title="From which size on I speak here",
+        title=f"From which size on I speak here{f', subscription {number}' if number else ''}",
         lines=(*lines, Line(f"What others would have told of {len(past)} recorded waves:")),
         table=Table(("how often", "W", "told"), tuple(rows), right=(1, 2)),
         footer="`/threshold 3/week` · `/threshold 5% 1h` · `/threshold try $800m`",
-        buttons=tuple(Button(name, f"/threshold {name}") for name, _ in CHOICES),
+        buttons=tuple(Button(name, f"/threshold {which}{name}") for name, _ in CHOICES),
     )

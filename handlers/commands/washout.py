@@ -1,4 +1,4 @@
-"""What the bot is and how it does: /start, /help, /venues and /status."""
+"""What the bot can do and how it does: /help, /venues and /status."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 from bot.domain.cards import Button, Card, Line, Table, Tone, plain
 from bot.domain.health import SourceState
 from bot.domain.market import VERDICT_MEANS, Completeness
-from handlers.cards import venue_title
+from handlers.cards import latency_line, venue_title
 from handlers.commands.registry import COMMANDS, Ask, command, find
 from handlers.desk import Desk
 from handlers.numbers import clock, coins, duration, share
@@ -19,29 +19,7 @@ NAMED_FAULTS = 6
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 QUARANTINE_ROWS = 500
-
-
-@command("start", "What this is, and how often it may speak", examples=("/start",))
-async def start(desk: Desk, ask: Ask) -> Card:
-    venues = len({source.venue for source in desk.health.sources()})
-    watch = f"I watch open interest on {venues} venues" if venues else "I watch open interest"
-    who = f"{ask.who_may} change this. " if ask.is_group else ""
-    return Card(
-        title="Washout",
-        lines=(
-            Line(
-                f"{watch} and speak up when leverage is washed out of a market, "
-                "with one message per event that I keep correct until it is over"
-            ),
-            Line(f"How often may I speak here? {who}`/oi`, `/resets` and `/chart` work for everyone"),
-        ),
-        footer="`/help` for everything",
-        buttons=(
-            Button("Only historic, ~1 a year", "/subscribe historic"),
-            Button("Big, ~1 a month", "/subscribe big"),
-            Button("Notable, ~1 a week", "/subscribe notable"),
-        ),
-    )
+NEWEST = 10
 
 
 @command("help", "All commands, or one with examples", NAME.optional, examples=("/help", "/help oi"))
@@ -123,7 +101,7 @@ async def _quarantined(desk: Desk) -> str:
 
 @command("status", "How the bot itself is doing", examples=("/status",))
 async def status(desk: Desk, ask: Ask) -> Card:
-    store, now = desk.store, desk.clock()
+    store, now, local = desk.store, desk.clock(), desk.now()
     feeds, blind = desk.feeds(), desk.blind_since()
     fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
     running = await store.waves.running()
@@ -132,18 +110,19 @@ async def status(desk: Desk, ask: Ask) -> Card:
     facts = await store.facts()
     running_for = duration(desk.wall() - desk.about.started)
     lines = [
-        f"Market time {clock(now)}, {now.day} {now:%b %Y}; running for {running_for}",
+        f"Market time {clock(local)}, {local.day} {local:%b %Y}; running for {running_for}",
         f"Feeds: {fresh} of {len(feeds)} fresh" if feeds else "Feeds: none configured",
         await _newest(desk),
         f"Running waves: {', '.join(f'{w.asset} `/wave {w.id}`' for w in running[:4]) or 'none'}",
         f"Told in the last day: {len(told)} messages and edits on {len({t.subject for t in told})} subjects",
+        await _soonness(desk),
         f"Subscriptions here: {len(here)}, everywhere: {len(await store.subscriptions.all())}",
         " · ".join(f"{name} {plain(value)}" for name, value in facts.items()),
     ]
     return Card(
         title=f"Washout {desk.about.version}" + (" is blind" if blind else " is watching"),
         tone=Tone.WARNING if blind else Tone.ANSWER,
-        lines=tuple(Line(line) for line in lines),
+        lines=tuple(Line(line) for line in lines if line),
         footer=f"no venue has answered for {duration(now - blind)}; silence now is not calm"
         if blind
         else "`/venues`",
@@ -158,3 +137,11 @@ async def _newest(desk: Desk) -> str:
     age = duration(desk.clock() - newest.at)
     seen = f"{coins(newest.coins, newest.asset)}, {share(newest.coverage)} seen"
     return f"Coins watched: {len(known)}; newest figures {age} old ({seen})"
+
+
+async def _soonness(desk: Desk) -> str:
+    """How soon chats were told of the newest wave that any was told of."""
+    for wave in await desk.store.waves.recent(limit=NEWEST):
+        if latency := await desk.store.posts.latency(wave.id):
+            return f"`/wave {wave.id}`: {latency_line(latency)}"
+    return ""

@@ -1,0 +1,43 @@
+"""A drill through the real path: /test."""
+
+from __future__ import annotations
+
+from bot.domain.cards import Card, Line
+from bot.domain.chats import silent_until
+from bot.errors import AskError
+from handlers.commands.registry import Ask, command
+from handlers.desk import Desk
+from handlers.drill import EACH, LAST_REVISION, drill_subject
+from handlers.numbers import duration, moment
+
+
+@command(
+    "test",
+    "A drill: see that alerts arrive here, and how",
+    examples=("/test",),
+    configures=True,
+)
+async def test(desk: Desk, ask: Ask) -> Card:
+    await ask.may_change()
+    now = desk.wall()
+    silent = silent_until(await desk.settings(ask.destination), now)
+    if silent is not None:
+        until = moment(desk.here(silent), now)
+        raise AskError(
+            f"It is quiet here until {until}, so a drill would be held back like an alert. "
+            "End the silence first: `/settings`",
+            "/settings",
+        )
+    await desk.store.posts.want(
+        drill_subject(now), [ask.destination], revision=LAST_REVISION, loud=1, size=0.0, now=now
+    )
+    lines = [
+        f"It comes like an alert: sent with a sound, then revised in place {LAST_REVISION - 1} times within "
+        f"{duration(LAST_REVISION * EACH)}",
+        "Every revision says that it is a drill. It counts nowhere",
+    ]
+    if not await desk.store.subscriptions.of(ask.destination):
+        lines.append("**This chat gets no alerts yet.** `/subscribe weekly`")
+    return Card(
+        title="A drill is on its way", lines=tuple(Line(line) for line in lines), footer="`/settings`"
+    )

@@ -1,0 +1,212 @@
+"""Everything this chat chose, with a button for each choice: /settings and /ping."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from bot.domain.cards import Button, Card, Line, plain
+from bot.domain.chats import ChatSettings, RolePing
+from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Subscription, Threshold
+from bot.errors import AskError
+from handlers.commands.changes import choose, note
+from handlers.commands.registry import Ask, command
+from handlers.desk import Desk
+from handlers.numbers import moment
+from handlers.quiet_words import EXAMPLE, clock_words, mute_words, quiet_words
+from handlers.subscription_words import subscription_words, threshold_words
+from handlers.words import Parameter, read_text, read_wanted
+
+WHAT = Parameter("log|native|managers", read_text, rest=True)
+ROLE = Parameter("role", read_text)
+FROM = Parameter("how often|off", read_text, rest=True)
+OFTEN = (
+    ("Only historic", "historic", YEARLY_W),
+    ("Big", "monthly", MONTHLY_W),
+    ("Notable", "weekly", WEEKLY_W),
+)
+LOG_ROWS = 10
+MOST_PINGS = 5
+_ROLE = re.compile(r"<@&(\d{1,20})>|(\d{1,20})")
+HAS_ROLES = "discord"
+"""The one platform with roles; their ids are numbers, their mentions ``<@&…>`` (Discord, "Formatting")."""
+
+
+@command(
+    "settings",
+    "Everything of this chat, each with a button",
+    WHAT.optional,
+    examples=("/settings", "/settings log", "/settings native on"),
+    configures=True,
+)
+async def settings(desk: Desk, ask: Ask) -> Card:
+    text = (ask.get(WHAT) or "").lower()
+    if not text:
+        return await settings_card(desk, ask)
+    if text == "log":
+        return await _log(desk, ask)
+    what, _, choice = text.partition(" ")
+    if what == "native" and choice in ("on", "off"):
+        return await _native(desk, ask, only=choice == "on")
+    if what == "managers" and choice:
+        return await _managers(desk, ask, choice)
+    raise AskError(f'I know no setting "{plain(text[:24])}". All of them: `/settings`', "/settings")
+
+
+async def settings_card(desk: Desk, ask: Ask, title: str = "What this chat chose") -> Card:
+    """All of it, as it is now."""
+    chosen, here = await desk.settings(ask.destination), await desk.store.subscriptions.of(ask.destination)
+    now = desk.wall()
+    alerts = [f"**Alerts** {s.id}: {subscription_words(s)}" for s in here] or ["**Alerts**: none"]
+    lines = [
+        *alerts,
+        f"**Quiet hours**: {quiet_words(chosen)}",
+        f"**Muted**: {mute_words(chosen, now)}",
+        f"**Clock**: {clock_words(chosen, now)}",
+    ]
+    if ask.destination.platform == HAS_ROLES:
+        managers = f"; <@&{chosen.manager_role}> may change this too" if chosen.manager_role else ""
+        lines.append(f"**Role pings**: {_pings_words(chosen)}{managers}")
+    return Card(
+        title=title,
+        lines=tuple(Line(text, 7 if text.startswith("**Alerts") else 5) for text in lines),
+        footer="`/settings log` says who changed what · `/alerts` · `/timezone` · `/test`",
+        buttons=(*_how_often(here), *_silence(desk, chosen), *_more(here, chosen)),
+    )
+
+
+def _how_often(here: Sequence[Subscription]) -> tuple[Button, ...]:
+    """The choice that stands is marked; where there are several subscriptions it changes all of them."""
+    line = "/threshold" if here else "/subscribe"
+    buttons = []
+    for label, word, w in OFTEN:
+        chosen = bool(here) and all(s.threshold == Threshold(Measure.W, w) for s in here)
+        buttons.append(Button(f"{'✓ ' if chosen else ''}{label}", f"{line} {word}"))
+    return tuple(buttons)
+
+
+def _silence(desk: Desk, chosen: ChatSettings) -> tuple[Button, ...]:
+    muted = mute_words(chosen, desk.wall()) != "no"
+    mute = Button("Unmute", "/mute off") if muted else Button("Mute 4 h", "/mute 4h")
+    if chosen.quiet is None:
+        return (Button("Quiet 23:00–07:00", EXAMPLE), mute)
+    through = ("Hold every wave", "off") if chosen.break_through else ("Let W ≥ 3.9 through", "on")
+    return (
+        Button("No quiet hours", "/quiet off"),
+        Button(through[0], f"/quiet breakthrough {through[1]}"),
+        mute,
+    )
+
+
+def _more(here: Sequence[Subscription], chosen: ChatSettings) -> tuple[Button, ...]:
+    buttons = [Button("Clock", "/timezone")]
+    if here:
+        native = all(s.native_only for s in here)
+        buttons += [
+            Button(
+                "Any leader" if native else "Native only", f"/settings native {'off' if native else 'on'}"
+            ),
+            Button("Edit alerts", "/alerts"),
+            Button("Drill", "/test"),
+            Button("End all alerts", "/unsubscribe all"),
+        ]
+    buttons += [Button(f"End ping {n + 1}", f"/ping {ping.role} off") for n, ping in enumerate(chosen.pings)]
+    return tuple(buttons)
+
+
+async def _log(desk: Desk, ask: Ask) -> Card:
+    changes = await desk.store.chats.changes(ask.destination, LOG_ROWS)
+    now = desk.wall()
+    lines = [
+        Line(f"{moment(desk.here(c.at), now)} · {plain(c.who) or 'somebody'}: {plain(c.what)}")
+        for c in changes
+    ]
+    return Card(
+        title="Who changed what here, newest first" if changes else "Nobody has changed anything here yet",
+        lines=tuple(lines),
+        footer="`/settings`",
+        buttons=(Button("All settings", "/settings"),),
+    )
+
+
+async def _native(desk: Desk, ask: Ask, *, only: bool) -> Card:
+    await ask.may_change()
+    here = await desk.subscriptions_here(ask.destination)
+    for subscription in here:
+        await desk.store.subscriptions.add(replace(subscription, native_only=only))
+    await note(desk, ask, "only what natives lead" if only else "whoever leads")
+    title = "Waves that institutions lead are left out" if only else "Waves are told whoever leads them"
+    return await settings_card(desk, ask, title)
+
+
+async def _managers(desk: Desk, ask: Ask, choice: str) -> Card:
+    _needs_roles(ask)
+    role = "" if choice == "off" else _role(choice)
+    chosen = replace(await desk.settings(ask.destination), manager_role=role)
+    await choose(desk, ask, chosen, f"managers: role {role}" if role else "managers: Manage Server only")
+    who = "They and those with Manage Server" if role else "Only those with Manage Server"
+    return await settings_card(desk, ask, f"{who} change settings now")
+
+
+@command(
+    "ping",
+    "Which role is pinged, from which size on (Discord)",
+    ROLE.optional,
+    FROM.optional,
+    examples=("/ping 4242 monthly", "/ping 4242 W 3.5", "/ping 4242 off"),
+    configures=True,
+)
+async def ping(desk: Desk, ask: Ask) -> Card:
+    _needs_roles(ask)
+    chosen = await desk.settings(ask.destination)
+    text = ask.get(ROLE)
+    if text is None:
+        return Card(
+            title="Roles that are pinged",
+            lines=(Line(_pings_words(chosen)),),
+            footer="`/ping` with a role and how often, such as `monthly`, `W 3.5` or `off`",
+            buttons=(*(Button(f"End {p.role}", f"/ping {p.role} off") for p in chosen.pings),),
+        )
+    role, wanted = _role(text), (ask.get(FROM) or "monthly").lower()
+    others = tuple(p for p in chosen.pings if p.role != role)
+    if wanted == "off":
+        after, what = replace(chosen, pings=others), f"role {role} is not pinged"
+    else:
+        from_w = await _from_w(desk, wanted, role)
+        if len(others) >= MOST_PINGS:
+            raise AskError(
+                f"No more than {MOST_PINGS} roles are pinged. End one first: `/settings`", "/settings"
+            )
+        after = replace(chosen, pings=(*others, RolePing(role, from_w)))
+        what = f"role {role} is pinged from W {from_w:.1f}"
+    await choose(desk, ask, after, what)
+    return await settings_card(desk, ask, "Role pings are changed")
+
+
+def _needs_roles(ask: Ask) -> None:
+    if ask.destination.platform != HAS_ROLES:
+        raise AskError(
+            "There are no roles to ping here. That is for Discord; `/settings` has the rest", "/settings"
+        )
+
+
+def _role(text: str) -> str:
+    found = _ROLE.fullmatch(text.strip())
+    if not found:
+        raise AskError(f'"{plain(text[:24])}" is no role. Pick one, or give its number: `/ping 4242 monthly`')
+    return found[1] or found[2]
+
+
+async def _from_w(desk: Desk, text: str, role: str) -> float:
+    threshold = read_wanted(text, await desk.known(), f"ping {role}").threshold
+    if threshold is None or threshold.measure is not Measure.W:
+        line = f"/ping {role} monthly"
+        raise AskError(f"Pings go by how often or by W: `{line}`, `/ping {role} W 3.5`", line)
+    return threshold.value
+
+
+def _pings_words(chosen: ChatSettings) -> str:
+    pings = [f"<@&{p.role}> {threshold_words(Threshold(Measure.W, p.from_w))}" for p in chosen.pings]
+    return ", ".join(pings) or "none"

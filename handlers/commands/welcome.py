@@ -1,0 +1,69 @@
+"""First contact: /start, alone or with what a link asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from bot.domain.cards import Button, Card, Line
+from bot.domain.posts import Subscription
+from bot.errors import AskError
+from handlers.commands.registry import Ask, command
+from handlers.commands.subscriptions import add_subscription
+from handlers.desk import Desk
+from handlers.example import example_picture
+from handlers.subscription_words import subscription_words
+from handlers.words import Parameter, Wanted, read_text, read_wanted
+
+LINK = Parameter("choice", read_text, rest=True)
+"""What a deep link carries, such as ``btc-weekly``: Telegram allows letters, digits, ``_`` and ``-``."""
+CHOICES = (
+    Button("Only historic, ~1 a year", "/subscribe historic"),
+    Button("Big, ~1 a month", "/subscribe big"),
+    Button("Notable, ~1 a week", "/subscribe notable"),
+)
+
+
+@command("start", "What this is, and how often it may speak", LINK.optional, examples=("/start",))
+async def start(desk: Desk, ask: Ask) -> Card:
+    wanted = await _wanted(desk, ask.get(LINK) or "")
+    if wanted is not None:
+        await ask.may_change()
+        await add_subscription(desk, ask, wanted)
+    here = await desk.store.subscriptions.of(ask.destination)
+    venues = len({source.venue for source in desk.health.sources()})
+    watch = f"I watch open interest on {venues} venues" if venues else "I watch open interest"
+    change = f"{ask.who_may} change this" if ask.is_group else "Change it any time: `/settings`"
+    everyone = " work for everyone" if ask.is_group else " answer at once"
+    return Card(
+        title="Washout",
+        lines=(
+            Line(
+                f"{watch} and speak up when leverage is washed out of a market, "
+                "with one message per event that I keep correct until it is over",
+                9,
+            ),
+            Line(_so_far(here), 8),
+            Line(f"{change}. `/oi`, `/resets` and `/chart`{everyone}; `/help` has the rest", 7),
+            Line("This is what an alert looks like, told again from 10 October 2025:", 6),
+        ),
+        buttons=CHOICES,
+        picture=example_picture(),
+    )
+
+
+def _so_far(here: Sequence[Subscription]) -> str:
+    if not here:
+        return "How often may I speak here?"
+    said = "; ".join(subscription_words(s) for s in islice(here, 2))
+    more = f" and {len(here) - 2} more" if len(here) > 2 else ""
+    return f"**On here**: {said}{more}. A tap changes what I tell of every coin"
+
+
+async def _wanted(desk: Desk, link: str) -> Wanted | None:
+    """What the link asks for; a link that asks for nothing we know is only a welcome."""
+    try:
+        wanted = read_wanted(link.replace("-", " ").replace("_", " "), await desk.known(), "subscribe")
+    except AskError:
+        return None
+    return wanted if wanted.assets is not None or wanted.threshold is not None else None

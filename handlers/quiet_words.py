@@ -1,0 +1,76 @@
+"""When a chat wants silence, read and in words."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+from bot.domain.cards import plain
+from bot.domain.chats import ChatSettings, QuietHours
+from bot.errors import AskError
+from handlers.numbers import moment
+from handlers.zones import local, read_zone, zone_words
+
+_TIME = r"(\d{1,2})(?:[:.h]?([0-5]\d))?\s*(am|pm)?"
+_HOURS = re.compile(rf"(?:from\s+)?{_TIME}\s*(?:-|–|—|to\b|until\b|till\b)\s*{_TIME}(?:\s+(?:in\s+)?(\S.*))?")
+EXAMPLE = "/quiet 23:00-07:00"
+
+
+def read_quiet(text: str) -> tuple[QuietHours, str | None]:
+    """``23:00-07:00``, ``23-7 Berlin``, ``11pm to 7am UTC+2``: the hours, and the zone where one is named.
+
+    Raises ``AskError``.
+    """
+    found = _HOURS.fullmatch(" ".join(text.lower().split()))
+    if not found:
+        raise AskError(
+            f'I cannot read "{plain(text.strip()[:24])}" as quiet hours. Write them like `{EXAMPLE}` or '
+            f"`{EXAMPLE} Europe/Berlin`",
+            EXAMPLE,
+        )
+    begin, end = _time(*found.group(1, 2, 3)), _time(*found.group(4, 5, 6))
+    if begin == end:
+        raise AskError("Quiet hours begin and end at different times. To be silent for a while: `/mute 8h`")
+    return QuietHours(begin, end), read_zone(found[7]) if found[7] else None
+
+
+def _time(hours: str, minutes: str | None, half: str | None) -> time:
+    hour = int(hours)
+    if hour > (12 if half else 24) or (half and not hour):
+        raise AskError(f"There is no {hour}{half or ' o’clock'}. Write quiet hours like `{EXAMPLE}`", EXAMPLE)
+    if half:
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    return time(hour % 24, int(minutes or 0))
+
+
+def hours_words(hours: QuietHours) -> str:
+    """``23:00–07:00``."""
+    return f"{hours.begin:%H:%M}–{hours.end:%H:%M}"
+
+
+def hours_typed(hours: QuietHours) -> str:
+    """As a person would type them, so that they are read back as the same."""
+    return f"{hours.begin:%H:%M}-{hours.end:%H:%M}"
+
+
+def quiet_words(settings: ChatSettings) -> str:
+    """``23:00–07:00; waves of W 3.9 and more may break through``."""
+    if settings.quiet is None:
+        return "none"
+    largest = "may break through" if settings.break_through else "are held as well"
+    return f"{hours_words(settings.quiet)}; waves of W 3.9 and more {largest}"
+
+
+def mute_words(settings: ChatSettings, wall: datetime) -> str:
+    """``until 20:45 CET``; ``wall`` is real time."""
+    until = settings.muted_until
+    if until is None or until <= wall:
+        return "no"
+    zone = ZoneInfo(settings.zone)
+    return f"until {moment(local(until, zone), wall)}"
+
+
+def clock_words(settings: ChatSettings, wall: datetime) -> str:
+    """``Berlin (CET), now 18:45``."""
+    return f"{zone_words(settings.zone, wall)}, now {local(wall, ZoneInfo(settings.zone)):%H:%M}"
