@@ -7,6 +7,7 @@ tested against them.
 from __future__ import annotations
 
 import math
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -31,6 +32,7 @@ from bot.settings import (
     port,
     share,
     texts,
+    variable,
 )
 
 T = TypeVar("T")
@@ -83,9 +85,32 @@ LEVELS = ("debug", "info", "warning", "error")
 LOG_LEVEL = Setting("log", "level", "info", f"one of {', '.join(LEVELS)}", '"info"', one_of(*LEVELS))
 FORMATS = ("auto", "text", "json")
 LOG_FORMAT = Setting("log", "format", "auto", f"one of {', '.join(FORMATS)}", '"auto"', one_of(*FORMATS))
+DISCORD_TOKEN_ENV = Setting(
+    "discord",
+    "token_env",
+    "DISCORD_TOKEN",
+    "the name of an environment variable (never the token itself)",
+    '"DISCORD_TOKEN"',
+    variable,
+)
+DISCORD_TOKEN_FILE: Setting[Path | None] = Setting(
+    "discord", "token_file", None, "the path of a file", '"secrets/discord_token"', file_path
+)
+DISCORD_API: Setting[str | None] = Setting(
+    "discord",
+    "api_base",
+    None,
+    "an http address with the version of the API",
+    '"https://discord.com/api/v10"',
+    address("http", "https"),
+)
+DISCORD_GATEWAY: Setting[str | None] = Setting(
+    "discord", "gateway", None, "a websocket address", '"wss://gateway.discord.gg"', address("ws", "wss")
+)
 SETTINGS: tuple[Setting[Any], ...] = (
     *(ASSETS, POLL_EVERY, VENUES, STORAGE_PATH, PAGE_HOST, PAGE_PORT),
     *(ALERT_DEFAULT, COVERAGE_FLOOR, LOG_LEVEL, LOG_FORMAT),
+    *(DISCORD_TOKEN_ENV, DISCORD_TOKEN_FILE, DISCORD_API, DISCORD_GATEWAY),
 )
 
 ENABLED: Setting[bool | None] = Setting("venues", "enabled", None, "true or false", "true", flag)
@@ -118,6 +143,46 @@ class VenueSettings(msgspec.Struct, frozen=True):
     ws_url: str | None = None
 
 
+class Token(msgspec.Struct, frozen=True):
+    """Where a secret is found: an environment variable, or else a file that holds nothing but it."""
+
+    env: str
+    file: Path | None = None
+
+    def read(self) -> str | None:
+        """``None`` where neither is there. Raises ``ConfigError``, which never holds the secret."""
+        if said := os.environ.get(self.env, "").strip():
+            return said
+        if self.file is None:
+            return None
+        try:
+            said = self.file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as fault:
+            raise ConfigError(f"{self.file}: the token cannot be read ({type(fault).__name__})") from None
+        if not said:
+            raise ConfigError(f"{self.file} is empty; it must hold the token")
+        return said
+
+
+class DiscordSettings(msgspec.Struct, frozen=True):
+    """``None`` leaves an address to the library."""
+
+    token: Token = Token("DISCORD_TOKEN")
+    api_base: str | None = None
+    gateway: str | None = None
+
+
+class TelegramSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the bot is in Telegram, if a token is found where ``token_file`` or ``token_env`` say."""
+
+    token_env: str = TELEGRAM_TOKEN_ENV.default
+    token_file: Path | None = None
+    api_base: str = "https://api.telegram.org"
+    mode: str = TELEGRAM_MODE.default
+    webhook_url: str | None = None
+    webhook_secret_env: str = TELEGRAM_HOOK_SECRET.default
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an operator may choose. ``source`` is the file it came from, ``None`` for the defaults.
 
@@ -136,6 +201,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     coverage_floor: float
     log_level: str
     log_format: str
+    discord: DiscordSettings = DiscordSettings()
 
 
 def load(path: Path | None, known: Iterable[KnownVenue]) -> Settings:
@@ -156,12 +222,49 @@ def load(path: Path | None, known: Iterable[KnownVenue]) -> Settings:
         coverage_floor=reader.get(COVERAGE_FLOOR),
         log_level=reader.get(LOG_LEVEL),
         log_format=reader.get(LOG_FORMAT),
+        telegram=_telegram(reader),
+        discord=DiscordSettings(
+            Token(reader.get(DISCORD_TOKEN_ENV), reader.get(DISCORD_TOKEN_FILE)),
+            reader.get(DISCORD_API),
+            reader.get(DISCORD_GATEWAY),
+        ),
     )
     reader.name_the_unknown()
     if reader.faults:
         name = path.name if path else "defaults"
         raise ConfigError("\n".join(f"{name}: {fault}" for fault in reader.faults))
     return settings
+
+
+def secret(variable: str, file: Path | None, environ: Mapping[str, str]) -> str | None:
+    """What ``file`` holds or, without one, what the environment does under ``variable``; ``None`` for nothing.
+
+    Raises ``ConfigError`` where a file is named that cannot be read or is empty.
+    """
+    if file is None:
+        return environ.get(variable, "").strip() or None
+    try:
+        found = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        why = fault.strerror if isinstance(fault, OSError) else "not UTF-8 text"
+        raise ConfigError(f"{file} cannot be read: {why}") from fault
+    if not found:
+        raise ConfigError(f"{file} is empty; it should hold a secret and nothing else")
+    return found
+
+
+def _telegram(reader: _Reader) -> TelegramSettings:
+    found = TelegramSettings(**{setting.key: reader.get(setting) for setting in TELEGRAM})
+    if (
+        found.mode == "webhook"
+        and found.webhook_url is None
+        and "webhook_url" not in reader.table("telegram")
+    ):
+        reader.faults.append(
+            f'[telegram] mode = "webhook" needs webhook_url, where Telegram can reach this program:'
+            f" write, for example, webhook_url = {TELEGRAM_HOOK.example}"
+        )
+    return found
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -1,0 +1,205 @@
+"""The bot on Discord: a gateway connection that hears people, and a ``Messenger`` that keeps alerts true."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from time import monotonic
+from typing import Any
+
+import aiohttp
+import discord
+import yarl
+from discord import app_commands
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from bot.errors import ConfigError
+from handlers.desk import Desk
+from handlers.discord_face.answers import DEFER_AFTER_S
+from handlers.discord_face.guard import Guard
+from handlers.discord_face.guilds import may_speak
+from handlers.discord_face.messenger import DiscordFace
+from handlers.discord_face.pictures import DrawPng
+from handlers.discord_face.slash import add_commands
+
+log = logging.getLogger(__name__)
+
+API = Route.BASE
+GATEWAY = str(DiscordWebSocket.DEFAULT_GATEWAY)
+INTENTS = discord.Intents(guilds=True)
+"""Servers, channels and threads. None that Discord calls privileged."""
+LONGEST_WAIT_S = 30.0
+"""A longer rate limit is waited for by delivery, not in the library (its least value)."""
+PAUSES_S = (1.0, 60.0)
+"""Between attempts to log in: doubled from the first to the last, with some chance in it."""
+NO_MENTIONS = discord.AllowedMentions.none()
+
+
+class _Client(discord.Client):
+    """The library's client: it is told what to ask for, and tells the face what happened."""
+
+    def __init__(self, face: DiscordFace, trace: aiohttp.TraceConfig) -> None:
+        super().__init__(
+            intents=INTENTS,
+            http_trace=trace,
+            max_ratelimit_timeout=LONGEST_WAIT_S,
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            allowed_mentions=NO_MENTIONS,
+        )
+        self.face = face
+        self.tree = _Tree(self)
+        add_commands(self.tree, face.answers.desk, face.answers.typed)
+
+    async def setup_hook(self) -> None:
+        """Replaces the whole set of commands; one of the same name keeps its id."""
+        try:
+            await self.tree.sync()
+        except (discord.HTTPException, app_commands.CommandSyncFailure) as fault:
+            log.error("commands not offered: %s", fault, extra={"event": "discord.commands"})
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        if interaction.type in (discord.InteractionType.component, discord.InteractionType.modal_submit):
+            await self.face.answers.used(interaction)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        await self.face.guilds.met(guild)
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        await self.face.guilds.met(guild)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        await self.face.guilds.left(guild)
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        await self.face.guilds.channel_gone(channel.id)
+
+    async def on_raw_thread_delete(self, thread: discord.RawThreadDeleteEvent) -> None:
+        await self.face.guilds.thread_gone(thread.parent_id, thread.thread_id)
+
+    async def on_guild_channel_update(
+        self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel
+    ) -> None:
+        if may_speak(after) and not may_speak(before):
+            await self.face.guilds.restore(after.guild)
+
+    async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
+        if before.permissions != after.permissions:
+            await self.face.guilds.restore(after.guild)
+
+    async def on_error(self, event_method: str, /, *args: Any, **_: Any) -> None:
+        """Called within the handling of a fault of ours in an event."""
+        log.exception("event %s failed", event_method, extra={"event": "discord.failed"})
+        if args and isinstance(args[0], discord.Interaction):
+            await self.face.answers.apologise(args[0])
+
+
+class _Tree(app_commands.CommandTree["_Client"]):
+    async def on_error(
+        self, interaction: discord.Interaction[_Client], error: app_commands.AppCommandError, /
+    ) -> None:
+        log.error("a command failed", exc_info=error, extra={"event": "discord.failed"})
+        await self.client.face.answers.apologise(interaction)
+
+
+_PASSING = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError)
+_FINAL = (discord.LoginFailure, discord.PrivilegedIntentsRequired, discord.ConnectionClosed)
+
+
+def _advice(fault: Exception) -> str:
+    """For the operator; without the library's words, which might hold anything."""
+    if isinstance(fault, discord.ConnectionClosed):
+        what = {4004: "the token is not accepted", 4011: "it is in too many servers for one connection"}
+        return f"Discord closed the gateway for good ({what.get(fault.code, f'code {fault.code}')})"
+    if isinstance(fault, discord.PrivilegedIntentsRequired):
+        return "Discord refused the intents that were asked for (code 4014)"
+    return "Discord does not accept the token: reset it in the developer portal, under Bot, and set it anew"
+
+
+async def live(face: DiscordFace, token: str, begun: asyncio.Event) -> None:
+    """Stay logged in until cancelled. Sets ``begun`` after the first attempt.
+
+    Raises ``ConfigError`` where the very first one is refused; later on the other chats go on without.
+    """
+    pause, most = PAUSES_S
+    try:
+        while not face.over:
+            try:
+                await _once(face, token, begun)
+            except _FINAL as fault:
+                face.over = _advice(fault)
+                if not begun.is_set():
+                    raise ConfigError(face.over) from None
+                log.error("%s", face.over, extra={"event": "discord.over"})
+            except _PASSING as fault:
+                log.warning(
+                    "Discord is not reached (%s); again in %.0f s",
+                    type(fault).__name__,
+                    pause,
+                    extra={"event": "discord.lost"},
+                )
+                begun.set()
+                await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
+                pause = min(pause * 2, most)
+    finally:
+        for task in face.tasks:
+            task.cancel()
+
+
+async def _once(face: DiscordFace, token: str, begun: asyncio.Event) -> None:
+    async with _Client(face, face.guard.trace()) as client:
+        await client.login(token)
+        face.client = client
+        begun.set()
+        try:
+            await client.connect()
+        finally:
+            face.client = None
+
+
+@contextmanager
+def _addressed(api_base: str, gateway: str) -> Iterator[None]:
+    """Where the library finds Discord: class attributes that its own clients read; put back afterwards."""
+    before = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = api_base, yarl.URL(gateway)
+    try:
+        yield
+    finally:
+        Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = before
+
+
+@asynccontextmanager
+async def open_discord(
+    token: str,
+    desk: Desk,
+    draw: DrawPng,
+    *,
+    api_base: str = API,
+    gateway: str = GATEWAY,
+    defer_after_s: float = DEFER_AFTER_S,
+) -> AsyncIterator[DiscordFace]:
+    """Talk on Discord while the block lasts; yields its ``Messenger`` after the first attempt to log in.
+
+    ``draw`` makes PNGs (``open_studio``). A Discord that cannot be reached is tried again by itself. Raises
+    ``ConfigError`` where the token is not accepted.
+    """
+    logging.getLogger("discord").setLevel(logging.INFO)  # its debug lines hold tokens of interactions
+    face = DiscordFace(desk, draw, Guard(monotonic), defer_after_s=defer_after_s)
+    begun = asyncio.Event()
+    with _addressed(api_base, gateway):
+        try:
+            async with asyncio.TaskGroup() as group:
+                life = group.create_task(live(face, token, begun))
+                try:
+                    await begun.wait()
+                    yield face
+                finally:
+                    life.cancel()
+        except BaseExceptionGroup as failures:
+            first = failures.exceptions[0]
+            raise first from first.__cause__

@@ -1,0 +1,144 @@
+"""Every command of the registry as a slash command, with suggestions while it is typed."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from handlers.cards import wave_title
+from handlers.commands import COMMANDS, Command
+from handlers.desk import Desk
+from handlers.discord_face.render import cut, unmarked
+from handlers.words import Parameter
+
+# Discord developer documentation, "Application command structure" and "Autocomplete".
+MOST_ABOUT = 100
+MOST_CHOICES = 25
+MOST_CHOICE = 100
+MOST_WORDS = 300
+"""Characters in one option: far more than any command needs."""
+
+PICKED: dict[str, Any] = {"role": discord.Role}
+"""Parameters that Discord lets people pick instead of type."""
+PERIODS = ("1h", "4h", "24h", "7d", "30d", "90d")
+
+Respond = Callable[[discord.Interaction, str], Awaitable[None]]
+"""Answers an interaction as if the text had been typed."""
+
+
+def add_commands(tree: app_commands.CommandTree[Any], desk: Desk, respond: Respond) -> None:
+    for command in COMMANDS.values():
+        tree.add_command(slash_command(command, desk, respond))
+
+
+def slash_command(command: Command, desk: Desk, respond: Respond) -> app_commands.Command[Any, ..., None]:
+    """Offered in servers and in direct messages, installed for a server or for oneself.
+
+    Settings are offered to everybody as well: hiding them from all without Manage Server
+    (``default_member_permissions``) would hide them from the chat's own manager role. Who may change
+    something is asked when it is about to change.
+    """
+    options = {option_name(parameter): parameter for parameter in command.parameters}
+
+    async def callback(interaction: discord.Interaction, **words: str | discord.Role | None) -> None:
+        said = (words[option] for option in options if words.get(option))
+        texts = (word.mention if isinstance(word, discord.Role) else str(word) for word in said)
+        await respond(interaction, " ".join((f"/{command.name}", *texts)))
+
+    _declare(callback, options)
+    app_commands.describe(**{name: _about(command, p) for name, p in options.items()})(callback)
+    suggestions = {n: suggester(desk, command, p) for n, p in options.items() if p.name not in PICKED}
+    app_commands.autocomplete(**suggestions)(callback)
+    return app_commands.Command(
+        name=command.name,
+        description=cut(unmarked(command.about), MOST_ABOUT),
+        callback=callback,
+        allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
+        allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+    )
+
+
+def _declare(callback: Callable[..., Any], options: dict[str, Parameter[Any]]) -> None:
+    """The library reads a command's options from its signature: required ones first."""
+    first = inspect.Parameter(
+        "interaction", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=discord.Interaction
+    )
+    rest = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=_kind(parameter) if parameter.required else _kind(parameter) | None,
+            default=inspect.Parameter.empty if parameter.required else None,
+        )
+        for name, parameter in sorted(options.items(), key=lambda option: not option[1].required)
+    ]
+    callback.__signature__ = inspect.Signature([first, *rest])  # type: ignore[attr-defined]
+
+
+def _kind(parameter: Parameter[Any]) -> Any:
+    return PICKED.get(parameter.name, app_commands.Range[str, 1, MOST_WORDS])
+
+
+def option_name(parameter: Parameter[Any]) -> str:
+    """Its name where that is one word; Discord takes no other."""
+    return parameter.name if re.fullmatch(r"[a-z]{1,32}", parameter.name) else "what"
+
+
+def _about(command: Command, parameter: Parameter[Any]) -> str:
+    """``Coin``; of free words also an example."""
+    examples = [said for _, said in _examples(command)] if parameter.rest else []
+    such_as = f", such as {examples[0]}" if examples else ""
+    return cut(f"{parameter.name[:1].upper()}{parameter.name[1:]}{such_as}", MOST_ABOUT)
+
+
+Suggest = Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, list[app_commands.Choice[str]]]]
+
+
+def suggester(desk: Desk, command: Command, parameter: Parameter[Any]) -> Suggest:
+    async def suggest(_: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        return [
+            app_commands.Choice(name=cut(name, MOST_CHOICE), value=value)
+            for name, value in matching(typed, await candidates(desk, command, parameter))
+        ]
+
+    return suggest
+
+
+async def candidates(desk: Desk, command: Command, parameter: Parameter[Any]) -> Iterable[tuple[str, str]]:
+    """What may be meant, as (shown, said), the likeliest first."""
+    match parameter.name:
+        case "coin":
+            return [(coin, coin.lower()) for coin in await desk.known()]
+        case "period":
+            return [(period, period) for period in PERIODS]
+        case "id":
+            waves = await desk.store.waves.recent(limit=MOST_CHOICES)
+            return [(f"{wave.id} · {unmarked(wave_title(wave))}", wave.id) for wave in waves]
+        case "venue":
+            titles = desk.titles()
+            return [(title, str(venue)) for venue, title in titles.items()]
+        case "n":
+            return [(count, count) for count in ("3", "5", "10", "20")]
+        case name if parameter.looks == f"(?i){name}":  # one word, said or not
+            return [(name, name)]
+        case _:
+            return _examples(command)
+
+
+def _examples(command: Command) -> list[tuple[str, str]]:
+    tails = (example.partition(" ")[2] for example in command.examples)
+    return [(tail, tail) for tail in tails if tail]
+
+
+def matching(typed: str, among: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those that begin with what was typed, then those that hold it; what was typed itself stays possible."""
+    sought = typed.strip().casefold()
+    fitting = [(n, v) for n, v in among if sought in n.casefold() or sought in v.casefold()]
+    fitting = [(n, v) for n, v in fitting if len(v) <= MOST_CHOICE]
+    fitting.sort(key=lambda one: not (one[0].casefold().startswith(sought) or one[1].startswith(sought)))
+    return list(dict.fromkeys(fitting))[:MOST_CHOICES]
