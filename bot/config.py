@@ -85,6 +85,42 @@ LEVELS = ("debug", "info", "warning", "error")
 LOG_LEVEL = Setting("log", "level", "info", f"one of {', '.join(LEVELS)}", '"info"', one_of(*LEVELS))
 FORMATS = ("auto", "text", "json")
 LOG_FORMAT = Setting("log", "format", "auto", f"one of {', '.join(FORMATS)}", '"auto"', one_of(*FORMATS))
+TELEGRAM_API_BASE = "https://api.telegram.org"
+MODES = ("polling", "webhook")
+VARIABLE = "the name of an environment variable (never the secret itself)"
+TELEGRAM_TOKEN_ENV = Setting(
+    "telegram", "token_env", "TELEGRAM_BOT_TOKEN", VARIABLE, '"TELEGRAM_BOT_TOKEN"', variable
+)
+TELEGRAM_TOKEN_FILE: Setting[Path | None] = Setting(
+    "telegram", "token_file", None, "the path of a file", '"secrets/telegram_token"', file_path
+)
+TELEGRAM_API: Setting[str | None] = Setting(
+    "telegram",
+    "api_base",
+    TELEGRAM_API_BASE,
+    "an http address",
+    f'"{TELEGRAM_API_BASE}"',
+    address("http", "https"),
+)
+TELEGRAM_MODE = Setting(
+    "telegram", "mode", "polling", f"one of {', '.join(MODES)}", '"polling"', one_of(*MODES)
+)
+TELEGRAM_HOOK: Setting[str | None] = Setting(
+    "telegram",
+    "webhook_url",
+    None,
+    "an http address",
+    '"https://bot.example/telegram"',
+    address("http", "https"),
+)
+TELEGRAM_HOOK_SECRET = Setting(
+    "telegram",
+    "webhook_secret_env",
+    "TELEGRAM_WEBHOOK_SECRET",
+    VARIABLE,
+    '"TELEGRAM_WEBHOOK_SECRET"',
+    variable,
+)
 DISCORD_TOKEN_ENV = Setting(
     "discord",
     "token_env",
@@ -110,6 +146,8 @@ DISCORD_GATEWAY: Setting[str | None] = Setting(
 SETTINGS: tuple[Setting[Any], ...] = (
     *(ASSETS, POLL_EVERY, VENUES, STORAGE_PATH, PAGE_HOST, PAGE_PORT),
     *(ALERT_DEFAULT, COVERAGE_FLOOR, LOG_LEVEL, LOG_FORMAT),
+    *(TELEGRAM_TOKEN_ENV, TELEGRAM_TOKEN_FILE, TELEGRAM_API),
+    *(TELEGRAM_MODE, TELEGRAM_HOOK, TELEGRAM_HOOK_SECRET),
     *(DISCORD_TOKEN_ENV, DISCORD_TOKEN_FILE, DISCORD_API, DISCORD_GATEWAY),
 )
 
@@ -173,14 +211,13 @@ class DiscordSettings(msgspec.Struct, frozen=True):
 
 
 class TelegramSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the bot is in Telegram, if a token is found where ``token_file`` or ``token_env`` say."""
+    """``webhook_url`` is used in the mode "webhook" only; its secret is made up where none is found."""
 
-    token_env: str = TELEGRAM_TOKEN_ENV.default
-    token_file: Path | None = None
-    api_base: str = "https://api.telegram.org"
-    mode: str = TELEGRAM_MODE.default
+    token: Token = Token("TELEGRAM_BOT_TOKEN")
+    api_base: str = TELEGRAM_API_BASE
+    mode: str = "polling"
     webhook_url: str | None = None
-    webhook_secret_env: str = TELEGRAM_HOOK_SECRET.default
+    webhook_secret: Token = Token("TELEGRAM_WEBHOOK_SECRET")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +238,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     coverage_floor: float
     log_level: str
     log_format: str
+    telegram: TelegramSettings = TelegramSettings()
     discord: DiscordSettings = DiscordSettings()
 
 
@@ -236,32 +274,17 @@ def load(path: Path | None, known: Iterable[KnownVenue]) -> Settings:
     return settings
 
 
-def secret(variable: str, file: Path | None, environ: Mapping[str, str]) -> str | None:
-    """What ``file`` holds or, without one, what the environment does under ``variable``; ``None`` for nothing.
-
-    Raises ``ConfigError`` where a file is named that cannot be read or is empty.
-    """
-    if file is None:
-        return environ.get(variable, "").strip() or None
-    try:
-        found = file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as fault:
-        why = fault.strerror if isinstance(fault, OSError) else "not UTF-8 text"
-        raise ConfigError(f"{file} cannot be read: {why}") from fault
-    if not found:
-        raise ConfigError(f"{file} is empty; it should hold a secret and nothing else")
-    return found
-
-
 def _telegram(reader: _Reader) -> TelegramSettings:
-    found = TelegramSettings(**{setting.key: reader.get(setting) for setting in TELEGRAM})
-    if (
-        found.mode == "webhook"
-        and found.webhook_url is None
-        and "webhook_url" not in reader.table("telegram")
-    ):
+    found = TelegramSettings(
+        token=Token(reader.get(TELEGRAM_TOKEN_ENV), reader.get(TELEGRAM_TOKEN_FILE)),
+        api_base=reader.get(TELEGRAM_API) or TELEGRAM_API_BASE,
+        mode=reader.get(TELEGRAM_MODE),
+        webhook_url=reader.get(TELEGRAM_HOOK),
+        webhook_secret=Token(reader.get(TELEGRAM_HOOK_SECRET)),
+    )
+    if found.mode == "webhook" and found.webhook_url is None and not reader.faults:
         reader.faults.append(
-            f'[telegram] mode = "webhook" needs webhook_url, where Telegram can reach this program:'
+            '[telegram] mode = "webhook" needs webhook_url, where Telegram can reach this program:'
             f" write, for example, webhook_url = {TELEGRAM_HOOK.example}"
         )
     return found

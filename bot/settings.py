@@ -20,7 +20,6 @@ T = TypeVar("T")
 _SECONDS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 _DURATION = re.compile(r"(?:\s*\d{1,6}(?:\.\d{1,3})?\s*[a-z]+)+\s*")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _COIN = re.compile(r"[A-Za-z0-9]{1,20}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -90,13 +89,6 @@ def variable(value: object) -> str:
     """The name of an environment variable."""
     if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
         raise ValueError(value)
-    return value
-
-
-def variable(value: object) -> str:
-    """The name of an environment variable. Most likely a secret where it is none, so it is not repeated."""
-    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
-        raise ValueError
     return value
 
 

@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.roles": INSIDE,
     "bot.past": INSIDE | {"bot.roles"},
     "bot.stage": INSIDE,
-    "handlers": CORE | {"bot.pipeline"},
+    "handlers": CORE | {"bot.pipeline", "bot.running"},
     "storage": CORE,
 }
 """A package or module of ours, and what of ours it may import besides itself."""

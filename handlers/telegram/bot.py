@@ -1,0 +1,170 @@
+"""The Telegram face: speaks (``Messenger``) and listens, and knows no market."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from telegram.error import InvalidToken
+from telegram.ext import ExtBot
+
+from bot.domain.cards import Card, Line, Tone
+from bot.domain.posts import Destination
+from bot.errors import ConfigError, DeliveryError, DestinationGone
+from bot.ports import Clock, Store
+from handlers.desk import Desk
+from handlers.telegram.faults import Muted, Wire
+from handlers.telegram.inbox import REFUSED, Inbox
+from handlers.telegram.pace import Pacer, Rank
+from handlers.telegram.people import PLATFORM
+from handlers.telegram.pictures import Draw, Pictures
+from handlers.telegram.presses import Presses
+from handlers.telegram.talk import Sleep, Start, Talk
+from handlers.telegram.voice import Voice
+
+log = logging.getLogger(__name__)
+
+CONNECT_S, READ_S, WRITE_S, UPLOAD_S = 5.0, 15.0, 10.0, 20.0
+"""All of one call together stay well below the minute for which a post is claimed."""
+CONNECTIONS = 64
+
+
+class Options(Protocol):
+    """What the operator may choose; the table ``[telegram]``."""
+
+    @property
+    def api_base(self) -> str: ...
+    @property
+    def mode(self) -> str:
+        """``polling`` or ``webhook``."""
+        ...
+
+    @property
+    def webhook_url(self) -> str | None:
+        """Where Telegram can reach ``Face.inbox.webhook``."""
+        ...
+
+
+@asynccontextmanager
+async def open_telegram(
+    options: Options,
+    token: str,
+    desk: Desk,
+    store: Store,
+    draw: Draw,
+    *,
+    wall: Clock,
+    webhook_secret: str = "",
+    sleep: Sleep = asyncio.sleep,
+) -> AsyncIterator[Face]:
+    """Opens the lines to Telegram and closes them; ``Face.listen`` must run beside ``deliver``.
+
+    Raises ``ConfigError`` for a token or a webhook's secret that cannot be one.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,256}", webhook_secret):
+        raise ConfigError("The secret of Telegram's webhook must be 1-256 of the letters A-Z a-z 0-9 _ -")
+    os.environ.setdefault("PTB_TIMEDELTA", "true")  # the library's switch for times that know their unit
+    _keep_out_of_logs(token)
+    pacer = Pacer()
+    lines = (
+        Wire(
+            CONNECTIONS,
+            read_timeout=READ_S,
+            write_timeout=WRITE_S,
+            connect_timeout=CONNECT_S,
+            pool_timeout=CONNECT_S,
+            media_write_timeout=UPLOAD_S,
+        ),
+        Wire(2, read_timeout=READ_S, connect_timeout=CONNECT_S),
+    )
+    try:
+        bot = ExtBot(
+            token,
+            base_url=f"{options.api_base}/bot",
+            base_file_url=f"{options.api_base}/file/bot",
+            request=lines[0],
+            get_updates_request=lines[1],
+            rate_limiter=pacer,
+        )
+    except InvalidToken:
+        raise ConfigError(REFUSED) from None
+    presses = Presses()
+    voice = Voice(bot, Pictures(draw), presses)
+
+    def talk(start: Start) -> Talk:
+        return Talk(bot, voice, presses, desk, wall, sleep, start)
+
+    hook = options.webhook_url if options.mode == "webhook" else None
+    inbox = Inbox(bot, talk, sleep, hook, webhook_secret or secrets.token_urlsafe(32))
+    try:
+        yield Face(voice, store, inbox)
+    finally:
+        await pacer.shutdown()
+        await asyncio.gather(*(line.shutdown() for line in lines))
+
+
+@dataclass
+class Face:
+    """``send`` and ``edit`` raise ``DeliveryError`` and nothing else."""
+
+    voice: Voice
+    store: Store
+    inbox: Inbox
+    platform: str = field(default=PLATFORM, init=False)
+
+    async def listen(self) -> None:
+        """Hear people until cancelled. Raises ``ConfigError`` for a bad token, and ``StorageError``."""
+        await self.inbox.listen()
+
+    async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
+        try:
+            return await self.voice.say(destination, card, rank=Rank.LOUD, reply_to=reply_to)
+        except (DestinationGone, Muted) as closed:
+            await self._tell_owners(destination, closed)
+            raise
+
+    async def edit(self, destination: Destination, message: str, card: Card) -> None:
+        await self.voice.revise(destination, message, card, rank=Rank.EDIT)
+
+    async def _tell_owners(self, destination: Destination, why: DeliveryError) -> None:
+        """Whoever subscribed a chat learns that it hears no more, where they speak with the bot alone."""
+        kept = await self.store.subscriptions.of(destination)
+        owners = {found[0] for s in kept if (found := re.search(r"\d+", s.created_by))}
+        for owner in sorted(owners - {destination.chat}):
+            card = Card(
+                title="A chat you subscribed cannot be told any more",
+                tone=Tone.WARNING,
+                lines=(
+                    Line(f"Telegram says of the chat {destination.chat}: {why}."),
+                    Line("Once I may speak there again, `/subscribe` in it begins anew."),
+                ),
+            )
+            try:
+                await self.voice.say(Destination(PLATFORM, owner), card, rank=Rank.EDIT)
+            except DeliveryError as refused:
+                log.info("nobody to tell: %s", refused, extra={"destination": destination.key})
+
+
+class _Cut(logging.Filter):
+    """httpx logs every address it asks, and the Bot API has the token in it."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        self._token = token
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = record.getMessage().replace(self._token, "•••"), None
+        return True
+
+
+def _keep_out_of_logs(token: str) -> None:
+    logger = logging.getLogger("httpx")
+    if not any(isinstance(each, _Cut) and each._token == token for each in logger.filters):
+        logger.addFilter(_Cut(token))
