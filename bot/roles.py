@@ -173,6 +173,7 @@ class Bench:
         until = last_step(self.clock(), self.judge.pace.step)
         since = max(self.judge.at or until - RECOVER, until - RECOVER)
         self._kept_at = self.judge.at
+        await self.store.subscriptions.wishes()  # read whole now rather than when the first wave comes
         await self._recover_sums(until)
         await self._replay(since, until)
         return self.judge.at

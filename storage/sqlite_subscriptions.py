@@ -32,25 +32,30 @@ RELOAD = 1_000
 
 
 class Audience:
-    """Who has which wish, kept current chat by chat."""
+    """Who has which wish, kept current chat by chat.
+
+    Tuples of what holds no cycle, so that the collector never has 100,000 chats to look through.
+    """
 
     def __init__(self, subscriptions: Iterable[Subscription]) -> None:
         self.having: dict[Wish, set[Destination]] = {}
-        self._of: dict[_Chat, list[tuple[Wish, Destination]]] = {}
+        self._same: dict[Wish, Wish] = {}
+        self._of: dict[_Chat, tuple[tuple[Wish, Destination], ...]] = {}
         for each in subscriptions:
             self._add(each)
 
     def _add(self, each: Subscription) -> None:
-        to, wish = each.destination, each.wish
+        to, chat = each.destination, (each.destination.platform, each.destination.chat)
+        wish = self._same.setdefault(each.wish, each.wish)
         self.having.setdefault(wish, set()).add(to)
-        self._of.setdefault((to.platform, to.chat), []).append((wish, to))
+        self._of[chat] = (*self._of.get(chat, ()), (wish, to))
 
     def put(self, chat: _Chat, subscriptions: Iterable[Subscription]) -> None:
         """Replace what is known of a chat."""
         for wish, to in self._of.pop(chat, ()):
             self.having[wish].discard(to)
             if not self.having[wish]:
-                del self.having[wish]
+                del self.having[wish], self._same[wish]
         for each in subscriptions:
             self._add(each)
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from bot.deliver import HOLD, Lane, Sleep, Step, deliver
 from bot.domain.cards import Card
-from bot.domain.posts import Destination, Shown
+from bot.domain.chats import ChatSettings, SettingsChange
+from bot.domain.posts import Destination, Shown, summed_waves
 from bot.errors import DeliveryError
 from bot.running import Work
 from storage.memory import MemoryStore
@@ -39,6 +40,7 @@ class Room:
     showing: dict[str, int] = field(default_factory=dict)
     replies: dict[str, str | None] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    cards: list[Card] = field(default_factory=list)
 
 
 class AcmeChat:
@@ -71,6 +73,7 @@ class AcmeChat:
     async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
         await self._call("send", destination)
         room = self.room(destination)
+        room.cards.append(card)
         name = str(len(room.showing) + 1)
         room.showing[name] = int(card.footer)
         room.replies[name] = reply_to
@@ -92,7 +95,14 @@ class World:
         self.lane = Lane(self.chat, self.store, self.present, self.market, self.time)
 
     async def present(self, subject: str, destination: Destination) -> Shown | None:
+        if waves := summed_waves(subject):
+            card = Card(title=f"Spared: {', '.join(waves)}", footer="1")
+            return Shown(revision=1, loud=1, over=False, card=card)
         return self.newest.get(subject)
+
+    async def choose(self, settings: ChatSettings) -> None:
+        change = SettingsChange(destination=settings.destination, at=self.time.now, who="ann", what="test")
+        await self.store.chats.choose(settings, change)
 
     async def revise(
         self,
@@ -103,9 +113,12 @@ class World:
         to: tuple[Destination, ...] = (CHAT,),
         subject: str = "1a",
         size: float = 1.0,
+        notice: bool = False,
     ) -> None:
+        """A wave (or a notice) has another revision, and some chats are to show it."""
+        w = None if notice else size
         card = Card(title=subject, footer=str(revision))
-        self.newest[subject] = Shown(revision=revision, loud=loud, over=over, card=card)
+        self.newest[subject] = Shown(revision=revision, loud=loud, over=over, card=card, w=w)
         await self.store.posts.want(subject, to, revision=revision, loud=loud, size=size, now=self.time.now)
 
     async def settle(self) -> list[Step]:

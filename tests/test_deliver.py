@@ -50,6 +50,20 @@ def test_the_rule_of_delivery(shows: Post, known: Shown | None, step: Step) -> N
     assert decide(shows, known) is step
 
 
+@pytest.mark.parametrize(
+    ("shows", "known", "step"),
+    [
+        (post(), newest(1), Step.HUSH),
+        (post(), newest(4, over=True), Step.DROP),
+        (post(2, "5"), newest(3), Step.EDIT),
+        (post(2, "5"), newest(4, loud=4), Step.EDIT),
+        (post(2, "5"), newest(2), Step.REST),
+    ],
+)
+def test_the_rule_of_delivery_in_silence(shows: Post, known: Shown | None, step: Step) -> None:
+    assert decide(shows, known, silent=True) is step
+
+
 async def test_a_wave_is_sent_once_and_then_edited_in_place() -> None:
     world = World()
     for revision in (1, 2, 3):
@@ -109,13 +123,24 @@ async def test_what_a_platform_puts_off_is_sent_exactly_when_it_said() -> None:
     assert world.room.showing == {"1": 1}
 
 
-async def test_a_chat_that_is_gone_is_forgotten_with_its_posts_and_subscriptions() -> None:
-    world = World([DestinationGone("the bot was blocked")])
-    for destination in (CHAT, OTHER):
+async def test_a_chat_that_is_gone_is_left_with_its_topics_until_it_is_back() -> None:
+    world, topic = World([DestinationGone("the bot was blocked")]), Destination("acme", "7", "3")
+    for destination in (CHAT, topic, OTHER):
         await world.store.subscriptions.add(Subscription(destination=destination, created=START))
     await world.revise(1)
     await world.settle_all()
     assert [s.destination for s in await world.store.subscriptions.all()] == [OTHER]
+    assert await world.store.posts.of("1a") == []
+    assert await world.store.chats.back(CHAT, START) == 2
+
+
+async def test_a_topic_that_is_gone_leaves_its_chat_alone() -> None:
+    world, topic = World([DestinationGone("topic closed", topic_only=True)]), Destination("acme", "7", "3")
+    for destination in (CHAT, topic):
+        await world.store.subscriptions.add(Subscription(destination=destination, created=START))
+    await world.revise(1, to=(topic,))
+    await world.settle_all()
+    assert [s.destination for s in await world.store.subscriptions.all()] == [CHAT]
     assert await world.store.posts.of("1a") == []
 
 

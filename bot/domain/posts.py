@@ -13,8 +13,11 @@ from bot.domain.cards import Card
 from bot.domain.waves import Kind
 
 
-class Destination(msgspec.Struct, frozen=True, order=True):
-    """A place to speak: a chat of a platform, or one topic or thread of it."""
+class Destination(msgspec.Struct, frozen=True, order=True, gc=False):
+    """A place to speak: a chat of a platform, or one topic or thread of it.
+
+    There are very many (``gc``: what holds no cycle need not be looked through for one).
+    """
 
     platform: str
     chat: str
@@ -38,7 +41,7 @@ class Measure(StrEnum):
     """Coins closed."""
 
 
-class Threshold(msgspec.Struct, frozen=True):
+class Threshold(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """A wave is told when it reaches ``value``. ``horizon`` only for ``FALL``; ``None`` is the whole wave."""
 
     measure: Measure
@@ -51,7 +54,7 @@ MONTHLY_W = 2.9
 YEARLY_W = 3.9
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class Wish(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, gc=False):
     """What a subscription asks for, apart from who asks: many chats share a few wishes."""
 
     assets: frozenset[Asset] | None
@@ -60,7 +63,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     native_only: bool
 
 
-class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+class Subscription(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one destination wants to hear. ``assets`` is ``None`` for every coin.
 
     ``id`` is given by the store (0 before). ``native_only`` leaves out waves that institutions led.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
+from functools import cache, partial
 
 from bot.domain.posts import Destination, Measure, Subscription, Threshold, Wish
 from bot.domain.waves import Kind, Lead, Wave
@@ -36,18 +37,24 @@ def reaches(wave: Wave, threshold: Threshold) -> bool:
 
 
 def wants(wish: Wish | Subscription, wave: Wave) -> bool:
+    return concerns(wish, wave) and reaches(wave, wish.threshold)
+
+
+def concerns(wish: Wish | Subscription, wave: Wave) -> bool:
+    """Is it about such waves, however large?"""
     if wish.assets is not None and wave.asset not in wish.assets:
         return False
     if wave.kind not in wish.kinds and wave.kind is not Kind.UNPRICED:
         return False
-    if wish.native_only and wave.lead is Lead.INSTITUTION:
-        return False
-    return reaches(wave, wish.threshold)
+    return not (wish.native_only and wave.lead is Lead.INSTITUTION)
 
 
 def listeners(wave: Wave, wishes: Mapping[Wish, Collection[Destination]]) -> set[Destination]:
-    """Destinations that shall hear of ``wave``. A hundred thousand chats share a few wishes."""
-    return set().union(*(having for wish, having in wishes.items() if wants(wish, wave)))
+    """Destinations that shall hear of ``wave``. Very many chats share few wishes, and fewer thresholds."""
+    reached = cache(partial(reaches, wave))
+    return set().union(
+        *(having for wish, having in wishes.items() if concerns(wish, wave) and reached(wish.threshold))
+    )
 
 
 def outshone_by(wave: Wave, others: Iterable[Wave]) -> list[str]:

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from bot.domain.cards import Card
+from bot.domain.chats import ChatSettings, SettingsChange, whole
 from bot.domain.posts import Notice
 from bot.ports import Store
 from storage.sqlite import open_sqlite
@@ -49,6 +50,11 @@ async def fill(store: Store) -> None:
     await store.posts.want("1a", [HOME, GROUP], revision=1, loud=1, size=4.1, now=NOW)
     (post,) = await store.posts.claim("local", NOW, DAY, 1)
     await store.posts.shown(post, revision=1, message="m1", loud=True, now=NOW)
+    await store.chats.choose(
+        ChatSettings(destination=whole(GROUP), zone="Europe/Berlin"),
+        SettingsChange(destination=GROUP, at=NOW, who="ann", what="time zone Europe/Berlin"),
+    )
+    await store.chats.hold(GROUP, "1z", NOW)
     await store.notices.tell(Notice(id="blind", revision=1, loud=1, at=NOW, title="Blind", text="No answer."))
     await store.chat.say("bot", NOW, text="hello", card=Card(title="BTC: a flush"))
 

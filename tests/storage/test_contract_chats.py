@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from msgspec.structs import replace
 
 from bot.domain.cards import Card, Line
-from bot.domain.posts import AlertLog, Destination, Measure, Post, Threshold
+from bot.domain.posts import YEARLY_W, AlertLog, Destination, Latency, Measure, Post, Threshold, Wish
 from bot.ports import Store
 from tests.storage.samples import BTC, ETH, GROUP, HOME, HOUR, MINUTE, NOW, names, subscription
 
@@ -68,21 +69,39 @@ async def test_unsubscribing_takes_one_or_all_of_a_destination(store: Store) -> 
     assert await store.subscriptions.all() == [other]
 
 
-async def test_a_chat_that_moves_takes_its_subscriptions_and_keeps_what_is_there(store: Store) -> None:
-    moved = await store.subscriptions.add(subscription(GROUP))
-    await store.subscriptions.add(subscription(GROUP, frozenset({BTC}), by="old"))
-    new_place = replace(GROUP, chat="-100900")
-    there = await store.subscriptions.add(subscription(new_place, frozenset({BTC}), by="new"))
-    await store.subscriptions.rename(GROUP, "-100900")
-    assert await store.subscriptions.all() == [replace(moved, destination=new_place), there]
-    await store.subscriptions.rename(new_place, "-100900")
-    assert len(await store.subscriptions.of(new_place)) == 2
+async def test_the_wishes_of_all_chats_follow_every_change(store: Store) -> None:
+    def having(wishes: Mapping[Wish, Collection[Destination]]) -> dict[Wish, set[Destination]]:
+        return {wish: set(to) for wish, to in wishes.items()}
+
+    assert await store.subscriptions.wishes() == {}
+    every, bitcoin = subscription(), subscription(GROUP, frozenset({BTC}))
+    for each in (every, bitcoin, subscription(GROUP), subscription(replace(GROUP, topic="8"))):
+        await store.subscriptions.add(each)
+    assert having(await store.subscriptions.wishes()) == {
+        every.wish: {HOME, GROUP, replace(GROUP, topic="8")},
+        bitcoin.wish: {GROUP},
+    }
+    louder = replace(bitcoin, threshold=Threshold(Measure.W, 3.0))
+    await store.subscriptions.add(louder)
+    await store.subscriptions.remove(HOME)
+    assert having(await store.subscriptions.wishes()) == {
+        every.wish: {GROUP, replace(GROUP, topic="8")},
+        louder.wish: {GROUP},
+    }
+    await store.chats.rename(GROUP, "-100900")
+    assert having(await store.subscriptions.wishes())[louder.wish] == {replace(GROUP, chat="-100900")}
+    await store.chats.leave(replace(GROUP, chat="-100900"), NOW)
+    assert await store.subscriptions.wishes() == {}
+    await store.chats.back(replace(GROUP, chat="-100900"), NOW)
+    assert len(await store.subscriptions.wishes()) == 2
 
 
 async def test_a_wanted_post_is_due_at_once_and_then_held(store: Store) -> None:
     await wanted(store, "wave", HOME, size=2.2)
     (post,) = await claim(store)
-    assert post == Post(subject="wave", destination=HOME, wanted=1, loud=1, not_before=NOW + HOLD, size=2.2)
+    assert post == Post(
+        subject="wave", destination=HOME, wanted=1, loud=1, not_before=NOW + HOLD, size=2.2, due_since=NOW
+    )
     assert await claim(store, now=HOLD - timedelta(microseconds=1)) == []
     assert names(await claim(store, now=HOLD)) == [("wave", "home")]
 
@@ -224,6 +243,83 @@ async def test_forgetting_a_destination_leaves_the_others(store: Store) -> None:
     await store.posts.forget(GROUP)
     assert [p.destination for p in await store.posts.of("a")] == [HOME, neighbour]
     assert await store.posts.of("b") == []
+
+
+async def test_the_log_can_be_asked_for_one_destination(store: Store) -> None:
+    neighbour = replace(GROUP, topic="8")
+    await wanted(store, "wave", HOME, GROUP, neighbour)
+    for post in [*await claim(store), *await claim(store, "telegram")]:
+        await show(store, post, 1)
+    assert [line.destination for line in await store.posts.log(NOW, destination=GROUP)] == [GROUP]
+    assert len(await store.posts.log(NOW)) == 3
+    assert await store.posts.log(NOW + MINUTE, destination=GROUP) == []
+
+
+async def test_a_destination_that_has_another_wave_is_left_out(store: Store) -> None:
+    await wanted(store, "btc", HOME)
+    await store.posts.want("eth", [HOME, GROUP], revision=1, loud=1, size=1, now=NOW, unless=["btc", "sol"])
+    assert [post.destination for post in await store.posts.of("eth")] == [GROUP]
+
+
+async def test_more_chats_than_are_written_at_a_time_all_get_their_post(store: Store) -> None:
+    everyone = {Destination("local", str(n * 7919)) for n in range(5_000)}
+    await store.posts.want("wave", everyone, revision=1, loud=1, size=1, now=NOW)
+    assert {post.destination for post in await store.posts.of("wave")} == everyone
+
+
+async def test_a_post_that_is_hushed_waits_for_the_end_of_silence(store: Store) -> None:
+    await wanted(store, "wave", HOME)
+    (post,) = await claim(store)
+    await store.posts.hush(post, NOW + HOUR)
+    await store.posts.raise_to("wave", revision=2, loud=2, now=NOW)
+    assert await claim(store, now=HOUR - timedelta(microseconds=1)) == []
+    (again,) = await claim(store, now=HOUR)
+    assert (again.wanted, again.tries, again.silent_until) == (2, 0, NOW + HOUR)
+
+
+async def test_hushing_a_lapsed_claim_leaves_the_next_one_in_hand(store: Store) -> None:
+    await wanted(store, "wave", HOME)
+    (slow,) = await claim(store)
+    (quick,) = await claim(store, now=HOLD)
+    await store.posts.hush(slow, NOW + HOLD)
+    assert await claim(store, now=HOLD) == []
+    assert quick.not_before == NOW + 2 * HOLD
+
+
+async def test_a_wave_that_grows_to_one_that_may_break_through_is_looked_at_again(store: Store) -> None:
+    await wanted(store, "wave", HOME, size=3.0)
+    (post,) = await claim(store)
+    await store.posts.hush(post, NOW + HOUR)
+    await wanted(store, "wave", HOME, revision=2, size=YEARLY_W - 0.1)
+    assert await claim(store) == []
+    await wanted(store, "wave", HOME, revision=3, size=YEARLY_W)
+    assert len(await claim(store)) == 1
+    await store.posts.hush(post, NOW + HOUR)
+    await wanted(store, "wave", HOME, revision=4, size=YEARLY_W + 0.5)
+    assert await claim(store, now=HOLD) == []
+
+
+async def test_latency_is_counted_from_when_each_chat_was_to_be_told_first(store: Store) -> None:
+    assert await store.posts.latency("wave") is None
+    await wanted(store, "wave", HOME)
+    await store.posts.want("wave", [GROUP], revision=2, loud=1, size=1, now=NOW + MINUTE)
+    (home,), (group,) = await claim(store), await claim(store, "telegram")
+    for post, at in ((home, timedelta(seconds=2)), (group, MINUTE + timedelta(seconds=41)), (home, HOUR)):
+        await store.posts.shown(post, revision=3, message="m", loud=True, now=NOW - HOUR, wall=NOW + at)
+    latency = Latency(first=timedelta(seconds=2), last=timedelta(seconds=41), chats=2)
+    assert await store.posts.latency("wave") == latency
+    await store.posts.drop(home)
+    assert await store.posts.latency("wave") == latency
+    assert await store.posts.latency("other") is None
+
+
+async def test_silence_does_not_count_as_latency(store: Store) -> None:
+    await wanted(store, "wave", HOME)
+    (post,) = await claim(store)
+    await store.posts.hush(post, NOW + HOUR)
+    (post,) = await claim(store, now=HOUR)
+    await store.posts.shown(post, revision=1, message="m", loud=True, now=NOW + HOUR + MINUTE)
+    assert await store.posts.latency("wave") == Latency(MINUTE, MINUTE, 1)
 
 
 async def test_the_local_chat_numbers_what_is_said_and_amends_it_in_place(store: Store) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.domain.chats import ChatSettings, SettingsChange
 from bot.domain.market import LiquidationSum, Position
 from bot.domain.posts import Destination
 from bot.ports import Store
@@ -58,17 +59,31 @@ def _post_steps() -> st.SearchStrategy[Step]:
                 await store.posts.shown(post, revision=revision, message=f"m{revision}", loud=True, now=now)
             elif fate == "later":
                 await store.posts.later(post, now + 5 * MINUTE)
+            elif fate == "hush":
+                await store.posts.hush(post, now + HOUR)
+            elif fate == "hold":
+                await store.chats.hold(post.destination, post.subject, now)
             elif fate == "drop":
                 await store.posts.drop(post)
         return claimed
 
+    async def choose(store: Store, to: Destination, zone: str) -> None:
+        change = SettingsChange(destination=to, at=NOW, who="ann", what=zone)
+        await store.chats.choose(ChatSettings(destination=to, zone=zone), change)
+
+    async def wishes(store: Store) -> object:
+        return {wish: set(having) for wish, having in (await store.subscriptions.wishes()).items()}
+
     return st.one_of(
         st.builds(
-            lambda s, d, r, z: lambda store: store.posts.want(s, d, revision=r, loud=1, size=z, now=NOW),
+            lambda s, d, r, z, u: (
+                lambda store: store.posts.want(s, d, revision=r, loud=1, size=z, now=NOW, unless=u)
+            ),
             subjects,
             st.lists(places),
             few,
             few.map(float),
+            st.lists(subjects, unique=True, max_size=1),
         ),
         st.builds(
             lambda s, r: lambda store: store.posts.raise_to(s, revision=r, loud=r - 1, now=NOW), subjects, few
@@ -77,12 +92,19 @@ def _post_steps() -> st.SearchStrategy[Step]:
             lambda now, r, fate: lambda store: settle(store, now, r, fate),
             times,
             few,
-            st.sampled_from(["shown", "later", "drop", "died"]),
+            st.sampled_from(["shown", "later", "hush", "hold", "drop", "died"]),
         ),
         st.builds(lambda d: lambda store: store.posts.forget(d), places),
         st.builds(lambda d, a: lambda store: store.subscriptions.add(subscription(d, a)), places, assets),
         st.builds(lambda d, n: lambda store: store.subscriptions.remove(d, n), places, st.none() | few),
-        st.builds(lambda d: lambda store: store.subscriptions.rename(d, "b"), places),
+        st.builds(lambda d: lambda store: store.chats.rename(d, "b"), places),
+        st.builds(lambda d: lambda store: store.chats.leave(d, NOW), places),
+        st.builds(lambda d: lambda store: store.chats.back(d, NOW), places),
+        st.builds(
+            lambda d, z: lambda store: choose(store, d, z), places, st.sampled_from(["UTC", "Asia/Tokyo"])
+        ),
+        st.builds(lambda d: lambda store: store.chats.summed_up(d, ["w1"]), places),
+        st.just(lambda store: wishes(store)),
     )
 
 
@@ -137,6 +159,11 @@ async def _all_answers(store: Store) -> list[object]:
         await store.subscriptions.all(),
         [await store.posts.of(subject) for subject in ("w1", "w2")],
         await store.posts.log(BEGINNING, 1000),
+        [await store.posts.latency(subject) for subject in ("w1", "w2")],
+        [await store.chats.held(platform) for platform in ("local", "x")],
+        [await store.chats.settings(Destination("local", chat)) for chat in ("a", "b")],
+        [await store.chats.changes(Destination("local", chat), 99) for chat in ("a", "b")],
+        {wish: set(having) for wish, having in (await store.subscriptions.wishes()).items()},
     ]
 
 

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.assets import Asset
 from bot.ports import Store
@@ -39,7 +40,7 @@ async def everything(store: Store) -> list[object]:
         await store.journal.kept("detector"),
         await store.waves.recent(),
         await store.subscriptions.of(GROUP),
-        await store.posts.of("1a"),
+        [replace(post, due_since=None) for post in await store.posts.of("1a")],  # not kept before 0.2.0
         await store.posts.log(NOW - DAY),
         await store.notices.notice("blind"),
         await store.chat.said(),
@@ -75,6 +76,8 @@ async def test_an_upgraded_database_goes_on(released: Path) -> None:
     async with open_sqlite(released) as store:
         await store.posts.want("2b", [HOME], revision=1, loud=1, size=1, now=NOW)
         assert len(await store.posts.claim("local", NOW, DAY, 9)) == 1
+        await store.chats.leave(GROUP, NOW)
+        assert await store.chats.back(GROUP, NOW) == len(await store.subscriptions.of(GROUP)) == 1
     async with open_sqlite(released) as store:
         assert len(await store.posts.of("2b")) == 1
 
