@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from copy import copy
@@ -24,7 +25,7 @@ from bot.domain.waves import Kind, Outcome, Stage, Wave
 from bot.errors import AskError
 from bot.ports import Clock, HealthView, Store
 from handlers.cards import Titles, notice_card, wave_card
-from handlers.drill import drill_begun, drill_shown, drill_stage
+from handlers.drill import drill_begun, drill_shown
 from handlers.series import (
     aligned,
     chart_of,
@@ -77,6 +78,7 @@ class Desk:
         self.about = about
         self.wall = wall
         self.zone = UTC_ZONE
+        self._one_picture = asyncio.Lock()
         self._pictures: OrderedDict[tuple[str, int], Picture | None] = OrderedDict()
 
     # --- the chat it is for ------------------------------------------------------------------------
@@ -249,7 +251,9 @@ class Desk:
             card = self.sign(notice_card(home.here(notice)))
             return Shown(revision=notice.revision, loud=notice.loud, over=notice.over, card=card)
         if begun := drill_begun(subject):
-            return await home._drill_shown(subject, destination, begun)
+            posts = await self.store.posts.of(subject)
+            mine = next((post for post in posts if post.destination == destination), None)
+            return drill_shown(begun, mine, self.wall(), home.zone, self.about.banner)
         return None
 
     async def _wave_shown(self, wave: Wave) -> Shown:
@@ -264,21 +268,12 @@ class Desk:
     async def _picture(self, wave: Wave) -> Picture | None:
         """One picture for all the chats that are shown a revision; its times are UTC."""
         key = (wave.id, wave.revision)
-        if key not in self._pictures:
-            self._pictures[key] = await self._wave_picture(wave)
-            while len(self._pictures) > PICTURES_KEPT:
-                self._pictures.popitem(last=False)
-        return self._pictures[key]
-
-    async def _drill_shown(self, subject: str, destination: Destination, begun: datetime) -> Shown | None:
-        posts = await self.store.posts.of(subject)
-        mine = next((post for post in posts if post.destination == destination), None)
-        revision = drill_stage(begun, mine, self.wall())
-        if revision is None:
-            return None
-        shown = drill_shown(begun, revision, self.zone)
-        banner = " · ".join(text for text in (shown.card.banner, self.about.banner) if text)
-        return replace(shown, card=replace(shown.card, banner=banner))
+        async with self._one_picture:
+            if key not in self._pictures:
+                self._pictures[key] = await self._wave_picture(wave)
+                while len(self._pictures) > PICTURES_KEPT:
+                    self._pictures.popitem(last=False)
+            return self._pictures[key]
 
 
 def _outcome(after: timedelta, end: Snapshot, later: Snapshot | None) -> Outcome:

@@ -40,19 +40,18 @@ def drill_begun(subject: str) -> datetime | None:
     return datetime.fromtimestamp(int(found[1]), UTC) if found else None
 
 
-def drill_stage(begun: datetime, post: Post | None, wall: datetime) -> int | None:
-    """The revision it has come to; ``None`` when it is too late to begin.
+def drill_shown(
+    begun: datetime, post: Post | None, wall: datetime, zone: ZoneInfo, banner: str = ""
+) -> Shown | None:
+    """The revision it has come to in the chat that shows ``post``; ``None`` when it is too late to begin.
 
-    It never skips one, so that a chat sees it sent, edited and ended however busy the platform is.
+    The first is loud, the others are edits. None is skipped, so that a chat sees it sent, revised and ended
+    however busy the platform is. ``banner`` is the program's own.
     """
     shown = post.shown if post else 0
     if not shown and wall - begun > TOO_LATE:
         return None
-    return min(1 + max(0, (wall - begun) // EACH), shown + 1, LAST_REVISION)
-
-
-def drill_shown(begun: datetime, revision: int, zone: ZoneInfo) -> Shown:
-    """One revision; the first is loud, the others are edits."""
+    revision = min(1 + max(0, (wall - begun) // EACH), shown + 1, LAST_REVISION)
     stage = STAGES[revision - 1]
     wave = in_zone(example_wave(stage, begun), zone)
     picture = None if stage is Stage.EARLY else example_picture(stage, begun)
@@ -62,6 +61,6 @@ def drill_shown(begun: datetime, revision: int, zone: ZoneInfo) -> Shown:
         title=f"Drill: {like.title}",
         footer=f"drill, revision {revision} of {LAST_REVISION} · {clock(wave.at)}",
         buttons=(),
-        banner=BANNER,
+        banner=f"{BANNER} · {banner}" if banner else BANNER,
     )
     return Shown(revision=revision, loud=1, over=revision == LAST_REVISION, card=card)

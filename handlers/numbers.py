@@ -148,6 +148,11 @@ def _count(number: float) -> str:
     return f"{number:.0f}" if number >= 1.95 else f"{number:.1f}".removesuffix(".0")
 
 
+def many(count: int, noun: str) -> str:
+    """``1 wave``, ``1,204 waves``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def ordinal(place: int) -> str:
     """``largest``, ``second largest``, ``4th largest``."""
     words = {1: "largest", 2: "second largest", 3: "third largest"}

@@ -8,7 +8,7 @@ from bot.domain.assets import Asset
 from bot.domain.posts import Measure, Subscription, Threshold
 from bot.domain.waves import Kind, Magnitude, Wave
 from bot.pipeline.route import wants
-from handlers.numbers import coins, day, duration, percent, return_period, usd
+from handlers.numbers import coins, day, duration, many, percent, return_period, usd
 
 
 def told(subscriptions: Sequence[Subscription], wave: Wave) -> bool:
@@ -22,7 +22,7 @@ def would_have_told(past: Sequence[Wave], subscriptions: Sequence[Subscription])
         return "No wave is recorded yet to try it on"
     count = sum(told(subscriptions, wave) for wave in past)
     since = day(past[-1].onset, past[0].onset)
-    return f"Of {len(past)} waves recorded since {since} it would have told {count}"
+    return f"Of {many(len(past), 'wave')} recorded since {since} it would have told {count}"
 
 
 def coins_words(assets: frozenset[Asset] | None) -> str:
@@ -37,8 +37,8 @@ def kinds_words(subscription: Subscription) -> str:
 
 
 def subscription_words(subscription: Subscription) -> str:
-    """``BTC, ETH · about weekly (W 2.2 and more) · native-led only``."""
-    native = " · native-led only" if subscription.native_only else ""
+    """``BTC, ETH · about weekly (W 2.2 and more) · institution-led left out``."""
+    native = " · institution-led left out" if subscription.native_only else ""
     return f"{coins_words(subscription.assets)} · {threshold_words(subscription.threshold)}{native}"
 
 

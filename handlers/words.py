@@ -52,7 +52,8 @@ _COUNTED = re.compile(rf"(?:about\s+)?{_NUMBER}\s*(?:x|times)?\s*(?:/|an?\b|per\
 _NAMED = re.compile(rf"\b({'|'.join(OFTEN)})\b")
 _MAGNITUDE = re.compile(rf"\bw\s*(?:>=|≥|=)?\s*{_NUMBER}(?![\w.])")
 _SHARE = re.compile(rf"[-−]?{_NUMBER}\s*%(?:\s*(?:in|within|per|/)?\s*(?:{_PERIOD}|(whole|wave))\b)?")
-_COINS = re.compile(rf"\b{_NUMBER}\s*{_POWER}\s+(?!usd\b)([a-z]+)")
+_NO_COIN = r"(?!(?:usd|native|all|every|everything|any|only|from|and|alerts)\b)"
+_COINS = re.compile(rf"(?<![\d.,$])(?<!\$ )\b{_NUMBER}\s*{_POWER}\s+{_NO_COIN}([a-z]+)")
 _DOLLARS = re.compile(rf"\$\s*{_NUMBER}\s*{_POWER}\b|\b{_NUMBER}\s*{_POWER}\s*usd\b|\b{_NUMBER}(k|mn?|bn?)\b")
 
 

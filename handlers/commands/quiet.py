@@ -86,10 +86,9 @@ def _quiet_card(desk: Desk, now: ChatSettings, undo: ChatSettings | None) -> Car
 
 
 def _undo(now: ChatSettings, before: ChatSettings) -> tuple[Button, ...]:
-    if now.break_through != before.break_through:
-        return ()  # the button beside it does that already
-    if before.quiet is None:
-        return (Button("Undo", "/quiet off"),)
+    """Only where one line brings back all that there was, and no other button does that."""
+    if before.quiet is None or now.break_through != before.break_through:
+        return ()
     return (Button("Undo", f"/quiet {hours_typed(before.quiet)} {before.zone}"),)
 
 

@@ -136,7 +136,7 @@ async def _native(desk: Desk, ask: Ask, *, only: bool) -> Card:
     here = await desk.subscriptions_here(ask.destination)
     for subscription in here:
         await desk.store.subscriptions.add(replace(subscription, native_only=only))
-    await note(desk, ask, "only what natives lead" if only else "whoever leads")
+    await note(desk, ask, "institution-led waves left out" if only else "waves told whoever leads")
     title = "Waves that institutions lead are left out" if only else "Waves are told whoever leads them"
     return await settings_card(desk, ask, title)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -97,7 +98,7 @@ async def unsubscribe(desk: Desk, ask: Ask) -> Card:
         raise AskError(
             f"There are {len(here)} subscriptions here. Say which, or `/unsubscribe all`", *choices
         )
-    elif which.lstrip("#").isdigit():
+    elif re.fullmatch("#?[0-9]{1,9}", which):
         if not await kept.remove(ask.destination, int(which.lstrip("#"))):
             raise AskError(f"There is no subscription {which} here. They are listed by `/alerts`", "/alerts")
         title = f"Subscription {which} is gone"

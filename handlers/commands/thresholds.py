@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from bot.domain.cards import Button, Card, Line, Table
+from bot.domain.cards import Button, Card, Line, Table, plain
 from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Subscription, Threshold
 from bot.domain.waves import Wave
 from bot.errors import AskError
 from handlers.commands.changes import note
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.numbers import percent, short_day, tight
+from handlers.numbers import many, percent, short_day, tight
 from handlers.subscription_words import coins_words, subscription_words, threshold_words, told, typed
 from handlers.words import Parameter, read_text, read_wanted
 
 HOW_MUCH = Parameter("how often or how large", read_text, rest=True)
 ROWS = 8
-_LINE = re.compile(r"(?i)(try\b)?\s*(?:#(\d{1,9})(?!\S))?\s*(.*)")
 CHOICES = (("weekly", WEEKLY_W), ("monthly", MONTHLY_W), ("yearly", YEARLY_W))
 
 
@@ -35,8 +33,9 @@ CHOICES = (("weekly", WEEKLY_W), ("monthly", MONTHLY_W), ("yearly", YEARLY_W))
 async def threshold(desk: Desk, ask: Ask) -> Card:
     every = await desk.subscriptions_here(ask.destination)
     past = await desk.past()
-    line = _LINE.fullmatch(ask.get(HOW_MUCH) or "")
-    trying, number, text = (line[1], line[2], line[3]) if line else (None, None, "")
+    number, text = _split(ask.get(HOW_MUCH) or "", "#")
+    word, text = _split(text, "try")
+    trying = word is not None
     here = _numbered(every, number) if number else every
     if not text:
         return _choices(here, past, number)
@@ -61,10 +60,20 @@ async def threshold(desk: Desk, ask: Ask) -> Card:
     return _compared(before, after, past, _undo(before), now=desk.now(), trying=False)
 
 
+def _split(text: str, beginning: str) -> tuple[str | None, str]:
+    """The first word without ``beginning``, and the rest; ``None`` where it begins otherwise."""
+    word, _, rest = text.partition(" ")
+    if not word.lower().startswith(beginning):
+        return None, text
+    return word[len(beginning) :], rest
+
+
 def _numbered(here: Sequence[Subscription], number: str) -> Sequence[Subscription]:
-    found = [s for s in here if s.id == int(number)]
+    found = [s for s in here if str(s.id) == number]
     if not found:
-        raise AskError(f"There is no subscription {number} here. They are listed by `/alerts`", "/alerts")
+        raise AskError(
+            f"There is no subscription {plain(number[:9])} here. They are listed by `/alerts`", "/alerts"
+        )
     return found
 
 
@@ -110,9 +119,8 @@ def _compared(
         for w, old, new in tried
         if old or new
     ]
-    counts = (
-        f"Of {len(past)} recorded waves: before {sum(r[1] for r in tried)}, now {sum(r[2] for r in tried)}"
-    )
+    tried_on = many(len(past), "recorded wave")
+    counts = f"Of {tried_on}: before {sum(r[1] for r in tried)}, now {sum(r[2] for r in tried)}"
     olds = dict.fromkeys(threshold_words(s.threshold) for s in before)
     return Card(
         title=f"{'Would tell' if trying else 'Now telling'}: {threshold_words(after[0].threshold)}",
@@ -137,7 +145,7 @@ def _choices(here: Sequence[Subscription], past: Sequence[Wave], number: str | N
         rows.append((name, f"{w:.1f}", str(sum(told(as_if, wave) for wave in past))))
     return Card(
         title=f"From which size on I speak here{f', subscription {number}' if number else ''}",
-        lines=(*lines, Line(f"What others would have told of {len(past)} recorded waves:")),
+        lines=(*lines, Line(f"What others would have told of {many(len(past), 'recorded wave')}:")),
         table=Table(("how often", "W", "told"), tuple(rows), right=(1, 2)),
         footer="`/threshold 3/week` · `/threshold 5% 1h` · `/threshold try $800m`",
         buttons=tuple(Button(name, f"/threshold {which}{name}") for name, _ in CHOICES),

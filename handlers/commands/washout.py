@@ -11,6 +11,7 @@ from bot.domain.market import VERDICT_MEANS, Completeness
 from handlers.cards import latency_line, venue_title
 from handlers.commands.registry import COMMANDS, Ask, command, find
 from handlers.desk import Desk
+from handlers.drill import drill_begun
 from handlers.numbers import clock, coins, duration, share
 from handlers.words import Parameter, read_text
 
@@ -106,7 +107,7 @@ async def status(desk: Desk, ask: Ask) -> Card:
     fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
     running = await store.waves.running()
     here = await store.subscriptions.of(ask.destination)
-    told = await store.posts.log(now - DAY, limit=1000)
+    told = [line for line in await store.posts.log(now - DAY, limit=1000) if not drill_begun(line.subject)]
     facts = await store.facts()
     running_for = duration(desk.wall() - desk.about.started)
     lines = [

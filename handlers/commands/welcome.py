@@ -27,16 +27,17 @@ CHOICES = (
 @command("start", "What this is, and how often it may speak", LINK.optional, examples=("/start",))
 async def start(desk: Desk, ask: Ask) -> Card:
     wanted = await _wanted(desk, ask.get(LINK) or "")
+    title = "Washout"
     if wanted is not None:
         await ask.may_change()
-        await add_subscription(desk, ask, wanted)
+        title = f"Subscribed: {subscription_words(await add_subscription(desk, ask, wanted))}"
     here = await desk.store.subscriptions.of(ask.destination)
     venues = len({source.venue for source in desk.health.sources()})
     watch = f"I watch open interest on {venues} venues" if venues else "I watch open interest"
     change = f"{ask.who_may} change this" if ask.is_group else "Change it any time: `/settings`"
     everyone = " work for everyone" if ask.is_group else " answer at once"
     return Card(
-        title="Washout",
+        title=title,
         lines=(
             Line(
                 f"{watch} and speak up when leverage is washed out of a market, "

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from bot.domain.assets import Asset
 from bot.domain.cards import Card, Tone
 from bot.domain.market import Group, Missing, Report, Venue, Verdict
-from bot.domain.posts import Notice
+from bot.domain.posts import Latency, Notice
 from bot.domain.units import UsdChange
 from bot.domain.waves import Kind, Lead, Stage, VenueChange
 from bot.errors import AskError
@@ -262,3 +262,26 @@ def test_the_coins_shown_before_and_now_differ_by_those_closed(
     assert found, line
     change, before, now = (amounts(part)[0] for part in found.groups())
     assert now - before == pytest.approx(change, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("latency", "text"),
+    [
+        (
+            Latency(timedelta(seconds=1.9), timedelta(seconds=41), 1204),
+            "First chat told after 1.9 s, all 1,204 after 41 s",
+        ),
+        (
+            Latency(timedelta(seconds=0.2), timedelta(seconds=150), 2),
+            "First chat told after 0.2 s, all 2 after 2 min",
+        ),
+        (Latency(timedelta(seconds=3), timedelta(seconds=3), 1), "Told after 3.0 s"),
+    ],
+)
+def test_the_last_revision_says_how_soon_chats_were_told(latency: Latency, text: str) -> None:
+    assert text in words(wave_card(wave(), latency=latency)).splitlines()
+
+
+def test_an_alert_can_be_muted_with_a_tap() -> None:
+    assert [b.command for b in wave_card(wave()).buttons] == ["/wave 1a", "/why 1a", "/mute 4h"]
+    assert "/mute 4h" not in [b.command for b in wave_card(wave(Stage.RETRACTED)).buttons]

@@ -79,6 +79,8 @@ def test_a_period_that_is_none_says_how_to_write_one(said: str) -> None:
         ("$1,500,000", Threshold(Measure.USD, 1.5e6)),
         ("1.5b usd", Threshold(Measure.USD, 1.5e9)),
         ("10k", Threshold(Measure.USD, 1e4)),
+        ("$800m native", Threshold(Measure.USD, 8e8)),
+        ("10k native", Threshold(Measure.USD, 1e4)),
     ],
 )
 def test_a_threshold_is_read(said: str, threshold: Threshold) -> None:
@@ -93,12 +95,26 @@ def test_a_threshold_is_read(said: str, threshold: Threshold) -> None:
         ("btc,eth weekly", {"BTC", "ETH"}),
         ("weekly xbt", {"BTC"}),
         ("10k btc", {"BTC"}),
+        ("$800m btc", {"BTC"}),
+        ("$1,500,000 btc eth", {"BTC", "ETH"}),
+        ("$ 800m all", set()),
         ("all monthly", set()),
         ("5% 1h sol", {"SOL"}),
     ],
 )
 def test_coins_are_found_beside_a_threshold(said: str, assets: set[str]) -> None:
     assert set(read_wanted(said, KNOWN, "subscribe").assets or ()) == assets
+
+
+@pytest.mark.parametrize("said", ["all weekly native", "native all weekly", "all native only weekly"])
+def test_native_only_is_a_word_among_the_others(said: str) -> None:
+    read = read_wanted(said, KNOWN, "subscribe")
+    assert (read.native_only, read.assets, read.threshold) == (
+        True,
+        frozenset(),
+        Threshold(Measure.W, WEEKLY_W),
+    )
+    assert not read_wanted("all weekly", KNOWN, "subscribe").native_only
 
 
 @pytest.mark.parametrize(
