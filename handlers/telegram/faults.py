@@ -103,6 +103,7 @@ FAULTS = (
     Fault(tg.TimedOut, "", Reaction.LATER, UNSURE_S),
     Fault(tg.NetworkError, "", Reaction.LATER, AMISS_S),
     Fault(tg.PassportDecryptionError, "", Reaction.REFUSED),
+    Fault(tg.TelegramError, "invalid server response", Reaction.LATER, UNSURE_S),
     Fault(tg.TelegramError, "", Reaction.REFUSED),
 )
 """The first that fits."""

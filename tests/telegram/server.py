@@ -1,0 +1,484 @@
+"""A Bot API over HTTP, as Telegram documents it, that can be told to fail in every documented way.
+
+It keeps chats, messages and updates, checks what Telegram checks (sizes after parsing, tags, bytes of
+buttons, edits that change nothing) and remembers every request with the times it began and ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+from aiohttp import web
+
+TOKEN = "123456:a-secret-nobody-may-see"
+USERNAME = "washout_bot"
+BOT = {"id": 123456, "is_bot": True, "first_name": "Washout", "username": USERNAME}
+TAGS = {"b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "a", "code", "pre", "blockquote"}
+
+Said = Mapping[str, Any]
+
+
+@dataclass
+class Call:
+    method: str
+    data: dict[str, Any]
+    began: float
+    ended: float = 0.0
+    upload: bool = False
+
+    @property
+    def chat(self) -> str:
+        return str(self.data.get("chat_id", ""))
+
+
+@dataclass
+class Failure:
+    """What is answered instead: a description with its code, or raw bytes, or nothing at all."""
+
+    code: int
+    description: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    body: bytes | None = None
+    drop: bool = False
+    after: bool = False
+    """The request is carried out first, and only its answer is lost."""
+
+
+class _Parsed(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text, self.open, self.bad = "", list[str](), ""
+        self.feed(text)
+        self.close()
+        if self.open:
+            self.bad = f"can't find end tag corresponding to start tag {self.open[-1]}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in TAGS:
+            self.bad = f'unsupported start tag "{tag}"'
+        if {"code", "pre"} & set(self.open):
+            self.bad = f'nested tag "{tag}"'
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.bad = f'unexpected end tag "{tag}"'
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+class Refused(Exception):
+    def __init__(self, code: int, description: str, **parameters: Any) -> None:
+        super().__init__(description)
+        self.failure = Failure(code, description, parameters)
+
+
+def units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def parsed(text: str, most: int, what: str) -> str:
+    """The text as it is shown. Raises ``Refused`` as Telegram does."""
+    found = _Parsed(text)
+    if found.bad:
+        raise Refused(400, f"Bad Request: can't parse entities: {found.bad}")
+    shown = found.text.strip()
+    if units(shown) > most:
+        raise Refused(400, f"Bad Request: message {what}is too long")
+    return shown
+
+
+class BotApi:
+    """``address`` is what ``api_base`` is set to while the server runs."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.calls: list[Call] = []
+        self.chats: dict[str, dict[str, Any]] = {}
+        self.messages: dict[tuple[str, int], dict[str, Any]] = {}
+        self.administrators: dict[str, list[int]] = defaultdict(list)
+        self.linked: dict[str, int] = {}
+        self.files: dict[str, bytes] = {}
+        self.menus: dict[tuple[str, str], list[dict[str, str]]] = {}
+        self.webhook: dict[str, Any] = {}
+        self.failures: list[tuple[Callable[[Call], bool], Failure]] = []
+        self.latency_s = 0.0
+        self.can_add_media = True
+        self._ids = itertools.count(1)
+        self._update_ids = itertools.count(700)
+        self._updates: list[dict[str, Any]] = []
+        self._news = asyncio.Event()
+        self._changed = asyncio.Condition()
+
+    # --- for tests ---------------------------------------------------------------------------------
+
+    def chat(self, number: int, kind: str = "private", **more: Any) -> dict[str, Any]:
+        name = {"first_name": "Ada"} if kind == "private" else {"title": "Desk"}
+        self.chats[str(number)] = {"id": number, "type": kind, **name, **more}
+        return self.chats[str(number)]
+
+    def fail(self, failure: Failure, *, method: str = "", chat: str = "", times: int = 1) -> None:
+        """The next ``times`` requests that fit are answered so."""
+
+        def fits(call: Call) -> bool:
+            return call.method.startswith(method) and (not chat or call.chat == chat)
+
+        self.failures += [(fits, failure)] * times
+
+    def update(self, **content: Any) -> dict[str, Any]:
+        update = {"update_id": next(self._update_ids), **content}
+        self._updates.append(update)
+        self._news.set()
+        return update
+
+    def says(self, chat: int, text: str, person: int = 7, **more: Any) -> dict[str, Any]:
+        """A message by a person; ``more`` are fields of the message."""
+        kind = self.chats[str(chat)]["type"]
+        message = {
+            "message_id": next(self._ids),
+            "date": int(time.time()),
+            "chat": self.chats[str(chat)],
+            "text": text,
+            "from": user(person),
+            **more,
+        }
+        if kind == "channel":
+            message.pop("from")
+        self.messages[str(chat), message["message_id"]] = message
+        return self.update(**{"channel_post" if kind == "channel" else "message": message})
+
+    def presses(self, message: Said, label: str, person: int = 7) -> dict[str, Any]:
+        buttons = [b for row in message["reply_markup"]["inline_keyboard"] for b in row]
+        data = next(button["callback_data"] for button in buttons if button["text"] == label)
+        return self.presses_data(message, data, person)
+
+    def presses_data(self, message: Said, data: str, person: int = 7) -> dict[str, Any]:
+        query = {
+            "id": str(next(self._ids)),
+            "from": user(person),
+            "chat_instance": "1",
+            "message": message,
+            "data": data,
+        }
+        return self.update(callback_query=query)
+
+    def member(self, chat: int, old: str, new: str, person: int = 7) -> dict[str, Any]:
+        def status(word: str) -> dict[str, Any]:
+            more: dict[str, Any] = {"until_date": 0} if word == "kicked" else {}
+            if word == "administrator":
+                more = dict.fromkeys(RIGHTS, True)
+            return {"user": BOT, "status": word, **more}
+
+        return self.update(
+            my_chat_member={
+                "chat": self.chats[str(chat)],
+                "from": user(person),
+                "date": int(time.time()),
+                "old_chat_member": status(old),
+                "new_chat_member": status(new),
+            }
+        )
+
+    def of(self, method: str) -> list[Call]:
+        return [call for call in self.calls if call.method == method]
+
+    def shown(self, chat: int) -> list[dict[str, Any]]:
+        """The bot's messages in a chat, oldest first."""
+        found = [m for (name, _), m in sorted(self.messages.items()) if name == str(chat)]
+        return [m for m in found if m.get("from", {}).get("id") == BOT["id"]]
+
+    async def until(self, true: Callable[[], object], timeout_s: float = 5.0) -> None:
+        """Wait for something to become so; looked at after each request."""
+        async with asyncio.timeout(timeout_s), self._changed:
+            await self._changed.wait_for(lambda: bool(true()))
+
+    # --- HTTP --------------------------------------------------------------------------------------
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        data = await _read(request)
+        call = Call(request.match_info["method"], data, time.monotonic(), upload="" in data)
+        uploads = data.pop("", {})
+        self.calls.append(call)
+        try:
+            return await self._answered(call, uploads, request)
+        finally:
+            call.ended = time.monotonic()
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _answered(
+        self, call: Call, uploads: Mapping[str, bytes], request: web.Request
+    ) -> web.StreamResponse:
+        if self.latency_s and call.method != "getUpdates":
+            await asyncio.sleep(self.latency_s)
+        failure = self._failure(call)
+        try:
+            if failure is None or failure.after:
+                if request.match_info["token"] != TOKEN:
+                    raise Refused(401, "Unauthorized")
+                result = await self._carried_out(call, uploads)
+                if failure is None:
+                    return web.json_response({"ok": True, "result": result})
+        except Refused as refused:
+            failure = refused.failure
+        if failure.drop:
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        if failure.body is not None:
+            return web.Response(status=failure.code, body=failure.body, content_type="text/html")
+        said: dict[str, Any] = {
+            "ok": False,
+            "error_code": failure.code,
+            "description": failure.description,
+        }
+        if failure.parameters:
+            said["parameters"] = failure.parameters
+        return web.json_response(said, status=failure.code)
+
+    def _failure(self, call: Call) -> Failure | None:
+        for place, (fits, failure) in enumerate(self.failures):
+            if fits(call):
+                del self.failures[place]
+                return failure
+        return None
+
+    async def _carried_out(self, call: Call, uploads: Mapping[str, bytes]) -> Any:
+        method = getattr(self, f"_{re.sub('([A-Z])', lambda m: '_' + m[0].lower(), call.method)}", None)
+        if method is None:
+            raise Refused(404, "Not Found")
+        return await method(call.data, uploads)
+
+    # --- methods -----------------------------------------------------------------------------------
+
+    async def _get_me(self, _: Said, __: Said) -> Any:
+        return BOT
+
+    async def _get_updates(self, data: Said, _: Said) -> Any:
+        if self.webhook.get("url"):
+            raise Refused(
+                409,
+                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to "
+                "delete the webhook first",
+            )
+        after = int(data.get("offset", 0))
+        self._updates = [u for u in self._updates if u["update_id"] >= after]
+        if not self._updates:
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), float(data.get("timeout", 0)))
+            except TimeoutError:
+                return []
+        return self._updates[:100]
+
+    async def _set_webhook(self, data: Said, _: Said) -> Any:
+        self.webhook = dict(data)
+        return True
+
+    async def _delete_webhook(self, _: Said, __: Said) -> Any:
+        self.webhook = {}
+        return True
+
+    async def _get_webhook_info(self, _: Said, __: Said) -> Any:
+        return {
+            "url": self.webhook.get("url", ""),
+            "has_custom_certificate": False,
+            "pending_update_count": 0,
+        }
+
+    async def _set_my_commands(self, data: Said, _: Said) -> Any:
+        for command in data["commands"]:
+            assert re.fullmatch(r"[a-z0-9_]{1,32}", command["command"])
+            assert 1 <= len(command["description"]) <= 256
+        self.menus[data.get("scope", {}).get("type", ""), data.get("language_code", "")] = data["commands"]
+        return True
+
+    async def _get_chat(self, data: Said, _: Said) -> Any:
+        chat = self._known(data)
+        more = {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": GIFTS}
+        linked = self.linked.get(str(chat["id"]))
+        return chat | more | ({"linked_chat_id": linked} if linked else {})
+
+    async def _get_chat_administrators(self, data: Said, _: Said) -> Any:
+        chat = self._known(data)
+        if chat["type"] == "private":
+            raise Refused(400, "Bad Request: there are no administrators in the private chat")
+        return [
+            {"status": "creator", "user": user(number), "is_anonymous": False}
+            for number in self.administrators[str(chat["id"])]
+        ]
+
+    async def _send_message(self, data: Said, _: Said) -> Any:
+        text = parsed(data.get("text", ""), 4096, "")
+        if not text:
+            raise Refused(400, "Bad Request: message text is empty")
+        return self._post(data, text=text)
+
+    async def _send_photo(self, data: Said, uploads: Mapping[str, bytes]) -> Any:
+        caption = parsed(data.get("caption", ""), 1024, "caption ")
+        return self._post(data, caption=caption, photo=self._photo(data.get("photo", ""), uploads))
+
+    async def _edit_message_text(self, data: Said, _: Said) -> Any:
+        message = self._editable(data)
+        if "photo" in message:
+            raise Refused(400, "Bad Request: there is no text in the message to edit")
+        return self._edit(message, data, text=parsed(data["text"], 4096, ""))
+
+    async def _edit_message_caption(self, data: Said, _: Said) -> Any:
+        message = self._editable(data)
+        return self._edit(message, data, caption=parsed(data.get("caption", ""), 1024, "caption "))
+
+    async def _edit_message_media(self, data: Said, uploads: Mapping[str, bytes]) -> Any:
+        message, media = self._editable(data), data["media"]
+        if "photo" not in message and not self.can_add_media:
+            raise Refused(400, "Bad Request: there is no media in the message to edit")
+        caption = parsed(media.get("caption", ""), 1024, "caption ")
+        photo = self._photo(media["media"].removeprefix("attach://"), uploads)
+        edited = self._edit(message, data, caption=caption, photo=photo)
+        edited.pop("text", None)
+        return edited
+
+    async def _delete_message(self, data: Said, _: Said) -> Any:
+        if self.messages.pop((str(data["chat_id"]), int(data["message_id"])), None) is None:
+            raise Refused(400, "Bad Request: message to delete not found")
+        return True
+
+    async def _answer_callback_query(self, data: Said, _: Said) -> Any:
+        assert units(data.get("text", "")) <= 200
+        return True
+
+    # --- rules -------------------------------------------------------------------------------------
+
+    def _known(self, data: Said) -> dict[str, Any]:
+        chat = self.chats.get(str(data.get("chat_id", "")))
+        if chat is None:
+            raise Refused(400, "Bad Request: chat not found")
+        return chat
+
+    def _post(self, data: Said, **content: Any) -> dict[str, Any]:
+        chat = self._known(data)
+        reply = data.get("reply_parameters", {})
+        answered = self.messages.get((str(chat["id"]), reply.get("message_id", 0)))
+        if reply and answered is None and not reply.get("allow_sending_without_reply"):
+            raise Refused(400, "Bad Request: message to be replied not found")
+        message = {
+            "message_id": next(self._ids),
+            "date": int(time.time()),
+            "chat": chat,
+            "from": BOT,
+            **content,
+            **_markup(data),
+        }
+        if "message_thread_id" in data:
+            message |= {"message_thread_id": int(data["message_thread_id"]), "is_topic_message": True}
+        if answered is not None:
+            message["reply_to_message"] = {
+                key: value for key, value in answered.items() if key != "reply_to_message"
+            }
+        self.messages[str(chat["id"]), message["message_id"]] = message
+        return message
+
+    def _editable(self, data: Said) -> dict[str, Any]:
+        message = self.messages.get((str(self._known(data)["id"]), int(data["message_id"])))
+        if message is None:
+            raise Refused(400, "Bad Request: message to edit not found")
+        if message["from"] != BOT:
+            raise Refused(400, "Bad Request: message can't be edited")
+        return message
+
+    def _edit(self, message: dict[str, Any], data: Said, **content: Any) -> dict[str, Any]:
+        new = {**content, **_markup(data)}
+        old = {key: message[key] for key in (*content, "reply_markup") if key in message}
+        if new == old:
+            raise Refused(
+                400,
+                "Bad Request: message is not modified: specified new message content and reply markup are "
+                "exactly the same as a current content and reply markup of the message",
+            )
+        message.pop("reply_markup", None)
+        message.update(new, edit_date=int(time.time()))
+        return message
+
+    def _photo(self, named: str, uploads: Mapping[str, bytes]) -> list[dict[str, Any]]:
+        if uploads:
+            (content,) = uploads.values()
+            named = f"file-{len(self.files)}"
+            self.files[named] = content
+        elif named not in self.files:
+            raise Refused(400, "Bad Request: wrong file identifier/HTTP URL specified")
+        return [
+            {
+                "file_id": f"{named}" if big else f"{named}-small",
+                "file_unique_id": named,
+                "width": 1,
+                "height": 1,
+            }
+            for big in (False, True)
+        ]
+
+
+RIGHTS = (
+    *("can_be_edited", "is_anonymous", "can_manage_chat", "can_delete_messages", "can_manage_video_chats"),
+    *("can_restrict_members", "can_promote_members", "can_change_info", "can_invite_users"),
+    *("can_post_stories", "can_edit_stories", "can_delete_stories"),
+)
+GIFTS = dict.fromkeys(
+    ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels"), True
+)
+
+
+def user(number: int) -> dict[str, Any]:
+    return {"id": number, "is_bot": False, "first_name": f"Person {number}", "username": f"person{number}"}
+
+
+def _markup(data: Said) -> dict[str, Any]:
+    markup = data.get("reply_markup")
+    if markup is None:
+        return {}
+    buttons = [button for row in markup["inline_keyboard"] for button in row]
+    assert len(buttons) <= 100
+    assert all(len(row) <= 8 for row in markup["inline_keyboard"])
+    if any(not 1 <= len(button["callback_data"].encode()) <= 64 for button in buttons):
+        raise Refused(400, "Bad Request: BUTTON_DATA_INVALID")
+    return {"reply_markup": markup}
+
+
+async def _read(request: web.Request) -> dict[str, Any]:
+    """Fields, with what is JSON decoded; files stand together under the empty name."""
+    data: dict[str, Any] = {}
+    for name, value in (await request.post()).items():
+        if isinstance(value, web.FileField):
+            data.setdefault("", {})[name] = value.file.read()
+        elif isinstance(value, str) and value[:1] in ("{", "["):
+            data[name] = json.loads(value)
+        else:
+            data[name] = value
+    return data
+
+
+@asynccontextmanager
+async def serve() -> AsyncIterator[BotApi]:
+    api = BotApi()
+    app = web.Application(client_max_size=50 * 1024 * 1024)
+    app.router.add_post("/bot{token:[^/]+}/{method}", api.answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    api.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield api
+    finally:
+        api._news.set()
+        await runner.cleanup()
