@@ -50,20 +50,20 @@ class DiscordFace:
 
     async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
         channel = self._channel(destination)
-        reference: Any = discord.utils.MISSING
+        more: dict[str, Any] = {}
         if reply_to is not None:
-            reference = discord.MessageReference(
+            more["reference"] = discord.MessageReference(
                 message_id=_snowflake(reply_to), channel_id=channel.id, fail_if_not_exists=False
             )
 
         async def call(reply: Reply) -> str:
-            more: dict[str, Any] = {"files": reply.files()} if reply.png else {}
+            if reply.png:
+                more["files"] = reply.files()
             if reply.view:
                 more["view"] = reply.view
             message = await channel.send(
                 reply.rendered.content or None,
                 embed=reply.rendered.embed,
-                reference=reference,
                 mention_author=False,
                 allowed_mentions=_mentions(reply),
                 nonce=nonce(destination, card, reply_to),

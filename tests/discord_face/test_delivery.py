@@ -1,0 +1,272 @@
+"""Alerts on Discord: the real library against a local server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from msgspec.structs import replace
+
+from bot.domain.cards import Button, Card
+from bot.domain.posts import Destination
+from bot.errors import CardRefused, ConfigError, DestinationGone, MessageGone, TryLater
+from handlers.discord_face import DiscordFace
+from handlers.discord_face.faults import CODES, STATUSES, Reaction
+from tests.discord_face.conftest import Opened, until
+from tests.discord_face.payloads import ALERTS, FORUM, GUILD, MANAGERS, POST, SECRET, SYSTEM
+from tests.discord_face.records import TOKEN, Fault
+from tests.discord_face.server import Discord
+from tests.local import wave
+
+HERE = Destination("discord", ALERTS)
+THREAD = Destination("discord", FORUM, POST)
+MESSAGES = r"/channels/\d+/messages"
+MESSAGE = r"/channels/\d+/messages/\d+"
+
+
+async def test_an_alert_is_one_embed_with_its_picture_and_buttons(
+    face: DiscordFace, discord: Discord
+) -> None:
+    number = await face.send(HERE, wave(1, picture=True))
+    shown = discord.messages[number]
+    (embed,) = shown["embeds"]
+    assert embed["title"] == "🔻 BTC long flush · W 3.1 and growing"
+    assert "**−11,200 BTC of open interest closed**" in embed["description"]
+    assert "```\nvenue        BTC\nBinance  −13,900" in embed["description"]
+    assert embed["image"]["url"] == "attachment://wave.png"
+    assert shown["attachments"][0]["filename"] == "wave.png"
+    assert shown["attachments"][0]["description"] == "Coin OI fell to 336,000"
+    assert discord.pictures[number] == {"files[0]": b"\x89PNG rev 1"}
+    assert shown["components"][0]["components"][0]["custom_id"] == "say:/wave 1a"
+
+
+async def test_a_revision_changes_the_message_in_place_with_a_new_picture(
+    face: DiscordFace, discord: Discord
+) -> None:
+    number = await face.send(HERE, wave(1, picture=True))
+    await face.edit(HERE, number, wave(2, picture=True))
+    assert "W 3.2" in discord.messages[number]["embeds"][0]["title"]
+    assert len(discord.messages[number]["attachments"]) == 1
+    assert discord.pictures[number] == {"files[0]": b"\x89PNG rev 2"}
+    await face.edit(HERE, number, wave(3))
+    assert discord.messages[number]["attachments"] == []
+    assert "image" not in discord.messages[number]["embeds"][0]
+    assert len(discord.messages) == 1
+
+
+async def test_a_loud_revision_answers_the_first_message(face: DiscordFace, discord: Discord) -> None:
+    first = await face.send(HERE, wave(1))
+    second = await face.send(HERE, wave(2), reply_to=first)
+    reference = discord.messages[second]["message_reference"]
+    assert str(reference["message_id"]) == first
+    assert reference["fail_if_not_exists"] is False
+
+
+async def test_nothing_pings_but_the_chosen_roles_and_they_stand_beside_the_embed(
+    face: DiscordFace, discord: Discord
+) -> None:
+    await face.send(HERE, replace(wave(1), title="@everyone <@2001>", pings=()))
+    await face.send(HERE, replace(wave(2), pings=(MANAGERS,)))
+    quiet, loud = (request.json for request in discord.asked("POST", MESSAGES))
+    assert quiet["allowed_mentions"]["parse"] == []
+    assert not quiet["allowed_mentions"].get("roles")
+    assert not quiet.get("content")
+    assert loud["content"] == f"<@&{MANAGERS}>"
+    assert list(map(str, loud["allowed_mentions"]["roles"])) == [MANAGERS]
+    assert loud["allowed_mentions"]["parse"] == []
+
+
+async def test_an_alert_for_a_thread_goes_into_the_thread(face: DiscordFace, discord: Discord) -> None:
+    await face.send(THREAD, wave(1))
+    assert discord.asked("POST", f"/channels/{POST}/messages")
+
+
+async def test_a_message_posted_twice_shows_once(face: DiscordFace, discord: Discord) -> None:
+    discord.fail("POST", MESSAGES, Fault(502, body={}, after=True))
+    number = await face.send(HERE, wave(1))
+    assert list(discord.messages) == [number]
+    assert len(discord.asked("POST", MESSAGES)) == 2
+    assert await face.send(HERE, wave(1)) == number, "a restart that says it again"
+    assert await face.send(HERE, wave(2)) != number
+
+
+async def test_a_connection_cut_before_or_after_is_tried_later_and_shows_once(
+    face: DiscordFace, discord: Discord
+) -> None:
+    for after in (False, True):
+        discord.fail("POST", MESSAGES, Fault(cut=True, after=after))
+        with pytest.raises(TryLater):
+            await face.send(HERE, wave(1))
+    await face.send(HERE, wave(1))
+    assert len(discord.messages) == 1
+
+
+EXPECTED = {
+    Reaction.LATER: TryLater,
+    Reaction.GONE: DestinationGone,
+    Reaction.BARRED: DestinationGone,
+    Reaction.ANEW: MessageGone,
+    Reaction.REFUSED: CardRefused,
+    Reaction.UNANSWERED: CardRefused,
+    Reaction.REVOKED: TryLater,
+}
+
+
+def test_every_reaction_has_an_error() -> None:
+    assert set(EXPECTED) == set(Reaction)
+
+
+@pytest.mark.parametrize("code", CODES)
+async def test_an_answer_becomes_the_error_that_says_what_to_do(
+    face: DiscordFace, discord: Discord, code: int
+) -> None:
+    discord.fail("POST", MESSAGES, Fault(403 if code // 10_000 == 5 else 404, code))
+    with pytest.raises(EXPECTED[CODES[code]]) as raised:
+        await face.send(HERE, wave(1))
+    assert str(code) in str(raised.value)
+
+
+@pytest.mark.parametrize("status", [*STATUSES, 418, 503])
+async def test_an_answer_without_a_known_code_goes_by_its_status(
+    face: DiscordFace, discord: Discord, status: int
+) -> None:
+    discord.fail("PATCH", MESSAGE, Fault(status, 987_654))
+    with pytest.raises(EXPECTED[STATUSES.get(status, Reaction.LATER)]):
+        await face.edit(HERE, "1", wave(1))
+
+
+async def test_what_is_gone_for_a_thread_is_not_gone_for_its_channel(
+    face: DiscordFace, discord: Discord
+) -> None:
+    discord.channels -= {POST, ALERTS}
+    with pytest.raises(DestinationGone) as thread:
+        await face.send(THREAD, wave(1))
+    with pytest.raises(DestinationGone) as channel:
+        await face.send(HERE, wave(1))
+    assert thread.value.topic_only
+    assert not channel.value.topic_only
+
+
+async def test_a_rate_limit_without_via_waits_as_long_as_asked(face: DiscordFace, discord: Discord) -> None:
+    discord.fail("POST", MESSAGES, Fault(429, headers={"Retry-After": "77"}))
+    with pytest.raises(TryLater) as raised:
+        await face.send(HERE, wave(1))
+    assert raised.value.retry_after.total_seconds() == 77
+
+
+async def test_a_long_rate_limit_is_given_back_instead_of_waited_for(
+    face: DiscordFace, discord: Discord
+) -> None:
+    body = {"message": "You are being rate limited.", "retry_after": 64.57, "global": False}
+    discord.fail("POST", MESSAGES, Fault(429, body=body, headers={"Via": "1.1 google"}))
+    with pytest.raises(TryLater) as raised:
+        await face.send(HERE, wave(1))
+    assert raised.value.retry_after.total_seconds() == pytest.approx(64.57)
+
+
+async def test_a_short_rate_limit_is_waited_for(face: DiscordFace, discord: Discord) -> None:
+    body = {"message": "You are being rate limited.", "retry_after": 0.05, "global": True}
+    discord.fail("POST", MESSAGES, Fault(429, body=body, headers={"Via": "1.1 google"}))
+    await face.send(HERE, wave(1))
+    assert len(discord.messages) == 1
+
+
+async def test_the_library_keeps_the_bucket_of_a_channel(face: DiscordFace, discord: Discord) -> None:
+    discord.limit = (5, 0.4)
+    await asyncio.gather(*(face.send(HERE, wave(n)) for n in range(1, 10)))
+    assert len(discord.messages) == 9
+    assert not [r for r in discord.requests if r.path == "429"]
+    assert len(discord.asked("POST", MESSAGES)) == 9, "not one was refused"
+
+
+async def test_a_channel_has_one_request_in_flight_and_channels_go_side_by_side(
+    face: DiscordFace, discord: Discord
+) -> None:
+    discord.hold = asyncio.Event()
+    elsewhere = Destination("discord", SYSTEM)
+    calls = [face.send(place, wave(n)) for n in (1, 2, 3) for place in (HERE, elsewhere)]
+    sending = asyncio.gather(*calls)
+    await until(lambda: sum(discord.in_flight.values()) == 2)
+    discord.hold.set()
+    await sending
+    assert discord.most_in_flight == 1
+
+
+async def test_after_a_refused_token_nothing_more_is_asked(
+    face: DiscordFace, discord: Discord, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord.fail("POST", MESSAGES, Fault(401, 0, "401: Unauthorized"))
+    for _ in range(3):
+        with pytest.raises(TryLater):
+            await face.send(HERE, wave(1))
+    assert len(discord.asked("POST", MESSAGES)) == 1
+    assert TOKEN not in caplog.text
+
+
+async def test_too_many_refusals_stop_everything_for_a_while(face: DiscordFace, discord: Discord) -> None:
+    for _ in range(5_000 - face.guard.invalid):
+        face.guard.saw(403, "user")
+    with pytest.raises(TryLater) as raised:
+        await face.send(HERE, wave(1))
+    assert 500 < raised.value.retry_after.total_seconds() <= 600
+    assert not discord.asked("POST", MESSAGES)
+
+
+async def test_missing_rights_are_told_elsewhere_once(face: DiscordFace, discord: Discord) -> None:
+    await until(lambda: face.client and face.client.get_guild(int(GUILD)))
+    barred = Destination("discord", SECRET)
+    discord.fail("POST", f"/channels/{SECRET}/messages", Fault(403, 50013), Fault(403, 50013))
+    for _ in range(2):
+        with pytest.raises(DestinationGone):
+            await face.send(barred, wave(1))
+    await until(lambda: discord.asked("POST", f"/channels/{SYSTEM}/messages"))
+    told = [r.json["embeds"][0] for r in discord.asked("POST", f"/channels/{SYSTEM}/messages")]
+    (warning,) = [embed for embed in told if "may not post" in embed["title"]]
+    assert f"<#{SECRET}>" in warning["description"]
+
+
+async def test_a_name_that_is_no_id_is_a_place_that_does_not_exist(face: DiscordFace) -> None:
+    with pytest.raises(DestinationGone):
+        await face.send(Destination("discord", "general"), wave(1))
+    with pytest.raises(MessageGone):
+        await face.edit(HERE, "none", wave(1))
+
+
+async def test_a_command_too_long_for_a_button_is_shown_as_text(face: DiscordFace, discord: Discord) -> None:
+    line = "/threshold " + "btc " * 30
+    number = await face.send(HERE, Card(title="Saved", buttons=(Button("Undo", line.strip()),)))
+    assert f"Undo: `{line.strip()}`" in discord.messages[number]["embeds"][0]["description"]
+
+
+async def test_a_wrong_token_is_the_operators_matter_and_is_never_told(
+    opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    wrong = "MTIz.another-secret.of-discord"
+    with pytest.raises(ConfigError) as raised:
+        async with opened(token=wrong):
+            pass
+    assert wrong not in str(raised.value) + caplog.text
+
+
+async def test_a_discord_that_cannot_be_reached_is_tried_again(opened: Opened, discord: Discord) -> None:
+    discord.fail("GET", "/users/@me", Fault(503, body={}))
+    async with opened() as face:
+        with pytest.raises(TryLater):
+            await face.send(HERE, wave(1))
+        await until(lambda: face.client is not None)
+        await face.send(HERE, wave(1))
+
+
+async def test_a_final_refusal_of_the_gateway_silences_discord_alone(
+    opened: Opened, discord: Discord, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord.gateway.refuse_with = 4004
+    async with opened() as face:
+        await until(lambda: face.over)
+        with pytest.raises(TryLater) as raised:
+            await face.send(HERE, wave(1))
+        assert raised.value.retry_after.total_seconds() == 3600
+    assert "the token is not accepted" in caplog.text
+    assert TOKEN not in caplog.text
