@@ -20,7 +20,7 @@ from bot.domain.cards import Card, ChartData, Picture
 from bot.domain.chats import ChatSettings, whole
 from bot.domain.health import SourceHealth, SourceState
 from bot.domain.market import Report, Snapshot
-from bot.domain.posts import WEEKLY_W, Destination, Measure, Shown, Subscription, Threshold
+from bot.domain.posts import WEEKLY_W, Destination, Measure, Shown, Subscription, Threshold, summed_waves
 from bot.domain.waves import Kind, Outcome, Stage, Wave
 from bot.errors import AskError
 from bot.ports import Clock, HealthView, Store
@@ -36,6 +36,7 @@ from handlers.series import (
     wave_finding,
     wave_window,
 )
+from handlers.summary import summary_card
 from handlers.zones import UTC_ZONE, in_zone
 
 T = TypeVar("T")
@@ -250,6 +251,8 @@ class Desk:
         if notice := await self.store.notices.notice(subject):
             card = self.sign(notice_card(home.here(notice)))
             return Shown(revision=notice.revision, loud=notice.loud, over=notice.over, card=card)
+        if summed := summed_waves(subject):
+            return await home._summary_shown(summed, destination)
         if begun := drill_begun(subject):
             posts = await self.store.posts.of(subject)
             mine = next((post for post in posts if post.destination == destination), None)
@@ -264,6 +267,15 @@ class Desk:
         return Shown(
             revision=wave.revision, loud=wave.loud, over=wave.done, card=self.sign(card), w=wave.magnitude.w
         )
+
+    async def _summary_shown(self, wave_ids: Sequence[str], destination: Destination) -> Shown | None:
+        """Nothing where all that the chat was spared has been taken back."""
+        waves = [wave for name in wave_ids if (wave := await self.store.waves.get(name))]
+        spared = [self.here(wave) for wave in waves if wave.stage is not Stage.RETRACTED]
+        if not spared:
+            return None
+        card = self.sign(summary_card(spared, await self.settings(destination), self.now()))
+        return Shown(revision=1, loud=1, over=False, card=card)
 
     async def _picture(self, wave: Wave) -> Picture | None:
         """One picture for all the chats that are shown a revision; its times are UTC."""

@@ -62,6 +62,7 @@ async def test_waves_of_the_night_that_are_over_become_one_summary() -> None:
     assert await world.settle() == [Step.DROP, Step.DROP]
     await look(world)
     assert told(world) == ["Spared: 1a, 1b"]
+    assert await world.store.chats.held("acme") == {}
     await look(world)
     assert world.room.calls == ["send"]
 
