@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -70,7 +69,6 @@ async def open_telegram(
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]{0,256}", webhook_secret):
         raise ConfigError("The secret of Telegram's webhook must be 1-256 of the letters A-Z a-z 0-9 _ -")
-    os.environ.setdefault("PTB_TIMEDELTA", "true")  # the library's switch for times that know their unit
     _keep_out_of_logs(token)
     pacer = Pacer()
     lines = (

@@ -115,7 +115,8 @@ class Inbox:
         await self._unhook()
         while True:
             try:
-                updates = await self.bot.get_updates(offset=after, timeout=POLL_S, allowed_updates=HEARD)
+                hold_s = 0 if lost else POLL_S  # lost: whether it is back is known at once
+                updates = await self.bot.get_updates(offset=after, timeout=hold_s, allowed_updates=HEARD)
             except InvalidToken:
                 raise ConfigError(REFUSED) from None
             except Conflict as two:

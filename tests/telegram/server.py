@@ -13,7 +13,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -119,7 +119,7 @@ class BotApi:
         self._update_ids = itertools.count(700)
         self._updates: list[dict[str, Any]] = []
         self._news = asyncio.Event()
-        self._changed = asyncio.Condition()
+        self._changed = asyncio.Event()
 
     # --- for tests ---------------------------------------------------------------------------------
 
@@ -199,9 +199,12 @@ class BotApi:
         return [m for m in found if m.get("from", {}).get("id") == BOT["id"]]
 
     async def until(self, true: Callable[[], object], timeout_s: float = 5.0) -> None:
-        """Wait for something to become so; looked at after each request."""
-        async with asyncio.timeout(timeout_s), self._changed:
-            await self._changed.wait_for(lambda: bool(true()))
+        """Wait for something to become so; looked at after each request, and now and then."""
+        async with asyncio.timeout(timeout_s):
+            while not true():
+                self._changed.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), 0.05)
 
     # --- HTTP --------------------------------------------------------------------------------------
 
@@ -214,8 +217,7 @@ class BotApi:
             return await self._answered(call, uploads, request)
         finally:
             call.ended = time.monotonic()
-            async with self._changed:
-                self._changed.notify_all()
+            self._changed.set()
 
     async def _answered(
         self, call: Call, uploads: Mapping[str, bytes], request: web.Request

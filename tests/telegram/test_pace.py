@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from telegram.error import RetryAfter
+
+from bot.errors import TryLater
+from handlers.telegram.pace import (
+    ALL_A_SECOND,
+    CHAT_GAP_S,
+    GROUP_MOST,
+    GROUP_SPAN_S,
+    KEPT,
+    PACE_A_SECOND,
+    PATIENCE_S,
+    Budget,
+    Pacer,
+    Rank,
+    Turn,
+)
+
+ANSWER_S = 0.05
+Asked = tuple[float, Rank, str]
+
+
+def play(asked: list[Asked], *, late_s: float = 0.0, until_s: float = 400.0) -> list[tuple[float, Turn]]:
+    """Everyone asks at their time; each request takes ``ANSWER_S``. Returns starts in order."""
+    budget, now_s = Budget(), 0.0
+    coming = sorted(asked, key=lambda each: each[0], reverse=True)
+    under_way: list[tuple[float, Turn]] = []
+    started: list[tuple[float, Turn]] = []
+    while now_s < until_s:
+        while coming and coming[-1][0] <= now_s:
+            _, rank, chat = coming.pop()
+            budget.ask(rank, chat, now_s)
+        for ends_s, turn in [each for each in under_way if each[0] <= now_s]:
+            under_way.remove((ends_s, turn))
+            budget.finish(turn, now_s)
+        budget.hopeless(now_s)
+        while (turn := budget.start(now_s)) is not None:  # type: ignore[assignment]
+            started.append((now_s, turn))
+            under_way.append((now_s + ANSWER_S, turn))
+        wakes_s = budget.wakes_s()
+        nexts = [coming[-1][0]] if coming else []
+        nexts += [ends_s for ends_s, _ in under_way]
+        nexts += [] if wakes_s is None else [wakes_s + late_s]
+        if not nexts:
+            break
+        now_s = max(now_s + 1e-6, min(nexts))
+    return started
+
+
+CHATS = st.sampled_from(["1", "2", "3", "-1", "-2"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0, 30), st.sampled_from(Rank), CHATS), max_size=60),
+    st.sampled_from([0.0, 0.001, 0.009]),
+)
+def test_no_limit_is_ever_exceeded(asked: list[Asked], late_s: float) -> None:
+    started = play(asked, late_s=late_s)
+    everyone = [at for at, _ in started]
+    for first, thirty_first in zip(everyone, everyone[ALL_A_SECOND:], strict=False):
+        assert thirty_first - first >= 1.0
+    for chat in {turn.chat for _, turn in started}:
+        mine = [at for at, turn in started if turn.chat == chat]
+        assert all(b - a >= CHAT_GAP_S + ANSWER_S - 1e-9 for a, b in pairwise(mine))
+        if chat is not None and chat.startswith("-"):
+            for first, over in zip(mine, mine[GROUP_MOST:], strict=False):
+                assert over - first >= GROUP_SPAN_S
+
+
+def test_a_broadcast_goes_at_the_full_pace_though_timers_are_late() -> None:
+    started = play([(0.0, Rank.LOUD, str(chat)) for chat in range(300)], late_s=0.002)
+    assert len(started) == 300
+    assert started[-1][0] <= 300 / PACE_A_SECOND
+
+
+def test_answers_go_before_posts_and_posts_before_edits() -> None:
+    asked = [
+        (0.0, rank, str(place)) for place, rank in enumerate([Rank.CHORE, Rank.EDIT, Rank.LOUD, Rank.LOUD])
+    ]
+    asked += [(0.05, Rank.ANSWER, "9")]
+    started = play([*asked, (0.0, Rank.LOUD, "8")])
+    ranks = [turn.rank for _, turn in started]
+    assert ranks == [Rank.LOUD, Rank.LOUD, Rank.ANSWER, Rank.LOUD, Rank.EDIT, Rank.CHORE]
+
+
+def test_a_full_group_holds_up_nobody_else() -> None:
+    asked = [(0.0, Rank.LOUD, "-1")] * 25 + [(0.1, Rank.LOUD, "-2")]
+    started = play(asked)
+    assert next(at for at, turn in started if turn.chat == "-2") < 0.2
+
+
+def test_reading_does_not_cost_a_chat_its_message() -> None:
+    budget = Budget()
+    reading = budget.ask(Rank.ANSWER, "-1", 0.0, message=False)
+    assert budget.start(0.0) is reading
+    saying = budget.ask(Rank.ANSWER, "-1", 0.1)
+    assert budget.start(0.1) is None, "one request at a time"
+    budget.finish(reading, 0.2)
+    assert budget.start(0.2) is saying
+
+
+def test_a_chat_that_was_refused_waits_as_long_as_asked_and_others_do_not() -> None:
+    budget = Budget()
+    turn = budget.ask(Rank.LOUD, "1", 0.0)
+    assert budget.start(0.0) is turn
+    budget.refuse(turn, 15.0, 0.1)
+    budget.finish(turn, 0.1)
+    again, other = budget.ask(Rank.LOUD, "1", 0.2), budget.ask(Rank.LOUD, "2", 0.2)
+    assert budget.start(0.3) is other
+    assert budget.start(15.0) is None
+    assert budget.start(15.1) is again
+
+
+def test_after_all_were_refused_the_pace_is_slower_and_recovers() -> None:
+    budget = Budget()
+    for chat in ("1", "2"):
+        turn = budget.ask(Rank.LOUD, chat, 0.0)
+        assert budget.start(1.0 if chat == "2" else 0.0) is turn
+        budget.refuse(turn, 3.0, 1.0)
+        budget.finish(turn, 1.0)
+    budget.ask(Rank.LOUD, "3", 1.0)
+    assert budget.start(3.9) is None
+    assert budget.start(4.0) is not None
+    slow_s = budget._gap_s
+    assert slow_s > 1.2 / PACE_A_SECOND
+    for _ in range(300):
+        budget.finish(turn, 5.0)
+    assert budget._gap_s == pytest.approx(1 / PACE_A_SECOND)
+
+
+def test_who_would_wait_too_long_is_told_how_long() -> None:
+    budget = Budget()
+    turn = budget.ask(Rank.LOUD, "1", 0.0)
+    assert budget.start(0.0) is turn
+    budget.refuse(turn, 3600.0, 0.0)
+    budget.finish(turn, 0.0)
+    waits = budget.ask(Rank.LOUD, "1", 10.0)
+    assert budget.hopeless(10.0) == [(waits, 3590.0)]
+    assert budget.wakes_s() is None
+    assert PATIENCE_S < 60
+
+
+def test_chats_long_silent_are_forgotten() -> None:
+    budget = Budget()
+    for chat in range(KEPT + 10):
+        now_s = 10.0 * chat
+        turn = budget.ask(Rank.LOUD, str(chat), now_s)
+        assert budget.start(now_s) is turn
+        budget.finish(turn, now_s)
+    assert len(budget._chats) < 20
+
+
+async def request(pacer: Pacer, chat: int, work: Any, rank: Rank = Rank.LOUD) -> Any:
+    return await pacer.process_request(work, (), {}, "sendMessage", {"chat_id": chat}, rank)
+
+
+async def test_a_cancelled_wait_leaves_no_trace() -> None:
+    pacer, begun, may_end = Pacer(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> bool:
+        begun.set()
+        await may_end.wait()
+        return True
+
+    first = asyncio.create_task(request(pacer, 1, work))
+    await begun.wait()
+    waiting = asyncio.create_task(request(pacer, 1, work))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    first.cancel()
+    await asyncio.gather(first, waiting, return_exceptions=True)
+    may_end.set()
+    assert await request(pacer, 2, work)
+    assert not pacer.budget._waiting
+    await pacer.shutdown()
+
+
+async def test_a_refusal_is_learnt_from_and_passed_on() -> None:
+    pacer = Pacer()
+
+    async def refused() -> bool:
+        raise RetryAfter(timedelta(hours=1))
+
+    with pytest.raises(RetryAfter):
+        await request(pacer, 1, refused)
+    with pytest.raises(TryLater) as later:
+        await request(pacer, 1, refused)
+    assert later.value.retry_after == pytest.approx(timedelta(hours=1), abs=timedelta(seconds=1))
+    await pacer.shutdown()
