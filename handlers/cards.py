@@ -1,4 +1,4 @@
-"""Waves and notices made into cards: what coin, how big, how rare, still going, who, can I trust it.
+"""Waves made into cards: what coin, how big, how rare, still going, who, can I trust it.
 
 Figures of one line share one rounding, so that the parts shown add up to the total shown. Venues are
 counted only where they were believed at both ends; a total always stands with its coverage or its age.
@@ -12,10 +12,9 @@ from datetime import datetime
 from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Picture, Tone, plain
 from bot.domain.market import VERDICT_MEANS, Missing, Report, Venue
-from bot.domain.posts import Latency, Notice
+from bot.domain.posts import Latency
 from bot.domain.units import UsdChange
 from bot.domain.waves import Kind, Lead, Outcome, Rank, Stage, Wave
-from bot.errors import AskError
 from handlers.numbers import (
     Scale,
     clock,
@@ -59,9 +58,6 @@ NAMED_VENUES = 4
 def venue_title(venue: Venue, titles: Titles) -> str:
     """Its title, or its short name in words: a venue whose adapter is switched off has no title."""
     return titles.get(venue) or (venue.upper() if len(venue) <= 3 else plain(venue.replace("_", " ").title()))
-
-
-# --- waves -----------------------------------------------------------------------------------------
 
 
 def wave_card(
@@ -316,30 +312,3 @@ def _sentence(text: str) -> str:
 def _some(names: Sequence[str] | Sequence[Asset], at_most: int = 6) -> str:
     more = len(names) - at_most
     return ", ".join(names[:at_most]) + (f" and {more} more" if more > 0 else "")
-
-
-# --- what the bot says of itself ---------------------------------------------------------------------
-
-
-def notice_card(notice: Notice) -> Card:
-    """Something the bot must say of itself."""
-    tone = Tone.OVER if notice.over else Tone.WARNING
-    return Card(
-        title=notice.title,
-        tone=tone,
-        lines=(Line(notice.text),),
-        footer=f"`/venues` · rev {notice.revision} · {clock(notice.at)}",
-    )
-
-
-def error_card(error: AskError) -> Card:
-    """What was expected, and commands that would work. The first sentence is the title."""
-    head, stop, rest = error.text.partition(". ")
-    if "`" in head or "**" in head:  # a title is bold already and holds no marks
-        head, stop, rest = "That did not work", "", error.text
-    return Card(
-        title=head + stop.strip(),
-        tone=Tone.WARNING,
-        lines=(Line(rest),) if rest else (),
-        buttons=tuple(Button(command, command) for command in error.suggestions),
-    )

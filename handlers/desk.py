@@ -24,8 +24,9 @@ from bot.domain.posts import WEEKLY_W, Destination, Measure, Shown, Subscription
 from bot.domain.waves import Kind, Outcome, Stage, Wave
 from bot.errors import AskError
 from bot.ports import Clock, HealthView, Store
-from handlers.cards import Titles, notice_card, wave_card
+from handlers.cards import Titles, wave_card
 from handlers.drill import drill_begun, drill_shown
+from handlers.own_cards import notice_card
 from handlers.series import (
     aligned,
     chart_of,

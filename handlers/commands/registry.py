@@ -15,8 +15,8 @@ from bot.domain.assets import Asset
 from bot.domain.cards import Card, plain
 from bot.domain.posts import Destination
 from bot.errors import AskError
-from handlers.cards import error_card
 from handlers.desk import Desk
+from handlers.own_cards import error_card
 from handlers.words import Parameter
 
 T = TypeVar("T")

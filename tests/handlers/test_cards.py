@@ -15,7 +15,8 @@ from bot.domain.posts import Latency, Notice
 from bot.domain.units import UsdChange
 from bot.domain.waves import Kind, Lead, Stage, VenueChange
 from bot.errors import AskError
-from handlers.cards import error_card, notice_card, usd_split, wave_card
+from handlers.cards import usd_split, wave_card
+from handlers.own_cards import error_card, notice_card
 from handlers.snapshot_cards import snapshot_card
 from tests.handlers.october import (
     CME_AFTER,
