@@ -16,13 +16,13 @@ from bot.domain.cards import Card, Line
 from bot.domain.chats import whole
 from bot.domain.posts import Destination
 from bot.errors import AskError
-from handlers.cards import error_card
 from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import Desk
 from handlers.discord_face.faults import Reaction, reaction
 from handlers.discord_face.pictures import Pictures
 from handlers.discord_face.render import PICTURE, Rendered, render
 from handlers.discord_face.views import asks_for, controls, form, said, view
+from handlers.own_cards import error_card
 
 log = logging.getLogger(__name__)
 
