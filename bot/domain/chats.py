@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -69,15 +69,22 @@ def silent_until(settings: ChatSettings, now: datetime, w: float = 0.0) -> datet
 
 
 def _quiet_until(settings: ChatSettings, now: datetime) -> datetime | None:
+    """Counted in UTC: on the two nights a year when clocks change, local times cannot be compared."""
     hours = settings.quiet
     if hours is None or hours.begin == hours.end:
         return None
     zone = ZoneInfo(settings.zone)
-    here = now.astimezone(zone)
-    for begin_day in (here.date() - timedelta(days=1), here.date()):
-        begin = datetime.combine(begin_day, hours.begin, zone)
-        over_midnight = hours.end <= hours.begin
-        end = datetime.combine(begin_day + timedelta(days=int(over_midnight)), hours.end, zone)
-        if begin <= here < end:
-            return end.astimezone(now.tzinfo)
+    today = now.astimezone(zone).date()
+    over_midnight = timedelta(days=int(hours.end <= hours.begin))
+    for begin_day in (today - timedelta(days=1), today):
+        begin = min(_instants(begin_day, hours.begin, zone))
+        end = max(_instants(begin_day + over_midnight, hours.end, zone))
+        if begin <= now < end:
+            return end
     return None
+
+
+def _instants(day: date, clock: time, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """What a local time may mean, in UTC: two instants where clocks go back or forth, else twice the same."""
+    local = datetime.combine(day, clock, zone)
+    return local.replace(fold=0).astimezone(UTC), local.replace(fold=1).astimezone(UTC)
