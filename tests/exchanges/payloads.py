@@ -41,7 +41,6 @@ class Payload:
     expected: Any
     symbol: str = ""
     status: int = 200
-    headers: Mapping[str, str] | None = None
 
     @property
     def exchange(self) -> Exchange:
@@ -66,7 +65,6 @@ def _load(file: Path) -> Payload:
         kept["expected"],
         kept.get("symbol", ""),
         kept.get("status", 200),
-        kept.get("headers"),
     )
 
 
@@ -97,7 +95,7 @@ def parsed(payload: Payload, book: Mapping[str, Instrument] | None = None) -> An
         assert exchange.history is not None
         return exchange.history.parse(payload.body, known[payload.symbol], NOW)
     assert what == "refusal"
-    raise exchange.read_refusal(payload.status, payload.headers or {}, payload.body)
+    raise exchange.read_refusal(payload.status, payload.body)
 
 
 def told(payload: Payload) -> Any:
