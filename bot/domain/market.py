@@ -60,7 +60,7 @@ class PriceKind(StrEnum):
     LAST = "last"
 
 
-class OpenInterest(msgspec.Struct, frozen=True, tag="open_interest"):
+class OpenInterest(msgspec.Struct, frozen=True, gc=False, tag="open_interest"):
     """Open interest of one instrument. ``price`` is the price of one base unit told in the same message."""
 
     instrument: Instrument
@@ -70,7 +70,7 @@ class OpenInterest(msgspec.Struct, frozen=True, tag="open_interest"):
     price: Decimal | None = None
 
 
-class Price(msgspec.Struct, frozen=True, tag="price"):
+class Price(msgspec.Struct, frozen=True, gc=False, tag="price"):
     """A price of one base unit, in the quote currency."""
 
     instrument: Instrument
@@ -80,7 +80,7 @@ class Price(msgspec.Struct, frozen=True, tag="price"):
     kind: PriceKind = PriceKind.MARK
 
 
-class Funding(msgspec.Struct, frozen=True, tag="funding"):
+class Funding(msgspec.Struct, frozen=True, gc=False, tag="funding"):
     """Funding as a fraction per ``interval`` (positive: longs pay)."""
 
     instrument: Instrument
@@ -90,7 +90,7 @@ class Funding(msgspec.Struct, frozen=True, tag="funding"):
     received: datetime
 
 
-class Volume(msgspec.Struct, frozen=True, tag="volume"):
+class Volume(msgspec.Struct, frozen=True, gc=False, tag="volume"):
     """Traded over the last 24 hours."""
 
     instrument: Instrument
@@ -176,7 +176,7 @@ VERDICT_MEANS = {
 }
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """Open interest of one instrument after the gate: what is recorded, and all that detection sees.
 
     ``coins`` are coins of the asset; ``price_usd`` is the price of one coin (not of one base unit). At a
@@ -202,7 +202,7 @@ class Quarantined(msgspec.Struct, frozen=True):
     raw: str = ""
 
 
-class VenueOpenInterest(msgspec.Struct, frozen=True):
+class VenueOpenInterest(msgspec.Struct, frozen=True, gc=False):
     """What one venue holds of one asset, summed over its fresh instruments. ``at`` is its oldest reading."""
 
     venue: Venue
