@@ -6,12 +6,12 @@ counted only where they were believed at both ends; a total always stands with i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bot.domain.assets import Asset
-from bot.domain.cards import Button, Card, Line, Picture, Tone, plain
-from bot.domain.market import VERDICT_MEANS, Missing, Report, Venue
+from bot.domain.cards import Button, Card, Line, Picture, Tone
+from bot.domain.market import VERDICT_MEANS, Missing, Report
 from bot.domain.posts import Notice
 from bot.domain.units import UsdChange
 from bot.domain.waves import Kind, Lead, Outcome, Rank, Stage, Wave
@@ -30,9 +30,7 @@ from handlers.numbers import (
     share,
     usd,
 )
-
-Titles = Mapping[Venue, str]
-"""Venues as people call them."""
+from handlers.titles import Titles, named, venue_title
 
 KIND_WORDS = {
     Kind.FLUSH: "long flush",
@@ -53,11 +51,6 @@ LEAD_WORDS = {
 }
 NAMED_VENUES = 4
 """So many venues are named one by one; the rest share a figure."""
-
-
-def venue_title(venue: Venue, titles: Titles) -> str:
-    """Its title, or its short name in words: a venue whose adapter is switched off has no title."""
-    return titles.get(venue) or (venue.upper() if len(venue) <= 3 else plain(venue.replace("_", " ").title()))
 
 
 # --- waves -----------------------------------------------------------------------------------------
@@ -277,13 +270,6 @@ def outcome_lines(outcomes: Sequence[Outcome]) -> Iterable[str]:
         known = [f"{what} {percent(move)}" for what, move in moves if move is not None]
         if known:
             yield f"{duration(outcome.after)} after the end: {', '.join(known)}"
-
-
-def named(text: str, titles: Titles) -> str:
-    """A text of ours that names venues by their short names, with their titles."""
-    for venue in sorted(titles, key=len, reverse=True):
-        text = text.replace(venue, titles[venue])
-    return plain(text)
 
 
 def _sentence(text: str) -> str:

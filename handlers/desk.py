@@ -18,7 +18,7 @@ from bot.domain.posts import WEEKLY_W, Destination, Measure, Shown, Subscription
 from bot.domain.waves import Kind, Outcome, Stage, Wave
 from bot.errors import AskError
 from bot.ports import Clock, HealthView, Store
-from handlers.cards import Titles, notice_card, wave_card
+from handlers.cards import notice_card, wave_card
 from handlers.series import (
     aligned,
     chart_of,
@@ -29,6 +29,7 @@ from handlers.series import (
     wave_finding,
     wave_window,
 )
+from handlers.titles import Titles
 
 WEEKLY = Threshold(Measure.W, WEEKLY_W)
 ENOUGH_HISTORY = timedelta(days=14)

@@ -183,7 +183,19 @@ def test_a_change_of_counting_is_told_apart_from_a_fall() -> None:
     halved = replace(before.venues[0], coins=before.venues[0].coins / 2)
     now = replace(before, at=NOW, venues=(halved, *before.venues[1:]), coins=before.coins - halved.coins)
     told = words(snapshot_card(now, before, DAY, at=NOW, titles=TITLES))
-    assert "Like with like (venues that came, went or count anew left out): 0.0 %" in told
+    assert "24 h: 0.0 % like with like" in told
+    assert "%" not in next(line for line in told.splitlines() if line.startswith("Bybit"))
+
+
+def test_coins_of_venues_seen_at_both_ends_stand_below_the_one_headline() -> None:
+    then, now = snapshot(NOW - DAY, fallen=0.0), snapshot(NOW, fallen=1.0)
+    before = replace(then, venues=then.venues[:4])
+    told = words(snapshot_card(now, before, DAY, at=NOW, titles=TITLES)).splitlines()
+    assert told[1] == "24 h: −19.0 % like with like, each venue only while it was seen"
+    assert told[2].startswith(
+        "Of it −69,000 BTC on the 4 of 6 venues seen at both ends · −$12.7 B: positions"
+    )
+    assert told[3] == "Crypto-native 323,600 · Institutional live 12,400", "no change of half a side"
 
 
 def test_old_figures_are_called_old() -> None:
