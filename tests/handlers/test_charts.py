@@ -62,6 +62,16 @@ def test_both_ends_of_the_wave_have_their_numbers() -> None:
     assert {f"{round(value, -2):,.0f}" for value in (last_before, last_within) if value} <= set(shown)
 
 
+@pytest.mark.parametrize("rises", [True, False])
+def test_the_number_at_the_right_edge_stands_away_from_its_line(rises: bool) -> None:
+    path = tuple(float(1000 + (i if rises else -i)) for i in range(160))
+    picture = svg(chart(coins=path, price_usd=(None,) * 160, long_usd=(), short_usd=(), shade=None))
+    label = next(e for e in parsed(picture).iter(f"{SVG}text") if e.text == f"{path[-1]:,.0f}")
+    *_, last = re.findall(r"[ML ](-?[\d.]+) (-?[\d.]+)", lines(picture)[0])
+    assert label.attrib["text-anchor"] == "end"
+    assert (float(label.attrib["y"]) < float(last[1])) is rises
+
+
 def test_a_gap_is_drawn_as_a_gap() -> None:
     whole = chart()
     gone = tuple(None if 20 <= i < 40 else value for i, value in enumerate(whole.coins))
