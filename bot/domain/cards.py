@@ -11,8 +11,6 @@ from enum import StrEnum
 
 import msgspec
 
-from bot.domain.market import Group
-
 
 class Tone(StrEnum):
     """What a card is about, for its one mark and colour."""
@@ -24,17 +22,6 @@ class Tone(StrEnum):
     RETRACTED = "retracted"
     ANSWER = "answer"
     WARNING = "warning"
-
-
-TONE_MARK = {
-    Tone.FLUSH: "🔻",
-    Tone.SQUEEZE: "🔺",
-    Tone.UNWIND: "▫️",
-    Tone.OVER: "⚪",
-    Tone.RETRACTED: "◽",
-    Tone.WARNING: "⚠️",
-    Tone.ANSWER: "",
-}
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -57,14 +44,6 @@ class Button(msgspec.Struct, frozen=True):
 
     label: str
     command: str
-
-
-class VenueSeries(msgspec.Struct, frozen=True):
-    """Coin OI of one venue at the chart's times; ``None`` where it was not known."""
-
-    name: str
-    group: Group
-    coins: tuple[float | None, ...]
 
 
 class ChartData(msgspec.Struct, frozen=True):

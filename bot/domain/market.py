@@ -51,15 +51,6 @@ class Instrument(msgspec.Struct, frozen=True):
         return f"{self.venue}:{self.symbol}"
 
 
-class PriceKind(StrEnum):
-    """Which price a venue gave, best first."""
-
-    MARK = "mark"
-    INDEX = "index"
-    ORACLE = "oracle"
-    LAST = "last"
-
-
 class OpenInterest(msgspec.Struct, frozen=True, gc=False, tag="open_interest"):
     """Open interest of one instrument. ``price`` is the price of one base unit told in the same message."""
 
@@ -71,13 +62,12 @@ class OpenInterest(msgspec.Struct, frozen=True, gc=False, tag="open_interest"):
 
 
 class Price(msgspec.Struct, frozen=True, gc=False, tag="price"):
-    """A price of one base unit, in the quote currency."""
+    """The mark price of one base unit, in the quote currency."""
 
     instrument: Instrument
     price: Decimal
     at: datetime
     received: datetime
-    kind: PriceKind = PriceKind.MARK
 
 
 class Funding(msgspec.Struct, frozen=True, gc=False, tag="funding"):

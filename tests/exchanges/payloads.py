@@ -128,8 +128,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
                 facts["open_interest"] = _amount(amount)
                 if price is not None:
                     facts["price"] = str(price)
-            case Price(price=price, kind=kind):
-                facts["price"] = f"{price} {kind}"
+            case Price(price=price):
+                facts["price"] = str(price)
             case Funding(rate=rate, interval=interval):
                 facts["funding"] = f"{rate} per {interval // timedelta(hours=1)} h"
             case Volume(amount=amount):
