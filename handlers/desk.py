@@ -175,13 +175,14 @@ class Desk:
         title: str = "",
         shade: tuple[datetime, datetime] | None = None,
     ) -> ChartData | None:
-        finest = step_for(until - since)
+        span = until - since
+        finest = step_for(span)
         since = aligned(since, finest)
         points = await self.store.journal.series(asset, since, until, finest)
         step = step_of(points, finest)
         liquidations = await self.store.journal.liquidated(asset, since, until, step)
         if not title and points:
-            title = period_finding(asset, points, until - since)
+            title = period_finding(asset, points, span)
         now, banner = self.clock(), self.about.banner
         return chart_of(asset, title, points, liquidations, step, now=now, banner=banner, shade=shade)
 

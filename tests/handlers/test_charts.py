@@ -20,7 +20,7 @@ from bot.domain.market import LiquidationSum, Point
 from handlers.charts import HEIGHT, WIDTH, ZOOM, png, svg
 from handlers.series import aligned, chart_of, period_finding, said, step_for, step_of
 from handlers.studio import open_studio
-from tests.handlers.october import NOW, ONSET
+from tests.handlers.october import MINUTE, NOW, ONSET
 
 STEP = timedelta(minutes=2)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -179,6 +179,13 @@ def test_one_point_is_no_picture() -> None:
 
 def test_the_note_says_as_of_when_and_how_much_was_seen() -> None:
     assert made(0, 2).note == "As of 20:52 UTC, seen 97 % of usual open interest. Played."
+
+
+@pytest.mark.parametrize(("seen_min", "words"), [(62, "1 h"), (58, "1 h"), (40, "40 min")])
+def test_a_title_names_the_period_asked_for_unless_less_was_seen(seen_min: int, words: str) -> None:
+    points = [Point(NOW - MINUTE * ago, 1000.0, 100.0, 1.0, 0.0) for ago in (seen_min, 0)]
+    title = period_finding("BTC", points, 60 * MINUTE)
+    assert title == f"BTC open interest 0.0 % in {words}, price 0.0 %"
 
 
 def test_the_words_say_what_the_picture_shows() -> None:
