@@ -101,7 +101,7 @@ async def _work(settings: Settings, store: Store, stage: Stage, port: int, stop:
     desk = Desk(store, health, stage.clock, about, wall=wall)
     seen = LocalStream()
     news = asyncio.Event()
-    bench = Bench(_judge(settings), store, health, stage.clock, wall, (news,))
+    bench = Bench(_judge(settings), store, health, stage.clock, (news,))
 
     async def reply(text: str) -> Card:
         return await answer(desk, Ask(LOCAL, person="you"), text)

@@ -129,9 +129,7 @@ class Lane:
         new = msgspec.structs.replace(old, chat=new_chat)
         log.info("chat moved", extra={"destination": old.key, "to": new.key})
         await self.subscriptions.rename(old, new_chat)
-        await self.posts.want(
-            post.subject, [new], revision=post.wanted, loud=post.loud, size=post.size, now=self.clock()
-        )
+        await self.posts.want(post.subject, [new], revision=post.wanted, loud=post.loud, size=post.size)
         await self.posts.drop(post)
 
     async def _forget(self, destination: Destination, gone: DestinationGone) -> None:

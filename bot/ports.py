@@ -129,12 +129,11 @@ class Posts(Protocol):
         revision: int,
         loud: int,
         size: float,
-        now: datetime,
     ) -> None:
         """From now on each destination should show ``revision``; where a post exists it is only raised."""
         ...
 
-    async def raise_to(self, subject: str, *, revision: int, loud: int, now: datetime) -> None:
+    async def raise_to(self, subject: str, *, revision: int, loud: int) -> None:
         """Raise every post of the subject (whoever was told once is told how it went on)."""
         ...
 

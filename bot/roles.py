@@ -46,14 +46,13 @@ BLIND_AFTER = timedelta(minutes=5)
 class Bench:
     """Where the judge sits: what it hears is recorded, what it decides is kept and posted.
 
-    ``clock`` is the market's time, ``wall`` real time. ``news`` are the deliverers' wake-ups.
+    ``clock`` is the market's time, ``news`` are the deliverers' wake-ups.
     """
 
     judge: Judge
     store: Store
     health: Health
     clock: Clock
-    wall: Clock
     news: Sequence[asyncio.Event] = ()
     _readings: list[Reading] = field(default_factory=list)
     _heard: list[Liquidation] = field(default_factory=list)
@@ -144,7 +143,7 @@ class Bench:
             event.set()
 
     async def _post(self, wave: Wave) -> None:
-        posts, now = self.store.posts, self.wall()
+        posts = self.store.posts
         if not wave.done:
             others = [w for w in await self.store.waves.running() if w.asset != wave.asset]
             told = {w.id: [p.destination for p in await posts.of(w.id)] for w in others}
@@ -156,9 +155,8 @@ class Bench:
                     revision=wave.revision,
                     loud=wave.loud,
                     size=wave.magnitude.w,
-                    now=now,
                 )
-        await posts.raise_to(wave.id, revision=wave.revision, loud=wave.loud, now=now)
+        await posts.raise_to(wave.id, revision=wave.revision, loud=wave.loud)
 
     async def keep(self) -> None:
         """Keep the judge's memory as of its newest step."""
@@ -299,12 +297,10 @@ def sees_again(blind: Notice, now: datetime) -> Notice:
 async def _tell(bench: Bench, notice: Notice, destinations: Sequence[Destination]) -> None:
     await bench.store.notices.tell(notice)
     log.warning("%s", notice.title, extra={"event": "notice", "notice": notice.id})
-    posts, now = bench.store.posts, bench.wall()
+    posts = bench.store.posts
     if destinations:
-        await posts.want(
-            notice.id, destinations, revision=notice.revision, loud=notice.loud, size=9.0, now=now
-        )
-    await posts.raise_to(notice.id, revision=notice.revision, loud=notice.loud, now=now)
+        await posts.want(notice.id, destinations, revision=notice.revision, loud=notice.loud, size=9.0)
+    await posts.raise_to(notice.id, revision=notice.revision, loud=notice.loud)
     bench.wake()
 
 

@@ -122,7 +122,6 @@ class MemoryPosts:
         revision: int,
         loud: int,
         size: float,
-        now: datetime,
     ) -> None:
         for to in destinations:
             new = Post(
@@ -136,7 +135,7 @@ class MemoryPosts:
                 size=max(old.size, size),
             )
 
-    async def raise_to(self, subject: str, *, revision: int, loud: int, now: datetime) -> None:
+    async def raise_to(self, subject: str, *, revision: int, loud: int) -> None:
         for post in await self.of(subject):
             self._put(replace(post, wanted=max(post.wanted, revision), loud=max(post.loud, loud)))
 

@@ -58,7 +58,6 @@ class SqlitePosts:
         revision: int,
         loud: int,
         size: float,
-        now: datetime,
     ) -> None:
         rows = [
             (subject, to.platform, to.chat, to.topic, revision, loud, micros(EPOCH), size)
@@ -74,7 +73,7 @@ class SqlitePosts:
             )
         )
 
-    async def raise_to(self, subject: str, *, revision: int, loud: int, now: datetime) -> None:
+    async def raise_to(self, subject: str, *, revision: int, loud: int) -> None:
         await self._file.write(
             lambda db: db.execute(
                 "update posts set wanted = max(wanted, ?), loud = max(loud, ?) where subject = ?",

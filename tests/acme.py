@@ -108,7 +108,7 @@ class World:
     ) -> None:
         card = Card(title=subject, footer=str(revision))
         self.newest[subject] = Shown(revision=revision, loud=loud, over=over, card=card)
-        await self.store.posts.want(subject, to, revision=revision, loud=loud, size=size, now=self.time.now)
+        await self.store.posts.want(subject, to, revision=revision, loud=loud, size=size)
 
     async def settle(self) -> list[Step]:
         """Settle whatever is due now, once."""

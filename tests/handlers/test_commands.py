@@ -184,7 +184,7 @@ async def test_a_subscription_is_kept_and_listed(desk: Desk, store: MemoryStore)
 async def test_alerts_tells_what_was_told_last(desk: Desk, store: MemoryStore) -> None:
     await answer(desk, ASK, "/subscribe")
     assert "Nothing told yet" in await said(desk, "/alerts")
-    await store.posts.want("1a", [HERE], revision=1, loud=1, size=1.0, now=NOW)
+    await store.posts.want("1a", [HERE], revision=1, loud=1, size=1.0)
     (post,) = await store.posts.claim("local", NOW, timedelta(minutes=1), 1)
     await store.posts.shown(post, revision=1, message="7", loud=True, now=NOW)
     log: list[AlertLog] = list(await store.posts.log(NOW - timedelta(days=1)))

@@ -47,7 +47,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
 
     def bench(self) -> Bench:
-        return Bench(Judge(GROUPS, PACE), self.store, Health(self.clock), self.clock, self.clock)
+        return Bench(Judge(GROUPS, PACE), self.store, Health(self.clock), self.clock)
 
     async def begin(self) -> Bench:
         """A bench that has the quiet history behind it, in a store whose chat wants every wave."""

@@ -20,7 +20,7 @@ async def main(path: str) -> None:
             await store.journal.snap([snapshot(at)])
             await store.journal.hear([liquidation(at)])
             await store.waves.save(wave(revision=number))
-            await store.posts.want("1a", [HOME], revision=number, loud=1, size=1, now=at)
+            await store.posts.want("1a", [HOME], revision=number, loud=1, size=1)
             for post in await store.posts.claim("local", at, timedelta(0), 1):
                 await store.posts.shown(post, revision=number, message="m", loud=True, now=at)
             await store.chat.say("bot", at, text=str(number))

@@ -46,7 +46,7 @@ async def fill(store: Store) -> None:
     await store.journal.keep("detector", b"\x00\xff")
     await store.waves.save(wave())
     await store.subscriptions.add(subscription(GROUP))
-    await store.posts.want("1a", [HOME, GROUP], revision=1, loud=1, size=4.1, now=NOW)
+    await store.posts.want("1a", [HOME, GROUP], revision=1, loud=1, size=4.1)
     (post,) = await store.posts.claim("local", NOW, DAY, 1)
     await store.posts.shown(post, revision=1, message="m1", loud=True, now=NOW)
     await store.notices.tell(Notice(id="blind", revision=1, loud=1, at=NOW, title="Blind", text="No answer."))

@@ -64,15 +64,13 @@ def _post_steps() -> st.SearchStrategy[Step]:
 
     return st.one_of(
         st.builds(
-            lambda s, d, r, z: lambda store: store.posts.want(s, d, revision=r, loud=1, size=z, now=NOW),
+            lambda s, d, r, z: lambda store: store.posts.want(s, d, revision=r, loud=1, size=z),
             subjects,
             st.lists(places),
             few,
             few.map(float),
         ),
-        st.builds(
-            lambda s, r: lambda store: store.posts.raise_to(s, revision=r, loud=r - 1, now=NOW), subjects, few
-        ),
+        st.builds(lambda s, r: lambda store: store.posts.raise_to(s, revision=r, loud=r - 1), subjects, few),
         st.builds(
             lambda now, r, fate: lambda store: settle(store, now, r, fate),
             times,
@@ -202,12 +200,12 @@ def test_no_post_is_handed_out_twice_within_its_hold(looks: list[tuple[int, int]
     async def claims() -> list[tuple[datetime, tuple[str, Destination]]]:
         store = MemoryStore()
         to = [Destination("local", str(n)) for n in range(3)]
-        await store.posts.want("w1", to, revision=1, loud=1, size=1, now=NOW)
+        await store.posts.want("w1", to, revision=1, loud=1, size=1)
         now = NOW
         taken: list[tuple[datetime, tuple[str, Destination]]] = []
         for seconds, limit in looks:
             now += timedelta(seconds=seconds)
-            await store.posts.raise_to("w1", revision=seconds, loud=1, now=now)
+            await store.posts.raise_to("w1", revision=seconds, loud=1)
             claimed = await store.posts.claim("local", now, HOLD, limit)
             taken.extend((now, (post.subject, post.destination)) for post in claimed)
         return taken

@@ -73,7 +73,7 @@ async def test_a_released_database_upgrades_to_the_schema_of_a_new_one(
 
 async def test_an_upgraded_database_goes_on(released: Path) -> None:
     async with open_sqlite(released) as store:
-        await store.posts.want("2b", [HOME], revision=1, loud=1, size=1, now=NOW)
+        await store.posts.want("2b", [HOME], revision=1, loud=1, size=1)
         assert len(await store.posts.claim("local", NOW, DAY, 9)) == 1
     async with open_sqlite(released) as store:
         assert len(await store.posts.of("2b")) == 1
