@@ -31,7 +31,7 @@ import ccxt
 
 from benchmarks.decode import NOW, PAYLOADS, SYMBOLS
 from bot.domain.assets import Asset
-from bot.domain.market import Group, Instrument, Reading, Venue
+from bot.domain.market import Group, Instrument, OpenInterest, Reading, Venue
 from bot.domain.units import ContractSize, Unit
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import Book, Poll
@@ -86,7 +86,7 @@ async def cycle(judge: Judge, journal: Journal, asked: Sequence[tuple[Source, by
     rejected = []
     for source, body in asked:
         for said in source.poll.parse(body, source.book, now).observations:
-            before = judge.verdict_on(said.instrument) if hasattr(said, "instrument") else None
+            before = judge.verdict_on(said.instrument) if isinstance(said, OpenInterest) else None
             verdict, reading = judge.take(said)
             if reading is not None:
                 readings.append(reading)
