@@ -88,12 +88,17 @@ async def test_the_past_is_recorded_at_its_own_times_up_to_now(server: Server) -
     assert (newest.at, newest.coins, newest.usd) == (START, 5012.0, 2506.0)
 
 
-async def test_a_past_without_prices_borrows_them_for_its_own_unit(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("cheap", "priced", "price", "coins"),
+    [("1000PEPE-PERP", "PEPE-PERP", "0.5", (5e6, 5e3)), ("PEPE-PERP", "1000PEPE-PERP", "500", (5e3, 5e6))],
+)
+async def test_a_past_without_prices_borrows_them_for_its_own_unit(
+    server: Server, cheap: str, priced: str, price: str, coins: tuple[float, float]
+) -> None:
     store = MemoryStore()
-    cheap, priced = venue(CHEAP, "1000PEPE-PERP", price=None), venue(PRICED, "PEPE-PERP", price="0.5")
-    await remembered(store, server, cheap, priced)
+    await remembered(store, server, venue(CHEAP, cheap, price=None), venue(PRICED, priced, price=price))
     first = {r.instrument.venue: (r.coins, r.price_usd) for r in reversed(await recorded(store))}
-    assert first == {CHEAP: (5_000_000.0, 0.5), PRICED: (5000.0, 0.5)}
+    assert first == {CHEAP: (coins[0], 0.5), PRICED: (coins[1], 0.5)}
 
 
 async def test_a_venue_that_refuses_is_left_out_and_named(
