@@ -59,7 +59,7 @@ async def run(settings: Settings, scenario: str | None, speed: float, port: int 
     if scenario is not None:
         await _clear_the_stage(path, scenario)
     async with open_sqlite(path) as store, _stage(settings, scenario, speed, store) as stage:
-        await _work(settings, store, stage, settings.page_port if port is None else port, stop)
+        await work(settings, store, stage, settings.page_port if port is None else port, stop)
     return 0
 
 
@@ -90,7 +90,8 @@ async def _stage(
         yield stage
 
 
-async def _work(settings: Settings, store: Store, stage: Stage, port: int, stop: asyncio.Event) -> None:
+async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: asyncio.Event) -> None:
+    """Watch what is on the stage, over an open store, until ``stop`` is set. Raises as ``run`` does."""
     health = Health(stage.clock)
     about = About(
         version=version("washout"),

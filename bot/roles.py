@@ -239,6 +239,7 @@ async def judge(bench: Bench, seen: Stream, *, speed: float) -> None:
                 await bench.step(due)
                 due += step
     finally:
+        await bench.record()
         await bench.keep()
 
 

@@ -74,14 +74,21 @@ class Desk:
         return {source.venue: source.title for source in self.health.sources()}
 
     def blind_since(self) -> datetime | None:
-        """Since when no venue has answered; ``None`` while one is fresh, or nothing was asked yet."""
+        """Since when no venue has answered; ``None`` while one is fresh, or was not asked anything yet.
+
+        The polls of a venue that does not even tell its contracts wait for ever: they speak for nothing.
+        """
         polls = [source for source in self.health.sources() if source.completeness is None]
-        if not polls or any(s.state in (SourceState.FRESH, SourceState.WAITING) for s in polls):
+        asked = {source.venue for source in polls if source.state is not SourceState.WAITING}
+        unasked = {source.venue for source in polls} - asked
+        if not polls or unasked or any(source.state is SourceState.FRESH for source in polls):
             return None
         return max((s.last_answer for s in polls if s.last_answer), default=min(s.since for s in polls))
 
     def feeds(self) -> Sequence[SourceHealth]:
-        return sorted(self.health.sources(), key=lambda s: (s.state is SourceState.FRESH, s.venue, s.source))
+        """Those that fail first, then those not asked yet, then the fresh ones."""
+        calm = {SourceState.WAITING: 1, SourceState.FRESH: 2}
+        return sorted(self.health.sources(), key=lambda s: (calm.get(s.state, 0), s.venue, s.source))
 
     # --- the market --------------------------------------------------------------------------------
 
