@@ -130,6 +130,7 @@ def _welcome(scenario: Scenario, speed: float) -> Card:
                 f"UTC, played {speed:g} × as fast, so it takes about {max(1, minutes)} min."
             ),
             *(Line(f"Published: {quote.text} ({quote.source})", 2) for quote in script.published),
+            Line("What is not quoted here is invented to be plausible; docs/scenarios.md says what."),
             Line(
                 "Venues are played by local servers in their own wire format; all else is the real program."
             ),

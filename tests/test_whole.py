@@ -28,7 +28,7 @@ def test_a_wave_is_told_once_and_kept_right_though_the_process_is_killed_half_wa
     with program("--speed", "240", at=tmp_path) as first:
         early = eventually(lambda: flush(first, "growing"), 60, "the alert")
         # What venues tell of liquidations while nobody listens is lost: so it dies after the worst minute.
-        half_way = eventually(lambda: flush(first, "Worst minute 21:15"), 60, "the worst minute")
+        half_way = eventually(lambda: flush(first, "21:15: $3.21 B"), 60, "the worst minute")
         assert half_way.edits > early.edits
         first.kill()
     with program("--speed", "240", at=tmp_path) as again:
