@@ -18,11 +18,11 @@ from bot.domain.waves import Kind, Lead, Outcome, Rank, Stage, Wave
 from bot.errors import AskError
 from handlers.numbers import (
     Scale,
+    as_of,
     clock,
     coins,
     day,
     duration,
-    moment,
     ordinal,
     percent,
     price,
@@ -223,12 +223,12 @@ def _lead_lines(wave: Wave, titles: Titles) -> Iterable[str]:
 
 def report_line(report: Report, wave: Wave, titles: Titles) -> str:
     """A dated figure beside the wave: what it changed since, or that it is older than the wave."""
-    name, as_of = venue_title(report.venue, titles), moment(report.as_of, wave.at)
+    name, when = venue_title(report.venue, titles), as_of(report.as_of, wave.at)
     if report.as_of < wave.onset:
-        return f"{name}: no figure since the onset, {coins(report.coins, wave.asset)} as of {as_of}"
+        return f"{name}: no figure since the onset, {coins(report.coins, wave.asset)} as of {when}"
     if not report.previous_coins:
-        return f"{name}: {coins(report.coins, wave.asset)} as of {as_of}"
-    return f"{name} {percent(report.coins / report.previous_coins - 1)} as of {as_of}"
+        return f"{name}: {coins(report.coins, wave.asset)} as of {when}"
+    return f"{name} {percent(report.coins / report.previous_coins - 1)} as of {when}"
 
 
 def _liquidation_line(wave: Wave) -> Iterable[str]:

@@ -10,7 +10,7 @@ from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Table
 from bot.domain.market import Report, Snapshot, Venue, usd_change
 from handlers.cards import coverage_line, usd_split
-from handlers.numbers import Scale, clock, coins, duration, moment, percent, price, tight, usd
+from handlers.numbers import Scale, as_of, clock, coins, duration, percent, price, tight, usd
 from handlers.titles import Titles, venue_title
 
 OLD_AFTER = timedelta(minutes=5)
@@ -139,7 +139,7 @@ def _side_change(now: Snapshot, before: Snapshot, *, native: bool) -> str:
 
 def _beside(reports: Sequence[Report], asset: Asset, at: datetime, titles: Titles) -> str:
     figures = (
-        f"{venue_title(r.venue, titles)} {coins(r.coins, asset)} as of {moment(r.as_of, at)}" for r in reports
+        f"{venue_title(r.venue, titles)} {coins(r.coins, asset)} as of {as_of(r.as_of, at)}" for r in reports
     )
     return f"Beside them: {' · '.join(figures)}"
 

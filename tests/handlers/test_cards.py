@@ -159,7 +159,7 @@ def test_a_snapshot_gives_the_change_in_parts_and_both_sides_of_the_market() -> 
     assert card.title == "BTC open interest 336,000 BTC · $36.0 B"
     assert "24 h: −79,000 BTC (−19.0 %) · −$14.7 B: positions −$8.5 B, price −$6.2 B" in told
     assert "Crypto-native 323,600 (−19.6 %) · Institutional live 12,400 (+0.3 %)" in told
-    assert "Beside them: CME 145,000 BTC as of 21:00 UTC" in told
+    assert "Beside them: CME 145,000 BTC as of 10 Oct 21:00 UTC" in told
     assert "Seen: 97 % of usual open interest · oldest figure 48 s" in told
 
 
