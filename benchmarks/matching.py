@@ -134,7 +134,7 @@ async def measure(store: SqliteStore) -> int:
     async with watched() as writing:
         for name, revision in (("written", 1), ("raised and wanted again", 2)):
             began = time.perf_counter()
-            await posts.raise_to("1a", revision=revision, loud=1, now=NOW)
+            await posts.raise_to("1a", revision=revision, loud=1)
             await posts.want("1a", chosen, revision=revision, loud=1, size=4.7, now=NOW)
             spent[name] = time.perf_counter() - began
             print(f"    {len(chosen):,} posts {name}: {spent[name]:.2f} s")

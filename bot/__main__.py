@@ -7,6 +7,7 @@ answers at once. Exit codes are documented in docs/operating.md.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -110,6 +111,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    gc.disable()  # what imports make is there to stay: looking through it for garbage only delays the start
     settings = _settings(options)
     scenario, speed = options.scenario, options.speed
     if scenario is None and settings.source is None:
@@ -121,6 +123,8 @@ def _run(options: argparse.Namespace) -> int:
     _log_to(sys.stdout, settings, options)
     from bot import app
 
+    gc.freeze()
+    gc.enable()
     return _in_loop(app.run(settings, scenario, speed or DEFAULT_SPEED, options.port))
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bot.config import Settings
 from bot.deliver import deliver
-from bot.domain.cards import Card, Line
+from bot.domain.cards import Card, ChartData, Line
 from bot.domain.posts import Destination, Subscription
 from bot.exchanges import EXCHANGES
 from bot.feeds.contact import Setting
@@ -30,7 +30,6 @@ from bot.ports import Store
 from bot.roles import Bench, judge, tidy, watch_over
 from bot.running import running
 from bot.stage import PLAY, Stage, database, live, played, told_to_the_end, wall
-from handlers.charts import svg
 from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import About, Desk
 from handlers.local_chat import LOCAL, LocalChat
@@ -60,8 +59,15 @@ async def run(settings: Settings, scenario: str | None, speed: float, port: int 
     if scenario is not None:
         await _clear_the_stage(path, scenario)
     async with open_sqlite(path) as store, _stage(settings, scenario, speed, store) as stage:
-        await _work(settings, store, stage, settings.page_port if port is None else port, stop)
+        await work(settings, store, stage, settings.page_port if port is None else port, stop)
     return 0
+
+
+def _draw(chart: ChartData) -> str:
+    """A picture for the page. Most runs of a quiet day never draw one, so what it takes is imported then."""
+    from handlers.charts import svg
+
+    return svg(chart)
 
 
 async def _clear_the_stage(path: Path, scenario: str) -> None:
@@ -84,7 +90,8 @@ async def _stage(
         yield stage
 
 
-async def _work(settings: Settings, store: Store, stage: Stage, port: int, stop: asyncio.Event) -> None:
+async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: asyncio.Event) -> None:
+    """Watch what is on the stage, over an open store, until ``stop`` is set. Raises as ``run`` does."""
     health = Health(stage.clock)
     about = About(
         version=version("washout"),
@@ -106,7 +113,7 @@ async def _work(settings: Settings, store: Store, stage: Stage, port: int, stop:
     chat = LocalChat(
         log=store.chat,
         answer=reply,
-        draw=svg,
+        draw=_draw,
         clock=stage.clock,
         health=health,
         commands={command.name: command.about for command in COMMANDS.values()},

@@ -200,7 +200,7 @@ class Posts(Protocol):
         """
         ...
 
-    async def raise_to(self, subject: str, *, revision: int, loud: int, now: datetime) -> None:
+    async def raise_to(self, subject: str, *, revision: int, loud: int) -> None:
         """Raise every post of the subject (whoever was told once is told how it went on)."""
         ...
 

@@ -46,7 +46,7 @@ BLIND_AFTER = timedelta(minutes=5)
 class Bench:
     """Where the judge sits: what it hears is recorded, what it decides is kept and posted.
 
-    ``clock`` is the market's time, ``wall`` real time. ``news`` are the deliverers' wake-ups.
+    ``clock`` is the market's time, ``wall`` real time; ``news`` are the deliverers' wake-ups.
     """
 
     judge: Judge
@@ -148,7 +148,7 @@ class Bench:
         """``now`` is real time: chats are to be told from then on."""
         posts = self.store.posts
         facts = {"revision": wave.revision, "loud": wave.loud}
-        await posts.raise_to(wave.id, **facts, now=now)
+        await posts.raise_to(wave.id, **facts)
         if wave.done:
             return
         chosen = listeners(wave, await self.store.subscriptions.wishes())
@@ -239,6 +239,7 @@ async def judge(bench: Bench, seen: Stream, *, speed: float) -> None:
                 await bench.step(due)
                 due += step
     finally:
+        await bench.record()
         await bench.keep()
 
 
@@ -297,12 +298,10 @@ def sees_again(blind: Notice, now: datetime) -> Notice:
 async def _tell(bench: Bench, notice: Notice, destinations: Sequence[Destination]) -> None:
     await bench.store.notices.tell(notice)
     log.warning("%s", notice.title, extra={"event": "notice", "notice": notice.id})
-    posts, now = bench.store.posts, bench.wall()
+    posts, revision, loud = bench.store.posts, notice.revision, notice.loud
     if destinations:
-        await posts.want(
-            notice.id, destinations, revision=notice.revision, loud=notice.loud, size=9.0, now=now
-        )
-    await posts.raise_to(notice.id, revision=notice.revision, loud=notice.loud, now=now)
+        await posts.want(notice.id, destinations, revision=revision, loud=loud, size=9.0, now=bench.wall())
+    await posts.raise_to(notice.id, revision=revision, loud=loud)
     bench.wake()
 
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.config import Settings
 from bot.domain.cards import Button, Card, Line
 from bot.domain.market import Venue
 from bot.exchanges import EXCHANGES
+from bot.exchanges.spec import MINUTE, Exchange
 from bot.feeds.sources import VenueSource
 from bot.ports import Clock, Journal
-from bot.simulator.playing import Play, ScenarioClock
-from bot.simulator.scenario import Scenario, named
-from bot.simulator.servers import serve
+
+if TYPE_CHECKING:  # the simulator is imported only where a scenario is played
+    from bot.simulator.playing import Play
+    from bot.simulator.scenario import Scenario
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +54,17 @@ class Stage:
 
 
 def live(settings: Settings) -> Stage:
-    venues = [VenueSource(EXCHANGES[v.venue], v.base_url, v.ws_url) for v in settings.venues]
+    venues = [
+        VenueSource(paced(EXCHANGES[v.venue], settings.poll_every), v.base_url, v.ws_url)
+        for v in settings.venues
+    ]
     return Stage(venues, wall, begin=lambda: None)
+
+
+def paced(exchange: Exchange, every: timedelta) -> Exchange:
+    """The venue with what it is usually asked each minute asked ``every`` so often; slower polls stay."""
+    polls = tuple(replace(poll, every=every) if poll.every == MINUTE else poll for poll in exchange.polls)
+    return replace(exchange, polls=polls)
 
 
 def database(settings: Settings, scenario: str | None) -> Path:
@@ -63,6 +75,9 @@ def database(settings: Settings, scenario: str | None) -> Path:
 
 async def told_to_the_end(name: str, journal: Journal) -> bool:
     """Has the play that this journal keeps reached its end meanwhile?"""
+    from bot.simulator.playing import Play, ScenarioClock
+    from bot.simulator.scenario import named
+
     kept = Play.read(await journal.kept(PLAY) or b"")
     return kept is not None and ScenarioClock(kept, wall).now() >= named(name).script.plays_until
 
@@ -70,6 +85,10 @@ async def told_to_the_end(name: str, journal: Journal) -> bool:
 @asynccontextmanager
 async def played(name: str, speed: float, journal: Journal) -> AsyncIterator[Stage]:
     """A scenario on its local servers, where it stood if its process was killed."""
+    from bot.simulator.playing import Play, ScenarioClock
+    from bot.simulator.scenario import named
+    from bot.simulator.servers import serve
+
     scenario = named(name)
     kept = Play.read(await journal.kept(PLAY) or b"")
     shown = ScenarioClock(kept, wall) if kept else None
@@ -111,6 +130,7 @@ def _welcome(scenario: Scenario, speed: float) -> Card:
                 f"UTC, played {speed:g} × as fast, so it takes about {max(1, minutes)} min."
             ),
             *(Line(f"Published: {quote.text} ({quote.source})", 2) for quote in script.published),
+            Line("What is not quoted here is invented to be plausible; docs/scenarios.md says what."),
             Line(
                 "Venues are played by local servers in their own wire format; all else is the real program."
             ),

@@ -6,22 +6,22 @@ counted only where they were believed at both ends; a total always stands with i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bot.domain.assets import Asset
-from bot.domain.cards import Button, Card, Line, Picture, Tone, plain
-from bot.domain.market import VERDICT_MEANS, Missing, Report, Venue
+from bot.domain.cards import Button, Card, Line, Picture, Tone
+from bot.domain.market import VERDICT_MEANS, Missing, Report
 from bot.domain.posts import Latency
 from bot.domain.units import UsdChange
 from bot.domain.waves import Kind, Lead, Outcome, Rank, Stage, Wave
 from handlers.numbers import (
     Scale,
+    as_of,
     clock,
     coins,
     day,
     duration,
-    moment,
     ordinal,
     percent,
     price,
@@ -30,9 +30,7 @@ from handlers.numbers import (
     shortly,
     usd,
 )
-
-Titles = Mapping[Venue, str]
-"""Venues as people call them."""
+from handlers.titles import Titles, named, venue_title
 
 KIND_WORDS = {
     Kind.FLUSH: "long flush",
@@ -53,11 +51,6 @@ LEAD_WORDS = {
 }
 NAMED_VENUES = 4
 """So many venues are named one by one; the rest share a figure."""
-
-
-def venue_title(venue: Venue, titles: Titles) -> str:
-    """Its title, or its short name in words: a venue whose adapter is switched off has no title."""
-    return titles.get(venue) or (venue.upper() if len(venue) <= 3 else plain(venue.replace("_", " ").title()))
 
 
 def wave_card(
@@ -249,12 +242,12 @@ def _lead_lines(wave: Wave, titles: Titles) -> Iterable[str]:
 
 def report_line(report: Report, wave: Wave, titles: Titles) -> str:
     """A dated figure beside the wave: what it changed since, or that it is older than the wave."""
-    name, as_of = venue_title(report.venue, titles), moment(report.as_of, wave.at)
+    name, when = venue_title(report.venue, titles), as_of(report.as_of, wave.at)
     if report.as_of < wave.onset:
-        return f"{name}: no figure since the onset, {coins(report.coins, wave.asset)} as of {as_of}"
+        return f"{name}: no figure since the onset, {coins(report.coins, wave.asset)} as of {when}"
     if not report.previous_coins:
-        return f"{name}: {coins(report.coins, wave.asset)} as of {as_of}"
-    return f"{name} {percent(report.coins / report.previous_coins - 1)} as of {as_of}"
+        return f"{name}: {coins(report.coins, wave.asset)} as of {when}"
+    return f"{name} {percent(report.coins / report.previous_coins - 1)} as of {when}"
 
 
 def _liquidation_line(wave: Wave) -> Iterable[str]:
@@ -296,13 +289,6 @@ def outcome_lines(outcomes: Sequence[Outcome]) -> Iterable[str]:
         known = [f"{what} {percent(move)}" for what, move in moves if move is not None]
         if known:
             yield f"{duration(outcome.after)} after the end: {', '.join(known)}"
-
-
-def named(text: str, titles: Titles) -> str:
-    """A text of ours that names venues by their short names, with their titles."""
-    for venue in sorted(titles, key=len, reverse=True):
-        text = text.replace(venue, titles[venue])
-    return plain(text)
 
 
 def _sentence(text: str) -> str:

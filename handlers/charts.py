@@ -144,10 +144,12 @@ def _line(chart: ChartData, values: Sequence[float | None], box: _Box, is_coins:
             drawn = [f"{box.x(at):.1f} {box.y(value):.1f}" for at, value in run if value is not None]
             path += f"M{drawn[0]}" + ("L" + " ".join(drawn[1:]) if len(drawn) > 1 else "h0")
     yield f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width}" {_ROUND}/>'
-    for place, (at, value) in enumerate(_ends(points, chart.shade)):
+    ends = _ends(points, chart.shade)
+    for at, value in ends:
         yield f'<circle cx="{box.x(at):.1f}" cy="{box.y(value):.1f}" r="6" fill="{colour}"/>'
         words = scale.show(value) if is_coins else price(value).removesuffix(".00")
-        yield _value_label(box, at, words, value, first=place == 0)
+        came_from = None if (at, value) == ends[0] else ends[0][1]
+        yield _value_label(box, at, words, value, came_from)
 
 
 _ROUND = 'stroke-linejoin="round" stroke-linecap="round"'
@@ -165,11 +167,14 @@ def _ends(
     return before[-1:] + within[-1:]
 
 
-def _value_label(box: _Box, at: datetime, text: str, value: float, *, first: bool) -> str:
-    """The first stands left of its point and the last right of it, on the side of the panel with room."""
+def _value_label(box: _Box, at: datetime, text: str, value: float, came_from: float | None) -> str:
+    """The first stands left of its point and the last right of it, on the side of the panel with room.
+
+    Where only the left has room for the last, it stands away from the line that comes in there.
+    """
     x, y = box.x(at), box.y(value)
-    left = first if _LEFT + 130 < x < _RIGHT - 130 else x > _LEFT + 130
-    below = value > (box.low + box.high) / 2
+    left = came_from is None if _LEFT + 130 < x < _RIGHT - 130 else x > _LEFT + 130
+    below = value < came_from if left and came_from is not None else value > (box.low + box.high) / 2
     anchor = "end" if left else "start"
     return _text(x + (-12 if left else 12), y + (27 if below else -13), text, INK, anchor=anchor, bold=True)
 
@@ -192,8 +197,8 @@ def _bars(chart: ChartData, box: _Box, step_s: float) -> Iterable[str]:
     wide = max(1.0, (_RIGHT - _LEFT) * step_s / box.span_s - 1)
     step = duration(timedelta(seconds=step_s))
     yield _text(_LEFT, box.top - 10, f"Liquidations per {step}, USD:", FAINT)
-    yield _text(_LEFT + 355, box.top - 10, "▼ longs", LONGS, bold=True)
-    yield _text(_LEFT + 470, box.top - 10, "▲ shorts", SHORTS, bold=True)
+    yield _text(_LEFT + 310, box.top - 10, "▼ longs", LONGS, bold=True)
+    yield _text(_LEFT + 410, box.top - 10, "▲ shorts", SHORTS, bold=True)
     for amounts, sign, colour in ((chart.long_usd, 1, LONGS), (chart.short_usd, -1, SHORTS)):
         path = "".join(
             f"M{box.x(at):.1f} {zero:.1f}h{wide:.1f}v{sign * usd_ * per_usd:.1f}h-{wide:.1f}z"

@@ -24,7 +24,7 @@ from bot.domain.posts import WEEKLY_W, Destination, Measure, Shown, Subscription
 from bot.domain.waves import Kind, Outcome, Stage, Wave
 from bot.errors import AskError
 from bot.ports import Clock, HealthView, Store
-from handlers.cards import Titles, wave_card
+from handlers.cards import wave_card
 from handlers.drill import drill_begun, drill_shown
 from handlers.own_cards import notice_card
 from handlers.series import (
@@ -38,6 +38,7 @@ from handlers.series import (
     wave_window,
 )
 from handlers.summary import summary_card
+from handlers.titles import Titles
 from handlers.zones import UTC_ZONE, in_zone
 
 T = TypeVar("T")
@@ -112,14 +113,21 @@ class Desk:
         return {source.venue: source.title for source in self.health.sources()}
 
     def blind_since(self) -> datetime | None:
-        """Since when no venue has answered; ``None`` while one is fresh, or nothing was asked yet."""
+        """Since when no venue has answered; ``None`` while one is fresh, or was not asked anything yet.
+
+        The polls of a venue that does not even tell its contracts wait for ever: they speak for nothing.
+        """
         polls = [source for source in self.health.sources() if source.completeness is None]
-        if not polls or any(s.state in (SourceState.FRESH, SourceState.WAITING) for s in polls):
+        asked = {source.venue for source in polls if source.state is not SourceState.WAITING}
+        unasked = {source.venue for source in polls} - asked
+        if not polls or unasked or any(source.state is SourceState.FRESH for source in polls):
             return None
         return max((s.last_answer for s in polls if s.last_answer), default=min(s.since for s in polls))
 
     def feeds(self) -> Sequence[SourceHealth]:
-        return sorted(self.health.sources(), key=lambda s: (s.state is SourceState.FRESH, s.venue, s.source))
+        """Those that fail first, then those not asked yet, then the fresh ones."""
+        calm = {SourceState.WAITING: 1, SourceState.FRESH: 2}
+        return sorted(self.health.sources(), key=lambda s: (calm.get(s.state, 0), s.venue, s.source))
 
     # --- the market --------------------------------------------------------------------------------
 
@@ -217,13 +225,14 @@ class Desk:
         title: str = "",
         shade: tuple[datetime, datetime] | None = None,
     ) -> ChartData | None:
-        finest = step_for(until - since)
+        span = until - since
+        finest = step_for(span)
         since = aligned(since, finest)
         points = await self.store.journal.series(asset, since, until, finest)
         step = step_of(points, finest)
         liquidations = await self.store.journal.liquidated(asset, since, until, step)
         if not title and points:
-            title = period_finding(asset, points, until - since)
+            title = period_finding(asset, points, span)
         now, banner = self.clock(), self.about.banner
         return chart_of(asset, title, points, liquidations, step, now=now, banner=banner, shade=shade)
 

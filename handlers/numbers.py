@@ -176,10 +176,15 @@ def short_day(at: datetime, now: datetime) -> str:
     return day(at) if abs(now - at) < timedelta(days=300) else f"{at:%b’%y}"
 
 
+def as_of(at: datetime, now: datetime) -> str:
+    """The day and time a dated figure stands for: without its day it would look like a live one."""
+    return f"{day(at, now)} {clock(at)}"
+
+
 def moment(at: datetime, now: datetime) -> str:
     """The time today, otherwise day and time; both on the clock that ``at`` is told by."""
     today = at.date() == now.astimezone(at.tzinfo).date()
-    return clock(at) if today else f"{day(at, now)} {clock(at)}"
+    return clock(at) if today else as_of(at, now)
 
 
 def shortly(span: timedelta) -> str:

@@ -106,10 +106,10 @@ def wave_finding(wave: Wave) -> str:
 
 
 def period_finding(asset: str, points: Sequence[Point], period: timedelta) -> str:
-    """Both moves over the points, in words."""
+    """Both moves over the points, in words. Points that cover less than the period are not said to be it."""
     first, last = points[0], points[-1]
-    change = exp(last.index - first.index) - 1
-    text = f"{asset} open interest {percent(change)} in {duration(period)}"
+    change, seen = exp(last.index - first.index) - 1, last.at - first.at
+    text = f"{asset} open interest {percent(change)} in {duration(period if seen > 0.9 * period else seen)}"
     if first.price_usd and last.price_usd:
         text += f", price {percent(last.price_usd / first.price_usd - 1)}"
     return text

@@ -9,13 +9,14 @@ from math import exp
 from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Table
 from bot.domain.market import Report, Snapshot, Venue, usd_change
-from handlers.cards import Titles, coverage_line, usd_split, venue_title
-from handlers.numbers import Scale, clock, coins, duration, moment, percent, price, tight, usd
+from handlers.cards import coverage_line, usd_split
+from handlers.numbers import Scale, as_of, clock, coins, duration, percent, price, tight, usd
+from handlers.titles import Titles, venue_title
 
 OLD_AFTER = timedelta(minutes=5)
 """A snapshot older than this is said to be old."""
 LIKE_WITH_LIKE = 0.005
-"""When coins and index disagree by more than this fraction, the change of counting is said."""
+"""While plain sums and the index differ by no more than this fraction, they tell the same change."""
 NAMED_VENUES = 4
 
 
@@ -36,11 +37,10 @@ def snapshot_card(
     scale = Scale.coins(now.coins)
     total = f"{now.asset} open interest {scale.show(now.coins)} {now.asset}"
     title = total + (f" · {usd(now.usd)}" if now.usd is not None else ", dollars unknown")
-    lines = [Line(_change(now, before, period, scale), 9), Line(_groups(now, before, scale), 8)]
-    if before and (moved := _index_move(now, before)) is not None:
-        lines.append(
-            Line(f"Like with like (venues that came, went or count anew left out): {percent(moved)}")
-        )
+    lines = [Line(text, 9) for text in _change(now, before, period, scale)]
+    if before and _other_contracts(now, before):
+        before = None  # the lines below compare sums
+    lines.append(Line(_groups(now, before, scale), 8))
     lines += [Line(_beside(reports, now.asset, at, titles))] if reports else []
     lines.append(Line(_venues(now, before, scale, titles)))
     if now.price_usd is not None:
@@ -64,53 +64,82 @@ def snapshot_card(
     )
 
 
-def _change(now: Snapshot, before: Snapshot | None, period: timedelta, scale: Scale) -> str:
+def _change(now: Snapshot, before: Snapshot | None, period: timedelta, scale: Scale) -> list[str]:
+    """One headline. Where plain sums would not say what the market did, that is the index's move."""
+    span = duration(period)
     if before is None:
-        return f"{duration(period)}: nothing was recorded then, so I cannot say what changed"
+        return [f"{span}: nothing was recorded then, so I cannot say what changed"]
+    moved = f"{span}: **{percent(like_with_like(now, before))}** like with like"
+    if _other_contracts(now, before):
+        return [f"{moved}: contracts that expired, began or count anew are left out"]
+    every = _by_venue(before).keys() | _by_venue(now).keys()
+    both = _by_venue(before).keys() & _by_venue(now).keys()
+    if not both:
+        return [f"{moved}: no venue was seen at both ends"]
     old, new = _both(before, now)
-    if not old:
-        return f"{duration(period)}: no venue was seen at both ends"
-    change = scale.show(new - old, signed=True)
-    text = f"{duration(period)}: **{change} {now.asset} ({percent(new / old - 1)})**"
-    if (in_usd := usd_change(before, now)) is not None:
-        text += f" · {usd_split(in_usd)}"
-    return text
+    change = f"{scale.show(new - old, signed=True)} {now.asset}"
+    in_usd = usd_change(before, now)
+    rest = f" on the {len(both)} of {len(every)} venues seen at both ends" if both != every else ""
+    rest += f" · {usd_split(in_usd)}" if in_usd is not None else ""
+    if _agrees(now, before):
+        return [f"{span}: **{change} ({percent(new / old - 1)})**{rest}"]
+    return [f"{moved}, each venue only while it was seen", f"Of it {change}{rest}"]
 
 
-def _both(before: Snapshot, now: Snapshot, *, native: bool | None = None) -> tuple[float, float]:
-    """Coins before and now over the venues present in both, of one side of the market or of all."""
-    old = _by_venue(before)
-    chosen = [v for v in now.venues if v.venue in old and native in (None, v.group.native)]
-    return sum(old[v.venue] for v in chosen), sum(v.coins for v in chosen)
+def like_with_like(now: Snapshot, before: Snapshot) -> float:
+    """The change of coin OI as a fraction: every step compares only venues seen at both of its ends."""
+    return exp(now.index - before.index) - 1
+
+
+def _agrees(now: Snapshot, before: Snapshot) -> bool:
+    """Do the coins of the venues seen at both ends change as the index does?"""
+    old, new = _both(before, now)
+    return old > 0 and abs(new / old - 1 - like_with_like(now, before)) <= LIKE_WITH_LIKE
+
+
+def _other_contracts(now: Snapshot, before: Snapshot) -> bool:
+    """With the same venues at both ends, sums and index differ only where contracts are not the same."""
+    return _by_venue(before).keys() == _by_venue(now).keys() and not _agrees(now, before)
+
+
+def _both(before: Snapshot, now: Snapshot) -> tuple[float, float]:
+    """Coins before and now over the venues seen at both ends."""
+    old, new = _by_venue(before), _by_venue(now)
+    both = old.keys() & new.keys()
+    return sum(old[venue] for venue in both), sum(new[venue] for venue in both)
 
 
 def _by_venue(snapshot: Snapshot) -> Mapping[Venue, float]:
     return {v.venue: v.coins for v in snapshot.venues}
 
 
-def _index_move(now: Snapshot, before: Snapshot) -> float | None:
-    """The index's move, where plain sums would tell something else."""
-    old, new = _both(before, now)
-    moved = exp(now.index - before.index) - 1
-    return moved if not old or abs(new / old - 1 - moved) > LIKE_WITH_LIKE else None
-
-
 def _groups(now: Snapshot, before: Snapshot | None, scale: Scale) -> str:
-    """Both sides of the market; as shown they add up to the total shown."""
+    """Both sides of the market; as shown they add up to the total shown.
+
+    A side's change is told where all of its venues were seen at both ends.
+    """
     shown = scale.parts((now.group_coins(native=True), now.group_coins(native=False)))
     texts = []
     for name, native, amount in (("Crypto-native", True, shown[0]), ("Institutional live", False, shown[1])):
         if not any(v.group.native is native for v in now.venues):
             texts.append(f"{name}: none seen")
             continue
-        old, new = _both(before, now, native=native) if before else (0.0, 0.0)
-        texts.append(f"{name} {scale.show(amount)}" + (f" ({percent(new / old - 1)})" if old else ""))
+        change = _side_change(now, before, native=native) if before else ""
+        texts.append(f"{name} {scale.show(amount)}{change}")
     return " · ".join(texts)
+
+
+def _side_change(now: Snapshot, before: Snapshot, *, native: bool) -> str:
+    then, here = (
+        {v.venue for v in snapshot.venues if v.group.native is native} for snapshot in (before, now)
+    )
+    old = before.group_coins(native=native)
+    return f" ({percent(now.group_coins(native=native) / old - 1)})" if old and then == here else ""
 
 
 def _beside(reports: Sequence[Report], asset: Asset, at: datetime, titles: Titles) -> str:
     figures = (
-        f"{venue_title(r.venue, titles)} {coins(r.coins, asset)} as of {moment(r.as_of, at)}" for r in reports
+        f"{venue_title(r.venue, titles)} {coins(r.coins, asset)} as of {as_of(r.as_of, at)}" for r in reports
     )
     return f"Beside them: {' · '.join(figures)}"
 
@@ -144,9 +173,8 @@ def market_card(
     """The largest coins by dollars, each with its change in coins over ``period``."""
     rows = []
     for now, before in pairs:
-        old, new = _both(before, now) if before else (0.0, 0.0)
         amount = tight(usd(now.usd)) if now.usd is not None else "?"
-        rows.append((now.asset[:8], amount, tight(percent(new / old - 1)) if old else "–"))
+        rows.append((now.asset[:8], amount, tight(percent(like_with_like(now, before))) if before else "–"))
     total = [now.usd for now, _ in pairs if now.usd is not None]
     least = min(pairs, key=lambda pair: pair[0].coverage)[0]
     oldest = min(now.at for now, _ in pairs)

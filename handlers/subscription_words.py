@@ -43,7 +43,7 @@ def subscription_words(subscription: Subscription) -> str:
 
 
 def threshold_words(threshold: Threshold) -> str:
-    """``about weekly (W 2.2 and more)``, ``−5.0 % within 1 h``, ``$800 M of positions closed``."""
+    """``about weekly (W 2.2 and more)``, ``−5.0 % or more within 1 h``, ``5,000 coins or more closed``."""
     value = threshold.value
     match threshold.measure:
         case Measure.W:
@@ -53,11 +53,11 @@ def threshold_words(threshold: Threshold) -> str:
             return f"{often} (W {value:.1f} and more)"
         case Measure.FALL:
             within = f"within {duration(threshold.horizon)}" if threshold.horizon else "over the whole wave"
-            return f"{percent(-value)} {within}"
+            return f"{percent(-value)} or more {within}"
         case Measure.USD:
-            return f"{usd(value)} of positions closed"
+            return f"{usd(value)} or more of positions closed"
         case Measure.COINS:
-            return f"{coins(value, 'coins')} closed"
+            return f"{coins(value, 'coins')} or more closed"
 
 
 def typed(subscription: Subscription) -> str:

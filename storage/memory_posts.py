@@ -56,7 +56,7 @@ class MemoryPosts:
                 silent_until=None if may_break_through(old.size, size) else old.silent_until,
             )
 
-    async def raise_to(self, subject: str, *, revision: int, loud: int, now: datetime) -> None:
+    async def raise_to(self, subject: str, *, revision: int, loud: int) -> None:
         for post in await self.of(subject):
             self._put(replace(post, wanted=max(post.wanted, revision), loud=max(post.loud, loud)))
 

@@ -105,7 +105,7 @@ class SqlitePosts:
                 )
             )
 
-    async def raise_to(self, subject: str, *, revision: int, loud: int, now: datetime) -> None:
+    async def raise_to(self, subject: str, *, revision: int, loud: int) -> None:
         await self._file.write(
             lambda db: db.execute(
                 "update posts set wanted = max(wanted, ?2), loud = max(loud, ?3)"

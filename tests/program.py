@@ -17,6 +17,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 from typing import TypeVar
+from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parents[1]
 T = TypeVar("T")
@@ -50,9 +51,11 @@ class Program:
     process: subprocess.Popen[str]
     said: list[str] = field(default_factory=list)
     _lines: Queue[str] = field(default_factory=Queue)
+    _reader: Thread = field(init=False)
 
     def __post_init__(self) -> None:
-        Thread(target=self._read, daemon=True).start()
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
@@ -81,6 +84,13 @@ class Program:
         with urllib.request.urlopen(self.address + path, timeout=10) as answer:  # noqa: S310
             return str(answer.read().decode())
 
+    def ask(self, text: str) -> str:
+        """Type ``text`` into the page; returns the words of the answer."""
+        form = urlencode({"text": text}).encode()
+        request = urllib.request.Request(self.address + "/say", form, {"Accept": "application/json"})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+            return self.messages()[-1].text
+
     def messages(self) -> list[Message]:
         return [
             Message(
@@ -100,11 +110,18 @@ class Program:
         self.process.kill()
         self.process.wait(10)
 
-    def interrupt(self) -> tuple[int, float]:
-        """Ctrl-C; returns the exit code and how many seconds the stop took."""
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> tuple[int, float]:
+        """Ctrl-C, or another signal; returns the exit code and how many seconds the stop took."""
         begun = time.monotonic()
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(number)
         return self.process.wait(20), time.monotonic() - begun
+
+    def output(self) -> str:
+        """All it ever said, once it has ended."""
+        self._reader.join(10)
+        while not self._lines.empty():
+            self.said.append(self._lines.get())
+        return "".join(self.said)
 
 
 @contextmanager

@@ -101,7 +101,7 @@ async def test_a_topic_is_silent_with_its_chat_and_summed_up_by_itself() -> None
         await world.revise(1, to=(to,))
     assert await world.settle() == [Step.HUSH, Step.HUSH]
     await world.revise(2, over=True, to=())
-    await world.store.posts.raise_to("1a", revision=2, loud=1, now=START)
+    await world.store.posts.raise_to("1a", revision=2, loud=1)
     world.time.now = START + MORNING
     await world.settle()
     held = await world.store.chats.held("acme")

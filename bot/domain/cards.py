@@ -11,8 +11,6 @@ from enum import StrEnum
 
 import msgspec
 
-from bot.domain.market import Group
-
 
 class Tone(StrEnum):
     """What a card is about, for its one mark and colour."""
@@ -57,14 +55,6 @@ class Button(msgspec.Struct, frozen=True):
 
     label: str
     command: str
-
-
-class VenueSeries(msgspec.Struct, frozen=True):
-    """Coin OI of one venue at the chart's times; ``None`` where it was not known."""
-
-    name: str
-    group: Group
-    coins: tuple[float | None, ...]
 
 
 class ChartData(msgspec.Struct, frozen=True):

@@ -51,16 +51,7 @@ class Instrument(msgspec.Struct, frozen=True):
         return f"{self.venue}:{self.symbol}"
 
 
-class PriceKind(StrEnum):
-    """Which price a venue gave, best first."""
-
-    MARK = "mark"
-    INDEX = "index"
-    ORACLE = "oracle"
-    LAST = "last"
-
-
-class OpenInterest(msgspec.Struct, frozen=True, tag="open_interest"):
+class OpenInterest(msgspec.Struct, frozen=True, gc=False, tag="open_interest"):
     """Open interest of one instrument. ``price`` is the price of one base unit told in the same message."""
 
     instrument: Instrument
@@ -70,17 +61,16 @@ class OpenInterest(msgspec.Struct, frozen=True, tag="open_interest"):
     price: Decimal | None = None
 
 
-class Price(msgspec.Struct, frozen=True, tag="price"):
-    """A price of one base unit, in the quote currency."""
+class Price(msgspec.Struct, frozen=True, gc=False, tag="price"):
+    """The mark price of one base unit, in the quote currency."""
 
     instrument: Instrument
     price: Decimal
     at: datetime
     received: datetime
-    kind: PriceKind = PriceKind.MARK
 
 
-class Funding(msgspec.Struct, frozen=True, tag="funding"):
+class Funding(msgspec.Struct, frozen=True, gc=False, tag="funding"):
     """Funding as a fraction per ``interval`` (positive: longs pay)."""
 
     instrument: Instrument
@@ -90,7 +80,7 @@ class Funding(msgspec.Struct, frozen=True, tag="funding"):
     received: datetime
 
 
-class Volume(msgspec.Struct, frozen=True, tag="volume"):
+class Volume(msgspec.Struct, frozen=True, gc=False, tag="volume"):
     """Traded over the last 24 hours."""
 
     instrument: Instrument
@@ -176,7 +166,7 @@ VERDICT_MEANS = {
 }
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """Open interest of one instrument after the gate: what is recorded, and all that detection sees.
 
     ``coins`` are coins of the asset; ``price_usd`` is the price of one coin (not of one base unit). At a
@@ -202,7 +192,7 @@ class Quarantined(msgspec.Struct, frozen=True):
     raw: str = ""
 
 
-class VenueOpenInterest(msgspec.Struct, frozen=True):
+class VenueOpenInterest(msgspec.Struct, frozen=True, gc=False):
     """What one venue holds of one asset, summed over its fresh instruments. ``at`` is its oldest reading."""
 
     venue: Venue

@@ -22,7 +22,7 @@ class Unit(StrEnum):
     CONTRACTS = "contracts"
 
 
-class Amount(msgspec.Struct, frozen=True):
+class Amount(msgspec.Struct, frozen=True, gc=False):  # never part of a cycle, and made by the thousand
     """A non-negative quantity in the unit its venue wrote it in."""
 
     value: Decimal
@@ -36,7 +36,7 @@ class ContractSize(msgspec.Struct, frozen=True):
     unit: Unit
 
 
-class Size(msgspec.Struct, frozen=True):
+class Size(msgspec.Struct, frozen=True, gc=False):
     """An amount in coins and in dollars, each ``None`` where it cannot be known."""
 
     coins: float | None

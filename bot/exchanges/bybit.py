@@ -163,11 +163,11 @@ def _told(body: bytes) -> SourceError | None:
     return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY)
 
 
-def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
+def read_refusal(status: int, body: bytes) -> SourceError:
     """403 is both the rate limit (in words) and the geo-block (a CloudFront page)."""
     if status == 403 and b"access too frequent" in body.lower():
         return SourceThrottled("HTTP 403: asked too often", retry_after=10 * MINUTE, evidence=evidence(body))
-    return refusal(status, headers, body)
+    return refusal(status, body)
 
 
 def parse_book(body: bytes) -> Mapping[str, Instrument]:

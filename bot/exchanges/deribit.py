@@ -141,9 +141,9 @@ def _told(body: bytes) -> SourceError | None:
     return None if said is None else _refused(said.error, body)
 
 
-def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
+def read_refusal(status: int, body: bytes) -> SourceError:
     """JSON-RPC errors come with statuses of 400 and more; their own code says more than the status."""
-    return _told(body) or refusal(status, headers, body)
+    return _told(body) or refusal(status, body)
 
 
 def parse_book(body: bytes) -> Mapping[str, Instrument]:

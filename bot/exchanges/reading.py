@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -13,7 +12,7 @@ import msgspec
 from bot.domain.assets import Asset, parse_asset
 from bot.domain.market import Instrument, Observation
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
-from bot.exchanges.spec import MINUTE, SECOND, Answer, Book
+from bot.exchanges.spec import MINUTE, Answer, Book
 
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
 """Quote currencies counted as dollars. A contract priced in anything else is left out of the book."""
@@ -116,32 +115,21 @@ def coin(listed: str) -> tuple[Asset, int]:
         raise SourceChanged(str(nameless)) from None
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
-    """What an HTTP status of 400 or more means where a venue gives it no meaning of its own."""
+def refusal(status: int, body: bytes) -> SourceError:
+    """What an HTTP status of 400 or more means where a venue gives it no meaning of its own.
+
+    Whoever asked honours a ``Retry-After`` before the wait said here.
+    """
     said = evidence(body)
     if status in (418, 429):
         # 418 is Binance's ban for asking on after 429: two minutes at least.
-        wait = retry_after(headers) or (2 * MINUTE if status == 418 else MINUTE)
+        wait = 2 * MINUTE if status == 418 else MINUTE
         return SourceThrottled(f"HTTP {status}: asked too often", retry_after=wait, evidence=said)
     if status in (403, 451):
         return SourceBlocked(f"HTTP {status}: this address or country may not ask", evidence=said)
     if status == 408 or status >= 500:
         return SourceUnreachable(f"HTTP {status}: out of service", evidence=said)
     return SourceChanged(f"HTTP {status}: the question was not understood", evidence=said)
-
-
-def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """The wait a response asks for, as seconds or as a date (read against its own Date); 1 s to 3 days."""
-    lower = {name.lower(): value.strip() for name, value in headers.items()}
-    asked = lower.get("retry-after", "")
-    try:
-        if asked.isdecimal():
-            wait = timedelta(seconds=int(asked[:9]))
-        else:
-            wait = parsedate_to_datetime(asked) - parsedate_to_datetime(lower["date"])
-    except (ValueError, TypeError, KeyError):  # not a date; one of two without a zone; no Date
-        return None
-    return min(max(wait, SECOND), timedelta(days=3))
 
 
 def code_refusal(

@@ -134,7 +134,7 @@ class Exchange:
     polls: tuple[Poll, ...]
     budget: Budget
     facts: tuple[Fact, ...]
-    read_refusal: Callable[[int, Mapping[str, str], bytes], SourceError]
+    read_refusal: Callable[[int, bytes], SourceError]
     sockets: tuple[Socket, ...] = ()
     history: History | None = None
     counted: str = "one-sided"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.assets import Asset
 from bot.domain.health import SourceState
-from bot.domain.market import Group, Observation, OpenInterest, Price, PriceKind, Report, Venue
+from bot.domain.market import Group, Observation, OpenInterest, Price, Report, Venue
 from bot.domain.units import Size, measure
 from bot.errors import SourceError
 from bot.exchanges.spec import Book, Exchange
@@ -112,11 +112,7 @@ def _report(
 
 def _sizes(asset: Asset, told: Sequence[Observation]) -> tuple[list[Size], datetime | None]:
     """The size of each contract of ``asset`` (or of its reports), and the time of the oldest."""
-    kinds = list(PriceKind)
-    by_kind = sorted(
-        (p for p in told if isinstance(p, Price)), key=lambda p: kinds.index(p.kind), reverse=True
-    )
-    prices = {price.instrument.symbol: price.price for price in by_kind}  # the best kind is written last
+    prices = {price.instrument.symbol: price.price for price in told if isinstance(price, Price)}
     newest = {
         f.instrument.symbol: f for f in told if isinstance(f, OpenInterest) and f.instrument.asset == asset
     }

@@ -17,7 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from bot.errors import SourceChanged, SourceError, SourceThrottled, SourceUnreachable
-from bot.exchanges.spec import Budget, Exchange, Request
+from bot.exchanges.spec import SECOND, Budget, Exchange, Request
 from bot.feeds.contact import Sleep, start_of
 
 USER_AGENT = f"washout/{version('washout')}"
@@ -206,27 +206,36 @@ class VenueHttp:
         with suppress(*NET_FAULTS):  # the status and what came until then say enough
             while len(body) < REFUSAL_BYTES and (chunk := await response.content.read(REFUSAL_BYTES)):
                 body += chunk
-        fault = self._exchange.read_refusal(response.status, response.headers, body)
-        fault.evidence = fault.evidence or start_of(body)
-        wait = retry_after(response.headers, datetime.now(UTC))
-        if wait is not None and isinstance(fault, SourceThrottled | SourceUnreachable):
-            return SourceThrottled(str(fault), retry_after=wait, evidence=fault.evidence)
-        return fault
+        return refused(self._exchange, response.status, response.headers, body)
+
+
+def refused(exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
+    """What a status of 400 or more means at this venue. A wait that the answer asks for goes before ours."""
+    fault = exchange.read_refusal(status, body)
+    fault.evidence = fault.evidence or start_of(body)
+    wait = retry_after(headers, datetime.now(UTC))
+    if wait is not None and isinstance(fault, SourceThrottled | SourceUnreachable):
+        return SourceThrottled(str(fault), retry_after=wait, evidence=fault.evidence)
+    return fault
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """The wait a ``Retry-After`` header asks for, in seconds or as a date (RFC 9110 §10.2.3).
 
     A date is compared with the answer's own ``Date``, so that a wrong clock here does not matter, or else
-    with ``now``. ``None`` where there is none or it cannot be read.
+    with ``now``. ``None`` where there is none or it cannot be read. At least a second: "now" is no wait.
     """
     raw = headers.get("Retry-After", "").strip()
     if raw.isdecimal() and raw.isascii():
-        return min(timedelta(seconds=min(int(raw), 10**9)), LONGEST_BAN)
+        return _bounded(timedelta(seconds=min(int(raw), 10**9)))
     until = _http_date(raw)
     if until is None:
         return None
-    return min(max(until - (_http_date(headers.get("Date", "")) or now), timedelta()), LONGEST_BAN)
+    return _bounded(until - (_http_date(headers.get("Date", "")) or now))
+
+
+def _bounded(wait: timedelta) -> timedelta:
+    return min(max(wait, SECOND), LONGEST_BAN)
 
 
 def _http_date(raw: str) -> datetime | None:

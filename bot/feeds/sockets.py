@@ -14,7 +14,7 @@ from bot.errors import SourceChanged, SourceError, SourceUnreachable
 from bot.exchanges.spec import MINUTE, SECOND, Exchange, Socket
 from bot.feeds.book import VenueBook
 from bot.feeds.contact import Contact, Setting, understand
-from bot.feeds.http import MIB, NET_FAULTS, VenueHttp, translate
+from bot.feeds.http import MIB, NET_FAULTS, VenueHttp, refused, translate
 
 LIFETIME = timedelta(hours=23)
 """Binance closes every line after 24 hours (venues.md §1): leave before, at a time of our own."""
@@ -70,10 +70,10 @@ class SocketFeed:
                 self._url, autoping=False, max_msg_size=FRAME_BYTES
             ) as line:
                 await self._listen(line)
-        except aiohttp.WSServerHandshakeError as refused:
-            if refused.status < 400:
-                raise translate(refused) from refused
-            raise self._exchange.read_refusal(refused.status, refused.headers or {}, b"") from refused
+        except aiohttp.WSServerHandshakeError as answer:
+            if answer.status < 400:
+                raise translate(answer) from answer
+            raise refused(self._exchange, answer.status, answer.headers or {}, b"") from answer
         except NET_FAULTS as error:
             raise translate(error) from error
 

@@ -12,7 +12,7 @@ import msgspec
 from bot.domain.waves import Depth, Kind, Magnitude
 from bot.pipeline.aggregate import Step
 from bot.pipeline.horizons import HORIZON_S, HORIZONS
-from bot.pipeline.rarity import History, Scales, joint, surprise
+from bot.pipeline.rarity import History, Scales, joint, prior_rate, surprise
 
 FLOOR = (0.008, 0.010, 0.015, 0.020, 0.030)
 """A fall of less coin OI than this within the horizon is never an event, however quiet the week."""
@@ -130,7 +130,7 @@ class Detector:
         self._first = next((i for i, h in enumerate(HORIZON_S) if h >= step_s), len(HORIZON_S) - 1)
         self._highs = [_High(max(h, step_s)) for h in HORIZON_S]
         self.scales = Scales()
-        self.history = History()
+        self.history = History(prior_rate(step_s))
         self._steps = 0
         self._last_s = 0.0
 

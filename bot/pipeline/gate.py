@@ -33,7 +33,16 @@ PRICE_JUMP = math.log(2)
 
 def _number(told: Decimal) -> float:
     """As a float; NaN where it is none (a signalling NaN would raise)."""
-    return float(told) if told.is_finite() else math.nan
+    try:
+        return float(told)
+    except ValueError:
+        return math.nan
+
+
+def _jump_after(elapsed: timedelta) -> float:
+    """The |ln| change that is held until confirmed, where the last change was so long ago."""
+    minutes = max(1.0, elapsed.total_seconds() / 60)
+    return min(JUMP_AT_MOST, JUMP_AT_A_MINUTE * math.sqrt(math.sqrt(minutes)))
 
 
 class _Track(msgspec.Struct):
@@ -92,10 +101,11 @@ class Gate:
         price = _number(told)
         if not (price > 0 and math.isfinite(price)):
             return Verdict.IMPOSSIBLE
-        if at - received > FUTURE_TOLERANCE:
-            return Verdict.FUTURE
-        if received - at > self._fresh:
-            return Verdict.STALE
+        if at is not received:
+            if at - received > FUTURE_TOLERANCE:
+                return Verdict.FUTURE
+            if received - at > self._fresh:
+                return Verdict.STALE
         track = self._prices.get(key)
         if track is None:
             track = self._prices[key] = _PriceTrack()
@@ -176,10 +186,10 @@ class Gate:
         if value == before:
             return self._same(track, said), False
         anew = False
-        elapsed_s = (said.at - (track.changed_at or last_at)).total_seconds()
         ratio = math.log(native / track.native)
-        limit = min(JUMP_AT_MOST, JUMP_AT_A_MINUTE * max(1.0, elapsed_s / 60) ** 0.25)
-        if abs(ratio) > limit:
+        if abs(ratio) > JUMP_AT_A_MINUTE and abs(ratio) > _jump_after(
+            said.at - (track.changed_at or last_at)
+        ):
             if not track.pending or abs(math.log(native / track.pending)) > AGREES:
                 track.pending = native
                 return Verdict.JUMPED, False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 HORIZONS = (
     timedelta(minutes=5),
@@ -21,6 +22,7 @@ def seconds(at: datetime) -> float:
     return at.timestamp()
 
 
+@lru_cache(maxsize=4096)  # thousands of contracts share a venue's stamp
 def moment(at_s: float) -> datetime:
     return datetime.fromtimestamp(at_s, UTC)
 

@@ -14,6 +14,7 @@ from bot.domain.waves import Kind, Stage, VenueChange, Wave
 from bot.pipeline.attribution import Past, alone, lead, past_of, rank
 from bot.pipeline.detect import FLOOR, Mark, Moment, View, kind_of
 from bot.pipeline.horizons import HORIZONS, moment
+from bot.pipeline.rarity import SCORE_FLOOR
 from bot.pipeline.running import LifeState, Running, Sight, closed_since, nothing_told, same_story
 from bot.pipeline.tally import Tally
 
@@ -92,7 +93,7 @@ class Life:
 
     def _open(self, now: Moment, sight: Sight, tally: Tally, name: str) -> Wave | None:
         view = now.fresh
-        if not now.judged or view.score <= 0 or view.magnitude.w < OPEN_W:
+        if not now.judged or view.score < SCORE_FLOOR or view.magnitude.w < OPEN_W:
             return None
         mark = Mark(now.at_s, now.price_usd, sight.changes, sight.flow)
         venues = self._venues(view.high, mark, sight.counted, sight)

@@ -103,18 +103,29 @@ def joint(coins: float, price: float) -> float:
 
 SCORE_FLOOR = 2.0
 """Moments below this score are nobody's event; the score's history begins here."""
-CLUSTER_GAP_S = 24 * 3600.0
+CLUSTER_GAP_S = 6 * 3600.0
+"""Moments closer than an aftershock's reach are one event, as they are one wave."""
 
-PRIOR_HOURS = 60 * 24.0
-PRIOR_RATE = 1 / 70.0
-PRIOR_SPREAD = 1.8
+PRIOR_HOURS = 90 * 24.0
+PRIOR_RATE = 1 / 28.0
+"""What BTC by the hour showed (one event in 28.9 h)."""
+PRIOR_COARSER = 0.9
+"""Coarser steps see fewer events: by the day (one in 440 to 480 h) the rate is less by 24 to this power."""
+PRIOR_SPREAD = 1.6
+"""Mean excess over the floor; 1.3 to 1.4 by the hour, more where rare days weigh."""
 PRIOR_EVENTS = 12.0
 NINETY = 1.645
 
 
-class History(msgspec.Struct):
-    """The declustered history of one asset's score."""
+def prior_rate(step_s: float) -> float:
+    """Events an hour that a history in such steps is taken to show until it has shown its own."""
+    return PRIOR_RATE * math.pow(min(1.0, 3600.0 / step_s), PRIOR_COARSER)
 
+
+class History(msgspec.Struct):
+    """The declustered history of one asset's score; ``expected`` is the prior's rate for its steps."""
+
+    expected: float = PRIOR_RATE
     hours: float = 0.0
     events: float = 0.0
     excess: float = 0.0
@@ -139,7 +150,7 @@ class History(msgspec.Struct):
 
     def magnitude(self, score: float) -> Magnitude:
         """W of a score, with a 90 % interval that narrows as history grows."""
-        rate_weight = self.events + PRIOR_RATE * PRIOR_HOURS
+        rate_weight = self.events + self.expected * PRIOR_HOURS
         rate = rate_weight / (self.hours + PRIOR_HOURS)
         tail_weight = self.events + PRIOR_EVENTS
         spread = (self.excess + PRIOR_EVENTS * PRIOR_SPREAD) / tail_weight

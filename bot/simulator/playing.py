@@ -10,8 +10,6 @@ import msgspec
 from bot.errors import UsageError
 from bot.ports import Clock
 
-USUAL_SPEED = 60.0
-
 
 class Play(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One playing of a scenario: at the wall time ``anchor`` the market stood at ``start``.

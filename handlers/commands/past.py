@@ -12,10 +12,23 @@ from bot.domain.cards import Button, Card, Line, Table
 from bot.domain.market import VERDICT_MEANS, Snapshot
 from bot.domain.waves import Outcome, Stage, Wave
 from bot.errors import AskError
-from handlers.cards import coverage_line, named, report_line, venue_title, wave_title
+from handlers.cards import coverage_line, report_line, wave_title
 from handlers.commands.registry import Ask, command
 from handlers.desk import AFTER, Desk
-from handlers.numbers import Scale, clock, duration, moment, percent, price, return_period, short_day, tight
+from handlers.numbers import (
+    Scale,
+    clock,
+    day,
+    duration,
+    moment,
+    ordinal,
+    percent,
+    price,
+    return_period,
+    short_day,
+    tight,
+)
+from handlers.titles import TABLE_WIDTH, Titles, named, narrowed, venue_title
 from handlers.words import COIN, COUNT, EVERYTHING, WAVE_ID
 
 ROWS = 5
@@ -100,6 +113,7 @@ async def why(desk: Desk, ask: Ask) -> Card:
         _price_used(wave),
         *(f"{duration(d.horizon)}: {percent(-d.fall)}{_and_price(d.price_move)}" for d in wave.depths),
         f"Rarest at {duration(wave.horizon)}: {_rarity(wave)}",
+        _history(wave),
         *(
             f"Left out: {venue_title(gone.venue, titles)} since {moment(gone.since, wave.at)}, "
             f"{VERDICT_MEANS[gone.why]}"
@@ -114,7 +128,7 @@ async def why(desk: Desk, ask: Ask) -> Card:
     return Card(
         title=f"Why: {wave_title(wave)}",
         lines=tuple(Line(text) for text in texts if text),
-        table=_ends(wave, {v.venue: venue_title(v.venue, titles) for v in wave.venues}),
+        table=_ends(wave, titles),
         footer=f"washout {desk.about.version} · rev {wave.revision} · again: `{recompute}`",
         buttons=(Button("The wave", f"/wave {wave.id}"),),
     )
@@ -147,16 +161,27 @@ def _rarity(wave: Wave) -> str:
     return f"W {m.w:.2f} (90 %: {m.low:.1f}–{m.high:.1f}), {return_period(m)} for {wave.asset}"
 
 
-def _ends(wave: Wave, titles: dict[str, str]) -> Table:
-    """Each venue's coins at both ends, at most 34 characters a line."""
+def _history(wave: Wave) -> str:
+    """What the rarity and the rank are counted on."""
+    if wave.rank is None:
+        return ""
+    watched = duration(wave.onset - wave.rank.since)
+    since = f"{wave.asset} history counts since {day(wave.rank.since, wave.at)}, {watched} before the onset"
+    if wave.rank.of < 2:
+        return f"{since}: no earlier wave to rank it with"
+    return f"{since}: {ordinal(wave.rank.coins_place)} in coins of {wave.rank.of} waves"
+
+
+def _ends(wave: Wave, titles: Titles) -> Table:
+    """Each venue's coins at both ends."""
     scale = Scale.coins(wave.coins_before)
     largest = sorted(wave.venues, key=lambda venue: -venue.coins_before)
     before = scale.parts([venue.coins_before for venue in largest])
     low = scale.parts([venue.coins_now for venue in largest])
-    rows = [
-        (titles[venue.venue][:12], scale.show(was), scale.show(now))
-        for venue, was, now in zip(largest[:VENUE_ROWS], before, low, strict=False)
-    ]
+    figures = [(scale.show(was), scale.show(now)) for was, now in zip(before, low, strict=True)]
+    widest = max(len(scale.show(sum(before))), len(scale.show(sum(low))), len("onset"))
+    names = narrowed([venue_title(venue.venue, titles) for venue in largest], TABLE_WIDTH - 2 * (2 + widest))
+    rows = [(name, *ends) for name, ends in zip(names[:VENUE_ROWS], figures, strict=False)]
     if (rest := len(largest) - VENUE_ROWS) > 0:
         sums = (sum(before[VENUE_ROWS:]), sum(low[VENUE_ROWS:]))
         rows.append((f"{rest} more", scale.show(sums[0]), scale.show(sums[1])))

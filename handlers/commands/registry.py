@@ -143,7 +143,9 @@ def find(text: str) -> tuple[Command, list[str]]:
         raise AskError("Say what you would like to know, for example `/oi btc`. Everything: `/help`", "/help")
     near = _nearest(name)
     example = COMMANDS[near or "help"].examples[0]
-    guess = f"Did you mean `/{near}`? For example `{example}`" if near else "Everything: `/help`"
+    guess = f"Did you mean `/{near}`?" if near else "Everything: `/help`"
+    if near and example != f"/{near}":
+        guess += f" For example `{example}`"
     raise AskError(f'I know no command "{plain(said[:24])}". {guess}', example)
 
 

@@ -95,9 +95,9 @@ async def unsubscribe(desk: Desk, ask: Ask) -> Card:
         title = "You get no alerts here any more"
     elif not which:
         choices = tuple(f"/unsubscribe {subscription.id}" for subscription in here)
-        raise AskError(
-            f"There are {len(here)} subscriptions here. Say which, or `/unsubscribe all`", *choices
-        )
+        each = "; ".join(f"{s.id} is {coins_words(s.assets)}, {threshold_words(s.threshold)}" for s in here)
+        text = f"There are {len(here)} subscriptions here. Say which, or `/unsubscribe all`: {each}"
+        raise AskError(text, *choices)
     elif re.fullmatch("#?[0-9]{1,9}", which):
         if not await kept.remove(ask.destination, int(which.lstrip("#"))):
             raise AskError(f"There is no subscription {which} here. They are listed by `/alerts`", "/alerts")

@@ -8,11 +8,12 @@ from datetime import timedelta
 from bot.domain.cards import Button, Card, Line, Table, Tone, plain
 from bot.domain.health import SourceState
 from bot.domain.market import VERDICT_MEANS, Completeness
-from handlers.cards import latency_line, venue_title
+from handlers.cards import latency_line
 from handlers.commands.registry import COMMANDS, Ask, command, find
 from handlers.desk import Desk
 from handlers.drill import drill_begun
 from handlers.numbers import clock, coins, duration, share
+from handlers.titles import TABLE_WIDTH, narrowed, venue_title
 from handlers.words import Parameter, read_text
 
 NAME = Parameter("command", read_text)
@@ -64,21 +65,32 @@ async def venues(desk: Desk, _ask: Ask) -> Card:
     if len(faults) > NAMED_FAULTS:
         lines.append(Line(f"{len(faults) - NAMED_FAULTS} more feeds are not fresh"))
     lines += [Line(text) for text in (_completeness(desk), await _quarantined(desk)) if text]
-    rows = []
-    for venue in sorted({feed.venue for feed in feeds}):
-        own = [feed for feed in feeds if feed.venue == venue]
-        newest = max((feed.last_answer for feed in own if feed.last_answer), default=None)
-        worst = min(own, key=lambda feed: feed.state is SourceState.FRESH).state
-        age = duration(now - newest) if newest else "never"
-        rows.append((venue_title(venue, desk.titles())[:14], str(worst), age))
     blind = desk.blind_since()
     return Card(
         title=f"{fresh} of {len(feeds)} feeds fresh" if blind is None else "I cannot see the market",
         tone=Tone.ANSWER if blind is None else Tone.WARNING,
         lines=tuple(lines),
-        table=Table(("venue", "state", "heard"), tuple(rows), right=(2,)),
+        table=_states(desk),
         footer="silence now is not calm" if blind else "a venue that is not fresh is named and never guessed",
     )
+
+
+def _states(desk: Desk) -> Table:
+    """Each venue by its worst feed."""
+    feeds, now = desk.feeds(), desk.clock()
+    venues = sorted({feed.venue for feed in feeds})
+    heard = []
+    for venue in venues:
+        own = [feed for feed in feeds if feed.venue == venue]
+        newest = max((feed.last_answer for feed in own if feed.last_answer), default=None)
+        worst = min(own, key=lambda feed: feed.state is SourceState.FRESH).state
+        heard.append((str(worst), duration(now - newest) if newest else "never"))
+    room = TABLE_WIDTH - sum(
+        2 + max(map(len, column)) for column in zip(*heard, ("state", "heard"), strict=True)
+    )
+    names = narrowed([venue_title(venue, desk.titles()) for venue in venues], room)
+    rows = tuple((name, *row) for name, row in zip(names, heard, strict=True))
+    return Table(("venue", "state", "heard"), rows, right=(2,))
 
 
 def _completeness(desk: Desk) -> str:
@@ -108,6 +120,7 @@ async def status(desk: Desk, ask: Ask) -> Card:
     running = await store.waves.running()
     here = await store.subscriptions.of(ask.destination)
     told = [line for line in await store.posts.log(now - DAY, limit=1000) if not drill_begun(line.subject)]
+    aloud = sum(line.loud for line in told)
     facts = await store.facts()
     running_for = duration(desk.wall() - desk.about.started)
     lines = [
@@ -115,7 +128,7 @@ async def status(desk: Desk, ask: Ask) -> Card:
         f"Feeds: {fresh} of {len(feeds)} fresh" if feeds else "Feeds: none configured",
         await _newest(desk),
         f"Running waves: {', '.join(f'{w.asset} `/wave {w.id}`' for w in running[:4]) or 'none'}",
-        f"Told in the last day: {len(told)} messages and edits on {len({t.subject for t in told})} subjects",
+        f"Told in the last day: {aloud} with a sound, {len(told) - aloud} quietly",
         await _soonness(desk),
         f"Subscriptions here: {len(here)}, everywhere: {len(await store.subscriptions.all())}",
         " · ".join(f"{name} {plain(value)}" for name, value in facts.items()),

@@ -41,7 +41,6 @@ class Payload:
     expected: Any
     symbol: str = ""
     status: int = 200
-    headers: Mapping[str, str] | None = None
 
     @property
     def exchange(self) -> Exchange:
@@ -66,7 +65,6 @@ def _load(file: Path) -> Payload:
         kept["expected"],
         kept.get("symbol", ""),
         kept.get("status", 200),
-        kept.get("headers"),
     )
 
 
@@ -97,7 +95,7 @@ def parsed(payload: Payload, book: Mapping[str, Instrument] | None = None) -> An
         assert exchange.history is not None
         return exchange.history.parse(payload.body, known[payload.symbol], NOW)
     assert what == "refusal"
-    raise exchange.read_refusal(payload.status, payload.headers or {}, payload.body)
+    raise exchange.read_refusal(payload.status, payload.body)
 
 
 def told(payload: Payload) -> Any:
@@ -130,8 +128,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
                 facts["open_interest"] = _amount(amount)
                 if price is not None:
                     facts["price"] = str(price)
-            case Price(price=price, kind=kind):
-                facts["price"] = f"{price} {kind}"
+            case Price(price=price):
+                facts["price"] = str(price)
             case Funding(rate=rate, interval=interval):
                 facts["funding"] = f"{rate} per {interval // timedelta(hours=1)} h"
             case Volume(amount=amount):

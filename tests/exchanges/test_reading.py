@@ -9,7 +9,7 @@ import pytest
 
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
 from bot.exchanges import EXCHANGES
-from bot.exchanges.reading import implied_price, refusal, retry_after
+from bot.exchanges.reading import implied_price, refusal
 from bot.exchanges.spec import Exchange, from_ms, optional, quoted, required
 from tests.exchanges.payloads import NOW, PAYLOADS, Payload, parsed
 
@@ -69,39 +69,20 @@ def test_no_price_is_implied_by_nothing() -> None:
 def test_a_status_means_the_same_at_every_venue(
     exchange: Exchange, status: int, error: type[SourceError]
 ) -> None:
-    fault = exchange.read_refusal(status, {}, b"<html><body>no</body></html>")
+    fault = exchange.read_refusal(status, b"<html><body>no</body></html>")
     assert type(fault) is error
     assert str(status) in str(fault)
     assert fault.evidence == "<html><body>no</body></html>"
 
 
-@pytest.mark.parametrize(
-    ("headers", "wait"),
-    [
-        ({"Retry-After": "7"}, timedelta(seconds=7)),
-        ({"retry-after": "0"}, timedelta(seconds=1)),
-        ({"Retry-After": "99999999999999999999"}, timedelta(days=3)),
-        (
-            {"Retry-After": "Sat, 03 Oct 2026 04:02:00 GMT", "Date": "Sat, 03 Oct 2026 04:00:30 GMT"},
-            timedelta(seconds=90),
-        ),
-        ({"Retry-After": "Sat, 03 Oct 2026 04:02:00 GMT"}, None),
-        ({"Retry-After": "soon"}, None),
-        ({}, None),
-    ],
-)
-def test_retry_after_is_read_in_both_its_forms(headers: dict[str, str], wait: timedelta | None) -> None:
-    assert retry_after(headers) == wait
-
-
 def test_a_ban_without_a_time_waits_two_minutes() -> None:
-    ban = refusal(418, {}, b"")
+    ban = refusal(418, b"")
     assert isinstance(ban, SourceThrottled)
     assert ban.retry_after == timedelta(minutes=2)
 
 
 def test_evidence_is_short_and_one_line() -> None:
-    fault = refusal(500, {}, b"<html>\n\n" + b"x" * 10_000 + b"\xff")
+    fault = refusal(500, b"<html>\n\n" + b"x" * 10_000 + b"\xff")
     assert len(fault.evidence) <= 200
     assert "\n" not in fault.evidence
 

@@ -125,7 +125,7 @@ def _liquidation(venue: str, kept: Any, response: Any, expected: Any) -> None:
 
 
 def _bad_symbol(venue: str, kept: Any, response: Any, expected: Any) -> None:
-    fault = EXCHANGES[Venue(venue)].read_refusal(response["http_status"], {}, encode(response["body"]))
+    fault = EXCHANGES[Venue(venue)].read_refusal(response["http_status"], encode(response["body"]))
     assert isinstance(fault, SourceChanged)
 
 

@@ -99,7 +99,7 @@ def parse_past(raw: bytes, instrument: Instrument, now: datetime) -> Sequence[Op
     ]
 
 
-def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> SourceError:
+def read_refusal(status: int, body: bytes) -> SourceError:
     if status == 429:
         return SourceThrottled("too many requests", retry_after=timedelta(seconds=60))
     if status in (403, 451):

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from bot.domain.assets import Asset
 from bot.domain.health import SourceState
-from bot.domain.market import OpenInterest, Price, PriceKind, Report
+from bot.domain.market import OpenInterest, Price, Report
 from bot.domain.units import Amount, Unit
 from bot.exchanges.spec import Answer, Book, Exchange
 from bot.feeds.doctor import SourceReport, ask_once
@@ -81,14 +81,12 @@ def telling(*polls: object) -> Exchange:
     return replace(ACME, polls=tuple(replace(ALL, parse=parse) for parse in polls))  # type: ignore[arg-type]
 
 
-async def test_the_best_price_of_another_poll_is_used(server: Server) -> None:
+async def test_the_price_of_another_poll_is_used(server: Server) -> None:
     def oi(raw: bytes, book: Book, now: datetime) -> Answer:
         return Answer([OpenInterest(book["BTC-PERP"], Amount(Decimal(10), Unit.BASE), now, now)])
 
     def price(raw: bytes, book: Book, now: datetime) -> Answer:
-        known = book["BTC-PERP"]
-        mark = Price(known, Decimal(5), now, now, PriceKind.MARK)
-        return Answer([mark, Price(known, Decimal(7), now, now, PriceKind.LAST)])
+        return Answer([Price(book["BTC-PERP"], Decimal(5), now, now)])
 
     report = await ask(server.url, telling(oi, price))
     assert (report.coins, report.usd) == (10.0, 50.0)

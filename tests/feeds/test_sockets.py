@@ -283,6 +283,13 @@ async def test_a_refused_socket_is_read_like_a_refused_call(
     assert world.slept[0] == wait
 
 
+async def test_a_refused_socket_waits_as_long_as_it_is_asked_to(server: Server, world: World) -> None:
+    server.routes["/line"] = status(429, Retry_After="11")
+    async with listening(server, world):
+        await until(lambda: world.slept)
+    assert world.slept[0] == 11.0
+
+
 async def test_nobody_there_is_lost(server: Server, world: World) -> None:
     async with listening(server, world, url="ws://127.0.0.1:1"):
         await until(lambda: world.slept)

@@ -160,7 +160,7 @@ def test_a_snapshot_gives_the_change_in_parts_and_both_sides_of_the_market() -> 
     assert card.title == "BTC open interest 336,000 BTC · $36.0 B"
     assert "24 h: −79,000 BTC (−19.0 %) · −$14.7 B: positions −$8.5 B, price −$6.2 B" in told
     assert "Crypto-native 323,600 (−19.6 %) · Institutional live 12,400 (+0.3 %)" in told
-    assert "Beside them: CME 145,000 BTC as of 21:00 UTC" in told
+    assert "Beside them: CME 145,000 BTC as of 10 Oct 21:00 UTC" in told
     assert "Seen: 97 % of usual open interest · oldest figure 48 s" in told
 
 
@@ -184,7 +184,19 @@ def test_a_change_of_counting_is_told_apart_from_a_fall() -> None:
     halved = replace(before.venues[0], coins=before.venues[0].coins / 2)
     now = replace(before, at=NOW, venues=(halved, *before.venues[1:]), coins=before.coins - halved.coins)
     told = words(snapshot_card(now, before, DAY, at=NOW, titles=TITLES))
-    assert "Like with like (venues that came, went or count anew left out): 0.0 %" in told
+    assert "24 h: 0.0 % like with like" in told
+    assert "%" not in next(line for line in told.splitlines() if line.startswith("Bybit"))
+
+
+def test_coins_of_venues_seen_at_both_ends_stand_below_the_one_headline() -> None:
+    then, now = snapshot(NOW - DAY, fallen=0.0), snapshot(NOW, fallen=1.0)
+    before = replace(then, venues=then.venues[:4])
+    told = words(snapshot_card(now, before, DAY, at=NOW, titles=TITLES)).splitlines()
+    assert told[1] == "24 h: −19.0 % like with like, each venue only while it was seen"
+    assert told[2].startswith(
+        "Of it −69,000 BTC on the 4 of 6 venues seen at both ends · −$12.7 B: positions"
+    )
+    assert told[3] == "Crypto-native 323,600 · Institutional live 12,400", "no change of half a side"
 
 
 def test_old_figures_are_called_old() -> None:

@@ -20,7 +20,7 @@ from bot.domain.market import LiquidationSum, Point
 from handlers.charts import HEIGHT, WIDTH, ZOOM, png, svg
 from handlers.series import aligned, chart_of, period_finding, said, step_for, step_of
 from handlers.studio import open_studio
-from tests.handlers.october import NOW, ONSET
+from tests.handlers.october import MINUTE, NOW, ONSET
 
 STEP = timedelta(minutes=2)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -60,6 +60,16 @@ def test_both_ends_of_the_wave_have_their_numbers() -> None:
     last_before = wave.coins[wave.times.index(wave.shade[0]) - 1]
     last_within = wave.coins[wave.times.index(wave.shade[1])]
     assert {f"{round(value, -2):,.0f}" for value in (last_before, last_within) if value} <= set(shown)
+
+
+@pytest.mark.parametrize("rises", [True, False])
+def test_the_number_at_the_right_edge_stands_away_from_its_line(rises: bool) -> None:
+    path = tuple(float(1000 + (i if rises else -i)) for i in range(160))
+    picture = svg(chart(coins=path, price_usd=(None,) * 160, long_usd=(), short_usd=(), shade=None))
+    label = next(e for e in parsed(picture).iter(f"{SVG}text") if e.text == f"{path[-1]:,.0f}")
+    *_, last = re.findall(r"[ML ](-?[\d.]+) (-?[\d.]+)", lines(picture)[0])
+    assert label.attrib["text-anchor"] == "end"
+    assert (float(label.attrib["y"]) < float(last[1])) is rises
 
 
 def test_a_gap_is_drawn_as_a_gap() -> None:
@@ -169,6 +179,13 @@ def test_one_point_is_no_picture() -> None:
 
 def test_the_note_says_as_of_when_and_how_much_was_seen() -> None:
     assert made(0, 2).note == "As of 20:52 UTC, seen 97 % of usual open interest. Played."
+
+
+@pytest.mark.parametrize(("seen_min", "words"), [(62, "1 h"), (58, "1 h"), (40, "40 min")])
+def test_a_title_names_the_period_asked_for_unless_less_was_seen(seen_min: int, words: str) -> None:
+    points = [Point(NOW - MINUTE * ago, 1000.0, 100.0, 1.0, 0.0) for ago in (seen_min, 0)]
+    title = period_finding("BTC", points, 60 * MINUTE)
+    assert title == f"BTC open interest 0.0 % in {words}, price 0.0 %"
 
 
 def test_the_words_say_what_the_picture_shows() -> None:

@@ -14,13 +14,13 @@ from bot.domain.posts import AlertLog, Destination, Measure, Notice, Threshold
 from bot.domain.waves import Stage
 from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import Desk
+from handlers.titles import TABLE_WIDTH
 from storage.memory import MemoryStore
 from tests.handlers.conftest import HERE
 from tests.handlers.october import BANNER, NOW, SeenVenues, snapshot, source, wave
 from tests.handlers.test_cards import words
 
 ASK = Ask(HERE, "me")
-TABLE_WIDTH = 34
 DOCS = (Path(__file__).parents[2] / "docs/commands.md").read_text("utf-8")
 MISTAKES = [
     "",
@@ -159,6 +159,7 @@ async def test_why_shows_the_inputs(desk: Desk) -> None:
     told = await said(desk, "/why 1a")
     assert "Index +0.0000 → −0.2112 (natural log): −19.0 %, like with like" in told
     assert "Rarest at 1 h: W 4.70" in told
+    assert "BTC history counts since 12 Mar 2020, 2039 days before the onset" in told
     assert "Left out: Gate since 21:27 UTC, too old when it arrived" in told
     assert "Binance 130,000 105,000" in told
     assert "together 415,000 336,000" in told

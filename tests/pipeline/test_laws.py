@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.assets import Asset
@@ -19,7 +20,7 @@ from bot.domain.waves import STAGE_ORDER, Stage, Wave
 from bot.pipeline.aggregate import Aggregate
 from bot.pipeline.gate import Gate
 from bot.pipeline.judge import wave_name
-from bot.pipeline.rarity import TAIL, History, Scale, joint, surprise
+from bot.pipeline.rarity import SCORE_FLOOR, TAIL, History, Scale, joint, surprise
 from tests.pipeline.market import CONTRACTS, MINUTE, OPENING, Curve, Scene, path, play, thawed
 
 BTC = Asset("BTC")
@@ -185,7 +186,7 @@ def test_surprise_grows_with_the_fall(one: float, other: float) -> None:
 @given(st.floats(0, 8), st.floats(0, 8), st.floats(0, 8))
 def test_price_confirms_and_never_leads(coins: float, price: float, more: float) -> None:
     assert joint(0.0, price) == 0.0
-    assert coins <= joint(coins, price) <= joint(coins, price + more) <= 2.5 * coins * (1 + 1e-12)
+    assert coins <= joint(coins, price) <= joint(coins, price + more) <= 2.5 * coins + 1e-9
 
 
 scores = st.floats(0, 12, allow_nan=False)
@@ -200,6 +201,22 @@ def test_a_higher_score_is_never_less_rare(heard: list[float], one: float, other
     assert history.magnitude(low).w <= history.magnitude(high).w
     magnitude = history.magnitude(high)
     assert magnitude.low <= magnitude.w <= magnitude.high
+
+
+def test_a_magnitude_is_the_logarithm_of_the_hours_between_such_moments() -> None:
+    """Twenty years in which an independent moment comes every 100 hours, with exponential excesses."""
+    chance = random.Random(5)  # noqa: S311
+    history = History()
+    scores = []
+    for hour in range(20 * 8760):
+        score = SCORE_FLOOR + chance.expovariate(1 / 1.5) if hour % 100 == 50 else 0.0
+        scores.append(score)
+        history.observe(score, 3600.0 * hour, 3600.0)
+    assert history.magnitude(SCORE_FLOOR).w == pytest.approx(2.0, abs=0.03)
+    for w in (2.2, 2.9, 3.4):
+        found = sum(score > 0 and history.magnitude(score).w >= w for score in scores)
+        promised = len(scores) / 10**w
+        assert abs(found - promised) < 3 * math.sqrt(promised)
 
 
 @given(st.integers(2, 60))
@@ -228,6 +245,7 @@ def curve(ends: list[float]) -> Curve:
 
 
 @settings(max_examples=25, deadline=None)
+@example([1.0, 0.6, 0.6, 1.05], [0.8, 0.9, 0.8, 0.8], {}, 278)  # an earlier high that holds fewer coins
 @given(
     positions=levels,
     price=levels,

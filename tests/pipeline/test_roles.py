@@ -103,6 +103,19 @@ async def test_a_wave_is_kept_and_posted_to_who_wants_it(world: World) -> None:
     assert wave.fall == pytest.approx(0.162, abs=0.002)
 
 
+async def test_what_was_heard_is_recorded_before_anything_is_made_of_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(at: datetime) -> None:
+        raise MemoryError
+
+    bench = await world.begin()
+    monkeypatch.setattr(bench.judge, "step", crash)
+    with pytest.raises(MemoryError):
+        await world.play(bench, 0, 1)
+    assert await recorded(world)
+
+
 async def test_a_crash_between_two_checkpoints_changes_no_wave(
     tmp_path: Path, quiet_days: tuple[bytes, list[Wave]], world: World
 ) -> None:

@@ -21,7 +21,6 @@ from tests.pipeline.market import (
     OPENING,
     START,
     Contract,
-    Curve,
     Fault,
     Scene,
     changed,
@@ -230,16 +229,19 @@ def test_a_venue_that_joins_inside_a_wave_changes_no_total(revisions: Play) -> N
     assert wave.coins_closed == pytest.approx(whole.coins_closed, rel=0.02)
 
 
-def test_a_flush_of_one_venue_alone_says_so_and_needs_more(revisions: Play) -> None:
-    def alone(end: float) -> list[Wave]:
-        curve: Curve = path((30, 1.0), (50, end))
-        return revisions(Scene(own={"hyperliquid": curve}, price=path((30, 1.0), (50, 0.985))), 200)
-
-    wave = only(alone(0.6))
+def test_a_flush_of_one_venue_alone_says_so(revisions: Play) -> None:
+    scene = Scene(own={"hyperliquid": path((30, 1.0), (50, 0.6))}, price=path((30, 1.0), (50, 0.985)))
+    wave = only(revisions(scene, 200))
     assert wave.one_venue
     assert wave.venues[0].venue == "hyperliquid"
     assert wave.magnitude.w >= 2.6
-    assert alone(0.9) == [], "a tenth of one venue is 1.2 % of the market"
+
+
+def test_a_fall_of_one_venue_alone_needs_more_than_the_same_coins_of_all(revisions: Play) -> None:
+    """Two coins in a hundred close, at a price that hardly moves."""
+    price = path((30, 1.0), (50, 0.998))
+    assert revisions(Scene(own={"hyperliquid": path((30, 1.0), (50, 0.84))}, price=price), 200) == []
+    assert revisions(Scene(positions=path((30, 1.0), (50, 0.98)), price=price), 200) != []
 
 
 def test_a_wave_refilled_within_two_hours_is_over_and_not_retracted(revisions: Play) -> None:
@@ -250,6 +252,16 @@ def test_a_wave_refilled_within_two_hours_is_over_and_not_retracted(revisions: P
     told = revisions(refilled, 300)
     assert only(told).stage is Stage.OVER
     assert Stage.RETRACTED not in {wave.stage for wave in told}
+
+
+def test_a_wave_is_over_as_soon_as_half_of_it_is_open_again(revisions: Play) -> None:
+    soon = Scene(
+        positions=path((30, 1.0), (60, 0.85), (80, 0.99)),
+        price=path((30, 1.0), (60, 0.92), (80, 0.97)),
+    )
+    wave = only(revisions(soon, 300))
+    assert wave.stage is Stage.OVER
+    assert minute_of(wave) < 80
 
 
 def test_a_glitch_of_one_venue_undone_within_minutes_is_taken_back_with_the_reason(revisions: Play) -> None:
@@ -281,11 +293,14 @@ def test_a_fall_a_day_later_is_a_wave_of_its_own(revisions: Play) -> None:
 
 
 def cme(coins_after: float) -> Callable[[int], Iterable[Observation]]:
-    """CME's report of the day before, told at the start; that of the day of the wave, told a day later."""
+    """CME's report of the day before, told at the start; that of the day of the wave, told a day later.
+
+    What the first says was closed, was closed before the wave.
+    """
 
     def said(minute: int) -> Iterable[Observation]:
         if minute == 1:
-            yield Report(Venue("cme"), BTC, 145_000.0, OPENING - timedelta(hours=2), OPENING)
+            yield Report(Venue("cme"), BTC, 145_000.0, OPENING - timedelta(hours=2), OPENING, 300_000.0)
         if minute == DAY:
             at = OPENING + timedelta(days=1)
             yield Report(Venue("cme"), BTC, coins_after, at, at, previous_coins=145_000.0)

@@ -107,9 +107,9 @@ async def test_a_wanted_post_is_due_at_once_and_then_held(store: Store) -> None:
 
 
 async def test_a_post_is_due_whatever_the_clock_of_the_market_says(store: Store) -> None:
-    await store.posts.want("wave", [HOME], revision=1, loud=1, size=1, now=NOW + 1000 * HOUR)
+    await store.posts.want("wave", [HOME], revision=1, loud=1, size=1, now=NOW)
     (post,) = await claim(store)
-    await store.posts.raise_to("wave", revision=2, loud=1, now=NOW + 1000 * HOUR)
+    await store.posts.raise_to("wave", revision=2, loud=1)
     await store.posts.shown(post, revision=1, message="m", loud=True, now=NOW + 1000 * HOUR)
     assert names(await claim(store)) == [("wave", "home")]
 
@@ -128,8 +128,8 @@ async def test_loud_posts_go_before_edits_and_large_ones_before_small(store: Sto
     for post in await claim(store):
         if post.subject in ("quiet", "again"):
             await show(store, post, 1)
-    await store.posts.raise_to("quiet", revision=2, loud=1, now=NOW)
-    await store.posts.raise_to("again", revision=2, loud=2, now=NOW)
+    await store.posts.raise_to("quiet", revision=2, loud=1)
+    await store.posts.raise_to("again", revision=2, loud=2)
     due = await claim(store, now=HOLD)
     assert [post.subject for post in due] == ["large", "again", "small", "quiet"]
     assert [post.must_ring for post in due] == [True, True, True, False]
@@ -140,8 +140,8 @@ async def test_one_at_a_time_the_most_urgent_goes_first(store: Store) -> None:
         await wanted(store, subject, HOME, size=size)
     for post in await claim(store):
         await show(store, post, 1)
-    await store.posts.raise_to("edit", revision=2, loud=1, now=NOW)
-    await store.posts.raise_to("again", revision=2, loud=2, now=NOW)
+    await store.posts.raise_to("edit", revision=2, loud=1)
+    await store.posts.raise_to("again", revision=2, loud=2)
     await wanted(store, "small", HOME, size=2.0)
     await wanted(store, "large", HOME, size=3.0)
     order = [(await claim(store, limit=1))[0].subject for _ in range(4)]
@@ -160,7 +160,7 @@ async def test_a_post_that_shows_what_is_wanted_is_not_due(store: Store) -> None
 async def test_what_was_raised_while_a_post_was_in_hand_is_due_at_once(store: Store) -> None:
     await wanted(store, "wave", HOME)
     (post,) = await claim(store)
-    await store.posts.raise_to("wave", revision=2, loud=1, now=NOW)
+    await store.posts.raise_to("wave", revision=2, loud=1)
     assert await claim(store) == []  # still in hand
     await show(store, post, 1)
     (again,) = await claim(store)
@@ -170,7 +170,7 @@ async def test_what_was_raised_while_a_post_was_in_hand_is_due_at_once(store: St
 async def test_a_post_is_only_ever_raised(store: Store) -> None:
     await wanted(store, "wave", HOME, revision=5, loud=4, size=3.0)
     await wanted(store, "wave", HOME, revision=2, loud=1, size=1.0)
-    await store.posts.raise_to("wave", revision=4, loud=3, now=NOW)
+    await store.posts.raise_to("wave", revision=4, loud=3)
     (post,) = await store.posts.of("wave")
     assert (post.wanted, post.loud, post.size) == (5, 4, 3.0)
 
@@ -179,8 +179,8 @@ async def test_raising_reaches_every_post_of_the_subject_and_makes_none(store: S
     await wanted(store, "wave", HOME, GROUP)
     await wanted(store, "other", HOME)
     await store.posts.drop((await store.posts.of("wave"))[1])
-    await store.posts.raise_to("wave", revision=7, loud=2, now=NOW)
-    await store.posts.raise_to("nothing", revision=7, loud=2, now=NOW)
+    await store.posts.raise_to("wave", revision=7, loud=2)
+    await store.posts.raise_to("nothing", revision=7, loud=2)
     assert [(p.destination, p.wanted, p.loud) for p in await store.posts.of("wave")] == [(HOME, 7, 2)]
     assert [p.wanted for p in await store.posts.of("other")] == [1]
     assert await store.posts.of("nothing") == []
@@ -271,7 +271,7 @@ async def test_a_post_that_is_hushed_waits_for_the_end_of_silence(store: Store) 
     await wanted(store, "wave", HOME)
     (post,) = await claim(store)
     await store.posts.hush(post, NOW + HOUR)
-    await store.posts.raise_to("wave", revision=2, loud=2, now=NOW)
+    await store.posts.raise_to("wave", revision=2, loud=2)
     assert await claim(store, now=HOUR - timedelta(microseconds=1)) == []
     (again,) = await claim(store, now=HOUR)
     assert (again.wanted, again.tries, again.silent_until) == (2, 0, NOW + HOUR)

@@ -85,9 +85,7 @@ def _post_steps() -> st.SearchStrategy[Step]:
             few.map(float),
             st.lists(subjects, unique=True, max_size=1),
         ),
-        st.builds(
-            lambda s, r: lambda store: store.posts.raise_to(s, revision=r, loud=r - 1, now=NOW), subjects, few
-        ),
+        st.builds(lambda s, r: lambda store: store.posts.raise_to(s, revision=r, loud=r - 1), subjects, few),
         st.builds(
             lambda now, r, fate: lambda store: settle(store, now, r, fate),
             times,
@@ -234,7 +232,7 @@ def test_no_post_is_handed_out_twice_within_its_hold(looks: list[tuple[int, int]
         taken: list[tuple[datetime, tuple[str, Destination]]] = []
         for seconds, limit in looks:
             now += timedelta(seconds=seconds)
-            await store.posts.raise_to("w1", revision=seconds, loud=1, now=now)
+            await store.posts.raise_to("w1", revision=seconds, loud=1)
             claimed = await store.posts.claim("local", now, HOLD, limit)
             taken.extend((now, (post.subject, post.destination)) for post in claimed)
         return taken
