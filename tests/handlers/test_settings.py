@@ -196,7 +196,7 @@ async def test_settings_shows_all_that_was_chosen(desk: Desk) -> None:
         await answer(desk, DISCORD, line)
     told = await said(desk, "/settings", DISCORD)
     assert "Alerts 1: BTC · about weekly (W 2.2 and more)" in told
-    assert "Alerts 2: every coin · $800 M of positions closed · institution-led left out" in told
+    assert "Alerts 2: every coin · $800 M or more of positions closed · institution-led left out" in told
     assert "Quiet hours: 23:00–07:00; waves of W 3.9 and more are held as well" in told
     assert "Muted: until 03:50 CEST" in told
     assert "Clock: Berlin (CEST), now 01:50" in told
