@@ -116,6 +116,8 @@ class Face:
     store: Store
     inbox: Inbox
     platform: str = field(default=PLATFORM, init=False)
+    _closed: set[Destination] = field(default_factory=set, init=False)
+    """Those whose owners know."""
 
     async def listen(self) -> None:
         """Hear people until cancelled. Raises ``ConfigError`` for a bad token, and ``StorageError``."""
@@ -123,10 +125,14 @@ class Face:
 
     async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
         try:
-            return await self.voice.say(destination, card, rank=Rank.LOUD, reply_to=reply_to)
+            said = await self.voice.say(destination, card, rank=Rank.LOUD, reply_to=reply_to)
         except (DestinationGone, Muted) as closed:
-            await self._tell_owners(destination, closed)
+            if destination not in self._closed:
+                self._closed.add(destination)
+                await self._tell_owners(destination, closed)
             raise
+        self._closed.discard(destination)
+        return said
 
     async def edit(self, destination: Destination, message: str, card: Card) -> None:
         await self.voice.revise(destination, message, card, rank=Rank.EDIT)

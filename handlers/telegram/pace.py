@@ -30,8 +30,14 @@ ALL_A_SECOND = 30
 """Over all chats: "no more than 30 messages per second"."""
 PACE_A_SECOND = 29.5
 """What we use of it: exactly 30 is refused by whoever counts strict seconds, since ways differ in length."""
-CATCH_UP_S = 0.010
-"""A late timer may be made good by so much: above 16 ms a strict second could hold 31."""
+CATCH_UP_S = 0.1
+"""So much lateness of timers and lines is made good, within the strict second."""
+SECOND_S = 1.002
+DOUBT_S = 0.1
+"""An answer that took longer than usual may belong to a request that came later than usual: the 30th after it
+waits as much longer, at most so much."""
+USUAL_OF = 100
+"""The quickest of so many answers is what is usual."""
 PATIENCE_S = 20.0
 """Who would wait longer is told so at once: a post is claimed for a minute, and a person has gone."""
 SUSPICIOUS_S = 10.0
@@ -46,14 +52,14 @@ Answer = bool | dict[str, Any] | list[dict[str, Any]]
 
 
 class Rank(IntEnum):
-    """Who goes first."""
+    """Who goes first. None is zero, which the library takes for none."""
 
-    ANSWER = 0
+    ANSWER = 1
     """A person waits for it."""
-    LOUD = 1
+    LOUD = 2
     """A post nobody has seen; delivery hands over the largest wave first."""
-    EDIT = 2
-    CHORE = 3
+    EDIT = 3
+    CHORE = 4
     """Menus, tidying up."""
 
 
@@ -69,7 +75,8 @@ class Turn:
     message: bool
     asked_s: float
     number: int
-    going: bool = False
+    began_s: float = inf
+    ended_s: float | None = None
 
     @property
     def order(self) -> tuple[int, int]:
@@ -97,14 +104,16 @@ class Budget:
     """Who may go when. Times are seconds of any one clock that never goes back.
 
     Chats' limits count from the moment an answer came: whenever Telegram counted the request, it was not
-    later than that, so no way of counting sees us over. The limit of all counts from the start, since
-    requests overlap.
+    later than that, so no way of counting sees us over. Requests to different chats overlap, so the limit of
+    all counts from the latest moment at which a request can have come.
     """
 
     def __init__(self) -> None:
         self._waiting: list[Turn] = []
         self._chats: dict[str, _Chat] = {}
         self._due_s = 0.0
+        self._newest: deque[Turn] = deque(maxlen=ALL_A_SECOND)
+        self._took_s: deque[float] = deque(maxlen=USUAL_OF)
         self._closed_until_s = 0.0
         self._gap_s = 1 / PACE_A_SECOND
         self._refused: tuple[str, float] | None = None
@@ -118,13 +127,14 @@ class Budget:
 
     def start(self, now_s: float) -> Turn | None:
         """The next to go, if anyone may go now; call until there is none."""
-        if now_s < max(self._due_s, self._closed_until_s):
+        if now_s < self._open_s():
             return None
         ready = (turn for turn in self._waiting if self._ready_s(turn) <= now_s)
         turn = min(ready, key=lambda turn: turn.order, default=None)
         if turn is not None:
             self._waiting.remove(turn)
-            turn.going = True
+            turn.began_s = now_s
+            self._newest.append(turn)
             self._due_s = max(self._due_s, now_s - CATCH_UP_S) + self._gap_s
             if turn.chat is not None:
                 self._chat(turn.chat).busy = True
@@ -133,7 +143,21 @@ class Budget:
     def wakes_s(self) -> float | None:
         """When somebody may go next; ``None`` while that takes an answer or a question first."""
         soonest = min(map(self._ready_s, self._waiting), default=inf)
-        return None if soonest == inf else max(soonest, self._due_s, self._closed_until_s)
+        return None if soonest == inf else max(soonest, self._open_s())
+
+    def _open_s(self) -> float:
+        """When the lane is open to the next."""
+        second_s = 0.0
+        if len(self._newest) == ALL_A_SECOND:
+            second_s = self._came_by_s(self._newest[0]) + SECOND_S
+        return max(self._due_s, second_s, self._closed_until_s)
+
+    def _came_by_s(self, turn: Turn) -> float:
+        """The latest moment at which a request that has begun can have come."""
+        doubt_s = DOUBT_S
+        if turn.ended_s is not None:  # reading is answered quicker than saying, so it is no measure
+            doubt_s = turn.ended_s - turn.began_s - min(self._took_s) if turn.message else 0.0
+        return turn.began_s + min(doubt_s, DOUBT_S)
 
     def hopeless(self, now_s: float) -> list[tuple[Turn, float]]:
         """Those who would wait longer than ``PATIENCE_S``, each with how many seconds; they wait no more."""
@@ -155,6 +179,9 @@ class Budget:
     def finish(self, turn: Turn, now_s: float) -> None:
         """An answer came, or none will."""
         self._gap_s = max(1 / PACE_A_SECOND, self._gap_s * RECOVERY)
+        turn.ended_s = now_s
+        if turn.message:
+            self._took_s.append(now_s - turn.began_s)
         if turn.chat is None:
             return
         chat = self._chat(turn.chat)
@@ -256,7 +283,7 @@ class Pacer(BaseRateLimiter[Rank]):
         except asyncio.CancelledError:
             if self._waiting.pop(turn, None) is not None:
                 self.budget.withdraw(turn)
-            elif turn.going:  # it was its turn in the same moment
+            elif turn.began_s < inf:  # it was its turn in the same moment
                 self.budget.finish(turn, loop.time())
                 self._look(loop)
             raise
