@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from bot.domain.cards import ChartData
 from bot.domain.chats import ChatSettings, SettingsChange
 from bot.domain.posts import Destination
 from handlers.commands import COMMANDS
-from handlers.desk import Desk
+from handlers.desk import About, Desk
 from handlers.discord_face import DiscordFace
+from storage.memory import MemoryStore
 from tests.discord_face.conftest import Opened, draw, until
 from tests.discord_face.payloads import (
     ALERTS,
@@ -32,6 +34,7 @@ from tests.discord_face.payloads import (
 )
 from tests.discord_face.records import Fault
 from tests.discord_face.server import Discord
+from tests.handlers.october import NOW, SeenVenues
 
 HERE = Destination("discord", ALERTS)
 META = {"archived": False, "auto_archive_duration": 60, "archive_timestamp": "2025-10-10T00:00:00+00:00"}
@@ -114,12 +117,28 @@ async def test_what_takes_longer_is_announced_and_then_filled_in(opened: Opened,
         assert asked.files
 
 
-async def test_slow_settings_are_announced_privately(opened: Opened, discord: Discord) -> None:
-    async with opened(defer_after_s=0.0):
+async def test_slow_settings_are_announced_privately(
+    opened: Opened, discord: Discord, store: MemoryStore
+) -> None:
+    ready = asyncio.Event()
+
+    class SlowDesk(Desk):
+        async def known(self) -> Sequence[Asset]:
+            await ready.wait()
+            return await super().known()
+
+    about = About(version="0", started=NOW)
+    slow = SlowDesk(store, SeenVenues(), lambda: NOW, about, wall=lambda: NOW)
+    async with opened(desk=slow, defer_after_s=0.05):
         await discord.gateway.connected.wait()
         asked = await discord.command("settings")
-        await asked.answer()
+        async with asyncio.timeout(5):
+            await asked.acknowledged.wait()
+        assert asked.callback
+        assert asked.callback["type"] == 5
         assert asked.ephemeral
+        ready.set()
+        await asked.answer()
 
 
 async def test_only_those_who_manage_the_server_change_settings(

@@ -14,7 +14,7 @@ from bot.errors import CardRefused, ConfigError, DestinationGone, MessageGone, T
 from handlers.discord_face import DiscordFace
 from handlers.discord_face.faults import CODES, STATUSES, Reaction
 from tests.discord_face.conftest import Opened, until
-from tests.discord_face.payloads import ALERTS, FORUM, GUILD, MANAGERS, POST, SECRET, SYSTEM
+from tests.discord_face.payloads import ALERTS, DIRECT, FORUM, GUILD, MANAGERS, POST, SECRET, SYSTEM
 from tests.discord_face.records import TOKEN, Fault
 from tests.discord_face.server import Discord
 from tests.local import wave
@@ -182,11 +182,15 @@ async def test_the_library_keeps_the_bucket_of_a_channel(face: DiscordFace, disc
 async def test_a_channel_has_one_request_in_flight_and_channels_go_side_by_side(
     face: DiscordFace, discord: Discord
 ) -> None:
-    discord.hold = asyncio.Event()
     elsewhere = Destination("discord", SYSTEM)
+    for place in (HERE, elsewhere):  # the library has met the buckets, and would allow more at once
+        await face.send(place, wave(9))
+    discord.hold = asyncio.Event()
     calls = [face.send(place, wave(n)) for n in (1, 2, 3) for place in (HERE, elsewhere)]
-    sending = asyncio.gather(*calls)
-    await until(lambda: sum(discord.in_flight.values()) == 2)
+    last = Destination("discord", DIRECT)
+    sending = asyncio.gather(*calls, face.send(last, wave(1)))
+    await until(lambda: discord.in_flight.get(DIRECT) == 1)  # so all before it had their turn to go
+    assert sum(discord.in_flight.values()) == 3
     discord.hold.set()
     await sending
     assert discord.most_in_flight == 1

@@ -4,12 +4,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
 from bot.domain.posts import Destination
 from bot.errors import TryLater
 from handlers.discord_face.faults import CODES
 from handlers.discord_face.guard import INVALID_STOP, PER_SECOND, Guard
 from handlers.discord_face.messenger import nonce
+from tests.discord_face.server import Discord
 from tests.local import wave
 
 DOCS = (Path(__file__).parents[2] / "docs/discord.md").read_text("utf-8")
@@ -58,6 +60,21 @@ def test_only_what_discord_counts_is_counted() -> None:
     assert guard.invalid == 0
     guard.saw(429, "global")
     assert guard.invalid == 1
+
+
+async def test_answers_to_interactions_do_not_wait_for_their_turn(discord: Discord) -> None:
+    time = Time()
+    guard = Guard(time.now, time.sleep)
+    async with ClientSession(trace_configs=[guard.trace()]) as session:
+        for _ in range(3):
+            async with session.post(f"{discord.api}/interactions/1/token/callback", json={}):
+                pass
+        assert not time.slept
+        for _ in range(3):
+            async with session.get(f"{discord.api}/users/@me"):
+                pass
+    assert len(time.slept) == 2
+    assert guard.invalid == 3, "without a token each was refused"
 
 
 def test_a_nonce_is_that_of_its_words_and_its_place() -> None:

@@ -41,11 +41,15 @@ async def known(face: DiscordFace) -> None:
 
 
 async def test_a_server_is_greeted_once_in_its_system_channel(opened: Opened, discord: Discord) -> None:
-    for _ in range(2):
-        async with opened() as face:
-            await known(face)
-            await until(lambda: discord.asked("POST", HELLO))
-            await (await discord.command("help")).answer()
+    async with opened():
+        await until(lambda: discord.asked("POST", HELLO))
+    other = copy.deepcopy(guild(id="3900", system_channel_id="3901"))
+    other["channels"] = [channel("3901", 0, "general", guild_id="3900")]
+    other["roles"] = [role("3900", "@everyone", WRITE)]
+    async with opened() as face:
+        await known(face)
+        await discord.gateway.dispatch("GUILD_CREATE", other)  # greeted after the first would have been
+        await until(lambda: discord.asked("POST", "/channels/3901/messages"))
     (hello,) = discord.asked("POST", HELLO)
     (row,) = hello.json["components"]
     assert [c["custom_id"] for c in row["components"]] == [
