@@ -33,11 +33,11 @@ PACE_A_SECOND = 29.5
 CATCH_UP_S = 0.1
 """So much lateness of timers and lines is made good, within the strict second."""
 SECOND_S = 1.002
-DOUBT_S = 0.1
+DOUBT_S = 0.25
 """An answer that took longer than usual may belong to a request that came later than usual: the 30th after it
 waits as much longer, at most so much."""
-USUAL_OF = 100
-"""The quickest of so many answers is what is usual."""
+CREEP = 1.00002
+"""Usual is the quickest answer ever, a little slower with each since: a line may become longer for good."""
 PATIENCE_S = 20.0
 """Who would wait longer is told so at once: a post is claimed for a minute, and a person has gone."""
 SUSPICIOUS_S = 10.0
@@ -113,7 +113,7 @@ class Budget:
         self._chats: dict[str, _Chat] = {}
         self._due_s = 0.0
         self._newest: deque[Turn] = deque(maxlen=ALL_A_SECOND)
-        self._took_s: deque[float] = deque(maxlen=USUAL_OF)
+        self._usual_s = inf
         self._closed_until_s = 0.0
         self._gap_s = 1 / PACE_A_SECOND
         self._refused: tuple[str, float] | None = None
@@ -156,7 +156,7 @@ class Budget:
         """The latest moment at which a request that has begun can have come."""
         doubt_s = DOUBT_S
         if turn.ended_s is not None:  # reading is answered quicker than saying, so it is no measure
-            doubt_s = turn.ended_s - turn.began_s - min(self._took_s) if turn.message else 0.0
+            doubt_s = turn.ended_s - turn.began_s - self._usual_s if turn.message else 0.0
         return turn.began_s + min(doubt_s, DOUBT_S)
 
     def hopeless(self, now_s: float) -> list[tuple[Turn, float]]:
@@ -181,7 +181,7 @@ class Budget:
         self._gap_s = max(1 / PACE_A_SECOND, self._gap_s * RECOVERY)
         turn.ended_s = now_s
         if turn.message:
-            self._took_s.append(now_s - turn.began_s)
+            self._usual_s = min(now_s - turn.began_s, self._usual_s * CREEP)
         if turn.chat is None:
             return
         chat = self._chat(turn.chat)
