@@ -61,7 +61,7 @@ async def test_every_set_of_buttons_is_accepted(card: Card, settings: bool) -> N
 @given(TEXT)
 def test_what_is_escaped_reads_as_it_was_written(text: str) -> None:
     shown = escaped(text)
-    assert not re.search(r"(?<!\\)(\\\\)*[*_~|`@\[\]]", shown), "nothing is left that means something"
+    assert not re.search(r"(?<!\\)(\\\\)*([*_`@\[\]]|~~|\|\|)", shown), "nothing is left that means something"
     assert not re.search(r"<@!?\d", shown)
     assert "\n" not in shown
 
@@ -74,11 +74,15 @@ def test_what_is_escaped_reads_as_it_was_written(text: str) -> None:
         ("**a `b` c**", "**a `b` c**"),
         ("**never closed", "never closed"),
         ("a_b*c", r"a\_b\*c"),
-        ("@everyone <@12> <@&34> <#56>", r"\@everyone \<\@12\> <@&34> <#56>"),
-        ("[click](https://evil.example)", r"\[click\]\(https://evil.example\)"),
+        ("@everyone <@12> <@&34> <#56>", r"\@everyone \<\@12> <@&34> <#56>"),
+        ("[click](https://evil.example)", r"\[click\](https://evil.example)"),
         ("# not a heading", r"\# not a heading"),
         ("- no list", r"\- no list"),
         ("1. no list", r"1\. no list"),
+        ("> no quote", r"\> no quote"),
+        ("-# no small print", r"\-# no small print"),
+        ("~~no~~ ||no||", r"\~~no\~~ \||no\||"),
+        ("fell (−19.0 %), ~1 a week", "fell (−19.0 %), ~1 a week"),
         ("-9.9 % and 1.5", "-9.9 % and 1.5"),
         ("\u202eevil\u200b", "evil"),
     ],
