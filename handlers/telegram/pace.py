@@ -1,25 +1,16 @@
 """One rate budget for everything said to Telegram: per chat, per group, and over all chats of the bot.
 
-``Budget`` is the rule and knows no clock; ``Pacer`` lets python-telegram-bot's requests wait for it.
+``Budget`` is the rule and knows no clock; ``pacer`` lets the library's requests wait for it.
 Limits are those of the Bots FAQ, "My bot is hitting limits, how do I avoid this?"
 (https://core.telegram.org/bots/faq), and Telegram's own ``retry_after`` goes before them.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import IntEnum
 from math import inf
-from typing import Any
-
-from telegram.error import RetryAfter
-from telegram.ext import BaseRateLimiter
-
-from bot.errors import TryLater
 
 CHAT_GAP_S = 1.0
 """One chat: "avoid sending more than one message per second". Short bursts pass, but not for sure."""
@@ -46,9 +37,6 @@ SLOWER, SLOWEST, RECOVERY = 1.25, 4.0, 0.999
 """Factors on the gap: with each refusal of all, at most, and with each request that passed."""
 KEPT = 4096
 """So many chats are remembered before those without a claim on our memory are forgotten."""
-
-
-Answer = bool | dict[str, Any] | list[dict[str, Any]]
 
 
 class Rank(IntEnum):
@@ -228,90 +216,3 @@ class Budget:
         ]
         for name in idle:
             del self._chats[name]
-
-
-class Pacer(BaseRateLimiter[Rank]):
-    """Every request of one bot passes here (the library leaves out ``getUpdates``, which is no message).
-
-    ``rate_limit_args`` is the request's ``Rank``. Raises ``TryLater`` for one that would wait too long.
-    """
-
-    def __init__(self) -> None:
-        self.budget = Budget()
-        self._waiting: dict[Turn, asyncio.Future[None]] = {}
-        self._alarm: asyncio.TimerHandle | None = None
-
-    async def initialize(self) -> None:
-        """Nothing to prepare."""
-
-    async def shutdown(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-
-    async def process_request(
-        self,
-        callback: Callable[..., Coroutine[Any, Any, Answer]],
-        args: Any,
-        kwargs: dict[str, Any],
-        endpoint: str,
-        data: dict[str, Any],
-        rate_limit_args: Rank | None,
-    ) -> Answer:
-        loop = asyncio.get_running_loop()
-        chat = data.get("chat_id")
-        turn = self.budget.ask(
-            Rank.CHORE if rate_limit_args is None else rate_limit_args,
-            None if chat is None else str(chat),
-            loop.time(),
-            message=not endpoint.startswith("get"),
-        )
-        await self._wait(turn, loop)
-        try:
-            return await callback(*args, **kwargs)
-        except RetryAfter as asked:
-            self.budget.refuse(turn, seconds(asked), loop.time())
-            raise
-        finally:
-            self.budget.finish(turn, loop.time())
-            self._look(loop)
-
-    async def _wait(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
-        may_go = self._waiting[turn] = loop.create_future()
-        self._look(loop)
-        try:
-            await may_go
-        except asyncio.CancelledError:
-            if self._waiting.pop(turn, None) is not None:
-                self.budget.withdraw(turn)
-            elif turn.began_s < inf:  # it was its turn in the same moment
-                self.budget.finish(turn, loop.time())
-                self._look(loop)
-            raise
-
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let go whoever may go, and look again when the next one may."""
-        now_s = loop.time()
-        for turn, wait_s in self.budget.hopeless(now_s):
-            later = TryLater("Telegram asks to wait", retry_after=timedelta(seconds=wait_s))
-            self._let(turn, later)
-        while (turn := self.budget.start(now_s)) is not None:  # type: ignore[assignment]
-            self._let(turn)
-        if self._alarm is not None:
-            self._alarm.cancel()
-        wakes_s = self.budget.wakes_s()
-        self._alarm = None if wakes_s is None else loop.call_at(wakes_s, self._look, loop)
-
-    def _let(self, turn: Turn, refusal: TryLater | None = None) -> None:
-        may_go = self._waiting.pop(turn)
-        if may_go.done():
-            return
-        if refusal is not None:
-            may_go.set_exception(refusal)
-        else:
-            may_go.set_result(None)
-
-
-def seconds(asked: RetryAfter) -> float:
-    """How long Telegram asks to wait."""
-    after = asked.retry_after
-    return after.total_seconds() if isinstance(after, timedelta) else float(after)

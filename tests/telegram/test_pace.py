@@ -21,10 +21,10 @@ from handlers.telegram.pace import (
     PACE_A_SECOND,
     PATIENCE_S,
     Budget,
-    Pacer,
     Rank,
     Turn,
 )
+from handlers.telegram.pacer import Pacer
 
 ANSWER_S = 0.05
 Asked = tuple[float, Rank, str]
@@ -198,6 +198,27 @@ async def test_a_cancelled_wait_leaves_no_trace() -> None:
     await pacer.shutdown()
 
 
+async def test_a_turn_that_came_in_the_moment_of_cancelling_is_given_back() -> None:
+    pacer, begun, may_end = Pacer(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> bool:
+        begun.set()
+        await may_end.wait()
+        return True
+
+    waiting = asyncio.create_task(request(pacer, 1, work))
+    await asyncio.sleep(0)  # it has its turn, and has not run since
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert not begun.is_set()
+    assert not pacer.budget._chats["1"].busy
+    await pacer.shutdown()
+
+
+def test_the_library_takes_no_rank_for_none() -> None:
+    assert all(Rank)
+
+
 async def test_a_refusal_is_learnt_from_and_passed_on() -> None:
     pacer = Pacer()
 
@@ -209,4 +230,26 @@ async def test_a_refusal_is_learnt_from_and_passed_on() -> None:
     with pytest.raises(TryLater) as later:
         await request(pacer, 1, refused)
     assert later.value.retry_after == pytest.approx(timedelta(hours=1), abs=timedelta(seconds=1))
+    await pacer.shutdown()
+
+
+async def test_when_stopping_nobody_waits_for_a_turn() -> None:
+    pacer, begun, may_end = Pacer(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> bool:
+        begun.set()
+        await may_end.wait()
+        return True
+
+    under_way = asyncio.create_task(request(pacer, 1, work))
+    await begun.wait()
+    waiting = asyncio.create_task(request(pacer, 1, work))
+    await asyncio.sleep(0)
+    pacer.close()
+    with pytest.raises(TryLater):
+        await waiting
+    with pytest.raises(TryLater):
+        await request(pacer, 2, work)
+    may_end.set()
+    assert await under_way
     await pacer.shutdown()
