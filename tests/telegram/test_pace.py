@@ -199,19 +199,20 @@ async def test_a_cancelled_wait_leaves_no_trace() -> None:
 
 
 async def test_a_turn_that_came_in_the_moment_of_cancelling_is_given_back() -> None:
-    pacer, begun, may_end = Pacer(), asyncio.Event(), asyncio.Event()
+    pacer = Pacer()
 
     async def work() -> bool:
-        begun.set()
-        await may_end.wait()
         return True
 
-    waiting = asyncio.create_task(request(pacer, 1, work))
-    await asyncio.sleep(0)  # it has its turn, and has not run since
+    await request(pacer, 1, work)
+    waiting = asyncio.create_task(request(pacer, 2, work))
+    await asyncio.sleep(0)
+    pacer.budget._due_s = 0.0
+    pacer._look(asyncio.get_running_loop())
+    assert pacer.budget._chats["2"].busy
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    assert not begun.is_set()
-    assert not pacer.budget._chats["1"].busy
+    assert not pacer.budget._chats["2"].busy
     await pacer.shutdown()
 
 
