@@ -199,16 +199,16 @@ async def test_a_cancelled_wait_leaves_no_trace() -> None:
 
 
 async def test_a_turn_that_came_in_the_moment_of_cancelling_is_given_back() -> None:
-    pacer = Pacer()
+    pacer, loop = Pacer(), asyncio.get_running_loop()
 
     async def work() -> bool:
         return True
 
-    await request(pacer, 1, work)
+    pacer.budget._due_s = loop.time() + 5
     waiting = asyncio.create_task(request(pacer, 2, work))
     await asyncio.sleep(0)
     pacer.budget._due_s = 0.0
-    pacer._look(asyncio.get_running_loop())
+    pacer._look(loop)
     assert pacer.budget._chats["2"].busy
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
