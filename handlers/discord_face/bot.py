@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from time import monotonic
 from typing import Any
@@ -20,7 +20,7 @@ from discord.http import Route
 from bot.errors import ConfigError
 from handlers.desk import Desk
 from handlers.discord_face.answers import DEFER_AFTER_S
-from handlers.discord_face.guard import Guard
+from handlers.discord_face.guard import Guard, Sleep
 from handlers.discord_face.guilds import may_speak
 from handlers.discord_face.messenger import DiscordFace
 from handlers.discord_face.pictures import DrawPng
@@ -37,6 +37,7 @@ LONGEST_WAIT_S = 30.0
 PAUSES_S = (1.0, 60.0)
 """Between attempts to log in: doubled from the first to the last, with some chance in it."""
 NO_MENTIONS = discord.AllowedMentions.none()
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody speaks here
 
 
 class _Client(discord.Client):
@@ -68,10 +69,10 @@ class _Client(discord.Client):
             await self.face.answers.used(interaction)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        await self.face.guilds.met(guild)
+        await self.face.guilds.met(guild, still=self.get_guild)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        await self.face.guilds.met(guild)
+        await self.face.guilds.met(guild, still=self.get_guild)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         await self.face.guilds.left(guild)
@@ -108,6 +109,8 @@ class _Tree(app_commands.CommandTree["_Client"]):
 
 
 _PASSING = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError)
+_UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
+"""Of the library, on an event that is not what it maps: a new connection may go on."""
 _FINAL = (discord.LoginFailure, discord.PrivilegedIntentsRequired, discord.ConnectionClosed)
 
 
@@ -121,7 +124,9 @@ def _advice(fault: Exception) -> str:
     return "Discord does not accept the token: reset it in the developer portal, under Bot, and set it anew"
 
 
-async def live(face: DiscordFace, token: str, begun: asyncio.Event) -> None:
+async def _live(
+    face: DiscordFace, token: str, begun: asyncio.Event, sleep: Sleep, chance: Callable[[], float]
+) -> None:
     """Stay logged in until cancelled. Sets ``begun`` after the first attempt.
 
     Raises ``ConfigError`` where the very first one is refused; later on the other chats go on without.
@@ -136,16 +141,13 @@ async def live(face: DiscordFace, token: str, begun: asyncio.Event) -> None:
                 if not begun.is_set():
                     raise ConfigError(face.over) from None
                 log.error("%s", face.over, extra={"event": "discord.over"})
+                return
             except _PASSING as fault:
-                log.warning(
-                    "Discord is not reached (%s); again in %.0f s",
-                    type(fault).__name__,
-                    pause,
-                    extra={"event": "discord.lost"},
-                )
-                begun.set()
-                await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
-                pause = min(pause * 2, most)
+                what = type(fault).__name__
+                log.warning("Discord is not reached (%s)", what, extra={"event": "discord.lost"})
+            begun.set()
+            await sleep(pause * (0.8 + 0.4 * chance()))
+            pause = min(pause * 2, most)
     finally:
         for task in face.tasks:
             task.cancel()
@@ -158,6 +160,8 @@ async def _once(face: DiscordFace, token: str, begun: asyncio.Event) -> None:
         begun.set()
         try:
             await client.connect()
+        except _UNREADABLE:
+            log.exception("Discord said what the library cannot read", extra={"event": "discord.unread"})
         finally:
             face.client = None
 
@@ -182,6 +186,8 @@ async def open_discord(
     api_base: str = API,
     gateway: str = GATEWAY,
     defer_after_s: float = DEFER_AFTER_S,
+    sleep: Sleep = asyncio.sleep,
+    chance: Callable[[], float] = random.random,
 ) -> AsyncIterator[DiscordFace]:
     """Talk on Discord while the block lasts; yields its ``Messenger`` after the first attempt to log in.
 
@@ -194,7 +200,7 @@ async def open_discord(
     with _addressed(api_base, gateway):
         try:
             async with asyncio.TaskGroup() as group:
-                life = group.create_task(live(face, token, begun))
+                life = group.create_task(_live(face, token, begun, sleep, chance))
                 try:
                     await begun.wait()
                     yield face

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import discord
@@ -26,9 +28,19 @@ class Guilds:
         self._desk = desk
         self._speak = speak
         self._told: set[Destination] = set()
+        self._one_by_one = asyncio.Lock()
+        """The library runs the handlers of events side by side; being added and removed have an order."""
 
-    async def met(self, guild: discord.Guild) -> None:
-        """Greet a server once for each time the bot is added, also where that was missed while away."""
+    async def met(self, guild: discord.Guild, *, still: Callable[[int], object | None]) -> None:
+        """Greet a server once for each time the bot is added, also where that was missed while away.
+
+        ``still`` finds a server by its id, where the bot has not left it again.
+        """
+        async with self._one_by_one:
+            if still(guild.id) is not None:
+                await self._greet(guild)
+
+    async def _greet(self, guild: discord.Guild) -> None:
         mark = f"discord.met.{guild.id}"
         if await self._desk.store.journal.kept(mark):
             return
@@ -53,11 +65,12 @@ class Guilds:
 
     async def left(self, guild: discord.Guild) -> None:
         """The bot was removed: what its channels get is put aside."""
-        await self._desk.store.journal.keep(f"discord.met.{guild.id}", b"")
-        theirs = {str(channel.id) for channel in guild.channels}
-        for here in await self._subscribed():
-            if here.chat in theirs:
-                await self._desk.store.chats.leave(here, self._desk.wall())
+        async with self._one_by_one:
+            await self._desk.store.journal.keep(f"discord.met.{guild.id}", b"")
+            theirs = {str(channel.id) for channel in guild.channels}
+            for here in await self._subscribed():
+                if here.chat in theirs:
+                    await self._desk.store.chats.leave(here, self._desk.wall())
 
     async def channel_gone(self, channel_id: int) -> None:
         here = Destination(PLATFORM, str(channel_id))

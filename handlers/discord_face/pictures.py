@@ -25,7 +25,7 @@ class Pictures:
         self._kept: OrderedDict[ChartData, asyncio.Future[bytes]] = OrderedDict()
 
     async def drawn(self, chart: ChartData) -> bytes | None:
-        """``None`` where it cannot be drawn now; the next asking tries again."""
+        """``None`` where its process died; whoever asks next tries again."""
         if (known := self._kept.get(chart)) is None:
             known = self._kept[chart] = asyncio.ensure_future(self._draw(chart))
             while len(self._kept) > KEPT:
@@ -33,10 +33,8 @@ class Pictures:
         try:
             return await asyncio.shield(known)
         except BrokenExecutor:
-            self._kept.pop(chart, None)
             log.warning("a picture was not drawn: its process died", extra={"event": "picture.failed"})
             return None
-        except asyncio.CancelledError:
-            if known.cancelled():
+        finally:
+            if known.done() and (known.cancelled() or known.exception()):
                 self._kept.pop(chart, None)
-            raise

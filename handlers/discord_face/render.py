@@ -40,8 +40,9 @@ COLOURS = {
     Tone.WARNING: 0xE0A526,
 }
 _SPAN = re.compile(r"(?P<bold>\*\*)|`(?P<code>[^`]+)`")
-_MARKDOWN = re.compile(r"(<(?:@&|#)\d{1,20}>)|([\\`*_~|<>\[\]()#@])")
-_LIST = re.compile(r"^(\s*)([-+]\s|\d+)(\.\s)?", re.MULTILINE)
+_MARKDOWN = re.compile(r"(<(?:@&|#)\d{1,20}>)|([\\`*_<\[\]@]|~(?=~)|\|(?=\|))")
+_BEGINNING = re.compile(r"^(\s*)(?:([-+]\s|-#\s|#{1,3}\s|>)|(\d+)(\.\s))", re.MULTILINE)
+"""Of a list, a heading, small print or a quotation."""
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -113,15 +114,8 @@ def escaped(text: str) -> str:
 
     Roles and channels keep their names: settings speak of them, and an embed never pings.
     """
-    return _LIST.sub(_no_list, _MARKDOWN.sub(lambda found: found[1] or f"\\{found[2]}", visible(text)))
-
-
-def _no_list(found: re.Match[str]) -> str:
-    """``- one`` and ``1. one`` at the beginning of a line would become lists."""
-    space, first, dot = found.groups()
-    if first[0].isdigit():
-        return f"{space}{first}\\{dot}" if dot else found[0]
-    return f"{space}\\{first}{dot or ''}"
+    plain = _MARKDOWN.sub(lambda found: found[1] or f"\\{found[2]}", visible(text))
+    return _BEGINNING.sub(lambda found: f"{found[1]}{found[3] or ''}\\{found[2] or found[4]}", plain)
 
 
 def unmarked(text: str) -> str:

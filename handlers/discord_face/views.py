@@ -19,6 +19,7 @@ MOST_ID = 100
 MOST_LABEL = 80
 MOST_BUTTONS = 15
 """Three rows of five; the two rows left are for selects."""
+MOST_CHOICES = 25
 FORM = "form:"
 SAY = "say:"
 
@@ -45,6 +46,7 @@ class Form:
         return " ".join(self.says.format(**filled).split())
 
 
+HOW_MUCH = (Field("much", "How often or how large", "3/week, W 2.9, 5% 1h, $800m"),)
 FORMS = {
     "/quiet": Form(
         "Quiet hours",
@@ -55,11 +57,8 @@ FORMS = {
         ),
         "/quiet {begin}-{end} {zone}",
     ),
-    "/threshold": Form(
-        "From which size on",
-        (Field("much", "How often or how large", "3/week, W 2.9, 5% 1h, $800m"),),
-        "/threshold {much}",
-    ),
+    "/threshold": Form("From which size on", HOW_MUCH, "/threshold {much}"),
+    "/subscribe": Form("From which size on", HOW_MUCH, "/subscribe {much}"),
 }
 """A button that says exactly one of these opens its form instead."""
 
@@ -67,7 +66,6 @@ CHOSEN = "✓ "
 """Stands before the choice that is in force."""
 HOW_OFTEN = ("/threshold ", "/subscribe ")
 """On the card of ``/settings`` the choices of how often are one select."""
-ON_SETTINGS = (Button("Quiet hours…", "/quiet"), Button("Other size…", "/threshold"))
 ROLE = "role:"
 
 
@@ -88,12 +86,15 @@ def controls(card: Card, *, settings: bool = False, roles: bool = False) -> Cont
     """``settings`` adds forms and selects; ``roles``: there are some to be pinged."""
     different = list({button.command: button for button in reversed(card.buttons)}.values())[::-1]
     choices = [b for b in different if settings and fits(b) and b.command.startswith(HOW_OFTEN)]
+    choices = choices[:MOST_CHOICES]
     rest = [button for button in different if button not in choices]
-    fitting = [button for button in rest if fits(button)][:MOST_BUTTONS]
-    crowded = [button for button in rest if button not in fitting]
+    forms: list[Button] = []
     if settings:
-        fitting = [*fitting, *ON_SETTINGS][:MOST_BUTTONS]
-    return Controls(fitting, choices, crowded, settings and roles)
+        often = choices[0].command.partition(" ")[0] if choices else "/subscribe"
+        forms = [Button("Quiet hours…", "/quiet"), Button("Other size…", often)]
+    fitting = [button for button in rest if fits(button)][: MOST_BUTTONS - len(forms)]
+    crowded = [button for button in rest if button not in fitting]
+    return Controls([*fitting, *forms], choices, crowded, settings and roles)
 
 
 def view(under: Controls) -> discord.ui.View | None:

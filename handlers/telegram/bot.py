@@ -21,7 +21,8 @@ from bot.ports import Clock, Store
 from handlers.desk import Desk
 from handlers.telegram.faults import Muted, Wire
 from handlers.telegram.inbox import REFUSED, Inbox
-from handlers.telegram.pace import Pacer, Rank
+from handlers.telegram.pace import Rank
+from handlers.telegram.pacer import Pacer
 from handlers.telegram.people import PLATFORM
 from handlers.telegram.pictures import Draw, Pictures
 from handlers.telegram.presses import Presses
@@ -102,7 +103,7 @@ async def open_telegram(
     hook = options.webhook_url if options.mode == "webhook" else None
     inbox = Inbox(bot, talk, sleep, hook, webhook_secret or secrets.token_urlsafe(32))
     try:
-        yield Face(voice, store, inbox)
+        yield Face(voice, store, inbox, pacer)
     finally:
         await pacer.shutdown()
         await asyncio.gather(*(line.shutdown() for line in lines))
@@ -115,18 +116,29 @@ class Face:
     voice: Voice
     store: Store
     inbox: Inbox
+    pacer: Pacer
     platform: str = field(default=PLATFORM, init=False)
+    _closed: set[Destination] = field(default_factory=set, init=False)
+    """Those whose owners know."""
 
     async def listen(self) -> None:
         """Hear people until cancelled. Raises ``ConfigError`` for a bad token, and ``StorageError``."""
         await self.inbox.listen()
 
+    def stop_waiting(self) -> None:
+        """What waits for its turn is put off, so that stopping takes no longer than what is under way."""
+        self.pacer.close()
+
     async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
         try:
-            return await self.voice.say(destination, card, rank=Rank.LOUD, reply_to=reply_to)
+            said = await self.voice.say(destination, card, rank=Rank.LOUD, reply_to=reply_to)
         except (DestinationGone, Muted) as closed:
-            await self._tell_owners(destination, closed)
+            if destination not in self._closed:
+                self._closed.add(destination)
+                await self._tell_owners(destination, closed)
             raise
+        self._closed.discard(destination)
+        return said
 
     async def edit(self, destination: Destination, message: str, card: Card) -> None:
         await self.voice.revise(destination, message, card, rank=Rank.EDIT)

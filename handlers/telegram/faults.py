@@ -18,7 +18,7 @@ from telegram import error as tg
 from telegram.request import HTTPXRequest
 
 from bot.errors import CardRefused, DeliveryError, DestinationGone, DestinationMoved, MessageGone, TryLater
-from handlers.telegram.pace import seconds
+from handlers.telegram.pacer import seconds
 
 
 class Reaction(StrEnum):

@@ -1,25 +1,16 @@
 """One rate budget for everything said to Telegram: per chat, per group, and over all chats of the bot.
 
-``Budget`` is the rule and knows no clock; ``Pacer`` lets python-telegram-bot's requests wait for it.
+``Budget`` is the rule and knows no clock; ``pacer`` lets the library's requests wait for it.
 Limits are those of the Bots FAQ, "My bot is hitting limits, how do I avoid this?"
 (https://core.telegram.org/bots/faq), and Telegram's own ``retry_after`` goes before them.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import IntEnum
 from math import inf
-from typing import Any
-
-from telegram.error import RetryAfter
-from telegram.ext import BaseRateLimiter
-
-from bot.errors import TryLater
 
 CHAT_GAP_S = 1.0
 """One chat: "avoid sending more than one message per second". Short bursts pass, but not for sure."""
@@ -30,8 +21,14 @@ ALL_A_SECOND = 30
 """Over all chats: "no more than 30 messages per second"."""
 PACE_A_SECOND = 29.5
 """What we use of it: exactly 30 is refused by whoever counts strict seconds, since ways differ in length."""
-CATCH_UP_S = 0.010
-"""A late timer may be made good by so much: above 16 ms a strict second could hold 31."""
+CATCH_UP_S = 0.1
+"""So much lateness of timers and lines is made good, within the strict second."""
+SECOND_S = 1.002
+DOUBT_S = 0.25
+"""An answer that took longer than usual may belong to a request that came later than usual: the 30th after it
+waits as much longer, at most so much."""
+CREEP = 1.00002
+"""Usual is the quickest answer ever, a little slower with each since: a line may become longer for good."""
 PATIENCE_S = 20.0
 """Who would wait longer is told so at once: a post is claimed for a minute, and a person has gone."""
 SUSPICIOUS_S = 10.0
@@ -42,18 +39,15 @@ KEPT = 4096
 """So many chats are remembered before those without a claim on our memory are forgotten."""
 
 
-Answer = bool | dict[str, Any] | list[dict[str, Any]]
-
-
 class Rank(IntEnum):
-    """Who goes first."""
+    """Who goes first. None is zero, which the library takes for none."""
 
-    ANSWER = 0
+    ANSWER = 1
     """A person waits for it."""
-    LOUD = 1
+    LOUD = 2
     """A post nobody has seen; delivery hands over the largest wave first."""
-    EDIT = 2
-    CHORE = 3
+    EDIT = 3
+    CHORE = 4
     """Menus, tidying up."""
 
 
@@ -69,7 +63,8 @@ class Turn:
     message: bool
     asked_s: float
     number: int
-    going: bool = False
+    began_s: float = inf
+    ended_s: float | None = None
 
     @property
     def order(self) -> tuple[int, int]:
@@ -97,14 +92,16 @@ class Budget:
     """Who may go when. Times are seconds of any one clock that never goes back.
 
     Chats' limits count from the moment an answer came: whenever Telegram counted the request, it was not
-    later than that, so no way of counting sees us over. The limit of all counts from the start, since
-    requests overlap.
+    later than that, so no way of counting sees us over. Requests to different chats overlap, so the limit of
+    all counts from the latest moment at which a request can have come.
     """
 
     def __init__(self) -> None:
         self._waiting: list[Turn] = []
         self._chats: dict[str, _Chat] = {}
         self._due_s = 0.0
+        self._newest: deque[Turn] = deque(maxlen=ALL_A_SECOND)
+        self._usual_s = inf
         self._closed_until_s = 0.0
         self._gap_s = 1 / PACE_A_SECOND
         self._refused: tuple[str, float] | None = None
@@ -118,13 +115,14 @@ class Budget:
 
     def start(self, now_s: float) -> Turn | None:
         """The next to go, if anyone may go now; call until there is none."""
-        if now_s < max(self._due_s, self._closed_until_s):
+        if now_s < self._open_s():
             return None
         ready = (turn for turn in self._waiting if self._ready_s(turn) <= now_s)
         turn = min(ready, key=lambda turn: turn.order, default=None)
         if turn is not None:
             self._waiting.remove(turn)
-            turn.going = True
+            turn.began_s = now_s
+            self._newest.append(turn)
             self._due_s = max(self._due_s, now_s - CATCH_UP_S) + self._gap_s
             if turn.chat is not None:
                 self._chat(turn.chat).busy = True
@@ -133,7 +131,21 @@ class Budget:
     def wakes_s(self) -> float | None:
         """When somebody may go next; ``None`` while that takes an answer or a question first."""
         soonest = min(map(self._ready_s, self._waiting), default=inf)
-        return None if soonest == inf else max(soonest, self._due_s, self._closed_until_s)
+        return None if soonest == inf else max(soonest, self._open_s())
+
+    def _open_s(self) -> float:
+        """When the lane is open to the next."""
+        second_s = 0.0
+        if len(self._newest) == ALL_A_SECOND:
+            second_s = self._came_by_s(self._newest[0]) + SECOND_S
+        return max(self._due_s, second_s, self._closed_until_s)
+
+    def _came_by_s(self, turn: Turn) -> float:
+        """The latest moment at which a request that has begun can have come."""
+        doubt_s = DOUBT_S
+        if turn.ended_s is not None:  # reading is answered quicker than saying, so it is no measure
+            doubt_s = turn.ended_s - turn.began_s - self._usual_s if turn.message else 0.0
+        return turn.began_s + min(doubt_s, DOUBT_S)
 
     def hopeless(self, now_s: float) -> list[tuple[Turn, float]]:
         """Those who would wait longer than ``PATIENCE_S``, each with how many seconds; they wait no more."""
@@ -155,6 +167,9 @@ class Budget:
     def finish(self, turn: Turn, now_s: float) -> None:
         """An answer came, or none will."""
         self._gap_s = max(1 / PACE_A_SECOND, self._gap_s * RECOVERY)
+        turn.ended_s = now_s
+        if turn.message:
+            self._usual_s = min(now_s - turn.began_s, self._usual_s * CREEP)
         if turn.chat is None:
             return
         chat = self._chat(turn.chat)
@@ -201,90 +216,3 @@ class Budget:
         ]
         for name in idle:
             del self._chats[name]
-
-
-class Pacer(BaseRateLimiter[Rank]):
-    """Every request of one bot passes here (the library leaves out ``getUpdates``, which is no message).
-
-    ``rate_limit_args`` is the request's ``Rank``. Raises ``TryLater`` for one that would wait too long.
-    """
-
-    def __init__(self) -> None:
-        self.budget = Budget()
-        self._waiting: dict[Turn, asyncio.Future[None]] = {}
-        self._alarm: asyncio.TimerHandle | None = None
-
-    async def initialize(self) -> None:
-        """Nothing to prepare."""
-
-    async def shutdown(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-
-    async def process_request(
-        self,
-        callback: Callable[..., Coroutine[Any, Any, Answer]],
-        args: Any,
-        kwargs: dict[str, Any],
-        endpoint: str,
-        data: dict[str, Any],
-        rate_limit_args: Rank | None,
-    ) -> Answer:
-        loop = asyncio.get_running_loop()
-        chat = data.get("chat_id")
-        turn = self.budget.ask(
-            Rank.CHORE if rate_limit_args is None else rate_limit_args,
-            None if chat is None else str(chat),
-            loop.time(),
-            message=not endpoint.startswith("get"),
-        )
-        await self._wait(turn, loop)
-        try:
-            return await callback(*args, **kwargs)
-        except RetryAfter as asked:
-            self.budget.refuse(turn, seconds(asked), loop.time())
-            raise
-        finally:
-            self.budget.finish(turn, loop.time())
-            self._look(loop)
-
-    async def _wait(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
-        may_go = self._waiting[turn] = loop.create_future()
-        self._look(loop)
-        try:
-            await may_go
-        except asyncio.CancelledError:
-            if self._waiting.pop(turn, None) is not None:
-                self.budget.withdraw(turn)
-            elif turn.going:  # it was its turn in the same moment
-                self.budget.finish(turn, loop.time())
-                self._look(loop)
-            raise
-
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let go whoever may go, and look again when the next one may."""
-        now_s = loop.time()
-        for turn, wait_s in self.budget.hopeless(now_s):
-            later = TryLater("Telegram asks to wait", retry_after=timedelta(seconds=wait_s))
-            self._let(turn, later)
-        while (turn := self.budget.start(now_s)) is not None:  # type: ignore[assignment]
-            self._let(turn)
-        if self._alarm is not None:
-            self._alarm.cancel()
-        wakes_s = self.budget.wakes_s()
-        self._alarm = None if wakes_s is None else loop.call_at(wakes_s, self._look, loop)
-
-    def _let(self, turn: Turn, refusal: TryLater | None = None) -> None:
-        may_go = self._waiting.pop(turn)
-        if may_go.done():
-            return
-        if refusal is not None:
-            may_go.set_exception(refusal)
-        else:
-            may_go.set_result(None)
-
-
-def seconds(asked: RetryAfter) -> float:
-    """How long Telegram asks to wait."""
-    after = asked.retry_after
-    return after.total_seconds() if isinstance(after, timedelta) else float(after)

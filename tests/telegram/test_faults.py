@@ -48,7 +48,8 @@ def test_whoever_forbids_us_is_gone(text: str, reaction: Reaction) -> None:
 def test_every_400_of_the_platforms_facts_has_its_own_row() -> None:
     if not PLATFORM.is_file():
         pytest.skip("there is no ../shared beside this checkout")
-    rows = re.findall(r"^\| 400 \| (.*?) \|", PLATFORM.read_text("utf-8"), re.MULTILINE)
+    errors = PLATFORM.read_text("utf-8").partition("### 1.3")[0]
+    rows = re.findall(r"^\| 400 \| (.*?) \|", errors, re.MULTILINE)
     named = [text.removeprefix("Bad Request: ") for row in rows for text in re.findall(r"`([^`]+)`", row)]
     texts = [text for text in named if "migrate" not in text and "upgraded" not in text]
     assert len(texts) > 15

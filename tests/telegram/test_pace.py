@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 import pytest
@@ -20,22 +21,25 @@ from handlers.telegram.pace import (
     PACE_A_SECOND,
     PATIENCE_S,
     Budget,
-    Pacer,
     Rank,
     Turn,
 )
+from handlers.telegram.pacer import Pacer
 
 ANSWER_S = 0.05
 Asked = tuple[float, Rank, str]
 
 
-def play(asked: list[Asked], *, late_s: float = 0.0, until_s: float = 400.0) -> list[tuple[float, Turn]]:
-    """Everyone asks at their time; each request takes ``ANSWER_S``. Returns starts in order."""
-    budget, now_s = Budget(), 0.0
+def play(
+    asked: list[Asked], *, late_s: float = 0.0, slow_s: Sequence[float] = (0.0,)
+) -> list[tuple[float, Turn]]:
+    """Everyone asks at their time. A timer is ``late_s`` late; a request is ``slow_s`` (one after the other)
+    on its way, then answered after ``ANSWER_S``. Returns who came when, in order of starts."""
+    budget, now_s, ways = Budget(), 0.0, cycle(slow_s)
     coming = sorted(asked, key=lambda each: each[0], reverse=True)
     under_way: list[tuple[float, Turn]] = []
-    started: list[tuple[float, Turn]] = []
-    while now_s < until_s:
+    came: list[tuple[float, Turn]] = []
+    while True:
         while coming and coming[-1][0] <= now_s:
             _, rank, chat = coming.pop()
             budget.ask(rank, chat, now_s)
@@ -44,16 +48,16 @@ def play(asked: list[Asked], *, late_s: float = 0.0, until_s: float = 400.0) -> 
             budget.finish(turn, now_s)
         budget.hopeless(now_s)
         while (turn := budget.start(now_s)) is not None:  # type: ignore[assignment]
-            started.append((now_s, turn))
-            under_way.append((now_s + ANSWER_S, turn))
+            way_s = next(ways)
+            came.append((now_s + way_s, turn))
+            under_way.append((now_s + way_s + ANSWER_S, turn))
         wakes_s = budget.wakes_s()
         nexts = [coming[-1][0]] if coming else []
         nexts += [ends_s for ends_s, _ in under_way]
         nexts += [] if wakes_s is None else [wakes_s + late_s]
         if not nexts:
-            break
+            return came
         now_s = max(now_s + 1e-6, min(nexts))
-    return started
 
 
 CHATS = st.sampled_from(["1", "2", "3", "-1", "-2"])
@@ -63,10 +67,13 @@ CHATS = st.sampled_from(["1", "2", "3", "-1", "-2"])
 @given(
     st.lists(st.tuples(st.floats(0, 30), st.sampled_from(Rank), CHATS), max_size=60),
     st.sampled_from([0.0, 0.001, 0.009]),
+    st.lists(st.sampled_from([0.0, 0.002, 0.03, 0.08]), min_size=1, max_size=50).map(
+        lambda ways: [0.0, *ways]
+    ),
 )
-def test_no_limit_is_ever_exceeded(asked: list[Asked], late_s: float) -> None:
-    started = play(asked, late_s=late_s)
-    everyone = [at for at, _ in started]
+def test_no_limit_is_ever_exceeded(asked: list[Asked], late_s: float, slow_s: list[float]) -> None:
+    started = play(asked, late_s=late_s, slow_s=slow_s)
+    everyone = sorted(at for at, _ in started)
     for first, thirty_first in zip(everyone, everyone[ALL_A_SECOND:], strict=False):
         assert thirty_first - first >= 1.0
     for chat in {turn.chat for _, turn in started}:
@@ -75,6 +82,12 @@ def test_no_limit_is_ever_exceeded(asked: list[Asked], late_s: float) -> None:
         if chat is not None and chat.startswith("-"):
             for first, over in zip(mine, mine[GROUP_MOST:], strict=False):
                 assert over - first >= GROUP_SPAN_S
+
+
+def test_stalls_of_a_line_never_bring_31_into_a_second() -> None:
+    asked = [(0.0, Rank.LOUD, str(chat)) for chat in range(400)]
+    everyone = sorted(at for at, _ in play(asked, slow_s=[*[0.0] * 36, 0.05, 0.02, *[0.001] * 9]))
+    assert min(b - a for a, b in zip(everyone, everyone[ALL_A_SECOND:], strict=False)) >= 1.0
 
 
 def test_a_broadcast_goes_at_the_full_pace_though_timers_are_late() -> None:
@@ -185,6 +198,28 @@ async def test_a_cancelled_wait_leaves_no_trace() -> None:
     await pacer.shutdown()
 
 
+async def test_a_turn_that_came_in_the_moment_of_cancelling_is_given_back() -> None:
+    pacer, loop = Pacer(), asyncio.get_running_loop()
+
+    async def work() -> bool:
+        return True
+
+    pacer.budget._due_s = loop.time() + 5
+    waiting = asyncio.create_task(request(pacer, 2, work))
+    await asyncio.sleep(0)
+    pacer.budget._due_s = 0.0
+    pacer._look(loop)
+    assert pacer.budget._chats["2"].busy
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert not pacer.budget._chats["2"].busy
+    await pacer.shutdown()
+
+
+def test_the_library_takes_no_rank_for_none() -> None:
+    assert all(Rank)
+
+
 async def test_a_refusal_is_learnt_from_and_passed_on() -> None:
     pacer = Pacer()
 
@@ -196,4 +231,26 @@ async def test_a_refusal_is_learnt_from_and_passed_on() -> None:
     with pytest.raises(TryLater) as later:
         await request(pacer, 1, refused)
     assert later.value.retry_after == pytest.approx(timedelta(hours=1), abs=timedelta(seconds=1))
+    await pacer.shutdown()
+
+
+async def test_when_stopping_nobody_waits_for_a_turn() -> None:
+    pacer, begun, may_end = Pacer(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> bool:
+        begun.set()
+        await may_end.wait()
+        return True
+
+    under_way = asyncio.create_task(request(pacer, 1, work))
+    await begun.wait()
+    waiting = asyncio.create_task(request(pacer, 1, work))
+    await asyncio.sleep(0)
+    pacer.close()
+    with pytest.raises(TryLater):
+        await waiting
+    with pytest.raises(TryLater):
+        await request(pacer, 2, work)
+    may_end.set()
+    assert await under_way
     await pacer.shutdown()

@@ -1,0 +1,118 @@
+"""Lets the requests of python-telegram-bot wait for their turn in the budget."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from math import inf
+from typing import Any
+
+from telegram.error import RetryAfter
+from telegram.ext import BaseRateLimiter
+
+from bot.errors import TryLater
+from handlers.telegram.pace import Budget, Rank, Turn
+
+Answer = bool | dict[str, Any] | list[dict[str, Any]]
+
+
+class Pacer(BaseRateLimiter[Rank]):
+    """Every request of one bot passes here (the library leaves out ``getUpdates``, which is no message).
+
+    ``rate_limit_args`` is the request's ``Rank``. Raises ``TryLater`` for one that would wait too long.
+    """
+
+    def __init__(self) -> None:
+        self.budget = Budget()
+        self._waiting: dict[Turn, asyncio.Future[None]] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """Nobody gets a turn any more: whoever waits, or comes, is told to come later. For a quick stop."""
+        self._closed = True
+        for turn in list(self._waiting):
+            self.budget.withdraw(turn)
+            self._let(turn, _stopping())
+
+    async def initialize(self) -> None:
+        """Nothing to prepare."""
+
+    async def shutdown(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    async def process_request(
+        self,
+        callback: Callable[..., Coroutine[Any, Any, Answer]],
+        args: Any,
+        kwargs: dict[str, Any],
+        endpoint: str,
+        data: dict[str, Any],
+        rate_limit_args: Rank | None,
+    ) -> Answer:
+        if self._closed:
+            raise _stopping()
+        loop = asyncio.get_running_loop()
+        chat = data.get("chat_id")
+        turn = self.budget.ask(
+            Rank.CHORE if rate_limit_args is None else rate_limit_args,
+            None if chat is None else str(chat),
+            loop.time(),
+            message=not endpoint.startswith("get"),
+        )
+        await self._wait(turn, loop)
+        try:
+            return await callback(*args, **kwargs)
+        except RetryAfter as asked:
+            self.budget.refuse(turn, seconds(asked), loop.time())
+            raise
+        finally:
+            self.budget.finish(turn, loop.time())
+            self._look(loop)
+
+    async def _wait(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
+        may_go = self._waiting[turn] = loop.create_future()
+        self._look(loop)
+        try:
+            await may_go
+        except asyncio.CancelledError:
+            if self._waiting.pop(turn, None) is not None:
+                self.budget.withdraw(turn)
+            elif turn.began_s < inf:  # it was its turn in the same moment
+                self.budget.finish(turn, loop.time())
+                self._look(loop)
+            raise
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let go whoever may go, and look again when the next one may."""
+        now_s = loop.time()
+        for turn, wait_s in self.budget.hopeless(now_s):
+            later = TryLater("Telegram asks to wait", retry_after=timedelta(seconds=wait_s))
+            self._let(turn, later)
+        while (turn := self.budget.start(now_s)) is not None:  # type: ignore[assignment]
+            self._let(turn)
+        if self._alarm is not None:
+            self._alarm.cancel()
+        wakes_s = self.budget.wakes_s()
+        self._alarm = None if wakes_s is None else loop.call_at(wakes_s, self._look, loop)
+
+    def _let(self, turn: Turn, refusal: TryLater | None = None) -> None:
+        may_go = self._waiting.pop(turn)
+        if may_go.done():
+            return
+        if refusal is not None:
+            may_go.set_exception(refusal)
+        else:
+            may_go.set_result(None)
+
+
+def _stopping() -> TryLater:
+    return TryLater("Washout is stopping", retry_after=timedelta(0))
+
+
+def seconds(asked: RetryAfter) -> float:
+    """How long Telegram asks to wait."""
+    after = asked.retry_after
+    return after.total_seconds() if isinstance(after, timedelta) else float(after)
