@@ -185,9 +185,9 @@ class LocalChat:
             raise web.HTTPServiceUnavailable(text="Too many pages are open.", headers={"Retry-After": "60"})
         last_id = request.headers.get("Last-Event-ID") or request.query.get("after", "")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
-        await response.prepare(request)
         with self._tabs.open(lambda: _abort(request)) as tab:
             try:
+                await response.prepare(request)
                 await response.write(await self._catch_up(last_id))
                 loop, beat = asyncio.get_running_loop(), 0.0
                 while True:
