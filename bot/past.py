@@ -30,6 +30,8 @@ from bot.roles import Bench
 log = logging.getLogger(__name__)
 
 LOOK_BACK = timedelta(days=14)
+PATIENCE = timedelta(minutes=2)
+"""Nothing is watched meanwhile: a venue slower than this is left out of the look back."""
 STEP = timedelta(minutes=5)
 """What every venue with a memory offers."""
 AT_ONCE = 24
@@ -90,7 +92,17 @@ async def _ask(
                 LOOK_BACK.days,
                 extra={"event": "past.asked", "venue": exchange.venue},
             )
-            return await backfill(exchange, http.fetch, book.values(), until - LOOK_BACK, until, now=until)
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                return await backfill(
+                    exchange, http.fetch, book.values(), until - LOOK_BACK, until, now=until
+                )
+    except TimeoutError:
+        log.warning(
+            "%s takes too long over the past and is left out",
+            exchange.title,
+            extra={"event": "past.failed", "venue": exchange.venue},
+        )
+        return []
     except SourceError as fault:
         log.warning(
             "%s tells nothing of the past: %s",
