@@ -223,9 +223,7 @@ async def measure() -> None:
 
 def report(what: str, ours: float, alone: float, unit: str, goal: float) -> None:
     verdict = "ok" if ours <= goal * alone else "MISSED"
-    print(
-        f"{what:<25} {ours:6.2f} {unit:2}  imports alone {alone:6.2f} {unit:2}  {ours / alone:.2f} ×  {verdict}"
-    )
+    print(f"{what:<24} {ours:6.2f} {unit:2}  imports alone {alone:6.2f}  {ours / alone:.2f} ×  {verdict}")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ MATERIAL = 0.05
 REACH_BACK_S = 900.0
 """The first alarm may come from the steepest minutes: the fall may have begun so much before their high."""
 ADDS = 0.01
-"""An earlier high belongs to the wave when it adds this share to the fall."""
+ADDS_OF_ALL = 0.0015
+"""An earlier high belongs to the wave when it adds this share to the fall, and this share of all coins."""
 REFILLED = 0.5
 """A wave is over at once when this share of the fall is open again."""
 REOPENED = 0.25
@@ -137,10 +138,10 @@ class Life:
     def _continue(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
         since_s = max(self._since_s, running.opened_high_s - REACH_BACK_S)
         if (earlier := sight.high_since(since_s)) is not None:
-            self._reach_back(running, earlier)
+            self._reach_back(running, earlier, sight)
         if now.fresh.score > running.view.score:
             running.view, running.depths = now.fresh, now.depths
-            self._reach_back(running, now.fresh.high)
+            self._reach_back(running, now.fresh.high, sight)
         self._lower(running, now, sight)
         running.kind = kind_of(running.high, running.low, sight.normal_move)
         back = 1 - closed_since(running.high, sight.changes) / running.fall
@@ -158,13 +159,14 @@ class Life:
         return self._tell_if_worth(running, now, sight, tally)
 
     @staticmethod
-    def _reach_back(running: Running, high: Mark) -> None:
+    def _reach_back(running: Running, high: Mark, sight: Sight) -> None:
         """Begin the wave at an earlier high where that adds to the fall; a flat top adds nothing.
 
         A price move re-values inverse contracts: an earlier high of positions may even hold fewer coins.
         """
         earlier = closed_since(high, running.high.changes)
-        if high.at_s < running.high.at_s and earlier >= ADDS * running.fall:
+        adds = earlier >= max(ADDS * running.fall, ADDS_OF_ALL * sum(sight.counted))
+        if high.at_s < running.high.at_s and adds:
             running.fall += earlier
             running.high = high
 
