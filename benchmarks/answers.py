@@ -73,11 +73,12 @@ async def pictures() -> None:
         held = {
             "a PNG in the studio's process": await longest_hold(studio),
             "an SVG for the page, in a thread": await longest_hold(in_thread),
-            "nothing (the machine itself)": await longest_hold(nothing),
         }
+        machine = await longest_hold(nothing)
     for what, ms in held.items():
         verdict = "ok" if ms <= HOLD_GOAL_MS else "MISSED"
         print(f"event loop held by {what:<33} at most {ms:4.1f} ms (goal ≤ {HOLD_GOAL_MS:g})  {verdict}")
+    print(f"event loop held by the machine itself, meanwhile     at most {machine:4.1f} ms")
 
 
 async def main() -> None:

@@ -114,7 +114,7 @@ def _run(options: argparse.Namespace) -> int:
     gc.disable()  # what imports make is there to stay: looking through it for garbage only delays the start
     settings = _settings(options)
     scenario, speed = options.scenario, options.speed
-    if scenario is None and settings.source is None:
+    if scenario is None and settings.source is None and not settings.secrets():
         scenario = DEFAULT_SCENARIO
     if scenario is None and speed is not None:
         raise UsageError("--speed is for a scenario: add --scenario NAME, or leave it out")
@@ -200,6 +200,7 @@ def _log_to(stream: TextIO, settings: Settings | None, options: argparse.Namespa
         style=settings.log_format if settings else "text",
         errors=(settings.storage_path.parent if settings else Path("data")) / "errors.log",
         debug=options.debug,
+        secrets=settings.secrets() if settings else (),
     )
 
 

@@ -26,7 +26,7 @@ from bot.feeds.sources import Sources
 from bot.health import Health
 from bot.past import remember
 from bot.pipeline.judge import Judge, Pace
-from bot.ports import Store
+from bot.ports import Messenger, Store
 from bot.roles import Bench, judge, tidy, watch_over
 from bot.running import running
 from bot.stage import PLAY, Stage, database, live, played, told_to_the_end, wall
@@ -101,8 +101,7 @@ async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: 
     )
     desk = Desk(store, health, stage.clock, about, wall=wall)
     seen = LocalStream()
-    news = asyncio.Event()
-    bench = Bench(_judge(settings), store, health, stage.clock, wall, (news,))
+    bench = Bench(_judge(settings), store, health, stage.clock, wall)
 
     async def reply(text: str) -> Card:
         return await answer(desk, Ask(LOCAL, person="you"), text)
@@ -126,23 +125,56 @@ async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: 
         sys.stdout.write(f"Washout is at {address} (Ctrl-C stops it)\n")
         sys.stdout.flush()
         await _meet(settings, store, stage, chat, desk)
-        await rings.enter_async_context(
-            running(
-                deliver(
-                    chat,
-                    store,
-                    desk.present,
-                    news=news,
-                    clock=stage.clock,
-                    wall=wall,
-                    sleep=asyncio.sleep,
-                )
+        faces = await rings.enter_async_context(_faces(settings, store, desk, chat))
+        for face in (chat, *faces):
+            news = asyncio.Event()
+            bench.news.append(news)
+            lane = deliver(
+                face, store, desk.present, news=news, clock=stage.clock, wall=wall, sleep=asyncio.sleep
             )
-        )
+            await rings.enter_async_context(running(lane))
         setting = Setting(seen, store.journal, health, stage.clock, speed=stage.speed)
         await rings.enter_async_context(running(_watch(settings, stage, bench, seen, setting, chat, desk)))
         await stop.wait()
         log.info("stopping", extra={"event": "process.stopping"})
+
+
+@asynccontextmanager
+async def _faces(
+    settings: Settings, store: Store, desk: Desk, chat: LocalChat
+) -> AsyncIterator[Sequence[Messenger]]:
+    """The chat platforms a token was found for. Their libraries are heavy and imported only then."""
+    telegram, discord = settings.telegram.token.read(), settings.discord.token.read()
+    faces: list[Messenger] = []
+    async with AsyncExitStack() as rings:
+        if telegram or discord:
+            from handlers.studio import open_studio
+
+            draw = await rings.enter_async_context(open_studio())
+        if telegram:
+            from handlers.telegram import open_telegram
+
+            secret = settings.telegram.webhook_secret.read() or ""
+            told = await rings.enter_async_context(
+                open_telegram(
+                    settings.telegram, telegram, desk, store, draw, wall=wall, webhook_secret=secret
+                )
+            )
+            if settings.telegram.mode == "webhook":
+                chat.hooks[told.inbox.webhook_path] = told.inbox.webhook
+            await rings.enter_async_context(running(told.listen()))
+            rings.callback(told.stop_waiting)
+            faces.append(told)
+        if discord:
+            from handlers.discord_face import API, GATEWAY, open_discord
+
+            base, gateway = settings.discord.api_base or API, settings.discord.gateway or GATEWAY
+            faces.append(
+                await rings.enter_async_context(
+                    open_discord(discord, desk, draw, api_base=base, gateway=gateway)
+                )
+            )
+        yield faces
 
 
 def _judge(settings: Settings) -> Judge:

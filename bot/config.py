@@ -241,6 +241,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     telegram: TelegramSettings = TelegramSettings()
     discord: DiscordSettings = DiscordSettings()
 
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret that is found, to be cut out of whatever is logged. Raises as ``Token.read``."""
+        tokens = (self.telegram.token, self.telegram.webhook_secret, self.discord.token)
+        return tuple(secret for token in tokens if (secret := token.read()))
+
 
 def load(path: Path | None, known: Iterable[KnownVenue]) -> Settings:
     """The settings in ``path``, or the defaults where it is ``None``.

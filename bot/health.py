@@ -105,6 +105,10 @@ class Health:
             else:
                 yield known
 
+    def sees(self) -> bool:
+        """Has any source told open interest since this process began?"""
+        return bool(self._open_interest)
+
     def blind(self, now: datetime, after: timedelta) -> datetime | None:
         """Since when no source at all has told open interest, once that is longer ago than ``after``.
 

@@ -33,6 +33,7 @@ from bot.ports import Clock, Store, Stream
 log = logging.getLogger(__name__)
 
 KEPT_AS = "judge"
+BLIND = "notice.blind"
 CHECKPOINT = timedelta(minutes=15)
 """What is lost of the judge's memory by a crash is rebuilt from the journal's readings since then."""
 RECOVER = timedelta(days=3)
@@ -54,7 +55,7 @@ class Bench:
     health: Health
     clock: Clock
     wall: Clock
-    news: Sequence[asyncio.Event] = ()
+    news: list[asyncio.Event] = field(default_factory=list)
     _readings: list[Reading] = field(default_factory=list)
     _heard: list[Liquidation] = field(default_factory=list)
     _reports: list[Report] = field(default_factory=list)
@@ -174,6 +175,8 @@ class Bench:
         since = max(self.judge.at or until - RECOVER, until - RECOVER)
         self._kept_at = self.judge.at
         await self.store.subscriptions.wishes()  # read whole now rather than when the first wave comes
+        if state is None:
+            await self._continue_indexes(since)
         await self._recover_sums(until)
         await self._replay(since, until)
         return self.judge.at
@@ -190,6 +193,15 @@ class Bench:
             )
             return None
         return state if state.pace.step == self.judge.pace.step else None
+
+    async def _continue_indexes(self, since: datetime) -> None:
+        """What is rebuilt goes on from what was shown, or older pictures could not be compared with it."""
+        for asset in await self.store.journal.assets():
+            shown = await self.store.journal.snapshot(asset, since) or await self.store.journal.snapshot(
+                asset
+            )
+            if shown is not None:
+                self.judge.continue_index(asset, shown.index)
 
     async def _recover_sums(self, until: datetime) -> None:
         journal = self.store.journal
@@ -253,16 +265,22 @@ def _not_before(said: Observation, step: datetime) -> Observation:
 async def watch_over(
     bench: Bench, destinations: Callable[[], Awaitable[Sequence[Destination]]], *, sleep_s: float
 ) -> None:
-    """Tell every subscribed chat when no venue can be seen at all, and when one can again."""
-    notice: Notice | None = None
+    """Tell every subscribed chat when no venue can be seen at all, and when one can again.
+
+    What was told is remembered over a restart: a chat that was told of blindness is told of its end.
+    """
+    journal = bench.store.journal
+    notice = await bench.store.notices.notice((await journal.kept(BLIND) or b"").decode())
     while True:
         now = bench.clock()
         since = bench.health.blind(now, BLIND_AFTER)
         if since is not None and notice is None:
             notice = blind_notice(since, now)
+            await journal.keep(BLIND, notice.id.encode())
             await _tell(bench, notice, await destinations())
-        elif since is None and notice is not None:
+        elif since is None and notice is not None and bench.health.sees():
             await _tell(bench, sees_again(notice, now), ())
+            await journal.keep(BLIND, b"")
             notice = None
         await asyncio.sleep(sleep_s)
 

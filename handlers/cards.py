@@ -160,9 +160,15 @@ def _wave_lines(wave: Wave, titles: Titles, in_full: bool) -> Iterable[str]:
     yield coverage_line(wave.coverage, wave.missing, wave.at, titles)
 
 
-def _closed(wave: Wave) -> str:
+def shown_ends(wave: Wave) -> tuple[Scale, float, float]:
+    """Coins before and now in one rounding, so that what closed is the difference of what is shown."""
     scale = Scale.coins(wave.coins_before)
     before, now = (round(amount / scale.step) * scale.step for amount in (wave.coins_before, wave.coins_now))
+    return scale, before, now
+
+
+def _closed(wave: Wave) -> str:
+    scale, before, now = shown_ends(wave)
     ends = f"{scale.show(before)} → {scale.show(now)}"
     change = f"**{scale.show(now - before, signed=True)} {wave.asset}"
     if wave.stage is Stage.OVER:

@@ -77,6 +77,8 @@ class LocalChat:
     figures: Callable[[], Mapping[str, float]] = _no_figures
     banner: str = ""
     speed: float | None = None
+    hooks: dict[str, Handler] = field(default_factory=dict)
+    """Paths another platform posts to, through a proxy; each knows whom it believes."""
     heartbeat: timedelta = HEARTBEAT
     platform: str = field(default="local", init=False)
     _tabs: Tabs = field(default_factory=lambda: Tabs(secrets.token_hex(4)), init=False)
@@ -121,7 +123,12 @@ class LocalChat:
             await runner.cleanup()
 
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[_only_here], client_max_size=MOST_BYTES)
+        @web.middleware
+        async def hooked(request: web.Request, handler: Handler) -> web.StreamResponse:
+            hook = self.hooks.get(request.path) if request.method == "POST" else None
+            return await hook(request) if hook else await handler(request)
+
+        app = web.Application(middlewares=[hooked, _only_here], client_max_size=MOST_BYTES)
         app.add_routes(
             [
                 web.get("/", self._page),
@@ -185,9 +192,9 @@ class LocalChat:
             raise web.HTTPServiceUnavailable(text="Too many pages are open.", headers={"Retry-After": "60"})
         last_id = request.headers.get("Last-Event-ID") or request.query.get("after", "")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
-        await response.prepare(request)
         with self._tabs.open(lambda: _abort(request)) as tab:
             try:
+                await response.prepare(request)
                 await response.write(await self._catch_up(last_id))
                 loop, beat = asyncio.get_running_loop(), 0.0
                 while True:

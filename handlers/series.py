@@ -10,7 +10,7 @@ from math import ceil, exp
 from bot.domain.cards import ChartData
 from bot.domain.market import LiquidationSum, Point
 from bot.domain.waves import Wave
-from handlers.cards import KIND_WORDS
+from handlers.cards import KIND_WORDS, shown_ends
 from handlers.numbers import coins, duration, moment, percent, price, share
 
 STEPS = tuple(timedelta(minutes=m) for m in (2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 10080))
@@ -101,7 +101,8 @@ def wave_window(wave: Wave, now: datetime) -> tuple[datetime, datetime]:
 
 def wave_finding(wave: Wave) -> str:
     """A picture's title: the finding, not the axis."""
-    closed = f"{coins(wave.coins_closed, wave.asset)} closed ({percent(-wave.fall)})"
+    scale, before, now = shown_ends(wave)
+    closed = f"{scale.show(before - now)} {wave.asset} closed ({percent(-wave.fall)})"
     return f"{wave.asset} {KIND_WORDS[wave.kind]}: {closed} in {duration(wave.low_at - wave.onset)}"
 
 

@@ -61,7 +61,8 @@ def check_what_was_told(message: Message) -> None:
     assert closed == pytest.approx(79_000, rel=0.01)
     assert share == pytest.approx(19.0, abs=0.2)
     assert [before, after, with_cme, after_cme] == pytest.approx([415e3, 336e3, 560e3, 481e3], rel=0.002)
-    assert "84 % longs. Worst minute 21:15: $3.21 B" in message.text
+    # What was liquidated while nobody listened is missing, so the shares of the whole wave differ a little.
+    assert re.search(r", 8[2-6] % longs\. Worst minute 21:15: \$3\.21 B", message.text), message.text
 
 
 def check_revisions_count_by_one(path: Path) -> None:

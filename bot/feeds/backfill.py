@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot.domain.market import Instrument, OpenInterest
@@ -25,7 +25,7 @@ PATIENCE = timedelta(minutes=1)
 async def backfill(
     exchange: Exchange,
     fetch: Fetch,
-    instruments: Iterable[Instrument],
+    instruments: list[Instrument],
     since: datetime,
     until: datetime,
     *,
@@ -35,15 +35,16 @@ async def backfill(
     """What the venue remembers from ``since`` to ``until`` (both included), oldest first, nothing twice.
 
     Never asks further back than the venue's reach before ``now``, which also stamps ``received``. An
-    instrument that fails is reported in the log and left out whole; a venue that blocks or asks for a
-    long pause is left alone with what was got. Nothing is raised; a venue without history gives ``[]``.
+    instrument that fails is reported in the log, left out whole and taken out of ``instruments``; a venue
+    that blocks or asks for a long pause is left alone with what was got, and ``instruments`` emptied.
+    Nothing is raised; a venue without history gives ``[]``.
     """
     history = exchange.history
     if history is None:
         return []
     since = max(since, now - history.reach)
     todo = deque(instruments) if since < until else deque[Instrument]()
-    found: dict[tuple[datetime, str], OpenInterest] = {}
+    found: list[OpenInterest] = []
 
     async def work() -> None:
         while todo:
@@ -53,14 +54,17 @@ async def backfill(
             except SourceError as fault:
                 if isinstance(fault, SourceBlocked | SourceThrottled):
                     todo.clear()
+                    instruments.clear()
+                elif instrument in instruments:
+                    instruments.remove(instrument)
                 _report(exchange, instrument, fault)
             else:
-                found.update({(told.at, told.instrument.key): told for told in past})
+                found.extend({told.at: told for told in past if since <= told.at <= until}.values())
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(AT_ONCE, len(todo))):
             group.create_task(work())
-    return [found[key] for key in sorted(found) if since <= key[0] <= until]
+    return sorted(found, key=lambda told: (told.at, told.instrument.key))
 
 
 async def _one(

@@ -122,6 +122,10 @@ class Aggregate:
         self._index, self._flow = state.index, state.flow
         self._price, self._price_s = state.price, state.price_s
 
+    def continue_index(self, index: float) -> None:
+        """Go on counting from an index shown before (only where nothing else is remembered)."""
+        self._index = index
+
     def take(self, reading: Reading) -> None:
         """Remember a believed reading. Readings of one contract come in order of time."""
         instrument = reading.instrument

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
+from datetime import timedelta
 
 import msgspec
 
@@ -16,6 +17,7 @@ from bot.pipeline.rarity import History, Scales, joint, prior_rate, surprise
 
 FLOOR = (0.008, 0.010, 0.015, 0.020, 0.030)
 """A fall of less coin OI than this within the horizon is never an event, however quiet the week."""
+HOUR = HORIZONS.index(timedelta(hours=1))
 LEAST_DAYS = 1.0
 LEAST_STEPS = 12
 """Before so much history nothing is declared."""
@@ -177,6 +179,10 @@ class Detector:
         if covered and step.counted:
             self._learn(step, heard, whole[0])
         return Moment(step.at_s, whole_view, fresh_view, tuple(depths), step.price_usd, step.coverage, judged)
+
+    def high_since(self, at_s: float) -> Mark | None:
+        """The highest point of the last hour at or after ``at_s``."""
+        return next((mark for _, mark in self._highs[HOUR].queue if mark.at_s >= at_s), None)
 
     def normal_move(self, span_s: float) -> float:
         """The price move exceeded one time in ten over ``span_s``, a fraction.

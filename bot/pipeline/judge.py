@@ -175,6 +175,10 @@ class Judge:
         """Take a reading that was believed before (from the journal, at a restart)."""
         self._court(reading.instrument.asset).aggregate.take(reading)
 
+    def continue_index(self, asset: Asset, index: float) -> None:
+        """Go on counting an asset's index from the one last shown (its memory is being rebuilt)."""
+        self._court(asset).aggregate.continue_index(index)
+
     def recount(self, asset: Asset, minutes: Sequence[LiquidationSum]) -> None:
         """Take an asset's liquidations per minute from the journal (at a restart)."""
         self._court(asset).tally.restore(
@@ -241,6 +245,7 @@ class Judge:
             reports=tuple(court.reports.values()),
             since_s=court.since_s or now.at_s,
             normal_move=court.detector.normal_move,
+            high_since=court.detector.high_since,
         )
         told = life.advance(now, sight, court.tally, wave_name(self._opened + 1))
         if any(wave.revision == 1 for wave in told):
@@ -248,7 +253,7 @@ class Judge:
         return told
 
     def _together(self, told: list[Wave]) -> tuple[Wave, ...]:
-        """Name in each wave the other coins whose waves run at the same time, rarest first."""
+        """Name in each wave the other coins that fell with it, the rarest of those still running first."""
         if not told:
             return ()
         running = [w for c in self._courts.values() if (w := c.life.running) is not None]
@@ -256,7 +261,8 @@ class Judge:
         waves = []
         for wave in told:
             others = sorted((w for w in running if w.asset != wave.asset), key=lambda w: -w.magnitude.w)
-            waves.append(msgspec.structs.replace(wave, with_assets=tuple(w.asset for w in others)))
+            names = dict.fromkeys((*(w.asset for w in others), *wave.with_assets))
+            waves.append(self._courts[wave.asset].life.beside(wave, tuple(names)))
         return tuple(waves)
 
     @staticmethod

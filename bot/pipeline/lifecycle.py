@@ -27,6 +27,11 @@ QUIET_OVER_S = 1800.0
 """Without a material new low for so long (or one and two steps) it has peaked; it is over."""
 MATERIAL = 0.05
 """A new low counts when it closes this much more of the fall so far."""
+REACH_BACK_S = 900.0
+"""The first alarm may come from the steepest minutes: the fall may have begun so much before their high."""
+ADDS = 0.01
+ADDS_OF_ALL = 0.0015
+"""An earlier high belongs to the wave when it adds this share to the fall, and this share of all coins."""
 REFILLED = 0.5
 """A wave is over at once when this share of the fall is open again."""
 REOPENED = 0.25
@@ -79,6 +84,14 @@ class Life:
     def running(self) -> Wave | None:
         return self._running.told if self._running else None
 
+    def beside(self, wave: Wave, assets: tuple[Asset, ...]) -> Wave:
+        """The revision just told, with the coins that fell with it; later revisions keep them."""
+        wave = msgspec.structs.replace(wave, with_assets=assets)
+        for running in (self._running, *self._settling):
+            if running is not None and running.told.id == wave.id:
+                running.told = wave
+        return wave
+
     def advance(self, now: Moment, sight: Sight, tally: Tally, name: str) -> list[Wave]:
         """The revisions worth telling, mostly none. ``name`` is given to a wave that opens now."""
         running = self._running
@@ -108,6 +121,7 @@ class Life:
             view=view,
             high=view.high,
             depths=now.depths,
+            opened_high_s=view.high.at_s,
             low=mark,
             low_counted=sight.counted,
             low_coverage=now.coverage,
@@ -122,13 +136,12 @@ class Life:
         return self._tell(self._running, now, sight, tally, loud=True)
 
     def _continue(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
+        since_s = max(self._since_s, running.opened_high_s - REACH_BACK_S)
+        if (earlier := sight.high_since(since_s)) is not None:
+            self._reach_back(running, earlier, sight)
         if now.fresh.score > running.view.score:
             running.view, running.depths = now.fresh, now.depths
-            earlier = closed_since(now.fresh.high, running.high.changes)
-            # A price move re-values inverse contracts: an earlier high of positions may hold fewer coins.
-            if now.fresh.high.at_s < running.high.at_s and earlier > 0:
-                running.fall += earlier
-                running.high = now.fresh.high
+            self._reach_back(running, now.fresh.high, sight)
         self._lower(running, now, sight)
         running.kind = kind_of(running.high, running.low, sight.normal_move)
         back = 1 - closed_since(running.high, sight.changes) / running.fall
@@ -144,6 +157,18 @@ class Life:
         elif quiet_s >= self._peak_s:
             running.stage = Stage.PEAK
         return self._tell_if_worth(running, now, sight, tally)
+
+    @staticmethod
+    def _reach_back(running: Running, high: Mark, sight: Sight) -> None:
+        """Begin the wave at an earlier high where that adds to the fall; a flat top adds nothing.
+
+        A price move re-values inverse contracts: an earlier high of positions may even hold fewer coins.
+        """
+        earlier = closed_since(high, running.high.changes)
+        adds = earlier >= max(ADDS * running.fall, ADDS_OF_ALL * sum(sight.counted))
+        if high.at_s < running.high.at_s and adds:
+            running.fall += earlier
+            running.high = high
 
     @staticmethod
     def _lower(running: Running, now: Moment, sight: Sight) -> bool:

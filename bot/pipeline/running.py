@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -31,6 +31,8 @@ class Sight(msgspec.Struct, frozen=True):
     since_s: float
     """When this asset's history begins."""
     normal_move: NormalMove
+    high_since: Callable[[float], Mark | None]
+    """The highest point of the last hour at or after a time."""
 
 
 class Running(msgspec.Struct):
@@ -38,6 +40,8 @@ class Running(msgspec.Struct):
 
     told: Wave
     high: Mark
+    opened_high_s: float
+    """The high it was first seen to fall from."""
     view: View
     depths: tuple[Depth, ...]
     low: Mark

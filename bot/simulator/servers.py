@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -112,22 +112,32 @@ class _Stage:
         async def handle(request: web.Request) -> web.StreamResponse:
             self._fail(venue, request)
             line, since = web.WebSocketResponse(), self.clock()
-            await line.prepare(request)
-            lines.add(line)
-            topics: set[str] = set()
-            telling = asyncio.create_task(self._tell(venue, stream, line, topics, since))
             try:
-                async for message in line:
-                    if message.type is WSMsgType.TEXT:
-                        for reply in stream.hear(message.data, topics):
-                            await line.send_str(reply)
+                await line.prepare(request)
+            except ConnectionError:
+                return web.Response()  # whoever asked has hung up, so nobody gets this
+            lines.add(line)
+            try:
+                with suppress(ConnectionError):
+                    await self._talk(venue, stream, line, since)
             finally:
                 lines.discard(line)
-                telling.cancel()
-                await asyncio.gather(telling, return_exceptions=True)
             return line
 
         return handle
+
+    async def _talk(self, venue: str, stream: Stream, line: web.WebSocketResponse, since: datetime) -> None:
+        """Hear what is subscribed to, and tell that from ``since`` on, until the line closes."""
+        topics: set[str] = set()
+        telling = asyncio.create_task(self._tell(venue, stream, line, topics, since))
+        try:
+            async for message in line:
+                if message.type is WSMsgType.TEXT:
+                    for reply in stream.hear(message.data, topics):
+                        await line.send_str(reply)
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
 
     async def _tell(
         self, venue: str, stream: Stream, line: web.WebSocketResponse, topics: set[str], told: datetime

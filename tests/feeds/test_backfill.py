@@ -47,8 +47,11 @@ class Past:
 REMEMBERS = replace(ACME, history=History(HOUR, timedelta(days=1), Past.requests, parse_past))
 
 
-async def ask(past: Past, world: World, since: datetime = START - 6 * HOUR) -> list[OpenInterest]:
-    return await backfill(REMEMBERS, past.fetch, CONTRACTS, since, START - HOUR, now=START, sleep=world.sleep)
+async def ask(
+    past: Past, world: World, since: datetime = START - 6 * HOUR, wanted: list[Instrument] | None = None
+) -> list[OpenInterest]:
+    wanted = list(CONTRACTS) if wanted is None else wanted
+    return await backfill(REMEMBERS, past.fetch, wanted, since, START - HOUR, now=START, sleep=world.sleep)
 
 
 async def test_the_past_comes_in_order_and_nothing_twice(world: World) -> None:
@@ -67,8 +70,10 @@ async def test_it_never_asks_further_back_than_the_venue_remembers(world: World)
 async def test_a_failing_instrument_is_reported_and_left_out(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    found = await ask(Past(SourceUnreachable("HTTP 500")), world)
+    wanted = list(CONTRACTS)
+    found = await ask(Past(SourceUnreachable("HTTP 500")), world, wanted=wanted)
     assert {told.instrument.symbol for told in found} == {"BTC-PERP", "SOL-PERP"}
+    assert [instrument.symbol for instrument in wanted] == ["BTC-PERP", "SOL-PERP"]
     (record,) = caplog.records
     assert (record.__dict__["event"], record.__dict__["symbol"]) == ("backfill.skipped", "ETH-PERP")
 
@@ -87,6 +92,7 @@ async def test_a_venue_that_wants_its_peace_is_left_alone(world: World, fault: E
     many = [*CONTRACTS, *(Instrument(VENUE, f"X{n}", Asset("X")) for n in range(50))]
     await backfill(REMEMBERS, past.fetch, many, START - 6 * HOUR, START, now=START, sleep=world.sleep)
     assert len(set(past.asked)) < 10
+    assert many == []
     assert world.slept == []
 
 

@@ -17,6 +17,7 @@ from bot.domain.waves import Kind, Lead, Stage, VenueChange
 from bot.errors import AskError
 from handlers.cards import usd_split, wave_card
 from handlers.own_cards import error_card, notice_card
+from handlers.series import wave_finding
 from handlers.snapshot_cards import snapshot_card
 from tests.handlers.october import (
     CME_AFTER,
@@ -275,6 +276,8 @@ def test_the_coins_shown_before_and_now_differ_by_those_closed(
     assert found, line
     change, before, now = (amounts(part)[0] for part in found.groups())
     assert now - before == pytest.approx(change, abs=1e-6)
+    pictured = amounts(wave_finding(wave(Stage.BUILDING, venues=venues)))[0]
+    assert abs(pictured) == abs(change), "the picture says the same"
 
 
 @pytest.mark.parametrize(

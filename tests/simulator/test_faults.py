@@ -104,7 +104,9 @@ async def test_the_clock_of_a_venue_can_be_wrong(venue: str) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.OUTAGE, Fault.CUT])
-async def test_an_outage_closes_the_sockets_and_lets_none_in(fault: Fault) -> None:
+async def test_an_outage_closes_the_sockets_and_lets_none_in(
+    fault: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
     faults = Faults()
     async with calling("okx", at(21, 0), faults) as (caller, address), aiohttp.ClientSession() as session:
         url = URL(address.ws_url + URL(caller.exchange.sockets[0].url).raw_path_qs)
@@ -114,6 +116,7 @@ async def test_an_outage_closes_the_sockets_and_lets_none_in(fault: Fault) -> No
             assert message.type is aiohttp.WSMsgType.CLOSE
         with pytest.raises(aiohttp.ClientError):
             await session.ws_connect(url)
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 async def test_leaving_closes_the_lines_that_are_open() -> None:
