@@ -15,7 +15,8 @@ from handlers.telegram import Face, open_telegram
 from storage.memory import MemoryStore
 from tests.handlers.conftest import desk, store
 from tests.handlers.october import NOW
-from tests.telegram.server import TOKEN, BotApi, serve
+from tests.telegram.rules import TOKEN
+from tests.telegram.server import BotApi, serve
 
 __all__ = ["desk", "store"]
 

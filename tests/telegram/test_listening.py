@@ -14,7 +14,8 @@ from handlers.telegram.inbox import SECRET_HEADER, TWO_POLLERS_S
 from storage.memory import MemoryStore
 from tests.handlers.october import NOW
 from tests.telegram.conftest import CHANNEL, GROUP, PRIVATE, Opened, Sleeper
-from tests.telegram.server import BotApi, Failure
+from tests.telegram.rules import Failure
+from tests.telegram.server import BotApi
 
 THERE = Destination("telegram", str(GROUP))
 

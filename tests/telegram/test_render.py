@@ -16,7 +16,7 @@ from handlers.telegram.render import (
     rows_of,
     toast,
 )
-from tests.telegram.server import parsed, units
+from tests.telegram.rules import parsed, units
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=400)
 MARKED = st.lists(st.sampled_from(["**", "`", "<b>", "&amp;", "𝄞", "word ", "−1.2 %", "\n"])).map("".join)

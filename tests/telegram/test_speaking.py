@@ -16,7 +16,8 @@ from tests.handlers.october import NOW
 from tests.local import chart
 from tests.local import wave as wave_card
 from tests.telegram.conftest import GROUP, HERE, PRIVATE, Opened, Studio, card
-from tests.telegram.server import TOKEN, BotApi, Failure
+from tests.telegram.rules import TOKEN, Failure
+from tests.telegram.server import BotApi
 
 
 def pictured(text: str = "BTC long flush", title: str = "one") -> Card:
