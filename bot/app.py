@@ -10,7 +10,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
@@ -125,7 +125,8 @@ async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: 
         sys.stdout.write(f"Washout is at {address} (Ctrl-C stops it)\n")
         sys.stdout.flush()
         await _meet(settings, store, stage, chat, desk)
-        faces = await rings.enter_async_context(_faces(settings, store, desk, chat))
+        hurry: list[Callable[[], None]] = []
+        faces = await rings.enter_async_context(_faces(settings, store, desk, chat, hurry))
         for face in (chat, *faces):
             news = asyncio.Event()
             bench.news.append(news)
@@ -133,6 +134,8 @@ async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: 
                 face, store, desk.present, news=news, clock=stage.clock, wall=wall, sleep=asyncio.sleep
             )
             await rings.enter_async_context(running(lane))
+        for each in hurry:
+            rings.callback(each)  # before the lanes are waited for
         setting = Setting(seen, store.journal, health, stage.clock, speed=stage.speed)
         await rings.enter_async_context(running(_watch(settings, stage, bench, seen, setting, chat, desk)))
         await stop.wait()
@@ -141,9 +144,12 @@ async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: 
 
 @asynccontextmanager
 async def _faces(
-    settings: Settings, store: Store, desk: Desk, chat: LocalChat
+    settings: Settings, store: Store, desk: Desk, chat: LocalChat, hurry: list[Callable[[], None]]
 ) -> AsyncIterator[Sequence[Messenger]]:
-    """The chat platforms a token was found for. Their libraries are heavy and imported only then."""
+    """The chat platforms a token was found for. Their libraries are heavy and imported only then.
+
+    ``hurry`` is given what ends their waiting for a turn: a stop takes no longer than what is under way.
+    """
     telegram, discord = settings.telegram.token.read(), settings.discord.token.read()
     faces: list[Messenger] = []
     async with AsyncExitStack() as rings:
@@ -163,7 +169,7 @@ async def _faces(
             if settings.telegram.mode == "webhook":
                 chat.hooks[told.inbox.webhook_path] = told.inbox.webhook
             await rings.enter_async_context(running(told.listen()))
-            rings.callback(told.stop_waiting)
+            hurry.append(told.stop_waiting)
             faces.append(told)
         if discord:
             from handlers.discord_face import API, GATEWAY, open_discord

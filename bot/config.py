@@ -141,7 +141,12 @@ DISCORD_API: Setting[str | None] = Setting(
     address("http", "https"),
 )
 DISCORD_GATEWAY: Setting[str | None] = Setting(
-    "discord", "gateway", None, "a websocket address", '"wss://gateway.discord.gg"', address("ws", "wss")
+    "discord",
+    "gateway",
+    None,
+    "a websocket address",
+    '"wss://gateway.discord.gg"',
+    address("ws", "wss", whole=True),
 )
 SETTINGS: tuple[Setting[Any], ...] = (
     *(ASSETS, POLL_EVERY, VENUES, STORAGE_PATH, PAGE_HOST, PAGE_PORT),

@@ -23,7 +23,7 @@ CUT = "•••"
 CRASHED = "bot.crashed"
 ERRORS_SIZE = 1_000_000
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "fault"}
-_CHATTY = ("apscheduler", "aiohttp.access", "asyncio")
+_CHATTY = ("apscheduler", "aiohttp.access", "asyncio", "discord", "httpcore", "httpx", "telegram")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != 9}
 
 

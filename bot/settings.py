@@ -120,8 +120,8 @@ def one_of(*words: str) -> Callable[[object], str]:
     return read
 
 
-def address(*schemes: str) -> Callable[[object], str | None]:
-    """A URL of one of ``schemes``, without the slash at its end."""
+def address(*schemes: str, whole: bool = False) -> Callable[[object], str | None]:
+    """A URL of one of ``schemes``, without the slash at its end unless it is wanted ``whole``."""
 
     def read(value: object) -> str | None:
         if not isinstance(value, str):
@@ -135,6 +135,6 @@ def address(*schemes: str) -> Callable[[object], str | None]:
             or parts.fragment
         ):
             raise ValueError(value)
-        return value.rstrip("/")
+        return value if whole else value.rstrip("/")
 
     return read
