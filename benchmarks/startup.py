@@ -62,7 +62,7 @@ MOST_COINS = ("binance_usdm", "bybit", "okx", "hyperliquid")
 
 
 def market(now: datetime) -> Scenario:
-    """An hour of history and a quiet day: the coins watched on all venues, many more on the largest."""
+    """Quiet: the coins watched on all venues with two weeks of history, many more on the largest."""
     names = [*TOP, *(f"C{number:03}" for number in range(OTHERS))]
     coins, contracts = {}, []
     for place, name in enumerate(names):
@@ -73,7 +73,7 @@ def market(now: datetime) -> Scenario:
             1.5,
             tuple(
                 Keyframe(at, 10.0 + place, 1e-4, sum(held), held)
-                for at in (now - timedelta(hours=1), now + timedelta(days=1))
+                for at in (now - timedelta(days=14), now + timedelta(days=1))
             ),
             Liquidations(now, (0.1,), 0.5, 0.1, 0.1, 0.5),
         )
@@ -176,9 +176,10 @@ class Venues:
         return self.first
 
 
-async def idle(folder: Path) -> float:
-    """MB of the program once it has polled every venue a few times."""
+async def idle(folder: Path, after: str) -> float:
+    """MB of the program once it has said ``after`` and polled every venue a few times."""
     process = await Process.start(folder, *PROGRAM)
+    await process.line(after)
     await asyncio.sleep(SETTLED_S)
     size = process.resident_mb
     await process.end()
@@ -205,7 +206,7 @@ async def measure() -> None:
         async with serve(market(datetime.now(UTC)), venues.clock) as addresses:
             prepare(folder, dict(addresses))
             await imports(folder)  # writes the byte code
-            sizes = await idle(folder), await idle(folder)
+            sizes = await idle(folder, "past.remembered"), await idle(folder, "Washout is at")
             bare, ours = [], []
             for _ in range(ROUNDS):
                 bare.append(await imports(folder))
@@ -217,7 +218,7 @@ async def measure() -> None:
             f"first request, {what}", statistics.median(took[place] for took in ours), alone, "s", START_GOAL
         )
     alone = statistics.median(size for _, size in bare)
-    for what, size in zip(("a first start", "a restart"), sizes, strict=True):
+    for what, size in zip(("the look back", "a restart"), sizes, strict=True):
         report(f"idle after {what}", size, alone, "MB", SIZE_GOAL)
 
 
