@@ -30,10 +30,10 @@ from typing import Any
 from aiohttp import ClientSession, web
 from telegram.ext import AIORateLimiter, ExtBot
 
-from bot.config import TelegramSettings
 from bot.domain.cards import Card, Line
 from bot.domain.posts import Destination
 from bot.errors import DeliveryError, TryLater
+from bot.platforms import TelegramSettings
 from bot.running import running
 from handlers.desk import About, Desk
 from handlers.telegram import open_telegram

@@ -7,7 +7,6 @@ tested against them.
 from __future__ import annotations
 
 import math
-import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -21,6 +20,22 @@ from bot.domain.assets import Asset
 from bot.domain.market import Venue
 from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Threshold
 from bot.errors import ConfigError
+from bot.platforms import (
+    DISCORD_API,
+    DISCORD_GATEWAY,
+    DISCORD_TOKEN_ENV,
+    DISCORD_TOKEN_FILE,
+    TELEGRAM_API,
+    TELEGRAM_API_BASE,
+    TELEGRAM_HOOK,
+    TELEGRAM_HOOK_SECRET,
+    TELEGRAM_MODE,
+    TELEGRAM_TOKEN_ENV,
+    TELEGRAM_TOKEN_FILE,
+    DiscordSettings,
+    TelegramSettings,
+    Token,
+)
 from bot.settings import (
     Setting,
     address,
@@ -32,7 +47,6 @@ from bot.settings import (
     port,
     share,
     texts,
-    variable,
 )
 
 T = TypeVar("T")
@@ -85,69 +99,6 @@ LEVELS = ("debug", "info", "warning", "error")
 LOG_LEVEL = Setting("log", "level", "info", f"one of {', '.join(LEVELS)}", '"info"', one_of(*LEVELS))
 FORMATS = ("auto", "text", "json")
 LOG_FORMAT = Setting("log", "format", "auto", f"one of {', '.join(FORMATS)}", '"auto"', one_of(*FORMATS))
-TELEGRAM_API_BASE = "https://api.telegram.org"
-MODES = ("polling", "webhook")
-VARIABLE = "the name of an environment variable (never the secret itself)"
-TELEGRAM_TOKEN_ENV = Setting(
-    "telegram", "token_env", "TELEGRAM_BOT_TOKEN", VARIABLE, '"TELEGRAM_BOT_TOKEN"', variable
-)
-TELEGRAM_TOKEN_FILE: Setting[Path | None] = Setting(
-    "telegram", "token_file", None, "the path of a file", '"secrets/telegram_token"', file_path
-)
-TELEGRAM_API: Setting[str | None] = Setting(
-    "telegram",
-    "api_base",
-    TELEGRAM_API_BASE,
-    "an http address",
-    f'"{TELEGRAM_API_BASE}"',
-    address("http", "https"),
-)
-TELEGRAM_MODE = Setting(
-    "telegram", "mode", "polling", f"one of {', '.join(MODES)}", '"polling"', one_of(*MODES)
-)
-TELEGRAM_HOOK: Setting[str | None] = Setting(
-    "telegram",
-    "webhook_url",
-    None,
-    "an http address",
-    '"https://bot.example/telegram"',
-    address("http", "https"),
-)
-TELEGRAM_HOOK_SECRET = Setting(
-    "telegram",
-    "webhook_secret_env",
-    "TELEGRAM_WEBHOOK_SECRET",
-    VARIABLE,
-    '"TELEGRAM_WEBHOOK_SECRET"',
-    variable,
-)
-DISCORD_TOKEN_ENV = Setting(
-    "discord",
-    "token_env",
-    "DISCORD_TOKEN",
-    "the name of an environment variable (never the token itself)",
-    '"DISCORD_TOKEN"',
-    variable,
-)
-DISCORD_TOKEN_FILE: Setting[Path | None] = Setting(
-    "discord", "token_file", None, "the path of a file", '"secrets/discord_token"', file_path
-)
-DISCORD_API: Setting[str | None] = Setting(
-    "discord",
-    "api_base",
-    None,
-    "an http address with the version of the API",
-    '"https://discord.com/api/v10"',
-    address("http", "https"),
-)
-DISCORD_GATEWAY: Setting[str | None] = Setting(
-    "discord",
-    "gateway",
-    None,
-    "a websocket address",
-    '"wss://gateway.discord.gg"',
-    address("ws", "wss", whole=True),
-)
 SETTINGS: tuple[Setting[Any], ...] = (
     *(ASSETS, POLL_EVERY, VENUES, STORAGE_PATH, PAGE_HOST, PAGE_PORT),
     *(ALERT_DEFAULT, COVERAGE_FLOOR, LOG_LEVEL, LOG_FORMAT),
@@ -184,45 +135,6 @@ class VenueSettings(msgspec.Struct, frozen=True):
     venue: Venue
     base_url: str | None = None
     ws_url: str | None = None
-
-
-class Token(msgspec.Struct, frozen=True):
-    """Where a secret is found: an environment variable, or else a file that holds nothing but it."""
-
-    env: str
-    file: Path | None = None
-
-    def read(self) -> str | None:
-        """``None`` where neither is there. Raises ``ConfigError``, which never holds the secret."""
-        if said := os.environ.get(self.env, "").strip():
-            return said
-        if self.file is None:
-            return None
-        try:
-            said = self.file.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as fault:
-            raise ConfigError(f"{self.file}: the token cannot be read ({type(fault).__name__})") from None
-        if not said:
-            raise ConfigError(f"{self.file} is empty; it must hold the token")
-        return said
-
-
-class DiscordSettings(msgspec.Struct, frozen=True):
-    """``None`` leaves an address to the library."""
-
-    token: Token = Token("DISCORD_TOKEN")
-    api_base: str | None = None
-    gateway: str | None = None
-
-
-class TelegramSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``webhook_url`` is used in the mode "webhook" only; its secret is made up where none is found."""
-
-    token: Token = Token("TELEGRAM_BOT_TOKEN")
-    api_base: str = TELEGRAM_API_BASE
-    mode: str = "polling"
-    webhook_url: str | None = None
-    webhook_secret: Token = Token("TELEGRAM_WEBHOOK_SECRET")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

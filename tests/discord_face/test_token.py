@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import DiscordSettings, Token, load
+from bot.config import load
 from bot.errors import ConfigError
 from bot.exchanges import EXCHANGES
+from bot.platforms import DiscordSettings, Token
 
 FILED = "a token from a file"
 
