@@ -113,7 +113,10 @@ async def test_a_bot_killed_at_random_moments_tells_twice_only_what_it_could_not
             accepted = {(chat, subject, name) for (chat, subject, _), name in platform.sent}
             unrecorded |= accepted - known
         platform.left = None
-        assert await run(platform, server, database, len(LIVES)) == 0
+        # A kill ordered at the very end of one life may strike the next: that one counts like the others.
+        if await run(platform, server, database, len(LIVES)) != 0:
+            unrecorded |= {(c, s, name) for (c, s, _), name in platform.sent} - recorded(database)
+            assert await run(platform, server, database, len(LIVES) + 1) == 0
 
     for destination in CHATS:
         shows: dict[str, int] = {}
