@@ -103,6 +103,17 @@ class Completeness(StrEnum):
     THROTTLED = "throttled"
 
 
+class PriceKind(StrEnum):
+    """What the price told with a liquidation is."""
+
+    FILL = "fill"
+    """At which it was closed."""
+    BANKRUPTCY = "bankruptcy"
+    """At which the margin was gone; the position was closed near it."""
+    ORDER = "order"
+    """The limit of the closing order."""
+
+
 class Liquidation(msgspec.Struct, frozen=True, tag="liquidation"):
     """One forced closing. ``price`` is per base unit; ``number`` tells repeats apart within an instrument."""
 
@@ -113,6 +124,8 @@ class Liquidation(msgspec.Struct, frozen=True, tag="liquidation"):
     at: datetime
     received: datetime
     number: str = ""
+    deleveraged: bool = False
+    """Closed by auto-deleveraging, against a winner, rather than by a liquidation order."""
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):

@@ -24,6 +24,7 @@ from bot.domain.market import (
     Observation,
     OpenInterest,
     Position,
+    PriceKind,
     Venue,
     Volume,
 )
@@ -297,6 +298,7 @@ def _socket(category: str) -> Socket:
         _hello(inverse=category == "inverse"),
         parse_liquidations,
         Completeness.COMPLETE,
+        PriceKind.BANKRUPTCY,
         ping='{"op":"ping"}',
     )
 

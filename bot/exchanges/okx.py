@@ -20,6 +20,7 @@ from bot.domain.market import (
     OpenInterest,
     Position,
     Price,
+    PriceKind,
     Venue,
     Volume,
 )
@@ -352,6 +353,7 @@ EXCHANGE = Exchange(
             _hello,
             parse_liquidations,
             Completeness.THROTTLED,
+            PriceKind.BANKRUPTCY,
             ping="ping",
         ),
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
@@ -16,9 +16,9 @@ from bot.domain.market import (
     Completeness,
     Group,
     Instrument,
-    Liquidation,
     Observation,
     OpenInterest,
+    PriceKind,
     Venue,
 )
 from bot.errors import SourceChanged, SourceError
@@ -65,12 +65,20 @@ class BookPoll:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """Asks for figures. ``requests`` is one call for all symbols, or one per symbol of the book."""
+    """Asks for figures. ``requests`` is one call for all symbols, or one per symbol of the book it is given.
+
+    ``rotates``: one call per symbol, where the budget may not reach every symbol in one round: the largest
+    are asked every time, the others in turn. ``stands_in_for`` names another poll of the venue: this one
+    runs only while that one is not answered. ``at``: asked at these times of day (UTC) instead of ``every``.
+    """
 
     name: str
     every: timedelta
     requests: Callable[[Book], Sequence[Request]]
     parse: Callable[[bytes, Book, datetime], Answer]
+    rotates: bool = False
+    stands_in_for: str = ""
+    at: tuple[time, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +93,31 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Socket:
-    """Hears liquidations. ``hello`` gives the subscription frames; ``ping`` is sent every ``ping_every``."""
+    """Hears liquidations, or figures as they change (then ``completeness`` is ``None``).
+
+    ``hello`` gives the subscription frames for the contracts it is given; ``hello_pause`` passes between
+    two of them. ``ping`` is sent every ``ping_every``; ``reply`` is what a frame wants in return (a venue's
+    own ping), ``None`` where it wants nothing. A line carries at most ``per_line`` contracts (0: all), so
+    a longer book is spread over several. Every frame is gzip where ``gzipped``. ``numbered`` gives, where
+    the venue numbers what it sends, (stream, number) of each message in a frame: a number left out is a
+    message lost. ``price`` is what the price of a liquidation is. A line is given up for a new one after
+    ``lifetime``, before the venue does so.
+    """
 
     name: str
     url: str
     hello: Callable[[Book], Sequence[str]]
-    parse: Callable[[bytes, Book, datetime], Sequence[Liquidation]]
-    completeness: Completeness
+    parse: Callable[[bytes, Book, datetime], Sequence[Observation]]
+    completeness: Completeness | None
+    price: PriceKind = PriceKind.FILL
     ping: str | None = None
     ping_every: timedelta = timedelta(seconds=20)
+    reply: Callable[[bytes], str | None] | None = None
+    gzipped: bool = False
+    per_line: int = 0
+    hello_pause: timedelta = timedelta()
+    numbered: Callable[[bytes], Sequence[tuple[str, int]]] | None = None
+    lifetime: timedelta = timedelta(hours=23)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +164,12 @@ class Exchange:
     counted: str = "one-sided"
     """How the venue counts open interest; two-sided counts are twice as large."""
     by_default: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every request."""
+    unheard: str = ""
+    """Why no liquidations can be heard here: shown, so that a missing feed is never taken for calm."""
+    closed: str = ""
+    """When the venue closed, in words; then there is nothing to ask, and its files are only read."""
 
 
 @lru_cache(maxsize=4096)

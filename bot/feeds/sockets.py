@@ -9,7 +9,7 @@ import aiohttp
 from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
 from yarl import URL
 
-from bot.domain.market import Liquidation
+from bot.domain.market import Observation
 from bot.errors import SourceChanged, SourceError, SourceUnreachable
 from bot.exchanges.spec import MINUTE, SECOND, Exchange, Socket
 from bot.feeds.book import VenueBook
@@ -139,7 +139,7 @@ class SocketFeed:
         if heard:
             await self._hand_on(heard)
 
-    async def _hand_on(self, heard: Sequence[Liquidation]) -> None:
+    async def _hand_on(self, heard: Sequence[Observation]) -> None:
         self._unreadable = 0
         self._contact.heard(symbols=len(self._book.watched))
         self._settled()

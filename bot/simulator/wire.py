@@ -103,10 +103,14 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class WireFormat:
-    """How one venue speaks: its answers by path and its websockets by path."""
+    """How one venue speaks: its answers by path and its websockets by path.
+
+    ``lists`` gives the contracts the venue would list for a coin, their shares adding up to one.
+    """
 
     answers: Mapping[str, Answer]
     streams: Mapping[str, Stream] = field(default_factory=dict)
+    lists: Callable[[str], Sequence[Contract]] | None = None
 
 
 def millis(at: datetime) -> int:
