@@ -298,7 +298,8 @@ def _socket(category: str) -> Socket:
         _hello(inverse=category == "inverse"),
         parse_liquidations,
         Completeness.COMPLETE,
-        PriceKind.BANKRUPTCY,
+        hears=lambda contract: contract.inverse is (category == "inverse"),
+        price=PriceKind.BANKRUPTCY,
         ping='{"op":"ping"}',
     )
 

@@ -353,7 +353,7 @@ EXCHANGE = Exchange(
             _hello,
             parse_liquidations,
             Completeness.THROTTLED,
-            PriceKind.BANKRUPTCY,
+            price=PriceKind.BANKRUPTCY,
             ping="ping",
         ),
     ),

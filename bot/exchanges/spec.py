@@ -95,7 +95,8 @@ class History:
 class Socket:
     """Hears liquidations, or figures as they change (then ``completeness`` is ``None``).
 
-    ``hello`` gives the subscription frames for the contracts it is given; ``hello_pause`` passes between
+    ``hears`` says which of the venue's contracts it tells of (the others may be told on another one);
+    ``hello`` gives the subscription frames for those of them it is given; ``hello_pause`` passes between
     two of them. ``ping`` is sent every ``ping_every``; ``reply`` is what a frame wants in return (a venue's
     own ping), ``None`` where it wants nothing. A line carries at most ``per_line`` contracts (0: all), so
     a longer book is spread over several. Every frame is gzip where ``gzipped``. ``numbered`` gives, where
@@ -109,6 +110,7 @@ class Socket:
     hello: Callable[[Book], Sequence[str]]
     parse: Callable[[bytes, Book, datetime], Sequence[Observation]]
     completeness: Completeness | None
+    hears: Callable[[Instrument], bool] = lambda _: True
     price: PriceKind = PriceKind.FILL
     ping: str | None = None
     ping_every: timedelta = timedelta(seconds=20)

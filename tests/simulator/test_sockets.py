@@ -53,7 +53,8 @@ async def heard(
                 assert quiet < DEADLINE_SECONDS * 50, "not a single liquidation"
                 continue
             quiet = 0
-            told += socket.parse(message.data.encode(), book, until)
+            said = socket.parse(message.data.encode(), book, until)
+            told += [one for one in said if isinstance(one, Liquidation)]
     return told
 
 
@@ -97,5 +98,5 @@ async def test_a_socket_tells_only_what_was_subscribed() -> None:
             await line.receive(DEADLINE_SECONDS)
             caller.clock.now += MINUTE
             message = await line.receive(DEADLINE_SECONDS)
-            told = socket.parse(message.data.encode(), whole, caller.clock.now)
-    assert [one.instrument.symbol for one in told] == ["ETHUSDT"]
+            said = socket.parse(message.data.encode(), whole, caller.clock.now)
+    assert [one.instrument.symbol for one in said if isinstance(one, Liquidation)] == ["ETHUSDT"]

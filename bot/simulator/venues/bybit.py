@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 from bot.domain.market import Position
 from bot.simulator.forced import Forced
-from bot.simulator.scenario import Holding
+from bot.simulator.scenario import Contract, Holding
 from bot.simulator.wire import PERIODS, Ask, Stream, View, WireFormat, millis, moment, text, whole
 
 # Bybit names the side of the position: "Buy" is a long that was liquidated.
@@ -132,6 +133,15 @@ def _tell(inverse: bool, events: Sequence[Forced], topics: set[str]) -> Sequence
     return frames
 
 
+def _lists(coin: str) -> Sequence[Contract]:
+    expiry = datetime(2025, 12, 26, 8, tzinfo=UTC)
+    return (
+        Contract("bybit", coin, f"{coin}USDT", 0.84),
+        Contract("bybit", coin, f"{coin}USD", 0.13, inverse=True),
+        Contract("bybit", coin, f"{coin}USDZ25", 0.03, inverse=True, expiry=expiry, basis=0.006),
+    )
+
+
 FORMAT = WireFormat(
     {
         "/v5/market/instruments-info": _instruments,
@@ -142,4 +152,5 @@ FORMAT = WireFormat(
         "/v5/public/linear": Stream(_hear, partial(_tell, False)),
         "/v5/public/inverse": Stream(_hear, partial(_tell, True)),
     },
+    _lists,
 )
