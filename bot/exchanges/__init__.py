@@ -11,7 +11,9 @@ from bot.exchanges import (
     bybit,
     coinbase_cde,
     deribit,
+    dydx,
     hyperliquid,
+    kraken_futures,
     okx,
     published,
 )
@@ -25,6 +27,8 @@ EXCHANGES: Mapping[Venue, Exchange] = {
     deribit.VENUE: deribit.EXCHANGE,
     hyperliquid.VENUE: hyperliquid.EXCHANGE,
     coinbase_cde.VENUE: coinbase_cde.EXCHANGE,
+    dydx.VENUE: dydx.EXCHANGE,
+    kraken_futures.VENUE: kraken_futures.EXCHANGE,
     published.VENUE: published.EXCHANGE,
 }
 """Every venue that is known, in the order in which they are shown."""

@@ -10,7 +10,9 @@ from bot.simulator.venues import (
     bybit,
     coinbase_cde,
     deribit,
+    dydx,
     hyperliquid,
+    kraken_futures,
     okx,
     published,
 )
@@ -24,5 +26,7 @@ WIRE_FORMATS: Mapping[str, WireFormat] = {
     "deribit": deribit.FORMAT,
     "hyperliquid": hyperliquid.FORMAT,
     "coinbase_cde": coinbase_cde.FORMAT,
+    "dydx": dydx.FORMAT,
+    "kraken_futures": kraken_futures.FORMAT,
     "published": published.FORMAT,
 }

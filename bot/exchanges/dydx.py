@@ -1,0 +1,225 @@
+"""dYdX v4: linear perpetuals in coins, all in one answer of the indexer that carries no clock.
+
+Liquidations are trades with a mark, so every trade of every market is listened to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import field
+
+from bot.domain.market import (
+    Completeness,
+    Funding,
+    Group,
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Position,
+    Venue,
+    Volume,
+)
+from bot.domain.units import Amount, Unit
+from bot.errors import SourceChanged
+from bot.exchanges.reading import coin, decode, evidence, peek, read_book, read_rows, refusal, utc
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    Poll,
+    Request,
+    Socket,
+    facts,
+    optional,
+    quoted,
+    required,
+)
+
+VENUE = Venue("dydx")
+FACTS = facts(
+    """
+    /v4/perpetualMarkets | openInterest | base coin | recorded answers, client libraries | [2]
+    /v4/perpetualMarkets | baseOpenInterest | not read: another number, hardly moving | recorded | [2]
+    /v4/perpetualMarkets | oraclePrice | USD per base coin | no mark price | [2]
+    /v4/perpetualMarkets | nextFundingRate | fraction per hour | documentation | [2]
+    /v4/perpetualMarkets | volume24H | USD | client library | [1]
+    /v4/perpetualMarkets | time | none: receive time; the indexer lags the chain by seconds | — | [0]
+    /v4/perpetualMarkets | ticker with commas | left out: listed by anyone | documentation | [1]
+    v4_trades | type LIQUIDATED | forced; every trade is told | documentation, client library | [2]
+    v4_trades | type DELEVERAGED | auto-deleveraging, told apart | documentation | [2]
+    v4_trades | side | side of the taker: SELL closed a long | documentation, client library | [2]
+    v4_trades | size × price | base coin × USD | documentation | [2]
+    v4_trades | message_id | one more with each message of a line | recorded messages | [1]
+    v4_trades | subscriptions | 32 of a channel on one line | documentation | [1]
+    v4_trades | subscribed | the first frame holds old trades: left out | recorded messages | [2]
+    HTTP | limit | 100 requests in 10 s | — | [0]
+    HTTP status | 403 | blocked by country | — | [0]
+    """
+)
+
+ASK = Request("/v4/perpetualMarkets")
+MARKETS_PER_LINE = 32
+
+
+class _Market(msgspec.Struct, rename="camel"):
+    symbol: str = field(name="ticker")
+    status: str
+    open_interest: str
+    oracle_price: str | None = None
+    next_funding_rate: str | None = None
+    volume: str | None = field(name="volume24H", default=None)
+
+
+class _Markets(msgspec.Struct):
+    markets: dict[str, _Market]
+
+
+class _Trade(msgspec.Struct, rename="camel"):
+    number: str = field(name="id")
+    side: Literal["BUY", "SELL"]
+    size: str
+    price: str
+    kind: str = field(name="type")
+    at: Annotated[datetime, msgspec.Meta(tz=True)] = field(name="createdAt")
+
+
+class _Trades(msgspec.Struct):
+    trades: list[_Trade] = []
+
+
+class _Kind(msgspec.Struct):
+    kind: str = field(name="type")
+    message: str = ""
+
+
+class _Frame(_Kind):
+    channel: str = ""
+    market: str = field(name="id", default="")
+    contents: _Trades | None = None
+
+
+class _Numbered(msgspec.Struct):
+    line: str = field(name="connection_id")
+    number: int = field(name="message_id")
+
+
+_MARKETS = msgspec.json.Decoder(_Markets)
+_KINDS = msgspec.json.Decoder(_Kind)
+_FRAMES = msgspec.json.Decoder(_Frame)
+_NUMBERED = msgspec.json.Decoder(_Numbered)
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``{"markets": {"BTC-USD": {"ticker": "BTC-USD", "status": "ACTIVE", …}}}``
+
+    Markets that anyone listed are named after their pool (``COIN,RAYDIUM,ADDRESS-USD``): whose coin that is
+    cannot be told, so they are left out.
+    """
+
+    def read(row: _Market) -> Instrument | None:
+        base, _, quote = row.symbol.rpartition("-")
+        if row.status != "ACTIVE" or quote != "USD" or "," in base:
+            return None
+        asset, multiple = coin(base)
+        return Instrument(VENUE, row.symbol, asset, coins_per_base=multiple)
+
+    return read_book(decode(_MARKETS, body).markets.values(), read)
+
+
+def parse_markets(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"markets": {"BTC-USD": {"openInterest", "oraclePrice", "nextFundingRate", "volume24H"}}}``
+
+    ``baseOpenInterest`` beside it is another number that hardly moves.
+    """
+
+    def read(row: _Market, instrument: Instrument) -> list[Observation]:
+        amount = Amount(required(row.open_interest, "openInterest"), Unit.BASE)
+        price = quoted(row.oracle_price, "oraclePrice")
+        said: list[Observation] = [OpenInterest(instrument, amount, now, now, price)]
+        if (rate := optional(row.next_funding_rate, "nextFundingRate")) is not None:
+            said.append(Funding(instrument, rate, HOUR, now, now))
+        if (volume := optional(row.volume, "volume24H")) is not None:
+            said.append(Volume(instrument, Amount(volume, Unit.QUOTE), now, now))
+        return said
+
+    return read_rows(decode(_MARKETS, body).markets.values(), book, read)
+
+
+def _hello(book: Book) -> Sequence[str]:
+    return [
+        json.dumps({"type": "subscribe", "channel": "v4_trades", "id": symbol, "batched": False})
+        for symbol in book
+    ]
+
+
+def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
+    """``{"type": "channel_data", "id": "BTC-USD", "contents": {"trades": [{"type": "LIQUIDATED", …}]}}``
+
+    ``side`` is the taker's, and the taker is who is closed: a SELL closed a long. The ``subscribed`` frame
+    tells trades of the past.
+    """
+    frame = decode(_KINDS, body)
+    if frame.kind == "error":
+        raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
+    if frame.kind != "channel_data":
+        return ()
+    told = decode(_FRAMES, body)
+    instrument = book.get(told.market)
+    if told.channel != "v4_trades" or told.contents is None or instrument is None:
+        return ()
+    return [
+        Liquidation(
+            instrument,
+            Position.LONG if row.side == "SELL" else Position.SHORT,
+            Amount(required(row.size, "size"), Unit.BASE),
+            required(row.price, "price"),
+            utc(row.at),
+            now,
+            row.number,
+            deleveraged=row.kind == "DELEVERAGED",
+        )
+        for row in told.contents.trades
+        if row.kind in ("LIQUIDATED", "DELEVERAGED")
+    ]
+
+
+def numbered(body: bytes) -> Sequence[tuple[str, int]]:
+    """Every message of a line has the number after the one before, whatever it tells."""
+    told = peek(_NUMBERED, body)
+    return () if told is None else ((told.line, told.number),)
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="dYdX",
+    group=Group.DEX,
+    base_url="https://indexer.dydx.trade",
+    book=BookPoll(HOUR, lambda: [ASK], parse_book),
+    polls=(Poll("markets", MINUTE, lambda _: [ASK], parse_markets),),
+    budget=Budget(100, 10 * SECOND),
+    facts=FACTS,
+    read_refusal=refusal,
+    sockets=(
+        Socket(
+            "liquidations",
+            "wss://indexer.dydx.trade/v4/ws",
+            _hello,
+            parse_trades,
+            Completeness.COMPLETE,
+            per_line=MARKETS_PER_LINE,
+            hello_pause=timedelta(milliseconds=100),
+            numbered=numbered,
+        ),
+    ),
+)

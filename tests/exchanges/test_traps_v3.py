@@ -1,0 +1,69 @@
+"""What is easily read wrongly at dYdX, Lighter, Aster, Crypto.com, Phemex, WhiteBIT and CoinEx."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bot.domain.market import Liquidation, OpenInterest, Venue
+from bot.exchanges import EXCHANGES
+from bot.exchanges.spec import Socket
+from tests.exchanges.payloads import NOW, PAYLOADS, Payload, book_of, encode, parsed
+
+
+def kept(venue: str, name: str) -> Payload:
+    return next(p for p in PAYLOADS if (p.venue, p.name) == (venue, name))
+
+
+def page(venue: str, name: str) -> Any:
+    return json.loads(kept(venue, name).body)
+
+
+def open_interest(venue: str, name: str) -> dict[str, OpenInterest]:
+    said = parsed(kept(venue, name)).observations
+    return {o.instrument.symbol: o for o in said if isinstance(o, OpenInterest)}
+
+
+def socket(venue: str) -> Socket:
+    (only,) = EXCHANGES[Venue(venue)].sockets
+    return only
+
+
+def hear(venue: str, payload: object) -> list[Liquidation]:
+    heard = socket(venue).parse(encode(payload), book_of(Venue(venue)), NOW)
+    return [one for one in heard if isinstance(one, Liquidation)]
+
+
+# dYdX
+
+
+def test_dydx_base_open_interest_is_another_number_and_never_read() -> None:
+    told = page("dydx", "markets")
+    for market in told["markets"].values():
+        market["baseOpenInterest"] = "1"
+    same = EXCHANGES[Venue("dydx")].polls[0].parse(encode(told), book_of(Venue("dydx")), NOW)
+    assert same == parsed(kept("dydx", "markets"))
+    assert str(open_interest("dydx", "markets")["BTC-USD"].amount.value) == "717.0347"
+
+
+def test_dydx_first_frame_holds_old_trades_and_is_not_heard() -> None:
+    frame = page("dydx", "trades")
+    assert len(hear("dydx", frame)) == 3
+    assert hear("dydx", frame | {"type": "subscribed"}) == []
+
+
+def test_dydx_deleveraging_is_told_apart_from_liquidation() -> None:
+    lost = {one.number: one.deleveraged for one in hear("dydx", page("dydx", "trades"))}
+    assert lost == {"0002": False, "0003": False, "0004": True}
+
+
+def test_dydx_markets_that_anyone_listed_are_left_out() -> None:
+    assert set(book_of(Venue("dydx"))) == {"BTC-USD", "ETH-USD"}
+
+
+def test_dydx_lines_hold_32_markets_and_number_what_they_send() -> None:
+    feed = socket("dydx")
+    assert feed.per_line == 32
+    assert feed.numbered is not None
+    assert feed.numbered(kept("dydx", "trades").body) == (("b0a8d4f6", 41),)
+    assert feed.numbered(b"no json") == ()
