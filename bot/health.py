@@ -1,4 +1,4 @@
-"""What is known about each source: fresh, late, lost, throttled, blocked, speaks differently.
+"""What is known about each source: fresh, late, lost, throttled, blocked, speaks differently, deaf.
 
 Every method that changes something takes the time as an argument; only ``sources`` looks at the clock,
 because "late" is a question about now.
@@ -59,6 +59,7 @@ class Health:
         symbols: int | None = None,
         unknown: int | None = None,
         open_interest: bool = False,
+        liquidations: int = 0,
     ) -> None:
         """Something arrived. This alone changes no state: a cut round may still have told a part."""
         known = self._known[venue, source]
@@ -67,6 +68,7 @@ class Health:
             last_answer=now,
             symbols=known.symbols if symbols is None else symbols,
             unknown=known.unknown if unknown is None else unknown,
+            told=known.told + liquidations,
         )
         if open_interest:
             self._open_interest[venue, source] = now
@@ -88,6 +90,11 @@ class Health:
         if known is not None:
             more = msgspec.structs.replace(known, rejected=known.rejected + count)
             self._known[known.venue, known.source] = more
+
+    def missed(self, venue: Venue, source: str, count: int) -> None:
+        """Count messages that the venue numbered and that never arrived."""
+        known = self._known[venue, source]
+        self._known[venue, source] = msgspec.structs.replace(known, gaps=known.gaps + count)
 
     def sources(self) -> list[SourceHealth]:
         return self.at(self._clock())

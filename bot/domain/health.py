@@ -21,6 +21,8 @@ class SourceState(StrEnum):
     BLOCKED = "blocked"
     CHANGED = "changed"
     """Answered with something this venue is not known to send."""
+    DEAF = "deaf"
+    """Connected, but silent while feeds of its kind are busy, also after it was subscribed anew."""
 
 
 class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,3 +41,12 @@ class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int = 0
     completeness: Completeness | None = None
     """Only for liquidation feeds."""
+    told: int = 0
+    """Liquidations heard since the start."""
+    gaps: int = 0
+    """Messages that the venue numbered and that never arrived."""
+
+    @property
+    def unproven(self) -> bool:
+        """A liquidation feed that has told nothing yet: its silence says nothing."""
+        return self.completeness is not None and not self.told

@@ -53,7 +53,9 @@ class VenueBook:
         self._shrugged: set[str] = set()
         self._asked: datetime | None = None
         self._asking = asyncio.Lock()
+        self._news = asyncio.Condition()
         self.watched: Book = {}
+        """Another object only where its contracts are others."""
         self.ready = not self.needed
 
     @property
@@ -75,11 +77,21 @@ class VenueBook:
                 return self._contact.failed(fault)
             self._shrugged = {*self._shrugged, *self._strangers} - self._listed.keys()
             self._strangers.clear()
-            self.watched = limited(self._listed, self._watched)
+            watched = limited(self._listed, self._watched)
+            if watched != self.watched:
+                self.watched = watched
+                async with self._news:
+                    self._news.notify_all()
             self.ready = True
             self._contact.heard(symbols=len(self.watched))
             self._contact.fine()
             return None
+
+    async def changed(self, known: Book) -> Book:
+        """The watched contracts, once they are no longer ``known``."""
+        async with self._news:
+            await self._news.wait_for(lambda: self.watched is not known)
+        return self.watched
 
     def strangers(self, unknown: Iterable[str]) -> int:
         """How many of ``unknown`` are not listed at all (the others are listed but not watched)."""

@@ -110,19 +110,39 @@ def start_of(raw: bytes) -> str:
 
 
 @dataclass(slots=True)
-class Contact:
-    """How one source stands. Health is told, the log says once that it is lost and once that it is back.
+class Patience:
+    """How long to leave something alone, in wall time.
 
-    Waits are wall time. After the n-th fault in a row: ``retry`` × 2^(n-1), at most ``longest``, a fifth
-    more or less; throttled: exactly as long as asked; blocked: hourly.
+    After the n-th fault in a row: ``retry`` × 2^(n-1), at most ``longest``, a fifth more or less;
+    throttled: exactly as long as asked; blocked: hourly.
     """
+
+    setting: Setting
+    retry: timedelta
+    longest: timedelta = LONGEST_WAIT
+    _tries: int = 0
+
+    def after(self, fault: SourceError) -> timedelta:
+        self._tries += 1
+        if isinstance(fault, SourceThrottled):
+            return fault.retry_after
+        if isinstance(fault, SourceBlocked):
+            return BLOCKED_WAIT / self.setting.speed
+        growing = self.retry * (1 << min(self._tries - 1, 20))
+        return min(growing, self.longest) * (0.8 + 0.4 * self.setting.chance()) / self.setting.speed
+
+    def begin_anew(self) -> None:
+        self._tries = 0
+
+
+@dataclass(slots=True)
+class Contact:
+    """How one source stands. Health is told, the log says once that it is lost and once that it is back."""
 
     setting: Setting
     venue: Venue
     source: str
-    retry: timedelta
-    longest: timedelta = LONGEST_WAIT
-    _tries: int = 0
+    patience: Patience
     _told: set[SourceState] = field(default_factory=set)
     _kept: list[datetime] = field(default_factory=list)
 
@@ -135,7 +155,6 @@ class Contact:
         *,
         every: timedelta,
         retry: timedelta,
-        longest: timedelta = LONGEST_WAIT,
         completeness: Completeness | None = None,
     ) -> Contact:
         """A source expected to answer ``every`` so often, in market time."""
@@ -148,10 +167,15 @@ class Contact:
             late_after=every * LATE_AFTER,
             completeness=completeness,
         )
-        return cls(setting, exchange.venue, source, retry, longest)
+        return cls(setting, exchange.venue, source, Patience(setting, retry))
 
     def heard(
-        self, *, symbols: int | None = None, unknown: int | None = None, open_interest: bool = False
+        self,
+        *,
+        symbols: int | None = None,
+        unknown: int | None = None,
+        open_interest: bool = False,
+        liquidations: int = 0,
     ) -> None:
         self.setting.health.heard(
             self.venue,
@@ -160,11 +184,12 @@ class Contact:
             symbols=symbols,
             unknown=unknown,
             open_interest=open_interest,
+            liquidations=liquidations,
         )
 
     def fine(self) -> None:
         """It answered as it should."""
-        self._tries = 0
+        self.patience.begin_anew()
         self.setting.health.turn(self.venue, self.source, self.setting.clock(), SourceState.FRESH)
         if self._told:
             self._told.clear()
@@ -176,18 +201,18 @@ class Contact:
 
     def failed(self, fault: SourceError) -> timedelta:
         """How long to leave it alone, in wall time."""
-        self._tries += 1
         self.mark(fault)
-        if isinstance(fault, SourceThrottled):
-            return fault.retry_after
-        if isinstance(fault, SourceBlocked):
-            return BLOCKED_WAIT / self.setting.speed
-        growing = self.retry * (1 << min(self._tries - 1, 20))
-        return min(growing, self.longest) * (0.8 + 0.4 * self.setting.chance()) / self.setting.speed
+        return self.patience.after(fault)
 
-    def mark(self, fault: SourceError) -> None:
-        """Tell health; tell the log once per kind of fault until the source is back."""
-        state, why = state_of(fault), in_words(fault)
+    def mark(self, fault: SourceError, of: str = "") -> None:
+        """Tell health; tell the log once per kind of fault until the source is back.
+
+        ``of`` names the part that has the fault, where it is not the whole source.
+        """
+        self.turn(state_of(fault), of + in_words(fault))
+
+    def turn(self, state: SourceState, why: str) -> None:
+        """Not as it should be, for this reason: told to health, and to the log once until it is back."""
         self.setting.health.turn(self.venue, self.source, self.setting.clock(), state, why)
         if state not in self._told:
             self._told.add(state)

@@ -1,31 +1,35 @@
-"""One socket of one venue: connect, subscribe, hear liquidations, and connect again."""
+"""One socket of one venue: connect, subscribe, hear, and connect again, over as many lines as it takes."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Sequence
-from datetime import timedelta
 
-import aiohttp
-from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
 from yarl import URL
 
-from bot.domain.market import Observation
-from bot.errors import SourceChanged, SourceError, SourceUnreachable
-from bot.exchanges.spec import MINUTE, SECOND, Exchange, Socket
+from bot.domain.health import SourceState
+from bot.domain.market import Liquidation, Observation, OpenInterest
+from bot.errors import SourceChanged, SourceError
+from bot.exchanges.spec import MINUTE, SECOND, Book, Exchange, Socket
 from bot.feeds.book import VenueBook
-from bot.feeds.contact import Contact, Setting, understand
-from bot.feeds.http import MIB, NET_FAULTS, VenueHttp, refused, translate
+from bot.feeds.contact import Contact, Patience, Setting, understand
+from bot.feeds.http import MIB, VenueHttp
+from bot.feeds.line import Connect, Connection, Line
+from bot.feeds.lines import Numbering, Turnstile, spread, unzipped
 
-LIFETIME = timedelta(hours=23)
-"""Binance closes every line after 24 hours (venues.md §1): leave before, at a time of our own."""
-SILENT_PINGS = 3
+log = logging.getLogger(__name__)
+
 UNREADABLE_IN_A_ROW = 5
-FRAME_BYTES = 4 * MIB
-CLOSING = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED)
+UNZIPPED_BYTES = 16 * MIB
 
 
 class SocketFeed:
-    """Listens until it is cancelled. Waits and silence are wall time; ``received`` is market time."""
+    """Listens until it is cancelled. Waits and silence are wall time; ``received`` is market time.
+
+    ``turnstiles`` are passed before every connection: venues count them, and a fleet that starts must not
+    open all of its lines in one instant.
+    """
 
     def __init__(
         self,
@@ -36,100 +40,105 @@ class SocketFeed:
         setting: Setting,
         *,
         ws_url: str | None = None,
-        lifetime: timedelta = LIFETIME,
+        turnstiles: Sequence[Turnstile] = (),
     ) -> None:
-        self._exchange, self._socket, self._http = exchange, socket, http
-        self._book, self._setting = book, setting
+        self.socket = socket
+        self._exchange, self._book, self._setting = exchange, book, setting
         here = URL(socket.url)
-        self._url = URL(ws_url.rstrip("/") + here.raw_path_qs) if ws_url else here
-        self._lifetime = lifetime.total_seconds() * (1 - setting.chance() / 24)
-        self._every = socket.ping_every.total_seconds()
+        url = URL(ws_url.rstrip("/") + here.raw_path_qs) if ws_url else here
+        self._connect = Connect(exchange, socket, url, http.session, setting, turnstiles)
         self._contact = Contact.open(
             setting,
             exchange,
             socket.name,
             every=socket.ping_every * setting.speed,
-            retry=SECOND * setting.speed,  # a line is real: a played scenario does not hurry it
-            longest=MINUTE * setting.speed,
+            retry=SECOND,
             completeness=socket.completeness,
         )
+        self._lines: list[Line] = []
+        self._broken: set[Line] = set()
         self._unreadable = 0
+        self._deaf = ""
+        self.told = 0
+        """Liquidations heard since the start."""
+
+    @property
+    def name(self) -> str:
+        return f"{self._exchange.venue} {self.socket.name}"
+
+    @property
+    def listening(self) -> bool:
+        """Every line is open, as far as is known."""
+        return bool(self._lines) and not self._broken
 
     async def run(self) -> None:
-        while True:
-            try:
-                await self._connected()
-            except SourceError as fault:
-                wait = self._contact.failed(fault)
-                await self._setting.sleep(wait.total_seconds())
+        async with asyncio.TaskGroup() as group:
+            while True:
+                book = self._book.watched
+                self._deal(book, group)
+                await self._book.changed(book)
 
-    async def _connected(self) -> None:
-        """One connection; returns when it is time for a new one, raises ``SourceError`` when it broke."""
-        try:
-            async with self._http.session.ws_connect(
-                self._url, autoping=False, max_msg_size=FRAME_BYTES
-            ) as line:
-                await self._listen(line)
-        except aiohttp.WSServerHandshakeError as answer:
-            if answer.status < 400:
-                raise translate(answer) from answer
-            raise refused(self._exchange, answer.status, answer.headers or {}, b"") from answer
-        except NET_FAULTS as error:
-            raise translate(error) from error
+    def renew(self) -> None:
+        """A new connection for every line, each opened before the old one is closed."""
+        for line in self._lines:
+            line.renew()
 
-    async def _listen(self, line: ClientWebSocketResponse) -> None:
-        book = self._book.watched
-        hello = self._socket.hello(book)
-        for frame in hello:
-            await line.send_str(frame)
-        now = heard = self._setting.monotonic()
-        ping_at, leave_at = now + self._every, now + self._lifetime
-        while now < leave_at:
-            message = await self._next(line, min(ping_at, leave_at) - now)
-            now = self._setting.monotonic()
-            if message is not None:
-                heard = now
-                await self._take(line, message)
-            if now >= ping_at:
-                if now - heard >= SILENT_PINGS * self._every:
-                    raise SourceUnreachable(f"connected, but not a sound for {now - heard:.0f} s")
-                if heard > ping_at - self._every:  # it lives: one hello that is answered proves nothing yet
-                    self._contact.heard()
-                    self._settled()
-                await self._ping(line)
-                ping_at = now + self._every
-                if self._book.watched is not book and self._socket.hello(self._book.watched) != hello:
-                    return  # other contracts are listed now
+    def deaf(self, why: str) -> None:
+        """Reported as deaf until the next liquidation is heard."""
+        self._deaf = why
+        self._contact.turn(SourceState.DEAF, why)
 
-    @staticmethod
-    async def _next(line: ClientWebSocketResponse, wait: float) -> WSMessage | None:
-        try:
-            return await line.receive(max(wait, 0.001))
-        except TimeoutError:
-            return None
+    def _deal(self, book: Book, group: asyncio.TaskGroup) -> None:
+        """Every contract on one line; lines that do not change hear nothing of it."""
+        heard = {symbol: known for symbol, known in book.items() if self.socket.hears(known)}
+        shares = spread([line.share for line in self._lines], heard, self.socket.per_line)
+        for line, share in zip(self._lines, shares, strict=False):
+            line.carry(share)
+        for share in shares[len(self._lines) :]:
+            # A line is real: a played scenario does not hurry it.
+            patience = Patience(self._setting, SECOND * self._setting.speed, MINUTE * self._setting.speed)
+            line = Line(self._connect, self, share, patience)
+            self._lines.append(line)
+            line.start(group)
+        for line in [line for line in self._lines if not line.share]:
+            line.stop()
+            self._lines.remove(line)
+            self._broken.discard(line)
 
-    async def _ping(self, line: ClientWebSocketResponse) -> None:
-        if self._socket.ping is None:
-            await line.ping()
+    def broke(self, line: Line, fault: SourceError) -> None:
+        self._broken.add(line)
+        part = f"{len(self._broken)} of {len(self._lines)} lines: " if len(self._lines) > 1 else ""
+        self._contact.mark(fault, part)
+
+    def lives(self, line: Line) -> None:
+        """It makes sounds, whatever they say."""
+        self._broken.discard(line)
+        self._contact.heard()
+        self._settled()
+
+    def _settled(self) -> None:
+        """Fine, unless what arrives cannot be read: only something that can makes that good."""
+        if self._unreadable >= UNREADABLE_IN_A_ROW or self._broken:
+            return
+        if self._deaf:
+            self._contact.turn(SourceState.DEAF, self._deaf)
         else:
-            await line.send_str(self._socket.ping)
+            self._contact.fine()
 
-    async def _take(self, line: ClientWebSocketResponse, message: WSMessage) -> None:
-        if message.type is WSMsgType.TEXT:
-            await self._read(message.data.encode())
-        elif message.type is WSMsgType.BINARY:
-            await self._read(message.data)
-        elif message.type is WSMsgType.PING:
-            await line.pong(message.data)
-        elif message.type is WSMsgType.ERROR:
-            raise SourceChanged(f"the line ended with a frame that cannot be taken ({message.data})")
-        elif message.type in CLOSING:
-            raise SourceUnreachable(f"closed the line (code {line.close_code})")
-
-    async def _read(self, raw: bytes) -> None:
+    async def read(self, raw: bytes, line: Line, connection: Connection) -> None:
+        """Answer what wants an answer, hand on the rest."""
         now, book = self._setting.clock(), self._book.watched
         try:
-            heard = understand(self._socket.parse, raw, book, now)
+            if self.socket.gzipped:
+                raw = understand(unzipped, raw, UNZIPPED_BYTES)
+            if self.socket.reply is not None:
+                reply = understand(self.socket.reply, raw)
+                if reply is not None:
+                    await connection.send(reply)
+                    return
+            if self.socket.numbered is not None:
+                self._count(connection.numbering, understand(self.socket.numbered, raw), connection)
+            heard = understand(self.socket.parse, raw, book, now)
         except SourceChanged as fault:
             self._unreadable += 1
             await self._contact.keep(fault)
@@ -137,15 +146,36 @@ class SocketFeed:
                 self._contact.mark(fault)
             return
         if heard:
+            line.patience.begin_anew()
+            self._broken.discard(line)
             await self._hand_on(heard)
+
+    def _count(
+        self, numbering: Numbering, numbered: Sequence[tuple[str, int]], connection: Connection
+    ) -> None:
+        missed = numbering.missed(numbered)
+        if not missed:
+            return
+        venue, source = self._exchange.venue, self.socket.name
+        self._setting.health.missed(venue, source, sum(missed.values()))
+        if not connection.gap_told:
+            connection.gap_told = True
+            stream, count = next(iter(missed.items()))
+            log.warning(
+                *("%s %s left out %d messages of %s", venue, source, count, stream),
+                extra={"event": "source.gap", "venue": venue, "source": source},
+            )
 
     async def _hand_on(self, heard: Sequence[Observation]) -> None:
         self._unreadable = 0
-        self._contact.heard(symbols=len(self._book.watched))
+        forced = sum(isinstance(told, Liquidation) for told in heard)
+        self.told += forced
+        if forced:
+            self._deaf = ""
+        self._contact.heard(
+            symbols=sum(len(line.share) for line in self._lines),
+            open_interest=any(isinstance(told, OpenInterest) for told in heard),
+            liquidations=forced,
+        )
         self._settled()
         await self._setting.out.put(heard)
-
-    def _settled(self) -> None:
-        """Fine, unless what arrives cannot be read: only a liquidation that can makes that good."""
-        if self._unreadable < UNREADABLE_IN_A_ROW:
-            self._contact.fine()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,7 +17,8 @@ from bot.domain.market import Completeness, Liquidation
 from bot.exchanges.spec import Socket
 from bot.feeds.book import VenueBook
 from bot.feeds.http import open_http
-from bot.feeds.sockets import LIFETIME, UNREADABLE_IN_A_ROW, SocketFeed
+from bot.feeds.lines import Turnstile
+from bot.feeds.sockets import UNREADABLE_IN_A_ROW, SocketFeed
 from tests.feeds.acme import ACME, FORCED, START, Server, World, contracts, until
 from tests.feeds.test_http import status
 from tests.feeds.test_poll import events
@@ -33,14 +34,20 @@ class Line:
     talk: Talk
     autoping: bool = True
     opened: int = 0
+    open: int = 0
+    pings: int = 0
     frames: list[str] = field(default_factory=list)
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         line = web.WebSocketResponse(autoping=self.autoping, max_msg_size=0)
         await line.prepare(request)
         self.opened += 1
-        self.frames.append((await line.receive()).data)
-        await self.talk(line)
+        self.open += 1
+        try:
+            self.frames.append((await line.receive()).data)
+            await self.talk(line)
+        finally:
+            self.open -= 1
         return line
 
     async def listen(self, line: web.WebSocketResponse) -> None:
@@ -49,6 +56,9 @@ class Line:
             if message.type is aiohttp.WSMsgType.TEXT:
                 self.frames.append(message.data)
                 await line.send_str('{"ok": true}')
+            elif message.type is aiohttp.WSMsgType.PING:
+                self.pings += 1
+                await line.pong(message.data)
 
 
 @asynccontextmanager
@@ -57,15 +67,15 @@ async def listening(
     world: World,
     *,
     socket: Socket = FORCED,
-    lifetime: timedelta = LIFETIME,
     url: str | None = None,
+    turnstiles: Sequence[Turnstile] = (),
 ) -> AsyncIterator[VenueBook]:
     setting = world.live_setting
     async with open_http(ACME, base_url=server.url) as http:
         book = VenueBook(ACME, http, setting, None)
         await book.ask()
         ws_url = url or server.url.replace("http", "ws")
-        feed = SocketFeed(ACME, socket, http, book, setting, ws_url=ws_url, lifetime=lifetime)
+        feed = SocketFeed(ACME, socket, http, book, setting, ws_url=ws_url, turnstiles=turnstiles)
         task = asyncio.create_task(feed.run())
         try:
             yield book
@@ -118,10 +128,10 @@ async def test_a_ping_is_sent_even_while_frames_arrive(server: Server, world: Wo
 async def test_a_venue_without_a_text_ping_gets_the_protocols_and_its_pong_is_a_sound(
     server: Server, world: World
 ) -> None:
-    ends = Line(lambda line: ends.listen(line))
+    ends = Line(lambda line: ends.listen(line), autoping=False)
     server.routes["/line"] = ends.serve
     async with listening(server, world, socket=replace(FORCED, ping=None)):
-        await asyncio.sleep(0.15)  # five pings long
+        await until(lambda: ends.pings > 5)
         assert ends.opened == 1
         assert world.source("forced").state is SourceState.FRESH
 
@@ -185,7 +195,7 @@ async def test_a_line_is_changed_before_the_venue_cuts_it(
 ) -> None:
     ends = Line(lambda line: ends.listen(line))
     server.routes["/line"] = ends.serve
-    async with listening(server, world, lifetime=timedelta(milliseconds=20)):
+    async with listening(server, world, socket=replace(FORCED, lifetime=timedelta(milliseconds=20))):
         await until(lambda: ends.opened >= 3)
     assert world.slept == []
     assert events(caplog) == []
