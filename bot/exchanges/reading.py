@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol, TypeVar
@@ -16,6 +16,11 @@ from bot.exchanges.spec import MINUTE, Answer, Book
 
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
 """Quote currencies counted as dollars. A contract priced in anything else is left out of the book."""
+
+NOT_COINS = frozenset(
+    ("AUD", "CAD", "CHF", "CNH", "EUR", "GBP", "JPY", "NZD", "SGD", "TRY", "USD", "XAG", "XAU", "XPD", "XPT")
+)
+"""Currencies and metals (ISO 4217) that some venues list under plain names, like coins."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -157,6 +162,12 @@ def pages(since: datetime, until: datetime, step: timedelta, limit: int) -> Iter
     while first <= last:
         yield first, min(first + span, last)
         first += span + 1
+
+
+def in_frames(topics: Iterable[str], most: int) -> Iterator[Sequence[str]]:
+    """``topics`` in parts of at most ``most``: what one frame may subscribe to."""
+    every = list(topics)
+    return (every[n : n + most] for n in range(0, len(every), most))
 
 
 def utc(at: datetime) -> datetime:

@@ -93,7 +93,7 @@ class _Stage:
             view = self.faults.view(self.scenario, venue, self.clock())
             try:
                 body = await request.json() if request.method == "POST" else None
-                said, status = answer(view, Ask(request.query, body)), 200
+                said, status = answer(view, Ask({**request.query, **request.match_info}, body)), 200
             except Refused as refused:
                 said, status = refused.body, refused.status
             except (

@@ -15,6 +15,17 @@ from bot.exchanges.spec import Exchange, Request
 from tests.exchanges.payloads import book_of
 
 SINCE = datetime(2026, 10, 1, tzinfo=UTC)
+SPANS = {
+    "startTime": ("endTime", 1),
+    "begin": ("end", 1),
+    "startAt": ("endAt", 1),
+    "start": ("end", 1),
+    "since": ("to", 1000),
+    "from": ("to", 1000),
+}
+"""How venues name the first and last moment of a page, and how many milliseconds its unit has."""
+MOST = ("limit", "pageSize")
+AT_ONCE = ("bybit", "okx", "deribit", "hyperliquid", "coinbase_cde", "kraken_futures")
 WITH_HISTORY = [exchange for exchange in EXCHANGES.values() if exchange.history]
 
 
@@ -27,7 +38,9 @@ def test_binance_is_asked_once_per_symbol_of_the_book(venue: str) -> None:
     assert poll.requests({}) == []
 
 
-@pytest.mark.parametrize("venue", ["bybit", "okx", "deribit", "hyperliquid", "coinbase_cde"])
+@pytest.mark.parametrize(
+    "venue", ["bybit", "okx", "deribit", "hyperliquid", "coinbase_cde", "kraken_futures"]
+)
 def test_other_venues_are_asked_for_all_symbols_at_once(venue: str) -> None:
     for poll in EXCHANGES[Venue(venue)].polls:
         assert poll.requests({}) == poll.requests(book_of(Venue(venue)))
@@ -46,13 +59,15 @@ def test_pages_of_the_past_cover_everything_once(exchange: Exchange) -> None:
     assert history is not None
     instrument = next(one for one in book_of(exchange.venue).values() if one.expiry is None)
     asked = history.requests(instrument, SINCE, SINCE + timedelta(days=2))
-    limit = int(asked[0].params["limit"])
-    exclusive = "begin" in asked[0].params
-    first, last = ("begin", "end") if exclusive else ("startTime", "endTime")
+    limit = next((int(asked[0].params[name]) for name in MOST if name in asked[0].params), len(asked) * 288)
+    first = next(name for name in SPANS if name in asked[0].params)
+    last, unit_ms = SPANS[first]
+    exclusive = first == "begin"
     points = [to_ms(SINCE + n * history.step) for n in range(2 * 288 + 1)]
     seen: list[int] = []
     for request in asked:
-        low, high = int(request.params[first]) + exclusive, int(request.params[last]) - exclusive
+        low, high = int(request.params[first]) * unit_ms, int(request.params[last]) * unit_ms
+        low, high = low + exclusive, high - exclusive
         page = [point for point in points if low <= point <= high]
         assert len(page) <= limit
         seen += page

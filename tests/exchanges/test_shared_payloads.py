@@ -26,11 +26,12 @@ VENUES = [venue for venue in EXCHANGES if venue != "published"]
 def book_for(venue: str, symbol: str) -> Book:
     """An instrument as the venue's book would list it, with contract sizes from the files' derivations."""
     base = symbol.split("-")[0].split("_")[0].removesuffix("USDT").removesuffix("USD")
-    inverse = venue in ("binance_coinm", "deribit") or symbol in ("BTCUSD", "BTC-USD-SWAP")
+    inverse = venue in ("binance_coinm", "deribit") or symbol in ("BTCUSD", "BTC-USD-SWAP", "PI_XBTUSD")
     sizes = {
         "BTCUSD_PERP": ContractSize(Decimal(100), Unit.QUOTE),
         "ETHUSD_PERP": ContractSize(Decimal(10), Unit.QUOTE),
         "BTC-USDT-SWAP": ContractSize(Decimal("0.01"), Unit.BASE),
+        "PI_XBTUSD": ContractSize(Decimal(1), Unit.QUOTE),
     }
     asset = parse_asset(base)[0] if base else Asset(symbol)
     return {symbol: Instrument(Venue(venue), symbol, asset, inverse=inverse, contract=sizes.get(symbol))}
@@ -199,6 +200,11 @@ def _okx_by_coin(venue: str, kept: Any, response: Any, expected: Any) -> None:
         history.parse(encode(response), book_for(venue, "BTC-USDT-SWAP")["BTC-USDT-SWAP"], NOW)
 
 
+def _kraken_tickers(venue: str, kept: Any, response: Any, expected: Any) -> None:
+    book = {**book_for(venue, "PI_XBTUSD"), **book_for(venue, "PF_ETHUSD")}
+    check_answer(poll(venue, "tickers", response, book), expected)
+
+
 CHECKS = {
     "binance_coinm/open_interest": _single,
     "binance_coinm/open_interest_hist": _history,
@@ -217,6 +223,7 @@ CHECKS = {
     "hyperliquid/meta_and_asset_ctxs": _hyperliquid,
     "hyperliquid/meta_and_asset_ctxs_hip3": _hyperliquid,
     "hyperliquid/meta_and_asset_ctxs_misaligned": _misaligned,
+    "kraken_futures/tickers": _kraken_tickers,
     "okx/instruments_swap": _okx_instruments,
     "okx/open_interest_history_4col": _history,
     "okx/open_interest_swap": _okx_open_interest,

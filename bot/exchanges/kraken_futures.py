@@ -1,0 +1,313 @@
+"""Kraken Futures: linear contracts (``PF_``, ``FF_``) in coins, inverse ones (``PI_``, ``FI_``) in dollars.
+
+All symbols come in one answer. Bitcoin is XBT. Funding is told as an amount of money, not as a fraction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import field
+
+from bot.domain.market import (
+    Completeness,
+    Funding,
+    Group,
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Position,
+    Venue,
+    Volume,
+)
+from bot.domain.units import Amount, ContractSize, Unit
+from bot.errors import SourceChanged, SourceError
+from bot.exchanges.reading import (
+    DOLLARS,
+    NOT_COINS,
+    code_refusal,
+    coin,
+    decode,
+    evidence,
+    in_frames,
+    pages,
+    peek,
+    read_book,
+    read_rows,
+    refusal,
+    utc,
+)
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    History,
+    Poll,
+    Request,
+    Socket,
+    facts,
+    from_ms,
+    optional,
+    quoted,
+    required,
+)
+
+VENUE = Venue("kraken_futures")
+FACTS = facts(
+    """
+    …/api/v3/tickers PF_, FF_ | openInterest | base coin | recorded answer, documentation | [2]
+    …/api/v3/tickers PI_, FI_ | openInterest | contracts | recorded answer, documentation | [2]
+    …/api/v3/tickers | markPrice | USD per base coin | recorded answer | [2]
+    …/api/v3/tickers linear | fundingRate ÷ markPrice | fraction per hour; the field is USD | library | [1]
+    …/api/v3/tickers inverse | fundingRate × markPrice | per hour; the field is coins | past rates | [1]
+    …/api/v3/tickers | vol24h | as openInterest | client library | [1]
+    …/api/v3/tickers | serverTime | one for all rows | recorded answer | [2]
+    …/api/v3/instruments | contractSize | USD per contract (inverse) | documentation | [2]
+    …/api/v3/instruments | tradfi | shares and the like are left out | documentation | [1]
+    …/analytics/{symbol}/open-interest | close | as openInterest, stamped in seconds | one adapter | [1]
+    …/analytics/{symbol}/open-interest | reach | about 6 days at 5 minutes | one observer | [1]
+    trade | side where type is liquidation | side of the order: sell closed a long | documentation | [1]
+    trade | qty | as openInterest | by analogy | [1]
+    trade | type is termination | not counted: whose side is told is not known | documentation | [?]
+    trade | seq | number of a product's message | documentation | [1]
+    trade_snapshot | — | old trades: never counted | documentation | [2]
+    error | apiLimitExceeded | throttled | client library | [1]
+    error | Unavailable, marketUnavailable | unreachable | client library | [1]
+    """
+)
+
+LINEAR = ("PF_", "FF_")
+INVERSE = ("PI_", "FI_")
+STEP = 5 * MINUTE
+POINTS_A_PAGE = 500
+PRODUCTS_PER_FRAME = 100
+THROTTLED = {"apiLimitExceeded": 10 * SECOND}
+BUSY = frozenset({"Unavailable", "unavailable", "marketUnavailable", "Server Error"})
+
+
+class _Listed(msgspec.Struct, rename="camel"):
+    symbol: str
+    tradeable: bool
+    base: str = ""
+    quote: str = ""
+    contract_size: Decimal | None = None
+    last_trading_time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    tradfi: bool = False
+
+
+class _Listing(msgspec.Struct):
+    result: Literal["success"]
+    instruments: list[_Listed]
+
+
+class _Ticker(msgspec.Struct, rename="camel"):
+    symbol: str
+    open_interest: Decimal | None = None
+    mark_price: Decimal | None = None
+    funding_rate: Decimal | None = None
+    vol24h: Decimal | None = None
+
+
+class _Tickers(msgspec.Struct, rename="camel"):
+    result: Literal["success"]
+    server_time: Annotated[datetime, msgspec.Meta(tz=True)]
+    tickers: list[_Ticker]
+
+
+class _Refused(msgspec.Struct):
+    result: Literal["error"]
+    error: str = ""
+
+
+class _Series(msgspec.Struct):
+    timestamp: list[int]
+    data: list[tuple[Decimal, Decimal, Decimal, Decimal]]
+
+
+class _Past(msgspec.Struct):
+    result: _Series
+
+
+class _Frame(msgspec.Struct):
+    """An event (an answer to us) or, of the feed ``trade``, one trade."""
+
+    event: str = ""
+    message: str = ""
+    feed: str = ""
+    symbol: str = field(name="product_id", default="")
+    kind: str = field(name="type", default="")
+    side: Literal["buy", "sell", ""] = ""
+    number: str = field(name="uid", default="")
+    seq: int = 0
+    at: int = field(name="time", default=0)
+    qty: Decimal | None = None
+    price: Decimal | None = None
+
+
+_LISTING = msgspec.json.Decoder(_Listing)
+_TICKERS = msgspec.json.Decoder(_Tickers)
+_REFUSED = msgspec.json.Decoder(_Refused)
+_PASTS = msgspec.json.Decoder(_Past)
+_FRAMES = msgspec.json.Decoder(_Frame)
+
+
+def _told(body: bytes) -> SourceError | None:
+    said = peek(_REFUSED, body)
+    if said is None:
+        return None
+    return code_refusal(said.error, "refused", body, throttled=THROTTLED, busy=BUSY)
+
+
+def read_refusal(status: int, body: bytes) -> SourceError:
+    """Errors come with any status; their own word says more."""
+    return _told(body) or refusal(status, body)
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``{"instruments": [{"symbol": "PI_XBTUSD", "base": "XBT", "quote": "USD", "contractSize": 1, …}]}``
+
+    The beginning of the name says how a contract counts; the field ``type`` does not say it reliably.
+    """
+
+    def read(row: _Listed) -> Instrument | None:
+        inverse = row.symbol.startswith(INVERSE)
+        if not (inverse or row.symbol.startswith(LINEAR)) or not row.tradeable or row.tradfi:
+            return None
+        if row.quote not in DOLLARS or row.base in NOT_COINS:
+            return None
+        asset, multiple = coin(row.base)
+        size = optional(row.contract_size, "contractSize") if inverse else None
+        return Instrument(
+            VENUE,
+            row.symbol,
+            asset,
+            inverse=inverse,
+            contract=ContractSize(size, Unit.QUOTE) if size else None,
+            expiry=utc(row.last_trading_time) if row.last_trading_time else None,
+            coins_per_base=multiple,
+            quote=row.quote,
+        )
+
+    return read_book(decode(_LISTING, body, _told).instruments, read)
+
+
+def _counted(instrument: Instrument) -> Unit:
+    return Unit.CONTRACTS if instrument.inverse else Unit.BASE
+
+
+def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"serverTime": "2026-…Z", "tickers": [{"symbol", "openInterest", "markPrice", "fundingRate", …}]}``
+
+    Rows of indexes stand among the contracts. ``fundingRate`` is what one contract pays in an hour: dollars
+    on a coin, coins on a dollar.
+    """
+    page = decode(_TICKERS, body, _told)
+    at = utc(page.server_time)
+
+    def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
+        if row.open_interest is None:
+            raise SourceChanged("openInterest is missing")
+        unit, price = _counted(instrument), quoted(row.mark_price, "markPrice")
+        amount = Amount(required(row.open_interest, "openInterest"), unit)
+        said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
+        rate = optional(row.funding_rate, "fundingRate")
+        if rate is not None and price:
+            share = rate * price if instrument.inverse else rate / price
+            said.append(Funding(instrument, share, HOUR, at, now))
+        if (volume := optional(row.vol24h, "vol24h")) is not None:
+            said.append(Volume(instrument, Amount(volume, unit), at, now))
+        return said
+
+    rows = [row for row in page.tickers if row.symbol.startswith(LINEAR + INVERSE)]
+    return read_rows(rows, book, read)
+
+
+def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
+    return [
+        Request(
+            f"/api/charts/v1/analytics/{instrument.symbol}/open-interest",
+            {"since": str(-(-first // 1000)), "to": str(last // 1000), "interval": "300"},
+        )
+        for first, last in pages(since, until, STEP, POINTS_A_PAGE)
+    ]
+
+
+def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
+    """``{"result": {"timestamp": [seconds], "data": [[open, high, low, close]]}}``: the close is read."""
+    series = decode(_PASTS, body, _told).result
+    if len(series.timestamp) != len(series.data):
+        why = f"{len(series.timestamp)} times for {len(series.data)} points"
+        raise SourceChanged(why, evidence=evidence(body))
+    unit = _counted(instrument)
+    points = [
+        OpenInterest(instrument, Amount(required(row[3], "close"), unit), from_ms(seconds * 1000), now)
+        for seconds, row in zip(series.timestamp, series.data, strict=True)
+    ]
+    return sorted(points, key=lambda point: point.at)
+
+
+def _hello(book: Book) -> Sequence[str]:
+    return [
+        json.dumps({"event": "subscribe", "feed": "trade", "product_ids": products})
+        for products in in_frames(book, PRODUCTS_PER_FRAME)
+    ]
+
+
+def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
+    """``{"feed": "trade", "product_id", "type": "liquidation", "side": "sell", "qty", "price", "uid", …}``
+
+    ``side`` is the taker's order, here the one that closes the loser: a sell closed a long. The first frame
+    of a product (``trade_snapshot``) repeats old trades and says nothing.
+    """
+    frame = decode(_FRAMES, body)
+    if frame.event in ("error", "subscribed_failed", "alert"):
+        raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
+    if frame.feed != "trade" or frame.kind != "liquidation" or (instrument := book.get(frame.symbol)) is None:
+        return ()
+    if not frame.side or frame.qty is None or frame.price is None:
+        raise SourceChanged("a liquidation without side, qty or price", evidence=evidence(body))
+    amount = Amount(required(frame.qty, "qty"), _counted(instrument))
+    position = Position.LONG if frame.side == "sell" else Position.SHORT
+    price = required(frame.price, "price")
+    return (Liquidation(instrument, position, amount, price, from_ms(frame.at), now, frame.number),)
+
+
+def numbered(body: bytes) -> Sequence[tuple[str, int]]:
+    """Each trade of a product carries the next number."""
+    frame = peek(_FRAMES, body)
+    return () if frame is None or frame.feed != "trade" or not frame.symbol else ((frame.symbol, frame.seq),)
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="Kraken Futures",
+    group=Group.OFFSHORE,
+    base_url="https://futures.kraken.com",
+    book=BookPoll(HOUR, lambda: [Request("/derivatives/api/v3/instruments")], parse_book),
+    polls=(Poll("tickers", MINUTE, lambda _: [Request("/derivatives/api/v3/tickers")], parse_tickers),),
+    budget=Budget(100, 10 * SECOND),
+    facts=FACTS,
+    read_refusal=read_refusal,
+    sockets=(
+        Socket(
+            "liquidations",
+            "wss://futures.kraken.com/ws/v1",
+            _hello,
+            parse_trades,
+            Completeness.COMPLETE,
+            numbered=numbered,
+        ),
+    ),
+    history=History(STEP, timedelta(days=6), _past, parse_history),
+)

@@ -1,0 +1,111 @@
+"""What is easily read wrongly at Kraken Futures, KuCoin, MEXC, BingX, Bitfinex and the closed venues."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bot.domain.market import Funding, Instrument, Liquidation, OpenInterest, Position, Venue
+from bot.domain.units import measure
+from bot.errors import SourceChanged
+from bot.exchanges import EXCHANGES
+from bot.exchanges.spec import Answer
+from tests.exchanges.payloads import NOW, PAYLOADS, book_of, encode, parsed
+
+
+def payload(venue: str, name: str) -> Any:
+    """What a kept file holds as the venue sent it, to be changed and read again."""
+    return json.loads(next(p.body for p in PAYLOADS if (p.venue, p.name) == (venue, name)))
+
+
+def book(venue: str) -> Mapping[str, Instrument]:
+    return book_of(Venue(venue))
+
+
+def listed(venue: str, page: object) -> Mapping[str, Instrument]:
+    return EXCHANGES[Venue(venue)].book.parse(encode(page))
+
+
+def polled(venue: str, name: str, page: object) -> Answer:
+    poll = next(p for p in EXCHANGES[Venue(venue)].polls if p.name == name)
+    return poll.parse(encode(page), book(venue), NOW)
+
+
+def heard(venue: str, page: object) -> Sequence[Liquidation]:
+    said = EXCHANGES[Venue(venue)].sockets[0].parse(encode(page), book(venue), NOW)
+    return [one for one in said if isinstance(one, Liquidation)]
+
+
+def kept(venue: str, name: str) -> Any:
+    return parsed(next(p for p in PAYLOADS if (p.venue, p.name) == (venue, name)))
+
+
+def interest(answer: Answer) -> dict[str, OpenInterest]:
+    return {o.instrument.symbol: o for o in answer.observations if isinstance(o, OpenInterest)}
+
+
+def coins(one: OpenInterest) -> float | None:
+    price = float(one.price) if one.price else None
+    return measure(one.amount, one.instrument.contract, price, one.instrument.coins_per_base).coins
+
+
+# Kraken Futures
+
+
+def test_kraken_counts_coins_on_linear_contracts_and_dollars_on_inverse_ones() -> None:
+    told = interest(kept("kraken_futures", "tickers"))
+    assert coins(told["PF_XBTUSD"]) == pytest.approx(2154.8832)
+    assert coins(told["PI_XBTUSD"]) == pytest.approx(21_279_580 / 64_901.6)
+
+
+def test_kraken_inverse_contracts_without_a_size_have_unknown_coins() -> None:
+    page = payload("kraken_futures", "book")
+    for row in page["instruments"]:
+        row.pop("contractSize", None)
+    instrument = listed("kraken_futures", page)["PI_XBTUSD"]
+    poll = EXCHANGES[Venue("kraken_futures")].polls[0]
+    body = encode(payload("kraken_futures", "tickers"))
+    (one,) = interest(poll.parse(body, {"PI_XBTUSD": instrument}, NOW)).values()
+    assert coins(one) is None
+
+
+def test_kraken_funding_is_money_per_contract_and_becomes_a_fraction() -> None:
+    answer = kept("kraken_futures", "tickers")
+    rates = {o.instrument.symbol: o for o in answer.observations if isinstance(o, Funding)}
+    assert rates["PF_XBTUSD"].rate == Decimal("0.6490050") / Decimal("64900.5")
+    assert rates["PI_XBTUSD"].rate == Decimal("-3.995839963e-09") * Decimal("64901.6")
+    assert {one.interval for one in rates.values()} == {timedelta(hours=1)}
+
+
+def test_kraken_bitcoin_is_xbt_and_shares_and_currencies_are_left_out() -> None:
+    assert {one.asset for one in book("kraken_futures").values()} == {"BTC", "ETH", "PEPE"}
+
+
+def test_kraken_trades_of_a_snapshot_are_not_liquidations_of_now() -> None:
+    trade = payload("kraken_futures", "trade_liquidation")
+    assert [one.position for one in heard("kraken_futures", trade)] == [Position.LONG]
+    snapshot = {"feed": "trade_snapshot", "product_id": trade["product_id"], "trades": [trade]}
+    assert heard("kraken_futures", snapshot) == []
+
+
+def test_kraken_numbers_the_trades_of_each_product() -> None:
+    numbered = EXCHANGES[Venue("kraken_futures")].sockets[0].numbered
+    assert numbered is not None
+    trade = payload("kraken_futures", "trade_fill")
+    assert numbered(encode(trade)) == (("PI_XBTUSD", trade["seq"]),)
+    assert numbered(encode(payload("kraken_futures", "trade_snapshot"))) == ()
+    assert numbered(b"<html>") == ()
+
+
+def test_kraken_times_of_the_past_are_seconds_and_one_series_each() -> None:
+    page = payload("kraken_futures", "analytics_open_interest")
+    page["result"]["timestamp"] = [stamp * 1000 for stamp in page["result"]["timestamp"]]
+    history = EXCHANGES[Venue("kraken_futures")].history
+    assert history is not None
+    with pytest.raises(SourceChanged, match="not a time"):
+        history.parse(encode(page), book("kraken_futures")["PF_XBTUSD"], NOW)
