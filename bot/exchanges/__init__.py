@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from bot.domain.market import Venue
 from bot.exchanges import (
+    aster,
     binance_coinm,
     binance_usdm,
+    bitget,
     bybit,
     coinbase_cde,
     deribit,
@@ -27,8 +29,10 @@ EXCHANGES: Mapping[Venue, Exchange] = {
     deribit.VENUE: deribit.EXCHANGE,
     hyperliquid.VENUE: hyperliquid.EXCHANGE,
     coinbase_cde.VENUE: coinbase_cde.EXCHANGE,
+    bitget.VENUE: bitget.EXCHANGE,
     dydx.VENUE: dydx.EXCHANGE,
     kraken_futures.VENUE: kraken_futures.EXCHANGE,
+    aster.VENUE: aster.EXCHANGE,
     published.VENUE: published.EXCHANGE,
 }
 """Every venue that is known, in the order in which they are shown."""

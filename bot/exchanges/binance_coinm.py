@@ -163,6 +163,7 @@ EXCHANGE = Exchange(
             MINUTE,
             lambda book: [Request("/dapi/v1/openInterest", {"symbol": symbol}) for symbol in book],
             parse_open_interest,
+            rotates=True,
         ),
         Poll("volume", 5 * MINUTE, lambda _: [Request("/dapi/v1/ticker/24hr", weight=40)], parse_volume),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -62,6 +62,8 @@ FACTS = facts(
 
 STEP = 5 * MINUTE
 DATED = ("CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH")
+TRADFI_TAGS = frozenset({"STOCK", "ETF", "Commodities"})
+TRADFI_TYPE = 1  # Aster calls every underlying a COIN; its tags and its symbolType tell the rest
 FUNDING_INTERVAL = 8 * HOUR
 FUNDING_MS = 8 * 3_600_000
 
@@ -74,6 +76,8 @@ class _Listed(msgspec.Struct, rename="camel"):
     base_asset: str
     quote_asset: str
     underlying_type: str = "COIN"
+    underlying_sub_type: list[str] = []
+    symbol_type: int = 0
 
 
 class _Listing(msgspec.Struct):
@@ -132,25 +136,28 @@ _PASTS = msgspec.json.Decoder(list[_Past])
 _FRAMES = msgspec.json.Decoder(_Frame)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
-    """``{"symbols": [{"symbol": "BTCUSDT", "contractType": "PERPETUAL", "status": "TRADING", …}]}``
+def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
+    """Reads ``{"symbols": [{"symbol": "BTCUSDT", "contractType": "PERPETUAL", "status": "TRADING", …}]}``.
 
-    Shares and metals (``TRADIFI_PERPETUAL``) and indexes of coins are left out, as is what does not trade.
+    Shares and metals (``TRADIFI_PERPETUAL`` on Binance, tags on Aster) and indexes of coins are left out,
+    as is what does not trade.
     """
 
     def read(row: _Listed) -> Instrument | None:
         perpetual = row.contract_type == "PERPETUAL"
         if row.status != "TRADING" or not (perpetual or row.contract_type in DATED):
             return None
-        if row.quote_asset not in DOLLARS or row.underlying_type == "INDEX":
+        if row.quote_asset not in DOLLARS or row.underlying_type != "COIN":
+            return None
+        if row.symbol_type == TRADFI_TYPE or not TRADFI_TAGS.isdisjoint(row.underlying_sub_type):
             return None
         asset, multiple = coin(row.base_asset)
         expiry = None if perpetual else from_ms(row.delivery_date)
         return Instrument(
-            VENUE, row.symbol, asset, expiry=expiry, coins_per_base=multiple, quote=row.quote_asset
+            venue, row.symbol, asset, expiry=expiry, coins_per_base=multiple, quote=row.quote_asset
         )
 
-    return read_book(decode(_LISTING, body).symbols, read)
+    return lambda body: read_book(decode(_LISTING, body).symbols, read)
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
@@ -244,7 +251,7 @@ EXCHANGE = Exchange(
     title="Binance USD-M",
     group=Group.OFFSHORE,
     base_url="https://fapi.binance.com",
-    book=BookPoll(HOUR, lambda: [Request("/fapi/v1/exchangeInfo")], parse_book),
+    book=BookPoll(HOUR, lambda: [Request("/fapi/v1/exchangeInfo")], listing(VENUE)),
     polls=(
         Poll("prices", MINUTE, lambda _: [Request("/fapi/v1/premiumIndex", weight=10)], parse_premiums),
         Poll(
@@ -252,6 +259,7 @@ EXCHANGE = Exchange(
             MINUTE,
             lambda book: [Request("/fapi/v1/openInterest", {"symbol": symbol}) for symbol in book],
             parse_open_interest,
+            rotates=True,
         ),
         Poll("volume", 5 * MINUTE, lambda _: [Request("/fapi/v1/ticker/24hr", weight=40)], parse_volume),
     ),

@@ -39,11 +39,18 @@ def test_a_venue_lives_under_its_own_name(exchange: Exchange) -> None:
 
 def test_every_parser_of_a_venue_has_a_payload(exchange: Exchange) -> None:
     kept = {payload.what for payload in PAYLOADS if payload.venue == exchange.venue}
-    wanted = {f"poll:{poll.name}" for poll in exchange.polls}
+    wanted = {f"poll:{poll.name}" for poll in (*exchange.polls, *exchange.unasked)}
     wanted |= {f"socket:{socket.name}" for socket in exchange.sockets}
     wanted |= {"history"} if exchange.history else set()
     wanted |= {"book"} if exchange.book.requests() else set()
     assert wanted <= kept
+
+
+def test_what_is_only_read_is_never_asked_for(exchange: Exchange) -> None:
+    assert [poll.requests(book_of(exchange.venue)) for poll in exchange.unasked] == [()] * len(
+        exchange.unasked
+    )
+    assert not {poll.name for poll in exchange.unasked} & {poll.name for poll in exchange.polls}
 
 
 def test_no_payload_is_kept_for_an_unknown_venue() -> None:
@@ -89,7 +96,12 @@ def test_one_round_of_all_polls_fits_into_a_minutes_budget(exchange: Exchange) -
     assert weight <= exchange.budget.weight * minutes
 
 
-FLOORS = {"binance_usdm/liquidations", "binance_coinm/liquidations", "okx/liquidations"}
+FLOORS = {
+    "binance_usdm/liquidations",
+    "binance_coinm/liquidations",
+    "okx/liquidations",
+    "aster/liquidations",
+}
 """Feeds known to leave liquidations out; the others tell each one."""
 
 

@@ -67,3 +67,25 @@ def test_dydx_lines_hold_32_markets_and_number_what_they_send() -> None:
     assert feed.numbered is not None
     assert feed.numbered(kept("dydx", "trades").body) == (("b0a8d4f6", 41),)
     assert feed.numbered(b"no json") == ()
+
+
+# Aster
+
+
+def test_aster_calls_shares_and_metals_coins_and_only_tags_tell_them() -> None:
+    listed = {row["symbol"]: row for row in page("aster", "book")["symbols"]}
+    assert {row["underlyingType"] for row in listed.values()} == {"COIN"}
+    assert set(book_of(Venue("aster"))) == {"BTCUSDT", "1000PEPEUSDT", "RTXUSDT"}
+
+
+def test_aster_sell_order_closed_a_long_and_all_that_was_filled_counts() -> None:
+    (lost,) = hear("aster", page("aster", "forced"))
+    assert (lost.position, str(lost.amount.value), str(lost.price)) == ("long", "0.114", "80105.2")
+
+
+def test_venues_asked_by_symbol_ask_in_turn() -> None:
+    by_symbol = {
+        venue: [poll.name for poll in exchange.polls if poll.rotates] for venue, exchange in EXCHANGES.items()
+    }
+    for venue in ("binance_usdm", "binance_coinm", "aster"):
+        assert by_symbol[Venue(venue)] == ["open-interest"]

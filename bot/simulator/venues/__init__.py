@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.simulator.venues import (
+    aster,
     binance_coinm,
     binance_usdm,
+    bitget,
     bybit,
     coinbase_cde,
     deribit,
@@ -26,7 +28,9 @@ WIRE_FORMATS: Mapping[str, WireFormat] = {
     "deribit": deribit.FORMAT,
     "hyperliquid": hyperliquid.FORMAT,
     "coinbase_cde": coinbase_cde.FORMAT,
+    "bitget": bitget.FORMAT,
     "dydx": dydx.FORMAT,
     "kraken_futures": kraken_futures.FORMAT,
+    "aster": aster.FORMAT,
     "published": published.FORMAT,
 }

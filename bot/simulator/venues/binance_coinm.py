@@ -108,6 +108,11 @@ def _tell(events: Sequence[Forced], _: set[str]) -> Sequence[str]:
     return [json.dumps(force_order(e, whole(e.counted), ps=_pair(e.contract))) for e in events]
 
 
+def _lists(coin: str) -> Sequence[Contract]:
+    size = 100 if coin == "BTC" else 10
+    return [Contract("binance_coinm", coin, f"{coin}USD_PERP", 1.0, size, inverse=True)]
+
+
 FORMAT = WireFormat(
     {
         "/dapi/v1/exchangeInfo": _exchange_info,
@@ -117,4 +122,5 @@ FORMAT = WireFormat(
         "/futures/data/openInterestHist": _open_interest_hist,
     },
     {"/ws/!forceOrder@arr": Stream(hear_nothing, _tell)},
+    _lists,
 )

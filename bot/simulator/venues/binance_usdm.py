@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.domain.market import Position
 from bot.simulator.forced import Forced
-from bot.simulator.scenario import Holding
-from bot.simulator.wire import PERIODS, Ask, Refused, Stream, View, WireFormat, millis, moment, text
+from bot.simulator.scenario import Contract, Holding
+from bot.simulator.wire import PERIODS, Answer, Ask, Refused, Stream, View, WireFormat, millis, moment, text
 
 BAD_SYMBOL = {"code": -1121, "msg": "Invalid symbol."}
 ORDER_SIDE = {Position.LONG: "SELL", Position.SHORT: "BUY"}
@@ -145,16 +145,22 @@ def _tell_combined(events: Sequence[Forced], _: set[str]) -> Sequence[str]:
     return [json.dumps({"stream": "!forceOrder@arr", "data": data}) for data in told]
 
 
+def _lists(coin: str) -> Sequence[Contract]:
+    return [
+        Contract("binance_usdm", coin, f"{coin}USDT", 0.8),
+        Contract("binance_usdm", coin, f"{coin}USDC", 0.2),
+    ]
+
+
+FIGURES: Mapping[str, Answer] = {
+    "/fapi/v1/exchangeInfo": _exchange_info,
+    "/fapi/v1/openInterest": _open_interest,
+    "/fapi/v1/premiumIndex": _premium_index,
+    "/fapi/v1/ticker/24hr": _ticker_24hr,
+}
+FORCED = Stream(hear_nothing, _tell)
 FORMAT = WireFormat(
-    {
-        "/fapi/v1/exchangeInfo": _exchange_info,
-        "/fapi/v1/openInterest": _open_interest,
-        "/fapi/v1/premiumIndex": _premium_index,
-        "/fapi/v1/ticker/24hr": _ticker_24hr,
-        "/futures/data/openInterestHist": _open_interest_hist,
-    },
-    {
-        "/market/ws/!forceOrder@arr": Stream(hear_nothing, _tell),
-        "/market/stream": Stream(hear_nothing, _tell_combined),
-    },
+    {**FIGURES, "/futures/data/openInterestHist": _open_interest_hist},
+    {"/market/ws/!forceOrder@arr": FORCED, "/market/stream": Stream(hear_nothing, _tell_combined)},
+    _lists,
 )

@@ -1,0 +1,65 @@
+"""Aster: a decentralised exchange that speaks Binance USD-M's wire format. One question per symbol.
+
+What differs is here: the addresses, no past, and shares and metals that are told by tags alone.
+"""
+
+from __future__ import annotations
+
+from bot.domain.market import Completeness, Group, Venue
+from bot.exchanges.binance_usdm import (
+    listing,
+    parse_forced,
+    parse_open_interest,
+    parse_premiums,
+    parse_volume,
+)
+from bot.exchanges.reading import refusal
+from bot.exchanges.spec import HOUR, MINUTE, BookPoll, Budget, Exchange, Poll, Request, Socket, facts
+
+VENUE = Venue("aster")
+FACTS = facts(
+    """
+    /fapi/v1/openInterest | openInterest | base coin | six public projects; no library | [2]
+    /fapi/v1/premiumIndex | markPrice | USDT per base coin | documentation | [2]
+    /fapi/v1/premiumIndex | lastFundingRate | fraction per 8 h | contracts on 4 h or 1 h differ | [?]
+    /fapi/v1/ticker/24hr | volume | base coin | documentation | [1]
+    /fapi/v1/exchangeInfo | underlyingSubType, symbolType | STOCK, ETF, Commodities, 1: left out | probe | [1]
+    /fapi/v1/exchangeInfo | underlyingType | COIN on every row, shares too: says nothing | probe | [1]
+    past | — | no openInterestHist | not found | [?]
+    !forceOrder@arr | S | side of the order | SELL closed a long, as on Binance | [2]
+    !forceOrder@arr | z × ap | base coin × USDT | as on Binance: a floor | [2]
+    wss://fstream.asterdex.com | 24 h | a line is closed after | documentation | [1]
+    HTTP | limit | 2,400 a minute | documentation | [1]
+    """
+)
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="Aster",
+    group=Group.DEX,
+    base_url="https://fapi.asterdex.com",
+    book=BookPoll(HOUR, lambda: [Request("/fapi/v1/exchangeInfo")], listing(VENUE)),
+    polls=(
+        Poll("prices", MINUTE, lambda _: [Request("/fapi/v1/premiumIndex", weight=10)], parse_premiums),
+        Poll(
+            "open-interest",
+            MINUTE,
+            lambda book: [Request("/fapi/v1/openInterest", {"symbol": symbol}) for symbol in book],
+            parse_open_interest,
+            rotates=True,
+        ),
+        Poll("volume", 5 * MINUTE, lambda _: [Request("/fapi/v1/ticker/24hr", weight=40)], parse_volume),
+    ),
+    budget=Budget(2400, MINUTE),
+    facts=FACTS,
+    read_refusal=refusal,
+    sockets=(
+        Socket(
+            "liquidations",
+            "wss://fstream.asterdex.com/ws/!forceOrder@arr",
+            lambda _: (),
+            parse_forced,
+            Completeness.THROTTLED,
+        ),
+    ),
+)
