@@ -168,6 +168,9 @@ class Exchange:
     by_default: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with every request."""
+    unasked: tuple[Poll, ...] = ()
+    """Answers that are read where somebody has one (``decode``), but never asked for: the venue says the
+    same elsewhere in another count, and the two must not be mixed."""
     unheard: str = ""
     """Why no liquidations can be heard here: shown, so that a missing feed is never taken for calm."""
     closed: str = ""
@@ -190,13 +193,17 @@ LARGEST_EXPONENT = 30
 """No amount or price is beyond 10^±30; below it neither decimals nor floats can overflow."""
 
 
-def required(raw: str | Decimal, name: str) -> Decimal:
+Figure = str | int | float
+"""A number where a venue writes it now in quotes and now without; read with ``required`` and its kin."""
+
+
+def required(raw: Figure | Decimal, name: str) -> Decimal:
     """A finite number that must be there; negative numbers and zero are left to the gate.
 
-    Raises ``SourceChanged``.
+    A float is taken for what was written, not for its binary neighbour. Raises ``SourceChanged``.
     """
     try:
-        value = Decimal(raw)
+        value = Decimal(str(raw) if isinstance(raw, float) else raw)
     except InvalidOperation:
         raise SourceChanged(f"{name} is {raw!r:.40}, not a number") from None
     if value.is_finite() and -LARGEST_EXPONENT <= value.adjusted() <= LARGEST_EXPONENT:
@@ -204,11 +211,11 @@ def required(raw: str | Decimal, name: str) -> Decimal:
     raise SourceChanged(f"{name} is {raw!s:.40}, not a possible number")
 
 
-def optional(raw: str | Decimal | None, name: str) -> Decimal | None:
+def optional(raw: Figure | Decimal | None, name: str) -> Decimal | None:
     """A number that may be absent (or empty); zero is a value."""
     return None if raw is None or raw == "" else required(raw, name)
 
 
-def quoted(raw: str | Decimal | None, name: str) -> Decimal | None:
+def quoted(raw: Figure | Decimal | None, name: str) -> Decimal | None:
     """A price, where a venue writes zero for "none"."""
     return required(raw, name) or None if raw else None

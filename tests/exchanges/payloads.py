@@ -88,7 +88,8 @@ def parsed(payload: Payload, book: Mapping[str, Instrument] | None = None) -> An
     if what == "book":
         return exchange.book.parse(payload.body)
     if what == "poll":
-        return next(p for p in exchange.polls if p.name == name).parse(payload.body, known, NOW)
+        polls = (*exchange.polls, *exchange.unasked)
+        return next(p for p in polls if p.name == name).parse(payload.body, known, NOW)
     if what == "socket":
         return next(s for s in exchange.sockets if s.name == name).parse(payload.body, known, NOW)
     if what == "history":

@@ -24,7 +24,7 @@ Parse = Callable[[bytes], object]
 def parsers_of(exchange: Exchange) -> dict[str, Parse]:
     book = book_of(exchange.venue)
     found: dict[str, Parse] = {"book": exchange.book.parse}
-    for poll in exchange.polls:
+    for poll in (*exchange.polls, *exchange.unasked):
         found[f"poll:{poll.name}"] = lambda body, poll=poll: poll.parse(body, book, NOW)  # type: ignore[misc]
     for socket in exchange.sockets:
         found[f"socket:{socket.name}"] = lambda body, socket=socket: socket.parse(body, book, NOW)  # type: ignore[misc]
