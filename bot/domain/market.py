@@ -33,7 +33,8 @@ class Instrument(msgspec.Struct, frozen=True):
     """One contract of a venue. Perpetual where ``expiry`` is ``None``.
 
     ``contract`` is ``None`` where the venue counts in coins or dollars and contracts never appear, or
-    where its size is not known. ``coins_per_base`` is 1000 for 1000PEPE.
+    where its size is not known. ``coins_per_base`` is 1000 for 1000PEPE. ``alias`` is what else the venue
+    calls it, where its sockets know it by another name.
     """
 
     venue: Venue
@@ -44,6 +45,7 @@ class Instrument(msgspec.Struct, frozen=True):
     expiry: datetime | None = None
     coins_per_base: int = 1
     quote: str = "USD"
+    alias: str = ""
 
     @property
     def key(self) -> str:

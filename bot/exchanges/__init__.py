@@ -16,6 +16,8 @@ from bot.exchanges import (
     dydx,
     hyperliquid,
     kraken_futures,
+    kucoin,
+    lighter,
     okx,
     published,
 )
@@ -33,6 +35,8 @@ EXCHANGES: Mapping[Venue, Exchange] = {
     dydx.VENUE: dydx.EXCHANGE,
     kraken_futures.VENUE: kraken_futures.EXCHANGE,
     aster.VENUE: aster.EXCHANGE,
+    kucoin.VENUE: kucoin.EXCHANGE,
+    lighter.VENUE: lighter.EXCHANGE,
     published.VENUE: published.EXCHANGE,
 }
 """Every venue that is known, in the order in which they are shown."""

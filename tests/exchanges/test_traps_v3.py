@@ -89,3 +89,49 @@ def test_venues_asked_by_symbol_ask_in_turn() -> None:
     }
     for venue in ("binance_usdm", "binance_coinm", "aster"):
         assert by_symbol[Venue(venue)] == ["open-interest"]
+
+
+# Lighter
+
+
+def test_lighter_rest_tells_coins_and_the_sockets_dollars_are_never_read() -> None:
+    told = open_interest("lighter", "details")["ETH"]
+    assert (str(told.amount.value), told.amount.unit) == ("27350.8981", "base")
+    assert "market_stats" not in "".join(socket("lighter").hello(book_of(Venue("lighter"))))
+    assert list(parsed(kept("lighter", "market_stats"))) == []
+
+
+def test_lighter_sockets_know_markets_by_number() -> None:
+    book = book_of(Venue("lighter"))
+    assert {one.symbol: one.alias for one in book.values()} == {"ETH": "0", "BTC": "1", "1000PEPE": "4"}
+    asked = [json.loads(frame) for frame in socket("lighter").hello(book)]
+    assert asked == [{"type": "subscribe", "channel": f"trade/{n}"} for n in (0, 1, 4)]
+
+
+def test_lighter_taker_lost_so_a_makers_ask_closed_a_short() -> None:
+    lost = {one.number: one for one in hear("lighter", page("lighter", "trades"))}
+    assert {n: str(one.position) for n, one in lost.items()} == {"101": "long", "102": "short", "103": "long"}
+    assert [n for n, one in lost.items() if one.deleveraged] == ["103"]
+
+
+def test_lighter_first_frame_holds_old_trades_and_is_not_heard() -> None:
+    frame = page("lighter", "trades_snapshot")
+    assert hear("lighter", frame) == []
+    assert len(hear("lighter", frame | {"type": "update/trade"})) == 1
+
+
+def test_lighter_shares_and_currencies_have_no_class_and_are_left_out_by_name() -> None:
+    assert {"TSLA", "EURUSD"} <= {row["symbol"] for row in page("lighter", "book")["order_book_details"]}
+    assert {"TSLA", "EURUSD"}.isdisjoint(book_of(Venue("lighter")))
+
+
+def test_lighter_rates_of_other_exchanges_are_not_its_own() -> None:
+    said = parsed(kept("lighter", "funding_rates")).observations
+    assert {one.instrument.symbol: str(one.rate) for one in said} == {"ETH": "0.000096", "BTC": "-0.00008"}
+
+
+def test_lighter_own_ping_is_answered() -> None:
+    feed = socket("lighter")
+    assert feed.reply is not None
+    assert feed.reply(b'{"type":"ping"}') == '{"type":"pong"}'
+    assert feed.reply(kept("lighter", "trades").body) is None

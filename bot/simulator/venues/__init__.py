@@ -15,6 +15,8 @@ from bot.simulator.venues import (
     dydx,
     hyperliquid,
     kraken_futures,
+    kucoin,
+    lighter,
     okx,
     published,
 )
@@ -32,5 +34,7 @@ WIRE_FORMATS: Mapping[str, WireFormat] = {
     "dydx": dydx.FORMAT,
     "kraken_futures": kraken_futures.FORMAT,
     "aster": aster.FORMAT,
+    "kucoin": kucoin.FORMAT,
+    "lighter": lighter.FORMAT,
     "published": published.FORMAT,
 }

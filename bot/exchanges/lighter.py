@@ -1,0 +1,260 @@
+"""Lighter: linear perpetuals in coins, all in one answer that carries no clock.
+
+Its sockets know a market by its number alone. They tell open interest too, but in dollars: amounts are read
+from the answers, never from the sockets, so the two are never mixed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+from msgspec import field
+
+from bot.domain.market import (
+    Completeness,
+    Funding,
+    Group,
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Position,
+    Venue,
+    Volume,
+)
+from bot.domain.units import Amount, Unit
+from bot.errors import SourceChanged, SourceError
+from bot.exchanges.reading import code_refusal, coin, decode, evidence, peek, read_book, read_rows, refusal
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    Poll,
+    Request,
+    Socket,
+    facts,
+    from_ms,
+    optional,
+    quoted,
+    required,
+)
+
+VENUE = Venue("lighter")
+FACTS = facts(
+    """
+    /api/v1/orderBookDetails | open_interest | base coin | recorded answers | [2]
+    /api/v1/orderBookDetails | mark_price, else last_trade_price | USDC per base coin | client library | [1]
+    /api/v1/orderBookDetails | daily_base_token_volume | base coin | recorded answers | [2]
+    /api/v1/orderBookDetails | time | none: receive time | recorded answers | [2]
+    /api/v1/orderBookDetails | market_type, status | perp, active | recorded answers | [2]
+    /api/v1/orderBookDetails | symbol | shares, metals, currencies: known by name alone | documentation | [1]
+    /api/v1/funding-rates | rate where exchange is lighter | fraction per 8 h, paid hourly | one adapter | [1]
+    market_stats/all | open_interest | USD: not read, never mixed with coins | recordings; docs say base | [?]
+    trade/{market_id} | liquidation_trades | forced; type deleverage is told apart | documentation | [1]
+    trade/{market_id} | is_maker_ask | true: the taker bought, a short was lost | shorts never observed | [1]
+    trade/{market_id} | size × price | base coin × USDC | recorded messages | [2]
+    trade/{market_id} | subscribed/trade | the first frame holds old trades: left out | recorded | [2]
+    wss://…/stream | limits | 100 subscriptions a line, 200 messages a minute | documentation | [1]
+    wss://…/stream | silence | closed after 2 minutes without a word of ours | client library | [1]
+    HTTP | limit | 60 a minute without a key | documentation | [1]
+    """
+)
+
+DETAILS = Request("/api/v1/orderBookDetails")
+MARKETS_PER_LINE = 100
+HELLO_PAUSE = timedelta(milliseconds=700)  # two lines at once stay below 200 messages a minute
+THROTTLED = {"23000": MINUTE}
+_TRADFI = """
+    AAOI AAPL AMD AMZN ANTHROPIC ARM ASML AUDUSD AVGO AXTI BABA BB BE BMNR BOT BOTZ BRENTOIL BYD CBRS
+    COIN CRCL CRWV CXMT DELL DIA DRAM EURUSD EWY GBPUSD GEV GME GOOGL H100 HANMI HOOD HYUNDAI HYUNDAIUSD
+    IBM INTC IWM KIOXIA KORU KRCOMP LITE MAGS META MINIMAX MRNA MRVL MSFT MSTR MU NATGAS NBIS NOK NOW
+    NVDA NZDUSD OPENAI ORCL PLTR POPMART QCOM QNT QQQ RKLB SAMSUNG SAMSUNGUSD SHEIN SKHY SKHYNIX
+    SKHYNIXUSD SMIC SNDK SOXL SOXS SOXX SPACEX SPCX SPY STABLECOINX STRC TENCENT TSLA TSM TTWO UNITREE
+    URA US100 US10Y US500 USDCAD USDCHF USDHKD USDJPY USDKRW WDC WEN WHEAT WTI XAG XAU XCU XIAOMI XPD
+    XPT ZHIPU
+"""
+TRADFI = frozenset(_TRADFI.split())
+"""What is no coin: the answers give no class, the documentation lists the names (September 2026)."""
+
+
+class _Market(msgspec.Struct):
+    symbol: str
+    market_id: int
+    market_type: str
+    status: str
+    open_interest: Decimal
+    last_trade_price: Decimal | None = None
+    mark_price: Decimal | None = None
+    volume: Decimal | None = field(name="daily_base_token_volume", default=None)
+
+
+class _Markets(msgspec.Struct):
+    markets: list[_Market] = field(name="order_book_details")
+
+
+class _Rate(msgspec.Struct):
+    symbol: str
+    exchange: str
+    rate: Decimal
+
+
+class _Rates(msgspec.Struct):
+    funding_rates: list[_Rate]
+
+
+class _Refused(msgspec.Struct):
+    code: int
+    message: str = ""
+
+
+class _Trade(msgspec.Struct):
+    number: int = field(name="trade_id")
+    kind: str = field(name="type")
+    market_id: int
+    size: str
+    price: str
+    is_maker_ask: bool
+    at: int = field(name="timestamp")
+
+
+class _Frame(msgspec.Struct):
+    kind: str = field(name="type", default="")
+    forced: list[_Trade] | None = field(name="liquidation_trades", default=None)
+    error: _Refused | None = None
+    message: str = ""
+
+
+_MARKETS = msgspec.json.Decoder(_Markets)
+_RATES = msgspec.json.Decoder(_Rates)
+_REFUSED = msgspec.json.Decoder(_Refused)
+_FRAMES = msgspec.json.Decoder(_Frame)
+
+
+def _told(body: bytes) -> SourceError | None:
+    said = peek(_REFUSED, body)
+    if said is None or said.code == 200:
+        return None
+    return code_refusal(said.code, said.message, body, throttled=THROTTLED)
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``{"order_book_details": [{"symbol": "ETH", "market_id": 0, "market_type": "perp", …}]}``"""
+
+    def read(row: _Market) -> Instrument | None:
+        if row.market_type != "perp" or row.status != "active" or row.symbol in TRADFI:
+            return None
+        asset, multiple = coin(row.symbol)
+        return Instrument(
+            VENUE, row.symbol, asset, coins_per_base=multiple, quote="USDC", alias=str(row.market_id)
+        )
+
+    return read_book(decode(_MARKETS, body, _told).markets, read)
+
+
+def parse_details(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"order_book_details": [{"symbol", "open_interest", "last_trade_price", …}]}``: base coins here,
+    where the socket's ``market_stats`` has dollars under the same name.
+    """
+
+    def read(row: _Market, instrument: Instrument) -> list[Observation]:
+        amount = Amount(required(row.open_interest, "open_interest"), Unit.BASE)
+        price = quoted(row.mark_price, "mark_price") or quoted(row.last_trade_price, "last_trade_price")
+        said: list[Observation] = [OpenInterest(instrument, amount, now, now, price)]
+        if (volume := optional(row.volume, "daily_base_token_volume")) is not None:
+            said.append(Volume(instrument, Amount(volume, Unit.BASE), now, now))
+        return said
+
+    return read_rows(decode(_MARKETS, body, _told).markets, book, read)
+
+
+def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"funding_rates": [{"exchange": "lighter", "symbol": "ETH", "rate": 0.00012}]}``
+
+    The rate is of eight hours though an eighth of it is paid every hour. Other exchanges' rates stand
+    beside Lighter's own.
+    """
+
+    def read(row: _Rate, instrument: Instrument) -> list[Observation]:
+        return [Funding(instrument, required(row.rate, "rate"), 8 * HOUR, now, now)]
+
+    own = [row for row in decode(_RATES, body, _told).funding_rates if row.exchange == "lighter"]
+    return read_rows(own, book, read)
+
+
+def _hello(book: Book) -> Sequence[str]:
+    return [
+        json.dumps({"type": "subscribe", "channel": f"trade/{one.alias}"})
+        for one in book.values()
+        if one.alias
+    ]
+
+
+def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
+    """``{"type": "update/trade", "liquidation_trades": [{"market_id", "size", "is_maker_ask", …}]}``
+
+    Who is liquidated takes: where the maker's order was an ask, the taker bought and lost a short. The
+    ``subscribed/trade`` frame tells trades of the past.
+    """
+    frame = decode(_FRAMES, body)
+    if frame.kind == "error" or frame.error is not None:
+        why = frame.error.message if frame.error is not None else frame.message
+        raise SourceChanged(f"subscription refused: {why}", evidence=evidence(body))
+    if frame.kind != "update/trade" or not frame.forced:
+        return ()
+    known = {one.alias or one.symbol: one for one in book.values()}
+    return [
+        Liquidation(
+            instrument,
+            Position.SHORT if row.is_maker_ask else Position.LONG,
+            Amount(required(row.size, "size"), Unit.BASE),
+            required(row.price, "price"),
+            from_ms(row.at),
+            now,
+            str(row.number),
+            deleveraged=row.kind == "deleverage",
+        )
+        for row in frame.forced
+        if (instrument := known.get(str(row.market_id))) is not None
+    ]
+
+
+def _reply(raw: bytes) -> str | None:
+    said = peek(_FRAMES, raw)
+    return '{"type":"pong"}' if said is not None and said.kind == "ping" else None
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="Lighter",
+    group=Group.DEX,
+    base_url="https://mainnet.zklighter.elliot.ai",
+    book=BookPoll(HOUR, lambda: [DETAILS], parse_book),
+    polls=(
+        Poll("details", MINUTE, lambda _: [DETAILS], parse_details),
+        Poll("funding", 5 * MINUTE, lambda _: [Request("/api/v1/funding-rates")], parse_funding),
+    ),
+    budget=Budget(60, MINUTE),
+    facts=FACTS,
+    read_refusal=refusal,
+    sockets=(
+        Socket(
+            "liquidations",
+            "wss://mainnet.zklighter.elliot.ai/stream?readonly=true",
+            _hello,
+            parse_trades,
+            Completeness.COMPLETE,
+            ping='{"type":"ping"}',
+            reply=_reply,
+            per_line=MARKETS_PER_LINE,
+            hello_pause=HELLO_PAUSE,
+        ),
+    ),
+)
