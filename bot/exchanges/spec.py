@@ -33,12 +33,17 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP call below the venue's base address. ``body`` (JSON) makes it a POST."""
+    """One HTTP call below the venue's base address. ``body`` (JSON) makes it a POST.
+
+    ``host`` is another of the venue's addresses, asked instead of the base address; where an operator (or a
+    test) gives a base address of their own, that one stands for all.
+    """
 
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     weight: int = 1
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

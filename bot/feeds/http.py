@@ -125,6 +125,7 @@ class VenueHttp:
         self.session = session
         self._exchange = exchange
         self._base = (base_url or exchange.base_url).rstrip("/")
+        self._elsewhere = bool(base_url)
         self._limits = limits or Limits()
         self._monotonic = monotonic
         budget = Budget(exchange.budget.weight, exchange.budget.per / speed)
@@ -159,7 +160,8 @@ class VenueHttp:
             raise SourceThrottled("asked to wait", retry_after=timedelta(seconds=left))
 
     async def _ask(self, request: Request) -> bytes:
-        url = URL(self._base + request.path).update_query(request.params)
+        base = self._base if self._elsewhere else request.host or self._base
+        url = URL(base + request.path).update_query(request.params)
         for _ in range(REDIRECTS + 1):
             async with self.session.request(
                 "GET" if request.body is None else "POST",

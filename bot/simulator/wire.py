@@ -39,7 +39,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One HTTP question; the ``{names}`` of its path stand in ``query``. ``body`` is a POST's decoded JSON."""
+    """One HTTP question; the ``{names}`` of its path stand in ``query``. ``body`` is a POST's JSON, read."""
 
     query: Mapping[str, str]
     body: Any = None

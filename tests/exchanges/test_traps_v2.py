@@ -109,3 +109,45 @@ def test_kraken_times_of_the_past_are_seconds_and_one_series_each() -> None:
     assert history is not None
     with pytest.raises(SourceChanged, match="not a time"):
         history.parse(encode(page), book("kraken_futures")["PF_XBTUSD"], NOW)
+
+
+# KuCoin
+
+
+def test_kucoin_inverse_contracts_have_a_negative_multiplier_and_count_dollars() -> None:
+    row = next(r for r in payload("kucoin", "book")["data"] if r["symbol"] == "XBTUSDM")
+    assert row["multiplier"] < 0
+    told = interest(kept("kucoin", "contracts"))
+    assert coins(told["XBTUSDM"]) == pytest.approx(9_120_433 / 64_901.2)
+    assert coins(told["XBTUSDTM"]) == pytest.approx(6273.644)
+
+
+def test_kucoin_contracts_without_a_multiplier_have_unknown_coins() -> None:
+    page = payload("kucoin", "book")
+    for row in page["data"]:
+        row["multiplier"] = None
+    assert {one.contract for one in listed("kucoin", page).values()} == {None}
+
+
+def test_kucoin_bitcoin_is_xbt_and_thousands_are_counted_out() -> None:
+    told = interest(kept("kucoin", "contracts"))
+    assert told["XBTMZ26"].instrument.asset == "BTC"
+    assert told["1000BONKUSDTM"].instrument.asset == "BONK"
+    assert coins(told["1000BONKUSDTM"]) == pytest.approx(812_340 * 10 * 1000)
+
+
+def test_kucoin_shares_metals_and_pre_market_are_left_out_but_tokens_of_gold_are_coins() -> None:
+    assert {one.asset for one in book("kucoin").values()} == {"BTC", "ETH", "BONK", "XAUT"}
+
+
+def test_kucoin_funding_intervals_are_those_of_the_contract_now() -> None:
+    said = kept("kucoin", "contracts").observations
+    hours = {o.instrument.symbol: o.interval / timedelta(hours=1) for o in said if isinstance(o, Funding)}
+    assert hours == {"XBTUSDTM": 8, "1000BONKUSDTM": 4, "XBTUSDM": 8, "XAUTUSDTM": 8, "ETHUSDTM": 8}
+
+
+def test_kucoin_the_second_way_is_taken_only_while_the_first_is_not_answered() -> None:
+    first, second = EXCHANGES[Venue("kucoin")].polls
+    assert (first.stands_in_for, second.stands_in_for) == ("", first.name)
+    same = interest(kept("kucoin", "open_interest"))["XBTUSDTM"].amount
+    assert same == interest(kept("kucoin", "contracts"))["XBTUSDTM"].amount

@@ -44,6 +44,14 @@ async def test_a_request_carries_its_parameters_and_who_asks(server: Server) -> 
     assert "gzip" in server.headers[0]["Accept-Encoding"]
 
 
+async def test_another_address_of_the_venue_is_asked_unless_one_stands_for_all(server: Server) -> None:
+    server.routes["/x"] = status(200, "yes")
+    nowhere = "http://127.0.0.1:9"
+    async with open_http(replace(ACME, base_url=nowhere)) as http:
+        assert await http.fetch(Request("/x", host=server.url)) == b"yes"
+    assert await fetch(server.url, Request("/x", host=nowhere)) == b"yes"
+
+
 async def test_a_body_makes_it_a_post_of_json(server: Server) -> None:
     async def echo(request: web.Request) -> web.Response:
         return web.Response(body=f"{request.method} {request.content_type} ".encode() + await request.read())
