@@ -14,10 +14,12 @@ from bot.exchanges import (
     coinbase_cde,
     deribit,
     dydx,
+    gate,
     hyperliquid,
     kraken_futures,
     kucoin,
     lighter,
+    mexc,
     okx,
     published,
 )
@@ -32,11 +34,13 @@ EXCHANGES: Mapping[Venue, Exchange] = {
     hyperliquid.VENUE: hyperliquid.EXCHANGE,
     coinbase_cde.VENUE: coinbase_cde.EXCHANGE,
     bitget.VENUE: bitget.EXCHANGE,
+    gate.VENUE: gate.EXCHANGE,
     dydx.VENUE: dydx.EXCHANGE,
     kraken_futures.VENUE: kraken_futures.EXCHANGE,
     aster.VENUE: aster.EXCHANGE,
     kucoin.VENUE: kucoin.EXCHANGE,
     lighter.VENUE: lighter.EXCHANGE,
+    mexc.VENUE: mexc.EXCHANGE,
     published.VENUE: published.EXCHANGE,
 }
 """Every venue that is known, in the order in which they are shown."""

@@ -135,6 +135,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
                 facts["funding"] = f"{rate} per {interval // timedelta(hours=1)} h"
             case Volume(amount=amount):
                 facts["volume"] = _amount(amount)
+            case Liquidation(position=position, amount=amount, price=price):
+                facts.setdefault("lost", []).append([position, _amount(amount), str(price)])
     for name, names in (("unknown", answer.unknown), ("unreadable", answer.unreadable)):
         if names:
             said[name] = list(names)

@@ -25,7 +25,7 @@ SPANS = {
 }
 """How venues name the first and last moment of a page, and how many milliseconds its unit has."""
 MOST = ("limit", "pageSize")
-AT_ONCE = ("bybit", "okx", "deribit", "hyperliquid", "coinbase_cde", "kraken_futures")
+AT_ONCE = ("bybit", "okx", "deribit", "hyperliquid", "coinbase_cde", "bitget", "gate", "kraken_futures")
 WITH_HISTORY = [exchange for exchange in EXCHANGES.values() if exchange.history]
 
 
@@ -38,9 +38,7 @@ def test_binance_is_asked_once_per_symbol_of_the_book(venue: str) -> None:
     assert poll.requests({}) == []
 
 
-@pytest.mark.parametrize(
-    "venue", ["bybit", "okx", "deribit", "hyperliquid", "coinbase_cde", "kraken_futures"]
-)
+@pytest.mark.parametrize("venue", AT_ONCE)
 def test_other_venues_are_asked_for_all_symbols_at_once(venue: str) -> None:
     for poll in EXCHANGES[Venue(venue)].polls:
         assert poll.requests({}) == poll.requests(book_of(Venue(venue)))
@@ -66,7 +64,9 @@ def test_pages_of_the_past_cover_everything_once(exchange: Exchange) -> None:
     points = [to_ms(SINCE + n * history.step) for n in range(2 * 288 + 1)]
     seen: list[int] = []
     for request in asked:
-        low, high = int(request.params[first]) * unit_ms, int(request.params[last]) * unit_ms
+        low = int(request.params[first]) * unit_ms
+        forward = low + (limit - 1) * (to_ms(SINCE + history.step) - to_ms(SINCE))
+        high = int(request.params[last]) * unit_ms if last in request.params else forward
         low, high = low + exclusive, high - exclusive
         page = [point for point in points if low <= point <= high]
         assert len(page) <= limit

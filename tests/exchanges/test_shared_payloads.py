@@ -219,6 +219,37 @@ def _bitget(source: str) -> Check:
     return check
 
 
+def gate_book(size: str) -> Book:
+    contract = ContractSize(Decimal(size), Unit.BASE)
+    return {"BTC_USDT": Instrument(Venue("gate"), "BTC_USDT", Asset("BTC"), contract=contract)}
+
+
+def _gate_tickers(venue: str, kept: Any, response: Any, expected: Any) -> None:
+    size = expected["BTC_USDT"]["quanto_multiplier"]
+    check_answer(poll(venue, "tickers", response, gate_book(size)), expected)
+
+
+def _gate_stats(venue: str, kept: Any, response: Any, expected: Any) -> None:
+    """The contract is not named in the payload; its size follows from the payload's own dollars."""
+    history = EXCHANGES[Venue(venue)].history
+    assert history is not None
+    (point,) = history.parse(encode(response), gate_book("10")["BTC_USDT"], NOW)
+    (facts,) = expected["points"]
+    check_open_interest(point, facts)
+    assert point.at.timestamp() == facts["timestamp_s"]
+
+
+def _gate_lost(venue: str, kept: Any, response: Any, expected: Any) -> None:
+    (lost,) = poll(venue, "liq-orders", response, gate_book("0.0001")).observations
+    assert isinstance(lost, Liquidation)
+    assert lost.position == expected["liquidated_position"]
+    assert (str(lost.amount.value), str(lost.price)) == (expected["contracts"], expected["price"])
+    assert lost.at.timestamp() == expected["timestamp_s"]
+    size = measure(lost.amount, lost.instrument.contract, float(lost.price))
+    assert close(size.coins, expected["qty_base"])
+    assert close(size.usd, expected["notional_usd"])
+
+
 CHECKS: dict[str, Check] = {
     "binance_coinm/open_interest": _single,
     "binance_coinm/open_interest_hist": _history,
@@ -237,6 +268,9 @@ CHECKS: dict[str, Check] = {
     "coinbase_cde/products_future": _cde,
     "deribit/book_summary_btc_future": _deribit_summary,
     "deribit/ticker_btc_perpetual": _deribit_ticker,
+    "gate/contract_stats": _gate_stats,
+    "gate/liq_orders": _gate_lost,
+    "gate/tickers": _gate_tickers,
     "hyperliquid/meta_and_asset_ctxs": _hyperliquid,
     "hyperliquid/meta_and_asset_ctxs_hip3": _hyperliquid,
     "hyperliquid/meta_and_asset_ctxs_misaligned": _misaligned,

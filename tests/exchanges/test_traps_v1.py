@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from bot.domain.market import OpenInterest, Venue
-from bot.domain.units import Unit
+from bot.domain.market import Completeness, Liquidation, OpenInterest, Position, PriceKind, Venue
+from bot.domain.units import ContractSize, Unit, measure
 from bot.errors import SourceChanged
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import Answer, Exchange, Poll
 from tests.exchanges.payloads import NOW, PAYLOADS, Payload, book_of, encode, parsed
 
-BITGET = EXCHANGES[Venue("bitget")]
+BITGET, GATE = EXCHANGES[Venue("bitget")], EXCHANGES[Venue("gate")]
 
 
 def kept(venue: str, name: str) -> Payload:
@@ -71,3 +73,95 @@ def test_bitget_shares_metals_and_what_does_not_trade_are_left_out() -> None:
 def test_bitget_says_why_no_liquidations_are_heard() -> None:
     assert not BITGET.sockets
     assert "silent" in BITGET.unheard
+
+
+# Gate
+
+
+def test_gate_sizes_are_read_as_decimal_strings_and_as_numbers() -> None:
+    assert GATE.headers == {"X-Gate-Size-Decimal": "1"}
+    strings = open_interest(parsed(kept("gate", "tickers")))["BTC_USDT"].amount.value
+    numbers = open_interest(parsed(kept("gate", "tickers_numbers")))["BTC_USDT"].amount.value
+    assert (strings, numbers) == (Decimal("323239040.5"), Decimal(323239040))
+
+
+def test_gate_contract_sizes_come_from_the_book_and_an_unknown_one_is_never_one() -> None:
+    book = book_of(GATE.venue)
+    assert book["BTC_USDT"].contract == ContractSize(Decimal("0.0001"), Unit.BASE)
+    assert book["ODD_USDT"].contract is None
+    told = answer(GATE, "tickers", [page("gate", "tickers")[0] | {"contract": "ODD_USDT"}])
+    odd = open_interest(told)["ODD_USDT"]
+    assert measure(odd.amount, odd.instrument.contract, 2.0).coins is None
+
+
+def test_gate_inverse_contract_of_multiplier_zero_is_one_dollar() -> None:
+    assert book_of(GATE.venue)["BTC_USD"].contract == ContractSize(Decimal(1), Unit.QUOTE)
+
+
+def test_gate_quanto_contracts_settled_in_bitcoin_are_left_out() -> None:
+    assert {row["name"] for row in page("gate", "book_btc")} - set(book_of(GATE.venue)) == {"ETH_USD"}
+
+
+def test_gate_shares_metals_and_what_does_not_trade_are_left_out() -> None:
+    left_out = {row["name"] for row in page("gate", "book_usdt")} - set(book_of(GATE.venue))
+    assert left_out == {"TSLAX_USDT", "XAU_USDT", "SOON_USDT", "GONE_USDT", "HALT_USDT", "BTC_EUR"}
+
+
+def test_gate_history_is_in_seconds_and_without_a_factor_of_two() -> None:
+    row = page("gate", "contract_stats")[0]
+    first = parsed(kept("gate", "contract_stats"))[0]
+    assert first.at.timestamp() == row["time"]
+    assert first.price is not None
+    size = measure(first.amount, first.instrument.contract, float(first.price))
+    assert size.usd == pytest.approx(row["open_interest_usd"], rel=1e-9)
+
+
+def test_gate_pages_of_history_go_forward_in_seconds_and_dated_contracts_have_none() -> None:
+    assert GATE.history is not None
+    book = book_of(GATE.venue)
+    asked = GATE.history.requests(book["BTC_USDT"], NOW - timedelta(days=5), NOW)
+    every = range(int(NOW.timestamp()) - 5 * 86_400 + 210, int(NOW.timestamp()), 300)
+    pages = [[at for at in every if at >= int(r.params["from"])][: int(r.params["limit"])] for r in asked]
+    assert len(pages) == 2
+    assert sorted({at for page in pages for at in page}) == list(every)
+    assert GATE.history.requests(book["BTC_USD"], NOW - timedelta(days=1), NOW)[0].path.count("/btc/") == 1
+    assert GATE.history.requests(book["BTC_USDT_20261225"], NOW - timedelta(days=1), NOW) == ()
+
+
+def test_gate_socket_sizes_are_orders_and_http_sizes_are_positions() -> None:
+    heard = parsed(kept("gate", "liquidations"))
+    assert [(one.position, str(one.amount.value)) for one in heard[:2]] == [
+        (Position.LONG, "124.5"),  # sold off
+        (Position.SHORT, "10.5"),
+    ]
+    lost = [one for one in parsed(kept("gate", "liq_orders")).observations if isinstance(one, Liquidation)]
+    assert [(one.position, str(one.amount.value)) for one in lost] == [
+        (Position.SHORT, "165"),
+        (Position.LONG, "40.5"),
+    ]
+
+
+def test_gate_liquidations_told_over_http_too_are_never_asked_for() -> None:
+    assert [one.name for one in GATE.unasked] == ["liq-orders"]
+    assert not any("liq_orders" in r.path for one in GATE.polls for r in one.requests(book_of(GATE.venue)))
+
+
+def test_gate_sockets_hear_the_contracts_of_their_own_settlement() -> None:
+    heard = {
+        socket.name: {symbol for symbol, one in book_of(GATE.venue).items() if socket.hears(one)}
+        for socket in GATE.sockets
+    }
+    assert heard["liquidations-btc"] == {"BTC_USD"}
+    assert "BTC_USDT" in heard["liquidations-usdt"]
+    assert "BTC_USDT_20261225" not in heard["liquidations-usdt"] | heard["liquidations-btc"]
+    for socket in GATE.sockets:
+        (frame,) = socket.hello(book_of(GATE.venue))
+        assert json.loads(frame)["payload"] == ["!all"]
+        assert (socket.completeness, socket.price) == (Completeness.COMPLETE, PriceKind.ORDER)
+
+
+def test_gate_time_of_a_liquidation_may_be_in_seconds_or_milliseconds_but_never_missing() -> None:
+    assert parsed(kept("gate", "liquidations_seconds"))[0].at.timestamp() == 1791000061
+    assert parsed(kept("gate", "liquidations"))[2].at.timestamp() == 1791000061.456
+    with pytest.raises(SourceChanged):
+        parsed(kept("gate", "liquidation_no_time"))

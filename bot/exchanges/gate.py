@@ -1,0 +1,368 @@
+"""Gate: perpetuals settled in USDT or BTC and dated futures, each book in one answer, in contracts.
+
+The sign of a size has two meanings: over the socket that of the closing order, over HTTP that of the
+position that was lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+from msgspec import field
+
+from bot.domain.market import (
+    Completeness,
+    Funding,
+    Group,
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Position,
+    PriceKind,
+    Venue,
+    Volume,
+)
+from bot.domain.units import Amount, ContractSize, Unit
+from bot.errors import SourceChanged, SourceError, SourceThrottled, SourceUnreachable
+from bot.exchanges.reading import (
+    DOLLARS,
+    code_refusal,
+    coin,
+    decode,
+    evidence,
+    pages,
+    peek,
+    read_book,
+    read_rows,
+    refusal,
+)
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    Figure,
+    History,
+    Poll,
+    Request,
+    Socket,
+    facts,
+    from_ms,
+    optional,
+    quoted,
+    required,
+)
+
+VENUE = Venue("gate")
+FACTS = facts(
+    """
+    …/tickers | total_size | contracts; one or both sides is not said | documentation, client library | [2]
+    …/tickers | mark_price | quote per base coin | documentation | [2]
+    …/tickers | volume_24h | contracts | documentation | [1]
+    …/tickers | time | none: receive time | documentation | [2]
+    …/contracts | quanto_multiplier | base coin per contract | client library, recorded answers | [2]
+    …/contracts | type inverse, quanto_multiplier 0 | a contract is 1 USD | client library | [1]
+    …/contracts | funding_rate | fraction per funding_interval seconds | recorded answer | [2]
+    …/contracts | contract_type, is_pre_market | others than coins are left out | recorded answer | [1]
+    X-Gate-Size-Decimal | sizes | decimal strings, else cut to whole contracts | documentation | [2]
+    …/contract_stats | open_interest | contracts | agrees with open_interest_usd, mark_price | [2]
+    …/contract_stats | time | seconds, the beginning of its 5 minutes | recorded answer, measurement | [2]
+    …/contract_stats | limit, from | 2,000 at most; pages run a row or two over | one measurement | [1]
+    …/contract_stats | reach | 60 days were answered | one measurement | [1]
+    public_liquidates | size | sign of the closing order: negative closed a long | two client programs | [?]
+    public_liquidates | price | of the closing order | documentation | [1]
+    public_liquidates | completeness | each one since August 2026 | documentation | [1]
+    …/liq_orders | size | sign of the position lost: negative is a short | order_price above fill_price | [1]
+    …/liq_orders | — | the same as over the socket without a common number: never asked | documentation | [1]
+    label | TOO_MANY_REQUESTS | throttled | documentation | [1]
+    """
+)
+
+BOOKS = ("futures/usdt", "futures/btc", "delivery/usdt")
+STEP = 5 * MINUTE
+PAGE = 1000
+HELLO_TIME = 123456  # any time is taken; the documentation shows this one
+THROTTLED = {"TOO_MANY_REQUESTS": 10 * SECOND}
+BUSY = frozenset({"INTERNAL", "SERVER_ERROR", "TOO_BUSY"})
+
+
+class _Listed(msgspec.Struct):
+    symbol: str = field(name="name")
+    type: str
+    size: str = field(name="quanto_multiplier")
+    in_delisting: bool
+    status: str = "trading"
+    """Not told of dated contracts."""
+    contract_type: str = ""
+    is_pre_market: bool = False
+    expire_time: int | None = None
+    funding_rate: str | None = None
+    funding_interval: int | None = None
+
+
+class _Ticker(msgspec.Struct):
+    symbol: str = field(name="contract")
+    contracts: Figure = field(name="total_size")
+    mark_price: Figure
+    volume_24h: Figure | None = None
+
+
+class _Past(msgspec.Struct):
+    time: int | str
+    contracts: Figure = field(name="open_interest")
+    mark_price: Figure | None = None
+
+
+class _Lost(msgspec.Struct):
+    symbol: str = field(name="contract")
+    size: Figure
+    price: Figure = field(name="fill_price")
+    time: int
+
+
+class _Forced(msgspec.Struct):
+    symbol: str = field(name="contract")
+    size: Figure
+    price: Figure
+    time_ms: int | None = None
+    time: int | None = None
+
+
+class _Refused(msgspec.Struct):
+    label: str
+    message: str = ""
+
+
+class _Error(msgspec.Struct):
+    message: str = ""
+
+
+class _Frame(msgspec.Struct):
+    channel: str = ""
+    event: str = ""
+    error: _Error | None = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_BOOKS = msgspec.json.Decoder(list[_Listed])
+_TICKERS = msgspec.json.Decoder(list[_Ticker])
+_PASTS = msgspec.json.Decoder(list[_Past])
+_LOST = msgspec.json.Decoder(list[_Lost])
+_REFUSED = msgspec.json.Decoder(_Refused)
+_FRAMES = msgspec.json.Decoder(_Frame)
+_FORCED = msgspec.json.Decoder(list[_Forced])
+
+
+def _told(body: bytes) -> SourceError | None:
+    said = peek(_REFUSED, body)
+    if said is None:
+        return None
+    return code_refusal(said.label, said.message, body, throttled=THROTTLED, busy=BUSY)
+
+
+def read_refusal(status: int, body: bytes) -> SourceError:
+    """A label that asks for patience says more than the status."""
+    told = _told(body)
+    return told if isinstance(told, SourceThrottled | SourceUnreachable) else refusal(status, body)
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``[{"name": "BTC_USDT", "type": "direct", "quanto_multiplier": "0.0001", "contract_type": "", …}]``
+
+    Dollars are the quote of a direct contract and the size of an inverse one; a direct contract quoted in
+    USD but settled in BTC is a quanto, whose coins cannot be counted.
+    """
+
+    rows = decode(_BOOKS, body, _told)
+
+    def read(row: _Listed) -> Instrument | None:
+        base, _, rest = row.symbol.partition("_")
+        quote = rest.partition("_")[0]
+        inverse = row.type == "inverse"
+        trades = row.status == "trading" and not (row.in_delisting or row.is_pre_market)
+        if not trades or row.contract_type or row.type not in ("direct", "inverse"):
+            return None
+        if quote not in DOLLARS or inverse is not (quote == "USD"):
+            return None
+        asset, multiple = coin(base)
+        return Instrument(
+            VENUE,
+            row.symbol,
+            asset,
+            inverse=inverse,
+            contract=_size(row.size, inverse=inverse),
+            expiry=from_ms(row.expire_time * 1000) if row.expire_time else None,
+            coins_per_base=multiple,
+            quote=quote,
+        )
+
+    return read_book(rows, read)
+
+
+def _size(written: str, *, inverse: bool) -> ContractSize | None:
+    """Zero is how a contract of one dollar is written; of a linear one it says that the size is unknown."""
+    value = quoted(written, "quanto_multiplier")
+    if inverse:
+        return ContractSize(value or Decimal(1), Unit.QUOTE)
+    return None if value is None else ContractSize(value, Unit.BASE)
+
+
+def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
+    """``[{"contract": "BTC_USDT", "total_size": "32323904", "mark_price", "volume_24h"}]``: contracts."""
+    rows = decode(_TICKERS, body, _told)
+
+    def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
+        amount = Amount(required(row.contracts, "total_size"), Unit.CONTRACTS)
+        price = quoted(row.mark_price, "mark_price")
+        said: list[Observation] = [OpenInterest(instrument, amount, now, now, price)]
+        if (volume := optional(row.volume_24h, "volume_24h")) is not None:
+            said.append(Volume(instrument, Amount(volume, Unit.CONTRACTS), now, now))
+        return said
+
+    return read_rows(rows, book, read)
+
+
+def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
+    """``[{"name": "BTC_USDT", "funding_rate": "0.0001", "funding_interval": 28800, …}]``"""
+    rows = decode(_BOOKS, body, _told)
+
+    def read(row: _Listed, instrument: Instrument) -> list[Observation]:
+        rate = optional(row.funding_rate, "funding_rate")
+        if rate is None or row.funding_interval is None:
+            return []
+        if not 0 < row.funding_interval <= 7 * 86_400:
+            raise SourceChanged(f"funding_interval is {row.funding_interval}, not a time in seconds")
+        return [Funding(instrument, rate, timedelta(seconds=row.funding_interval), now, now)]
+
+    return read_rows(rows, book, read)
+
+
+def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
+    """Pages go forward from ``from``; none are kept of dated contracts."""
+    if instrument.expiry is not None:
+        return ()
+    settled = "btc" if instrument.inverse else "usdt"
+    return [
+        Request(
+            f"/api/v4/futures/{settled}/contract_stats",
+            {
+                "contract": instrument.symbol,
+                "interval": "5m",
+                "from": str(-(-first // 1000)),
+                "limit": str(PAGE),
+            },
+        )
+        for first, _ in pages(since, until, STEP, PAGE)
+    ]
+
+
+def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
+    """``[{"time": 1674057000, "open_interest": "2851725", "mark_price", …}]``: seconds, contracts."""
+    points = [
+        OpenInterest(
+            instrument,
+            Amount(required(row.contracts, "open_interest"), Unit.CONTRACTS),
+            from_ms(int(required(row.time, "time") * 1000)),
+            now,
+            quoted(row.mark_price, "mark_price"),
+        )
+        for row in decode(_PASTS, body, _told)
+    ]
+    return sorted(points, key=lambda point: point.at)
+
+
+def parse_lost(body: bytes, book: Book, now: datetime) -> Answer:
+    """``[{"contract": "BTC_USDT", "size": -165, "fill_price": "28070", "time": 1696736132}]``: positions."""
+    rows = decode(_LOST, body, _told)
+
+    def read(row: _Lost, instrument: Instrument) -> list[Observation]:
+        size, price = required(row.size, "size"), required(row.price, "fill_price")
+        lost = Position.LONG if size > 0 else Position.SHORT
+        amount = Amount(abs(size), Unit.CONTRACTS)
+        return [Liquidation(instrument, lost, amount, price, from_ms(row.time * 1000), now)]
+
+    return read_rows(rows, book, read)
+
+
+def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
+    """``{"channel": "futures.public_liquidates", "event": "update", "result": [{"contract", "size": "-124",
+    "price", "time_ms"}]}``: orders, so that a negative size sold off a long.
+    """
+    frame = decode(_FRAMES, body)
+    if frame.error is not None:
+        raise SourceChanged(f"subscription refused: {frame.error.message}", evidence=evidence(body))
+    if frame.channel != "futures.public_liquidates" or frame.event != "update":
+        return ()
+    return [
+        Liquidation(
+            instrument,
+            Position.LONG if (size := required(row.size, "size")) < 0 else Position.SHORT,
+            Amount(abs(size), Unit.CONTRACTS),
+            required(row.price, "price"),
+            _moment(row),
+            now,
+        )
+        for row in decode(_FORCED, bytes(frame.result))
+        if (instrument := book.get(row.symbol)) is not None
+    ]
+
+
+def _moment(row: _Forced) -> datetime:
+    """``time`` without ``time_ms`` is seconds in the older documentation, milliseconds in the newer."""
+    stamp = row.time_ms or row.time or 0
+    return from_ms(stamp if stamp >= 10**11 else stamp * 1000)
+
+
+def _from_each(what: str, books: Sequence[str] = BOOKS) -> Callable[..., Sequence[Request]]:
+    return lambda *_: [Request(f"/api/v4/{book}/{what}") for book in books]
+
+
+def _hello(_: Book) -> Sequence[str]:
+    asked = {"channel": "futures.public_liquidates", "event": "subscribe", "payload": ["!all"]}
+    return [json.dumps({"time": HELLO_TIME, **asked})]
+
+
+def _socket(settled: str, hears: Callable[[Instrument], bool]) -> Socket:
+    return Socket(
+        f"liquidations-{settled}",
+        f"wss://fx-ws.gateio.ws/v4/ws/{settled}",
+        _hello,
+        parse_liquidations,
+        Completeness.COMPLETE,
+        hears,
+        PriceKind.ORDER,
+        ping=json.dumps({"time": HELLO_TIME, "channel": "futures.ping"}),
+    )
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="Gate",
+    group=Group.OFFSHORE,
+    base_url="https://api.gateio.ws",
+    book=BookPoll(HOUR, _from_each("contracts"), parse_book),
+    polls=(
+        Poll("tickers", MINUTE, _from_each("tickers"), parse_tickers),
+        Poll("funding", 5 * MINUTE, _from_each("contracts", BOOKS[:2]), parse_funding),
+    ),
+    budget=Budget(200, 10 * SECOND),
+    facts=FACTS,
+    read_refusal=read_refusal,
+    sockets=(
+        _socket("usdt", lambda one: one.expiry is None and not one.inverse),
+        _socket("btc", lambda one: one.expiry is None and one.inverse),
+    ),
+    history=History(STEP, timedelta(days=30), _past, parse_history),
+    counted="whether one or both sides is not said",
+    headers={"X-Gate-Size-Decimal": "1"},
+    unasked=(Poll("liq-orders", MINUTE, lambda _: (), parse_lost),),
+)
