@@ -151,3 +151,39 @@ def test_kucoin_the_second_way_is_taken_only_while_the_first_is_not_answered() -
     assert (first.stands_in_for, second.stands_in_for) == ("", first.name)
     same = interest(kept("kucoin", "open_interest"))["XBTUSDTM"].amount
     assert same == interest(kept("kucoin", "contracts"))["XBTUSDTM"].amount
+
+
+# MEXC
+
+
+def test_mexc_counts_contracts_of_coins_or_where_it_settles_in_the_coin_of_dollars() -> None:
+    told = interest(kept("mexc", "tickers"))
+    assert coins(told["BTC_USDT"]) == pytest.approx(41_234.5678)
+    assert told["BTC_USD"].instrument.inverse
+    assert coins(told["BTC_USD"]) == pytest.approx(1_234_567 * 100 / 64_901)
+
+
+def test_mexc_contracts_without_a_size_have_unknown_coins() -> None:
+    page = payload("mexc", "book")
+    for row in page["data"]:
+        del row["contractSize"]
+    assert {one.contract for one in listed("mexc", page).values()} == {None}
+
+
+def test_mexc_shares_metals_oil_funds_and_pre_market_are_left_out() -> None:
+    assert set(book("mexc")) == {
+        *("BTC_USDT", "ETH_USDT", "BTC_USD", "FILECOIN_USDT", "1000BONK_USDT", "SOL_USDC"),
+    }
+
+
+def test_mexc_names_of_its_own_become_the_usual_ones_unless_the_multiple_would_change() -> None:
+    known = book("mexc")
+    assert known["FILECOIN_USDT"].asset == "FIL"
+    assert known["1000BONK_USDT"].coins_per_base == 1000
+    assert "1000RATS_USDT" not in known  # shown there as RATS: a thousand, or one?
+
+
+def test_mexc_funding_is_read_only_with_its_interval() -> None:
+    assert [o for o in kept("mexc", "tickers").observations if isinstance(o, Funding)] == []
+    said = kept("mexc", "funding_rate").observations
+    assert [o.interval / timedelta(hours=1) for o in said if isinstance(o, Funding)] == [8, 4]
