@@ -36,6 +36,7 @@ class ExitCode(IntEnum):
     CONFIG = 3
     STORAGE = 4
     NO_NETWORK = 5
+    UNREADABLE = 6
     INTERRUPTED = 130
 
 
@@ -106,6 +107,31 @@ def parser() -> argparse.ArgumentParser:
     replay.add_argument("--prices", type=Path, metavar="FILE", help="prices, where FILE has none")
     replay.add_argument("--asset", metavar="COIN", help="only this coin (default: every coin in FILE)")
     replay.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object a line")
+    decode = add(
+        "decode", _decode, "Say what a venue's raw payload means, a JSON object a line.", parents=[every]
+    )
+    decode.add_argument("venue", nargs="?", metavar="VENUE", help="the venue, as --list names it")
+    decode.add_argument("source", nargs="?", metavar="SOURCE", help="what of the venue, as --list names it")
+    decode.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="the payload; - for standard input"
+    )
+    decode.add_argument("--list", action="store_true", dest="as_list", help="list every venue's sources")
+    decode.add_argument(
+        "--book",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the venue's own list of contracts (may be given several times)",
+    )
+    decode.add_argument(
+        "--instrument",
+        action="append",
+        default=[],
+        metavar="SYMBOL,ASSET,linear|inverse,SIZE,coin|usd",
+        help="one contract (may be given several times; SIZE empty: not known)",
+    )
+    decode.add_argument("--now", metavar="TIME", help="judge its age as of this time (ISO 8601)")
     add("scenarios", _scenarios, "List the scenarios that can be played.", parents=[every])
     return root
 
@@ -161,6 +187,25 @@ def _replay(options: argparse.Namespace) -> int:
     from bot import replay
 
     return replay.main(options.file, options.prices, options.asset, options.as_json, sys.stdout, sys.stderr)
+
+
+def _decode(options: argparse.Namespace) -> int:
+    _end_with_the_reader()
+    from bot import decode
+
+    if options.as_list:
+        return decode.show_list(sys.stdout)
+    if options.file is None:
+        raise UsageError("decode needs VENUE SOURCE FILE (washout decode --list names venues and sources)")
+    return decode.main(
+        options.venue,
+        options.source,
+        options.file,
+        options.book,
+        options.instrument,
+        options.now,
+        sys.stdout,
+    )
 
 
 def _scenarios(options: argparse.Namespace) -> int:

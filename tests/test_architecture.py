@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.health": CORE,
     "bot.feeds": SOURCES,
     "bot.simulator": SOURCES,
+    "bot.decode": SOURCES | {"bot.feeds", "bot.pipeline"},
     "bot.deliver": INSIDE,
     "bot.roles": INSIDE,
     "bot.past": INSIDE | {"bot.roles"},

@@ -34,16 +34,22 @@ def spread(before: Sequence[Iterable[str]], book: Book, per_line: int) -> list[B
 
 
 def unzipped(raw: bytes, most: int) -> bytes:
-    """A gzip frame's content. Raises ``SourceChanged`` where it is none, cut, or more than ``most`` bytes."""
-    reader = zlib.decompressobj(_GZIP)
-    try:
-        content = reader.decompress(raw, most)
-    except zlib.error as fault:
-        raise SourceChanged(f"a frame that is not gzip ({fault})") from fault
-    if reader.unconsumed_tail:
-        raise SourceChanged(f"a frame of more than {most // 1024} KiB once unpacked")
-    if not reader.eof:
-        raise SourceChanged("a gzip frame that is cut off")
+    """What was packed with gzip, in one piece or several.
+
+    Raises ``SourceChanged`` where it is not gzip, cut off, or more than ``most`` bytes.
+    """
+    content = b""
+    while raw:
+        reader = zlib.decompressobj(_GZIP)
+        try:
+            content += reader.decompress(raw, most + 1 - len(content))
+        except zlib.error as fault:
+            raise SourceChanged(f"not gzip ({fault})") from fault
+        if len(content) > most:
+            raise SourceChanged(f"more than {most // 1024} KiB once unpacked")
+        if not reader.eof:
+            raise SourceChanged("gzip that is cut off")
+        raw = reader.unused_data
     return content
 
 

@@ -1,0 +1,339 @@
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.__main__ import main as washout
+from bot.decode import UNREADABLE, decoded
+from bot.decode.payload import instrument_from
+from bot.decode.sources import the_source, the_venue
+from bot.errors import UsageError
+from bot.exchanges import EXCHANGES
+from tests.exchanges.payloads import PAYLOADS
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "payloads"
+BTC = "BTCUSDT,BTC,linear,,coin"
+TICKS = {"symbol": "BTCUSDT", "openInterest": "23581.677", "time": 1677356872265}
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
+    code = washout(["decode", *arguments])
+    out, err = capsys.readouterr()
+    return code, [json.loads(line) for line in out.splitlines()], err
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Any:
+    def keep(payload: object, name: str = "payload.json") -> str:
+        file = tmp_path / name
+        if isinstance(payload, bytes):
+            file.write_bytes(payload)
+        else:
+            file.write_text(payload if isinstance(payload, str) else json.dumps(payload))
+        return str(file)
+
+    return keep
+
+
+def test_a_bare_payload_is_read_with_a_contract_that_is_named(
+    capsys: pytest.CaptureFixture[str], kept: Any
+) -> None:
+    code, (line,), _ = run(capsys, "binance_usdm", "open-interest", kept(TICKS), "--instrument", BTC)
+    assert code == 0
+    assert line == {
+        "kind": "open_interest",
+        "venue": "binance_usdm",
+        "symbol": "BTCUSDT",
+        "asset": "BTC",
+        "coins": 23581.677,
+        "usd": None,
+        "contracts": None,
+        "price": None,
+        "position": None,
+        "exchange_at": "2023-02-25T20:27:52.265000Z",
+        "verdict": "accept",
+        "unit": "base",
+    }
+
+
+@pytest.mark.parametrize("form", ["response", "envelope", "text", "gzip"])
+def test_every_form_of_file_holds_the_same_payload(
+    capsys: pytest.CaptureFixture[str], kept: Any, form: str
+) -> None:
+    forms: dict[str, object] = {
+        "response": {"venue": "binance_usdm", "method": "GET", "params": {}, "response": TICKS},
+        "envelope": {"response": {"http_status": 200, "body": TICKS}},
+        "text": {"response": json.dumps(TICKS)},
+        "gzip": gzip.compress(json.dumps(TICKS).encode()),
+    }
+    _, (line,), _ = run(capsys, "binance_usdm", "oi", kept(forms[form]), "--instrument", BTC)
+    assert (line["coins"], line["verdict"]) == (23581.677, "accept")
+
+
+def test_numbers_are_read_as_they_were_written(capsys: pytest.CaptureFixture[str], kept: Any) -> None:
+    """An object around the payload must not pass its numbers through floats."""
+    payload = '{"response": {"symbol": "BTCUSDT", "openInterest": "1", "time": 1677356872265}, "x": 1e400}'
+    code, (line,), _ = run(capsys, "binance_usdm", "open-interest", kept(payload), "--instrument", BTC)
+    assert (code, line["coins"]) == (0, 1.0)
+
+
+def test_a_symbol_that_is_not_in_the_book_is_named(capsys: pytest.CaptureFixture[str], kept: Any) -> None:
+    code, (line,), _ = run(capsys, "binance_usdm", "open-interest", kept(TICKS))
+    assert (code, line["kind"], line["symbol"], line["verdict"]) == (0, "unknown", "BTCUSDT", "unknown")
+    frame = {"e": "forceOrder", "o": {"s": "XRPUSDT", "S": "BUY", "z": "1", "ap": "2", "T": 1677356872265}}
+    _, (line,), _ = run(capsys, "binance_usdm", "liquidations", kept(frame), "--instrument", BTC)
+    assert (line["symbol"], line["verdict"]) == ("XRPUSDT", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("size", "usd", "coins", "verdict"),
+    [("100", 200.0, None, "accept"), ("", None, None, "unpriced")],
+)
+def test_an_inverse_contract_has_dollars_without_a_price_but_none_without_a_size(
+    capsys: pytest.CaptureFixture[str], kept: Any, size: str, usd: float | None, coins: None, verdict: str
+) -> None:
+    payload = {"symbol": "BTCUSD_PERP", "openInterest": "2", "time": 1677356872265}
+    contract = f"BTCUSD_PERP,BTC,inverse,{size},usd"
+    _, (line,), _ = run(capsys, "binance_coinm", "open-interest", kept(payload), "--instrument", contract)
+    assert (line["contracts"], line["usd"], line["coins"]) == (2.0, usd, coins)
+    assert line["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("amount", "at", "now", "verdict"),
+    [
+        ("-1", 0, True, "impossible"),
+        ("0", 0, True, "zero"),
+        ("1", -10, True, "stale"),
+        ("1", -10, False, "accept"),
+        ("1", 10, True, "future"),
+        ("1", 1, True, "accept"),
+    ],
+)
+def test_a_figure_is_judged_as_the_gate_would(
+    capsys: pytest.CaptureFixture[str], kept: Any, amount: str, at: int, now: bool, verdict: str
+) -> None:
+    stamp = datetime(2025, 10, 10, 21, 15, tzinfo=UTC) + timedelta(minutes=at)
+    payload = {"symbol": "BTCUSDT", "openInterest": amount, "time": int(stamp.timestamp() * 1000)}
+    more = ["--now", "2025-10-10T21:15:00Z"] if now else []
+    code, (line,), _ = run(capsys, "binance_usdm", "open-interest", kept(payload), "--instrument", BTC, *more)
+    assert (code, line["verdict"]) == (0, verdict)
+    assert ("reason" in line) is (verdict != "accept")
+
+
+def forced(quantity: str = "2", price: str = "64000", at: int = 1677356872265) -> str:
+    order = {"s": "BTCUSDT", "S": "SELL", "z": quantity, "ap": price, "T": at}
+    return json.dumps({"e": "forceOrder", "o": order})
+
+
+def test_frames_one_a_line_are_heard_in_turn(capsys: pytest.CaptureFixture[str], kept: Any) -> None:
+    frames = "\n".join([forced(), forced("3"), forced(), forced("0")])
+    code, lines, _ = run(capsys, "binance_usdm", "liquidations", kept(frames), "--instrument", BTC)
+    assert code == 0
+    assert [line["verdict"] for line in lines] == ["accept", "accept", "repeated", "impossible"]
+    first = lines[0]
+    assert (first["position"], first["coins"], first["usd"], first["price"]) == ("long", 2, 128000, 64000)
+    assert (first["completeness"], first["deleveraged"]) == ("throttled", False)
+    assert first["price_kind"] == "fill"
+
+
+def test_a_list_of_frames_is_heard_like_lines(capsys: pytest.CaptureFixture[str], kept: Any) -> None:
+    frames = {"response": [json.loads(forced()), json.loads(forced("3"))]}
+    _, lines, _ = run(capsys, "binance_usdm", "liquidations", kept(frames), "--instrument", BTC)
+    assert [line["coins"] for line in lines] == [2.0, 3.0]
+
+
+def test_a_thousand_coins_in_one_are_counted_whichever_name_is_given() -> None:
+    for asset in ("PEPE", "1000PEPE"):
+        known = instrument_from(f"1000PEPEUSDT,{asset},linear,,coin", EXCHANGES["bybit"].venue)  # type: ignore[index]
+        assert (known.asset, known.coins_per_base) == ("PEPE", 1000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BTCUSDT",
+        "BTCUSDT,BTC,both,1,coin",
+        "B,BTC,linear,x,coin",
+        "B,BTC,linear,1,pounds",
+        "B,BTC,linear,0,usd",
+    ],
+)
+def test_an_instrument_that_cannot_be_understood_is_told(
+    capsys: pytest.CaptureFixture[str], kept: Any, text: str
+) -> None:
+    code, lines, err = run(capsys, "binance_usdm", "open-interest", kept(TICKS), "--instrument", text)
+    assert (code, lines) == (2, [])
+    assert f"--instrument {text}" in err
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "verdict", "kind"),
+    [
+        (429, "slow down", "throttled", "refused"),
+        (451, {"code": 0}, "blocked", "refused"),
+        (503, "<html>", "unavailable", "refused"),
+        (400, {"code": -1121, "msg": "Invalid symbol."}, "unreadable", "unreadable"),
+    ],
+)
+def test_a_refusal_is_told_as_one(
+    capsys: pytest.CaptureFixture[str], kept: Any, status: int, body: object, verdict: str, kind: str
+) -> None:
+    payload = {"response": {"http_status": status, "body": body}}
+    code, (line,), _ = run(capsys, "binance_usdm", "open-interest", kept(payload))
+    assert (code, line["kind"], line["verdict"]) == (UNREADABLE, kind, verdict)
+    assert line["reason"]
+
+
+@pytest.mark.parametrize("payload", ["<html>", "", '{"other": 1}', "[1, 2", b"\x1f\x8bnot gzip"])
+def test_what_cannot_be_read_is_a_line_and_an_exit_code(
+    capsys: pytest.CaptureFixture[str], kept: Any, payload: str | bytes
+) -> None:
+    code, (line,), _ = run(capsys, "binance_usdm", "open-interest", kept(payload), "--instrument", BTC)
+    assert (code, line["kind"], line["verdict"]) == (UNREADABLE, "unreadable", "unreadable")
+
+
+def test_wrong_words_are_told_what_there_is(capsys: pytest.CaptureFixture[str], kept: Any) -> None:
+    code, _, err = run(capsys, "bybbit", "tickers", kept(TICKS))
+    assert (code, "did you mean bybit?" in err) == (2, True)
+    code, _, err = run(capsys, "bybit", "tikcers", kept(TICKS))
+    assert (code, "did you mean tickers?" in err, "history" in err) == (2, True, True)
+    code, _, err = run(capsys, "bybit", "tickers", "no-such-file.json")
+    assert (code, "no-such-file.json: cannot be read" in err) == (2, True)
+    code, _, err = run(capsys, "bybit", "tickers")
+    assert (code, "VENUE SOURCE FILE" in err) == (2, True)
+    code, _, err = run(capsys, "bybit", "tickers", kept(TICKS), "--now", "yesterday")
+    assert (code, "--now yesterday is not a time" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("venue", "asked", "found"),
+    [
+        ("binance_usdm", "OI", "open-interest"),
+        ("binance-usdm", "open_interest", "open-interest"),
+        ("binance_usdm", "contracts", "book"),
+        ("binance_usdm", "ws", "liquidations"),
+        ("bybit", "liquidations", "liquidations-linear"),
+        ("bybit", "open-interest", "tickers"),
+        ("deribit", "oi", "summaries"),
+        ("okx", "open-interest-history", "history"),
+    ],
+)
+def test_a_word_that_means_one_source_finds_it(venue: str, asked: str, found: str) -> None:
+    assert the_source(the_venue(venue), asked).name == found
+
+
+def test_a_word_that_means_two_sources_finds_none() -> None:
+    with pytest.raises(UsageError, match="it has"):
+        the_source(EXCHANGES["binance_usdm"], "o")  # type: ignore[index]
+
+
+def test_the_list_names_every_source(capsys: pytest.CaptureFixture[str]) -> None:
+    assert washout(["decode", "--list"]) == 0
+    rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    for venue, exchange in EXCHANGES.items():
+        for poll in (*exchange.polls, *exchange.unasked):
+            assert [venue, poll.name] in rows
+        assert [venue, "book"] in rows
+    for of, name in rows:
+        assert the_source(the_venue(of), name).name == name
+
+
+def test_a_payload_that_lists_its_own_contracts_needs_no_book(
+    capsys: pytest.CaptureFixture[str], kept: Any
+) -> None:
+    payload = [
+        {"universe": [{"name": "BTC", "szDecimals": 5, "maxLeverage": 40}]},
+        [{"funding": "0.00001", "openInterest": "34405.5", "oraclePx": "64893.8", "markPx": "64863.0"}],
+    ]
+    _, lines, _ = run(capsys, "hyperliquid", "oi", kept(payload))
+    told = next(line for line in lines if line["kind"] == "open_interest")
+    assert (told["coins"], told["price"], told["exchange_at"]) == (34405.5, 64863.0, None)
+    assert next(line for line in lines if line["kind"] == "funding")["interval_h"] == 1
+
+
+def test_a_history_is_of_the_contract_in_the_question(capsys: pytest.CaptureFixture[str], kept: Any) -> None:
+    row = {"symbol": "X", "sumOpenInterest": "20", "sumOpenInterestValue": "1000", "timestamp": 1677356872265}
+    two = ["--instrument", BTC, "--instrument", "ETHUSDT,ETH,linear,,coin"]
+    asked = {"params": {"symbol": "ETHUSDT", "limit": 1}, "response": [row]}
+    file = kept(asked)
+    code, (line,), _ = run(
+        capsys, "binance_usdm", "history", file, "--instrument", "ETHUSDT,ETH,linear,,coin"
+    )
+    assert (code, line["symbol"], line["usd"]) == (0, "ETHUSDT", 1000.0)
+    code, (line,), _ = run(capsys, "binance_usdm", "history", kept([row]), "--now", "2026-01-01", *two[2:])
+    assert line["verdict"] == "accept"  # the past is not stale
+
+
+def test_standard_input_can_be_read() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "bot", "decode", "binance_usdm", "oi", "-", "--instrument", BTC],
+        cwd=ROOT,
+        input=json.dumps(TICKS),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(ended.stdout)["coins"] == 23581.677
+
+
+def test_nothing_of_the_application_is_imported() -> None:
+    code = (
+        "import sys\nfrom bot.__main__ import main\nmain(['decode', '--list'])\n"
+        "print(','.join(name for name in sys.modules), file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(ended.stderr.splitlines()[-1].split(","))
+    assert loaded.isdisjoint({"aiohttp", "apscheduler", "sqlite3", "bot.app", "handlers", "storage"})
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=str)
+def test_every_payload_of_the_tests_can_be_put_to_it(payload: Any) -> None:
+    """Whatever is in it, the command neither fails nor leaves a key out."""
+    kind, _, name = payload.what.partition(":")
+    if kind == "refusal":
+        body = {"response": {"http_status": payload.status, "body": payload.body.decode()}}
+        source, raw = "book", json.dumps(body).encode()
+    else:
+        source, raw = name or kind, payload.body
+    try:
+        chosen = the_source(payload.exchange, source)
+    except UsageError:
+        pytest.fail(f"{payload.venue} has no source {source}")
+    lines, _ = decoded(payload.exchange, chosen, raw)
+    for line in lines:
+        assert {"kind", "venue", "symbol", "coins", "usd", "contracts", "verdict"} <= line.keys()
+
+
+def shared() -> list[Path]:
+    return sorted(SHARED.glob("*/*.json"))
+
+
+@pytest.mark.parametrize("file", shared() or [SHARED], ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_every_recorded_payload_can_be_put_to_it(capsys: pytest.CaptureFixture[str], file: Path) -> None:
+    if file is SHARED or not file.is_file():
+        pytest.skip("the shared folder with recorded payloads is not here")
+    venue = file.parent.name
+    if venue not in EXCHANGES:
+        pytest.skip(f"{venue} is a shared reference, not a venue of ours")
+    book = sorted(file.parent.glob("instruments*.json"))
+    told = set()
+    for name in ("book", "oi", "liquidations", "history"):
+        try:
+            the_source(EXCHANGES[venue], name)  # type: ignore[index]
+        except UsageError:
+            continue
+        code, lines, _ = run(
+            capsys, venue, name, str(file), *(word for each in book for word in ("--book", str(each)))
+        )
+        assert code in (0, UNREADABLE)
+        told |= {line["verdict"] for line in lines}
+    assert told
