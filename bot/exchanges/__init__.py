@@ -9,6 +9,7 @@ from bot.exchanges import (
     aster,
     binance_coinm,
     binance_usdm,
+    bingx,
     bitget,
     bybit,
     coinbase_cde,
@@ -41,6 +42,7 @@ EXCHANGES: Mapping[Venue, Exchange] = {
     kucoin.VENUE: kucoin.EXCHANGE,
     lighter.VENUE: lighter.EXCHANGE,
     mexc.VENUE: mexc.EXCHANGE,
+    bingx.VENUE: bingx.EXCHANGE,
     published.VENUE: published.EXCHANGE,
 }
 """Every venue that is known, in the order in which they are shown."""

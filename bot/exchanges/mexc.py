@@ -190,7 +190,7 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
 
 
 def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"data": [{"symbol", "fundingRate": 0.000014, "collectCycle": 8, "timestamp"}]}``: a cycle is hours."""
+    """``{"data": [{"symbol", "fundingRate": 0.000014, "collectCycle": 8, "timestamp"}]}``: 8 is hours."""
 
     def read(row: _Funding, instrument: Instrument) -> list[Observation]:
         rate = optional(row.funding_rate, "fundingRate")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bot.domain.market import Funding, Instrument, Liquidation, OpenInterest, Position, Venue
-from bot.domain.units import measure
-from bot.errors import SourceChanged
+from bot.domain.units import Amount, Unit, measure
+from bot.errors import SourceChanged, SourceThrottled, SourceUnreachable
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import Answer
 from tests.exchanges.payloads import NOW, PAYLOADS, book_of, encode, parsed
@@ -187,3 +187,49 @@ def test_mexc_funding_is_read_only_with_its_interval() -> None:
     assert [o for o in kept("mexc", "tickers").observations if isinstance(o, Funding)] == []
     said = kept("mexc", "funding_rate").observations
     assert [o.interval / timedelta(hours=1) for o in said if isinstance(o, Funding)] == [8, 4]
+
+
+# BingX
+
+
+def test_bingx_linear_interest_is_dollars_and_inverse_interest_coins_in_a_list() -> None:
+    linear, inverse = kept("bingx", "open_interest_linear"), kept("bingx", "open_interest_inverse")
+    assert interest(linear)["BTC-USDT"].amount == Amount(Decimal("1489641547.10"), Unit.QUOTE)
+    assert isinstance(payload("bingx", "open_interest_inverse")["data"], list)
+    assert interest(inverse)["BTC-USD"].amount == Amount(Decimal("749.1160"), Unit.BASE)
+
+
+def test_bingx_interest_is_asked_symbol_by_symbol_each_kind_at_its_own_address() -> None:
+    polls = {poll.name: poll for poll in EXCHANGES[Venue("bingx")].polls}
+    asked = {
+        name: [r.params["symbol"] for r in polls[name].requests(book("bingx"))]
+        for name in ("open-interest", "open-interest-inverse")
+    }
+    assert asked["open-interest-inverse"] == ["BTC-USD", "SOL-USD"]
+    assert asked["open-interest"] == ["BTC-USDT", "ETH-USDC", "1000PEPE-USDT", "10000SATS-USDT", "NCT-USDT"]
+    assert all(polls[name].rotates for name in asked)
+
+
+def test_bingx_inverse_interest_of_hours_ago_keeps_its_own_time() -> None:
+    page = payload("bingx", "open_interest_inverse")
+    page["data"][0]["timestamp"] = page["timestamp"] - 5 * 3_600_000
+    (one,) = interest(polled("bingx", "open-interest-inverse", page)).values()
+    assert NOW - one.at > timedelta(hours=5)
+
+
+def test_bingx_the_time_of_the_last_funding_is_not_the_time_of_the_price() -> None:
+    assert {o.at for o in kept("bingx", "premium_index_linear").observations} == {NOW}
+
+
+def test_bingx_shares_metals_currencies_and_indexes_are_left_out_by_their_names() -> None:
+    linear = listed("bingx", payload("bingx", "book_linear"))
+    assert {one.asset for one in linear.values()} == {"BTC", "ETH", "PEPE", "SATS", "NCT"}
+
+
+def test_bingx_one_code_says_busy_and_asked_too_often() -> None:
+    busy, often = payload("bingx", "error_busy"), payload("bingx", "error_too_often")
+    assert busy["code"] == often["code"]
+    with pytest.raises(SourceUnreachable):
+        polled("bingx", "open-interest", busy)
+    with pytest.raises(SourceThrottled):
+        polled("bingx", "open-interest", often)

@@ -8,6 +8,7 @@ from bot.simulator.venues import (
     aster,
     binance_coinm,
     binance_usdm,
+    bingx,
     bitget,
     bybit,
     coinbase_cde,
@@ -40,5 +41,6 @@ WIRE_FORMATS: Mapping[str, WireFormat] = {
     "kucoin": kucoin.FORMAT,
     "lighter": lighter.FORMAT,
     "mexc": mexc.FORMAT,
+    "bingx": bingx.FORMAT,
     "published": published.FORMAT,
 }

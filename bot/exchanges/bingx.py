@@ -1,0 +1,262 @@
+"""BingX: perpetual contracts, open interest one symbol a question.
+
+Linear contracts (``BTC-USDT``) count it in dollars, inverse ones (``BTC-USD``) in coins: both move with the
+price of the other. Liquidations have no public feed, and open interest has no past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Price, Venue, Volume
+from bot.domain.units import Amount, ContractSize, Unit
+from bot.errors import SourceChanged, SourceError, SourceThrottled
+from bot.exchanges.reading import (
+    DOLLARS,
+    code_refusal,
+    coin,
+    decode,
+    evidence,
+    peek,
+    read_book,
+    read_rows,
+    refusal,
+)
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    Figure,
+    Poll,
+    Request,
+    facts,
+    from_ms,
+    optional,
+    quoted,
+    required,
+)
+
+T = TypeVar("T")
+
+VENUE = Venue("bingx")
+FACTS = facts(
+    """
+    /openApi/swap/v2/quote/openInterest | openInterest | USDT, of one symbol | two client libraries | [2]
+    /openApi/swap/v2/quote/openInterest | its size | the one recorded value looks large | recorded | [?]
+    /openApi/cswap/v1/market/openInterest | data[].openInterest | base coin; data is a list | libraries | [2]
+    …/market/openInterest | data[].timestamp | once hours old: then it is called stale | recorded answer | [?]
+    …/premiumIndex | markPrice | quote per base coin | client library | [2]
+    …/premiumIndex | updateTime | of the last funding, not of the price: receive time | recorded answer | [1]
+    …/premiumIndex linear | lastFundingRate | fraction per fundingIntervalHours | client library | [1]
+    …/premiumIndex inverse | lastFundingRate | not read: no interval is told | client library | [1]
+    …/ticker linear | volume | base coin | agrees with quoteVolume | [1]
+    …/ticker inverse | volume | contracts | agrees with quoteVolume | [1]
+    /openApi/cswap/v1/market/contracts | minTickSize | USD per contract | client library | [1]
+    …/contracts | names that begin with NC | shares, metals, currencies, indexes: left out | observers | [2]
+    liquidations | — | no public feed | client libraries | [1]
+    code | 100410 | busy; throttled where the message speaks of requests | client library, documentation | [1]
+    limit | 100 in 10 s | requests, a guess on the safe side | — | [0]
+    """
+)
+
+FREQUENCY = (b"frequency limit", b"requests within", b"too many", b"rate limit")
+BUSY = frozenset({"100410", "100500", "100503", "109500"})
+TRADFI = ("NCCO", "NCFX", "NCSI", "NCSK")
+"""How names of commodities, currencies, indexes and shares begin."""
+
+
+class _Listed(msgspec.Struct, rename="camel"):
+    symbol: str
+    status: int | str
+    min_tick_size: Figure | None = None
+    """Told of inverse contracts alone: the dollars of one."""
+
+
+class _OpenInterest(msgspec.Struct, rename="camel"):
+    symbol: str
+    open_interest: Figure
+    time: int = 0
+    timestamp: int = 0
+
+
+class _Premium(msgspec.Struct, rename="camel"):
+    symbol: str
+    mark_price: Figure
+    last_funding_rate: Figure = ""
+    funding_interval_hours: int | None = None
+
+
+class _Day(msgspec.Struct, rename="camel"):
+    symbol: str
+    volume: Figure
+    close_time: int | str
+
+
+class _Page(msgspec.Struct, Generic[T]):
+    code: Literal[0]
+    data: list[T] | T
+    """All rows, or the one that was asked for."""
+
+    @property
+    def rows(self) -> Sequence[T]:
+        return self.data if isinstance(self.data, list) else [self.data]
+
+
+class _Refused(msgspec.Struct):
+    code: int
+    message: str = msgspec.field(name="msg", default="")
+
+
+_BOOKS = msgspec.json.Decoder(_Page[_Listed])
+_OPEN = msgspec.json.Decoder(_Page[_OpenInterest])
+_PREMIUMS = msgspec.json.Decoder(_Page[_Premium])
+_DAYS = msgspec.json.Decoder(_Page[_Day])
+_REFUSED = msgspec.json.Decoder(_Refused)
+
+
+def _told(body: bytes) -> SourceError | None:
+    """One code says both that the venue is busy and that it was asked too often."""
+    said = peek(_REFUSED, body)
+    if said is None or said.code == 0:
+        return None
+    if any(words in body.lower() for words in FREQUENCY):
+        why = f"code {said.code}: {said.message}"
+        return SourceThrottled(why, retry_after=MINUTE, evidence=evidence(body))
+    return code_refusal(said.code, said.message, body, throttled={}, busy=BUSY)
+
+
+def read_refusal(status: int, body: bytes) -> SourceError:
+    """Errors mostly come with HTTP 200; their own code says more than a status."""
+    return _told(body) or refusal(status, body)
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``{"data": [{"symbol": "BTC-USDT", "status": 1}]}``; inverse ones have ``minTickSize`` as well."""
+
+    def read(row: _Listed) -> Instrument | None:
+        base, _, quote = row.symbol.rpartition("-")
+        if str(row.status) != "1" or quote not in DOLLARS or base.startswith(TRADFI):
+            return None
+        asset, multiple = coin(base)
+        inverse = quote == "USD"
+        size = optional(row.min_tick_size, "minTickSize") if inverse else None
+        return Instrument(
+            VENUE,
+            row.symbol,
+            asset,
+            inverse=inverse,
+            contract=ContractSize(size, Unit.QUOTE) if size else None,
+            coins_per_base=multiple,
+            quote=quote,
+        )
+
+    return read_book(decode(_BOOKS, body, _told).rows, read)
+
+
+def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": {"symbol": "BTC-USDT", "openInterest": "3289641547.10", "time"}}``: dollars.
+
+    Inverse, ``{"data": [{"symbol": "BTC-USD", "openInterest": "749.1160", "timestamp"}]}``: coins.
+    """
+
+    def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
+        unit = Unit.BASE if instrument.inverse else Unit.QUOTE
+        amount = Amount(required(row.open_interest, "openInterest"), unit)
+        return [OpenInterest(instrument, amount, from_ms(row.time or row.timestamp), now)]
+
+    return read_rows(decode(_OPEN, body, _told).rows, book, read)
+
+
+def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": [{"symbol", "markPrice", "lastFundingRate", "fundingIntervalHours", "updateTime"}]}``"""
+
+    def read(row: _Premium, instrument: Instrument) -> list[Observation]:
+        said: list[Observation] = []
+        if (price := quoted(row.mark_price, "markPrice")) is not None:
+            said.append(Price(instrument, price, now, now))
+        rate, hours = optional(row.last_funding_rate, "lastFundingRate"), row.funding_interval_hours
+        if rate is not None and hours is not None:
+            if not 1 <= hours <= 168:
+                raise SourceChanged(f"fundingIntervalHours is {hours}, not hours")
+            said.append(Funding(instrument, rate, hours * HOUR, now, now))
+        return said
+
+    return read_rows(decode(_PREMIUMS, body, _told).rows, book, read)
+
+
+def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": [{"symbol", "volume", "quoteVolume", "closeTime"}]}``: coins, of inverse ones contracts."""
+
+    def read(row: _Day, instrument: Instrument) -> list[Observation]:
+        unit = Unit.CONTRACTS if instrument.inverse else Unit.BASE
+        amount = Amount(required(row.volume, "volume"), unit)
+        return [Volume(instrument, amount, from_ms(row.close_time), now)]
+
+    return read_rows(decode(_DAYS, body, _told).rows, book, read)
+
+
+def _each(path: str, *, inverse: bool) -> Callable[[Book], Sequence[Request]]:
+    return lambda book: [
+        Request(path, {"symbol": one.symbol}) for one in book.values() if one.inverse is inverse
+    ]
+
+
+def _both(linear: str, inverse: str) -> Callable[[Book], Sequence[Request]]:
+    return lambda _: [Request(linear), Request(inverse)]
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="BingX",
+    group=Group.OFFSHORE,
+    base_url="https://open-api.bingx.com",
+    book=BookPoll(
+        HOUR,
+        lambda: [
+            Request("/openApi/swap/v2/quote/contracts"),
+            Request("/openApi/cswap/v1/market/contracts"),
+        ],
+        parse_book,
+    ),
+    polls=(
+        Poll(
+            "prices",
+            MINUTE,
+            _both("/openApi/swap/v2/quote/premiumIndex", "/openApi/cswap/v1/market/premiumIndex"),
+            parse_premiums,
+        ),
+        Poll(
+            "open-interest",
+            MINUTE,
+            _each("/openApi/swap/v2/quote/openInterest", inverse=False),
+            parse_open_interest,
+            rotates=True,
+        ),
+        Poll(
+            "open-interest-inverse",
+            MINUTE,
+            _each("/openApi/cswap/v1/market/openInterest", inverse=True),
+            parse_open_interest,
+            rotates=True,
+        ),
+        Poll(
+            "volume",
+            5 * MINUTE,
+            _both("/openApi/swap/v2/quote/ticker", "/openApi/cswap/v1/market/ticker"),
+            parse_volume,
+        ),
+    ),
+    budget=Budget(100, 10 * SECOND),
+    facts=FACTS,
+    read_refusal=read_refusal,
+    unheard="there is no public feed of liquidations",
+)
