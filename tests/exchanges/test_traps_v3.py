@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from bot.domain.market import Liquidation, OpenInterest, Venue
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import Socket
@@ -135,3 +137,110 @@ def test_lighter_own_ping_is_answered() -> None:
     assert feed.reply is not None
     assert feed.reply(b'{"type":"ping"}') == '{"type":"pong"}'
     assert feed.reply(kept("lighter", "trades").body) is None
+
+
+# WhiteBIT
+
+
+def test_whitebit_calls_shares_futures_too_and_only_the_list_of_markets_tells_them() -> None:
+    rows = {row["ticker_id"]: row["product_type"] for row in page("whitebit", "futures")["result"]}
+    assert rows["CAT_PERP"] == rows["BTC_PERP"]
+    assert set(book_of(Venue("whitebit"))) == {"BTC_PERP", "PEPE_PERP"}
+    assert parsed(kept("whitebit", "futures")).unknown == ["CAT_PERP"]
+
+
+def test_whitebit_amount_step_of_a_million_is_not_a_contracts_size() -> None:
+    listed = {row["name"]: row["stockPrec"] for row in page("whitebit", "book")}
+    assert listed["PEPE_PERP"] == "-6"
+    pepe = open_interest("whitebit", "futures")["PEPE_PERP"]
+    assert (pepe.instrument.contract, pepe.instrument.coins_per_base) == (None, 1)
+    assert (str(pepe.amount.value), pepe.amount.unit) == ("9120000000000", "base")
+
+
+def test_whitebit_stale_mark_is_empty_and_the_index_stands_in() -> None:
+    prices = {symbol: str(one.price) for symbol, one in open_interest("whitebit", "futures").items()}
+    assert prices == {"BTC_PERP": "80505.1", "PEPE_PERP": "0.000004889"}
+    assert open_interest("whitebit", "one_bad_row")["PEPE_PERP"].price is None  # zero is no price
+
+
+# Crypto.com
+
+
+def test_cryptocom_counts_coins_and_leaves_out_what_would_not_be_coins() -> None:
+    assert "ODDUSD-PERP" not in book_of(Venue("cryptocom"))  # a contract of 100
+    told = open_interest("cryptocom", "tickers")["BTCUSD-PERP"]
+    assert (str(told.amount.value), told.amount.unit) == ("2210.4512", "base")
+
+
+def test_cryptocom_tells_no_mark_among_its_tickers_so_each_is_asked_for() -> None:
+    book = book_of(Venue("cryptocom"))
+    polls = {poll.name: poll for poll in EXCHANGES[Venue("cryptocom")].polls}
+    asked = [request.params["instrument_name"] for request in polls["marks"].requests(book)]
+    assert asked == list(book)
+    paid = [request.params["instrument_name"] for request in polls["funding"].requests(book)]
+    assert paid == ["BTCUSD-PERP", "AAVEUSD-PERP"]  # dated futures pay none
+
+
+# Phemex
+
+
+def test_phemex_stamps_are_nanoseconds_which_no_float_holds() -> None:
+    assert open_interest("phemex", "linear")["BTCUSDT"].at.isoformat() == "2026-10-03T04:00:59.065000+00:00"
+    assert parsed(kept("phemex", "one_bad_row")).unreadable  # milliseconds
+
+
+def test_phemex_inverse_prices_and_rates_are_scaled_and_linear_ones_are_not() -> None:
+    assert str(open_interest("phemex", "inverse")["BTCUSD"].price) == "80510.9753"
+    assert str(open_interest("phemex", "linear")["BTCUSDT"].price) == "80510.97534951"
+
+
+def test_phemex_product_of_another_scale_is_left_out_and_named() -> None:
+    assert "SOLUSD" not in book_of(Venue("phemex"))
+    assert "SOLUSD" in parsed(kept("phemex", "inverse")).unknown
+
+
+@pytest.mark.parametrize(
+    ("size", "contract"),
+    [("1 USD", {"BTCUSD": "1"}), (10, {"BTCUSD": "10.0"}), (None, {"BTCUSD": None}), ("5 XRP", {})],
+)
+def test_phemex_inverse_contract_is_sized_by_the_venue_and_never_assumed(
+    size: object, contract: dict[str, str | None]
+) -> None:
+    told = page("phemex", "book")
+    told["data"]["products"] = [told["data"]["products"][0] | {"contractSize": size}]
+    book = EXCHANGES[Venue("phemex")].book.parse(encode(told))
+    sizes = {s: one.contract and str(one.contract.value) for s, one in book.items() if one.inverse}
+    assert sizes == contract
+
+
+def test_phemex_writes_a_thousand_with_a_space() -> None:
+    shib = book_of(Venue("phemex"))["1000SHIBUSDT"]
+    assert (shib.asset, shib.coins_per_base) == ("SHIB", 1000)
+
+
+# CoinEx
+
+
+def test_coinex_is_off_until_asked_for() -> None:
+    assert not EXCHANGES[Venue("coinex")].by_default
+
+
+def test_coinex_row_without_open_interest_is_unknown_never_zero() -> None:
+    said = parsed(kept("coinex", "tickers")).observations
+    assert set(open_interest("coinex", "tickers")) == {"BTCUSDT", "BTCUSD"}
+    assert "1000PEPEUSDT" in {one.instrument.symbol for one in said}
+
+
+def test_coinex_inverse_market_counts_dollars() -> None:
+    told = open_interest("coinex", "tickers")
+    assert {symbol: str(one.amount.unit) for symbol, one in told.items()} == {
+        "BTCUSDT": "base",
+        "BTCUSD": "quote",
+    }
+
+
+@pytest.mark.parametrize("venue", ["cryptocom", "phemex", "whitebit", "coinex"])
+def test_a_venue_without_a_feed_of_liquidations_says_so(venue: str) -> None:
+    exchange = EXCHANGES[Venue(venue)]
+    assert not exchange.sockets
+    assert "liquidations" in exchange.unheard

@@ -1,0 +1,181 @@
+"""CoinEx: linear perpetuals in coins, inverse ones in dollars, all in one answer that carries no clock.
+
+Off until asked for: client libraries dropped the venue in autumn 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from msgspec import field
+
+from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Price, Venue, Volume
+from bot.domain.units import Amount, Unit
+from bot.errors import SourceError
+from bot.exchanges.reading import DOLLARS, code_refusal, coin, decode, peek, read_book, read_rows, refusal
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    Poll,
+    Request,
+    facts,
+    from_ms,
+    optional,
+    quoted,
+)
+
+VENUE = Venue("coinex")
+FACTS = facts(
+    """
+    the venue | — | dropped by a client library in autumn 2026, why is not known: off by default | — | [?]
+    /v2/futures/ticker linear | open_interest_volume | base coin | documentation: "position size" | [0]
+    /v2/futures/ticker inverse | open_interest_volume | USD | the step of orders is 10 | [0]
+    /v2/futures/ticker | open_interest_volume | missing in rows of 2024: then nothing is said | recorded | [?]
+    /v2/futures/ticker | mark_price | quote per base coin | documentation | [2]
+    /v2/futures/ticker | volume | as open_interest_volume | documentation | [1]
+    /v2/futures/ticker | time | none: receive time | documentation | [2]
+    /v2/futures/funding-rate | latest_funding_rate | fraction, from latest to next time | documentation | [1]
+    /v2/futures/market | is_market_available, delisted_at | what trades | documentation | [1]
+    /v2/futures/liquidation-history | market | one market a call: not asked | client library | [1]
+    code | 4213, 4001 | throttled; busy | documentation | [0]
+    """
+)
+
+THROTTLED = {"4213": 10 * SECOND}
+BUSY = frozenset({"3008", "4001"})
+
+
+class _Listed(msgspec.Struct):
+    market: str
+    contract_type: Literal["linear", "inverse"]
+    base_ccy: str
+    quote_ccy: str
+    is_market_available: bool = True
+    status: str = "online"
+
+
+class _Ticker(msgspec.Struct):
+    symbol: str = field(name="market")
+    mark_price: str = ""
+    volume: str = ""
+    open_interest_volume: str = ""
+
+
+class _Rate(msgspec.Struct):
+    symbol: str = field(name="market")
+    latest_funding_rate: str = ""
+    latest_funding_time: int = 0
+    next_funding_time: int = 0
+
+
+class _Books(msgspec.Struct):
+    data: list[_Listed]
+
+
+class _Tickers(msgspec.Struct):
+    data: list[_Ticker]
+
+
+class _Rates(msgspec.Struct):
+    data: list[_Rate]
+
+
+class _Refused(msgspec.Struct):
+    code: int
+    message: str = ""
+
+
+_BOOKS = msgspec.json.Decoder(_Books)
+_TICKERS = msgspec.json.Decoder(_Tickers)
+_RATES = msgspec.json.Decoder(_Rates)
+_REFUSED = msgspec.json.Decoder(_Refused)
+
+
+def _told(body: bytes) -> SourceError | None:
+    said = peek(_REFUSED, body)
+    if said is None or said.code == 0:
+        return None
+    return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY)
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``{"data": [{"market": "BTCUSDT", "contract_type": "linear", "base_ccy", "quote_ccy", …}]}``"""
+
+    def read(row: _Listed) -> Instrument | None:
+        if not row.is_market_available or row.status != "online" or row.quote_ccy not in DOLLARS:
+            return None
+        asset, multiple = coin(row.base_ccy)
+        return Instrument(
+            VENUE,
+            row.market,
+            asset,
+            inverse=row.contract_type == "inverse",
+            coins_per_base=multiple,
+            quote=row.quote_ccy,
+        )
+
+    return read_book(decode(_BOOKS, body, _told).data, read)
+
+
+def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": [{"market", "open_interest_volume", "mark_price", "volume"}]}``
+
+    Rows without ``open_interest_volume`` were recorded: unknown, never zero.
+    """
+
+    def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
+        unit = Unit.QUOTE if instrument.inverse else Unit.BASE
+        price = quoted(row.mark_price, "mark_price")
+        said: list[Observation] = []
+        if (amount := optional(row.open_interest_volume, "open_interest_volume")) is not None:
+            said.append(OpenInterest(instrument, Amount(amount, unit), now, now, price))
+        elif price is not None:
+            said.append(Price(instrument, price, now, now))
+        if (volume := optional(row.volume, "volume")) is not None:
+            said.append(Volume(instrument, Amount(volume, unit), now, now))
+        return said
+
+    return read_rows(decode(_TICKERS, body, _told).data, book, read)
+
+
+def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": [{"market", "latest_funding_rate", "latest_funding_time", "next_funding_time"}]}``
+
+    The interval is what lies between the two times; without them it is unknown, and so is the funding.
+    """
+
+    def read(row: _Rate, instrument: Instrument) -> list[Observation]:
+        rate = optional(row.latest_funding_rate, "latest_funding_rate")
+        if rate is None or not row.latest_funding_time or not row.next_funding_time:
+            return []
+        interval = from_ms(row.next_funding_time) - from_ms(row.latest_funding_time)
+        return [Funding(instrument, rate, interval, now, now)] if interval > 0 * HOUR else []
+
+    return read_rows(decode(_RATES, body, _told).data, book, read)
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="CoinEx",
+    group=Group.OFFSHORE,
+    base_url="https://api.coinex.com",
+    book=BookPoll(HOUR, lambda: [Request("/v2/futures/market")], parse_book),
+    polls=(
+        Poll("tickers", MINUTE, lambda _: [Request("/v2/futures/ticker")], parse_tickers),
+        Poll("funding", 5 * MINUTE, lambda _: [Request("/v2/futures/funding-rate")], parse_funding),
+    ),
+    budget=Budget(20, SECOND),
+    facts=FACTS,
+    read_refusal=refusal,
+    by_default=False,
+    unheard="liquidations are told one market a call, afterwards: they are not asked for",
+)

@@ -1,0 +1,246 @@
+"""Phemex: linear perpetuals in coins and inverse ones in contracts, each kind in one answer.
+
+Stamps are nanoseconds. Linear prices are decimals; inverse ones are whole numbers, scaled by a power of ten
+that the list of products tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from msgspec import field
+
+from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
+from bot.domain.units import Amount, ContractSize, Unit
+from bot.errors import SourceChanged, SourceError
+from bot.exchanges.reading import DOLLARS, code_refusal, coin, decode, peek, read_book, read_rows, refusal
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    Poll,
+    Request,
+    facts,
+    from_ms,
+    optional,
+    quoted,
+    required,
+)
+
+VENUE = Venue("phemex")
+FACTS = facts(
+    """
+    /md/v2/ticker/24hr/all | openInterestRv | base coin | documentation, client libraries | [2]
+    /md/v2/ticker/24hr/all | markPriceRp | quote per base coin | documentation | [2]
+    /md/v2/ticker/24hr/all | fundingRateRr | fraction per 8 h | contracts on 4 h differ, untold | [?]
+    /md/v2/ticker/24hr/all | volumeRq | base coin | client library | [2]
+    /v1/md/ticker/24hr/all | openInterest | contracts | client library | [1]
+    /v1/md/ticker/24hr/all | markEp | USD × 10⁴ per base coin | client library | [1]
+    /v1/md/ticker/24hr/all | fundingRateEr | fraction × 10⁸ per 8 h | client library | [1]
+    /v1/md/ticker/24hr/all | volume | contracts | client library | [1]
+    both tickers | timestamp | ns | documentation | [2]
+    /public/products products | contractSize | USD per contract ("1 USD", or a number) | client library | [1]
+    /public/products products | priceScale, ratioScale | other than 4 and 8: left out | client library | [1]
+    /public/products perpProductsV2 | status | Listed | documentation | [2]
+    /public/products perpProductsV2 | shares | left out by name: no class is told | one adapter | [?]
+    liquidations | — | no public feed | documentation | [1]
+    HTTP | limit | 5,000 in 5 minutes; 100 a minute for what is asked here | documentation | [1]
+    """
+)
+
+PRICE_SCALE, RATIO_SCALE = 4, 8
+THROTTLED = {"11055": MINUTE, "30018": MINUTE}
+_SHARES = "AAPL AMZN COIN CRCL GOOGL HOOD META MSFT MSTR NVDA PLTR QQQ QQQX SPY SPYX TSLA"
+TRADFI = frozenset(_SHARES.split())
+"""Shares, which the list of products does not tell from coins."""
+
+
+class _Product(msgspec.Struct, rename="camel"):
+    symbol: str
+    type: str = ""
+    status: str = ""
+    base_currency: str = ""
+    quote_currency: str = ""
+    settle_currency: str = ""
+    contract_size: str | float | None = None
+    price_scale: int | None = None
+    ratio_scale: int | None = None
+
+
+class _Products(msgspec.Struct):
+    products: list[_Product]
+    linear: list[_Product] = field(name="perpProductsV2")
+
+
+class _Listing(msgspec.Struct):
+    data: _Products
+
+
+class _Linear(msgspec.Struct, rename="camel"):
+    symbol: str
+    open_interest_rv: str
+    mark_price_rp: str
+    timestamp: int | str
+    funding_rate_rr: str = ""
+    volume_rq: str = ""
+
+
+class _Inverse(msgspec.Struct, rename="camel"):
+    symbol: str
+    timestamp: int | str
+    open_interest: int | None = None
+    mark_ep: int | None = None
+    funding_rate_er: int | None = None
+    volume: int | None = None
+
+
+class _LinearPage(msgspec.Struct):
+    result: list[_Linear]
+
+
+class _InversePage(msgspec.Struct):
+    result: list[_Inverse]
+
+
+class _Error(msgspec.Struct):
+    code: int
+    message: str = ""
+
+
+class _Refused(msgspec.Struct):
+    error: _Error | None = None
+    code: int = 0
+    msg: str = ""
+
+
+_LISTING = msgspec.json.Decoder(_Listing)
+_LINEAR = msgspec.json.Decoder(_LinearPage)
+_INVERSE = msgspec.json.Decoder(_InversePage)
+_REFUSED = msgspec.json.Decoder(_Refused)
+
+
+def _told(body: bytes) -> SourceError | None:
+    """Prices refuse as ``{"error": {"code", "message"}}``, the list as ``{"code", "msg"}``."""
+    said = peek(_REFUSED, body)
+    if said is None or (said.error is None and said.code == 0):
+        return None
+    code, why = (said.code, said.msg) if said.error is None else (said.error.code, said.error.message)
+    return code_refusal(code, why, body, throttled=THROTTLED)
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``{"data": {"products": [{"symbol": "BTCUSD", …}], "perpProductsV2": [{"symbol": "BTCUSDT", …}]}}``"""
+    data = decode(_LISTING, body, _told).data
+    rows = [(row, _linear) for row in data.linear] + [(row, _inverse) for row in data.products]
+    return read_book(rows, lambda row: row[1](row[0]))
+
+
+def _linear(row: _Product) -> Instrument | None:
+    base = row.base_currency.replace(" ", "")  # "1000 SHIB" is written so
+    if row.status != "Listed" or row.quote_currency not in DOLLARS or base in TRADFI:
+        return None
+    asset, multiple = coin(base)
+    return Instrument(VENUE, row.symbol, asset, coins_per_base=multiple, quote=row.quote_currency)
+
+
+def _inverse(row: _Product) -> Instrument | None:
+    if row.type != "Perpetual" or row.status != "Listed" or row.quote_currency not in DOLLARS:
+        return None
+    if row.settle_currency in DOLLARS:
+        return None
+    if (row.price_scale, row.ratio_scale) != (PRICE_SCALE, RATIO_SCALE):
+        raise SourceChanged(f"{row.symbol} is scaled by {row.price_scale} and {row.ratio_scale}")
+    asset, multiple = coin(row.settle_currency)
+    return Instrument(
+        VENUE,
+        row.symbol,
+        asset,
+        inverse=True,
+        contract=_contract(row),
+        coins_per_base=multiple,
+        quote=row.quote_currency,
+    )
+
+
+def _contract(row: _Product) -> ContractSize | None:
+    """``"1 USD"`` or ``1.0``: what an inverse contract is worth, in its quote currency."""
+    if row.contract_size is None:
+        return None
+    number, _, unit = str(row.contract_size).partition(" ")
+    if unit not in ("", row.quote_currency):
+        raise SourceChanged(f"{row.symbol}: contractSize is {row.contract_size!r:.40}, not dollars")
+    return ContractSize(required(number, "contractSize"), Unit.QUOTE)
+
+
+def _at(nanoseconds: int | str) -> datetime:
+    """Nanoseconds, which no float holds, as aware UTC. Raises ``SourceChanged``."""
+    try:
+        return from_ms(int(nanoseconds) // 1_000_000)
+    except ValueError:
+        raise SourceChanged(f"{nanoseconds!r:.40} is not a time in nanoseconds") from None
+
+
+def parse_linear(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"result": [{"symbol": "BTCUSDT", "openInterestRv", "markPriceRp", "fundingRateRr", …}]}``"""
+
+    def read(row: _Linear, instrument: Instrument) -> list[Observation]:
+        at = _at(row.timestamp)
+        amount = Amount(required(row.open_interest_rv, "openInterestRv"), Unit.BASE)
+        price = quoted(row.mark_price_rp, "markPriceRp")
+        said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
+        if (rate := optional(row.funding_rate_rr, "fundingRateRr")) is not None:
+            said.append(Funding(instrument, rate, 8 * HOUR, at, now))
+        if (volume := optional(row.volume_rq, "volumeRq")) is not None:
+            said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
+        return said
+
+    return read_rows(decode(_LINEAR, body, _told).result, book, read)
+
+
+def _scaled(raw: int, scale: int, name: str) -> Decimal:
+    return required(Decimal(raw).scaleb(-scale), name)
+
+
+def parse_inverse(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"result": [{"symbol": "BTCUSD", "openInterest": contracts, "markEp", "fundingRateEr", …}]}``"""
+
+    def read(row: _Inverse, instrument: Instrument) -> list[Observation]:
+        if row.open_interest is None:
+            raise SourceChanged("openInterest is missing")
+        at = _at(row.timestamp)
+        amount = Amount(required(Decimal(row.open_interest), "openInterest"), Unit.CONTRACTS)
+        price = _scaled(row.mark_ep, PRICE_SCALE, "markEp") if row.mark_ep else None
+        said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
+        if row.funding_rate_er is not None:
+            rate = _scaled(row.funding_rate_er, RATIO_SCALE, "fundingRateEr")
+            said.append(Funding(instrument, rate, 8 * HOUR, at, now))
+        if row.volume is not None:
+            volume = Amount(required(Decimal(row.volume), "volume"), Unit.CONTRACTS)
+            said.append(Volume(instrument, volume, at, now))
+        return said
+
+    return read_rows(decode(_INVERSE, body, _told).result, book, read)
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="Phemex",
+    group=Group.OFFSHORE,
+    base_url="https://api.phemex.com",
+    book=BookPoll(HOUR, lambda: [Request("/public/products")], parse_book),
+    polls=(
+        Poll("linear", MINUTE, lambda _: [Request("/md/v2/ticker/24hr/all")], parse_linear),
+        Poll("inverse", MINUTE, lambda _: [Request("/v1/md/ticker/24hr/all")], parse_inverse),
+    ),
+    budget=Budget(100, MINUTE),
+    facts=FACTS,
+    read_refusal=refusal,
+    unheard="the venue has no public feed of liquidations",
+)
