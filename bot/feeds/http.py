@@ -262,7 +262,7 @@ async def open_http(
     limits = limits or Limits()
     session = aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(limits.total.total_seconds(), connect=limits.connect.total_seconds()),
-        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"},
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate", **exchange.headers},
         cookie_jar=aiohttp.DummyCookieJar(),
     )
     async with session:

@@ -7,18 +7,23 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 from bot.domain.market import Observation, OpenInterest, Report
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled
-from bot.exchanges.spec import Answer, Exchange, Poll, Request
+from bot.exchanges.spec import HOUR, Answer, Exchange, Poll, Request
 from bot.feeds.book import VenueBook
-from bot.feeds.contact import Contact, Setting, understand
+from bot.feeds.contact import Contact, Patience, Setting, understand
 from bot.feeds.http import VenueHttp
+from bot.feeds.rotation import Rotation, Sizes, places
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 8
+DAY = timedelta(days=1)
+
+Ask = tuple[str, Request]
+"""A request and, where contracts take turns, the symbol that is asked for."""
 
 
 @dataclass(slots=True)
@@ -46,45 +51,77 @@ class PollFeed:
     """Runs one poll of one venue, one round at a time."""
 
     def __init__(
-        self, exchange: Exchange, poll: Poll, http: VenueHttp, book: VenueBook, setting: Setting
+        self,
+        exchange: Exchange,
+        poll: Poll,
+        http: VenueHttp,
+        book: VenueBook,
+        setting: Setting,
+        *,
+        sizes: Sizes | None = None,
+        stands_in_for: PollFeed | None = None,
     ) -> None:
         self.poll = poll
+        self.answers: bool | None = None
+        """Whether the last round told anything; ``None`` before the first."""
         self._exchange, self._http, self._book, self._setting = exchange, http, book, setting
         self._contact = Contact.open(setting, exchange, poll.name, every=poll.every, retry=poll.every)
+        if poll.at:  # once or twice a day: an hour later is soon enough
+            self._contact.patience = Patience(setting, HOUR, HOUR)
+        self._sizes = Sizes() if sizes is None else sizes
+        self._rotation = Rotation(self._sizes)
+        self._stands_in_for = stands_in_for
         self._begin_at = 0
         self._partial = False
 
     async def run(self) -> timedelta | None:
-        """One round. Returns how long to wait (wall time) after a fault, ``None`` for the usual interval."""
-        requests = self._poll_requests()
-        if not requests:
+        """One round. Returns the wait (wall time) before the next, ``None`` for the usual interval."""
+        if self._stands_in_for is not None and self._stands_in_for.answers is not False:
+            self._contact.idle(f"asked only while {self._stands_in_for.poll.name} is not answered")
+            return None
+        asks = self._asks()
+        if not asks:
             self._contact.idle("none of the watched coins is listed here")
             return None
-        got = await self._round(requests)
+        got = await self._round(asks)
+        self.answers = bool(got.observations)
+        self._sizes.take(got.observations)
         if got.answered:
             unknown = self._book.strangers(got.unknown)
             self._contact.heard(symbols=got.symbols, unknown=unknown, open_interest=got.open_interest)
-        wait = self._settle(got, len(requests))
+        wait = self._settle(got, len(asks))
         if got.observations:
             await self._setting.out.put(got.observations)
         if wait is None:
             await self._book.catch_up()
+        if wait is None and self.poll.at:
+            return until_next(self.poll.at, self._setting.clock()) / self._setting.speed
         return wait
 
-    def _poll_requests(self) -> Sequence[Request]:
-        return self.poll.requests(self._book.watched) if self._book.worth_asking else ()
+    def _asks(self) -> Sequence[Ask]:
+        book = self._book.watched
+        if not self._book.worth_asking:
+            return ()
+        if not self.poll.rotates:
+            return [("", request) for request in self.poll.requests(book)]
+        symbols = [symbol for symbol, known in book.items() if self.poll.requests({symbol: known})]
+        chosen = self._rotation.choose(symbols, places(self._exchange, self.poll, book, len(symbols)))
+        return [
+            (symbol, request) for symbol in chosen for request in self.poll.requests({symbol: book[symbol]})
+        ]
 
-    async def _round(self, requests: Sequence[Request]) -> Round:
+    async def _round(self, asks: Sequence[Ask]) -> Round:
         """Ask everything, a few at once. One failing request loses only itself; a throttle ends the round."""
-        todo = deque(requests)
-        todo.rotate(-(self._begin_at % len(requests)))
+        todo = deque(asks)
+        todo.rotate(-(self._begin_at % len(asks)))
         got = Round()
 
         async def work() -> None:
             while todo:
-                request = todo.popleft()
+                symbol, request = todo.popleft()
                 try:
                     answer = await self._ask(request)
+                    self._rotation.asked(symbol)
                 except (SourceThrottled, SourceBlocked) as fault:
                     todo.clear()
                     got.stopped = got.stopped or fault
@@ -105,10 +142,11 @@ class PollFeed:
                         await self._contact.keep_rows(answer.unreadable)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(AT_ONCE, len(requests))):
+            for _ in range(min(AT_ONCE, len(asks))):
                 group.create_task(work())
         # The next round begins where this one was cut, else the last symbols would never be heard.
-        self._begin_at = self._begin_at + got.answered if got.stopped else 0
+        cut = got.stopped is not None and not self.poll.rotates  # who takes turns knows who is next
+        self._begin_at = self._begin_at + got.answered if cut else 0
         return got
 
     async def _ask(self, request: Request) -> Answer:
@@ -142,3 +180,9 @@ class PollFeed:
             )
         else:
             log.info("%s %s: all requests answered again", venue, source, extra=extra)
+
+
+def until_next(times: Sequence[time], now: datetime) -> timedelta:
+    """How long from ``now`` to the next of these times of day (UTC)."""
+    today = [datetime.combine(now.date(), at, now.tzinfo) for at in times]
+    return min(at - now if at > now else at + DAY - now for at in today)

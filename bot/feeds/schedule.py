@@ -24,7 +24,7 @@ GOLDEN = 0.618033988749895
 
 
 class Schedule:
-    """Runs each job at once, then every interval: never twice at a time, late runs folded into one.
+    """Runs each job soon, then every interval: never twice at a time, late runs folded into one.
 
     Intervals are market time, divided by ``speed``. A job that raises is a bug and ends ``run``.
     """
@@ -62,8 +62,8 @@ class Schedule:
         if self._broken is not None:
             self._broken.cancel()
 
-    def add(self, name: str, work: Work, every: timedelta) -> None:
-        """Run ``work`` now, then at this job's own place within the interval, then every interval."""
+    def add(self, name: str, work: Work, every: timedelta, first: timedelta = timedelta()) -> None:
+        """Run ``work`` after ``first`` and at this job's own place in the interval, then every interval."""
         self._count += 1
         wall = every / self._speed
         first_gap: timedelta | None = wall * (0.5 + self._count * GOLDEN % 1)
@@ -83,7 +83,7 @@ class Schedule:
                 timezone=UTC,
             ),
             id=name,
-            next_run_time=datetime.now(UTC),
+            next_run_time=datetime.now(UTC) + first / self._speed,
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,

@@ -9,13 +9,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.domain.assets import Asset
-from bot.exchanges.spec import Exchange
+from bot.exchanges.spec import Exchange, Poll
 from bot.feeds.book import VenueBook
 from bot.feeds.contact import Setting
 from bot.feeds.http import VenueHttp, open_http
+from bot.feeds.lines import Turnstile
 from bot.feeds.poll import PollFeed
+from bot.feeds.rotation import Sizes
 from bot.feeds.schedule import Schedule
 from bot.feeds.sockets import SocketFeed
+
+VENUE_GAP = timedelta(milliseconds=100)
+POLL_GAP = timedelta(milliseconds=250)
+"""At the start venues, and the polls of one, begin one after another: a fleet that starts is no avalanche."""
+LINES_S = 0.1
+VENUE_LINES_S = 1.0
+"""Between two connections of this process, and to one venue: Binance counts 300 in 5 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +45,28 @@ class VenueFeeds:
         http: VenueHttp,
         setting: Setting,
         watched: frozenset[Asset] | None,
+        turnstile: Turnstile,
     ) -> None:
         exchange = source.exchange
         self.exchange = exchange
         self.book = VenueBook(exchange, http, setting, watched)
-        self.polls = [PollFeed(exchange, poll, http, self.book, setting) for poll in exchange.polls]
+        self._sizes = Sizes()
+        self.polls: list[PollFeed] = []
+        for poll in sorted(exchange.polls, key=lambda poll: bool(poll.stands_in_for)):
+            self.polls.append(self._feed(poll, http, setting))
+        lines = (turnstile, Turnstile(VENUE_LINES_S, setting.monotonic, setting.sleep))
         self.sockets = [
-            SocketFeed(exchange, socket, http, self.book, setting, ws_url=source.ws_url)
+            SocketFeed(exchange, socket, http, self.book, setting, ws_url=source.ws_url, turnstiles=lines)
             for socket in exchange.sockets
         ]
         self.listening: list[asyncio.Task[None]] = []
         self._begun = False
 
-    def start(self, schedule: Schedule, group: asyncio.TaskGroup) -> None:
+    def _feed(self, poll: Poll, http: VenueHttp, setting: Setting) -> PollFeed:
+        first = next((feed for feed in self.polls if feed.poll.name == poll.stands_in_for), None)
+        return PollFeed(self.exchange, poll, http, self.book, setting, sizes=self._sizes, stands_in_for=first)
+
+    def start(self, schedule: Schedule, group: asyncio.TaskGroup, first: timedelta) -> None:
         async def ask() -> timedelta | None:
             wait = await self.book.ask()
             if self.book.ready:
@@ -56,15 +74,16 @@ class VenueFeeds:
             return wait
 
         if self.book.needed:
-            schedule.add(f"{self.exchange.venue} contracts", ask, self.exchange.book.every)
+            schedule.add(f"{self.exchange.venue} contracts", ask, self.exchange.book.every, first)
         else:
-            self._begin(schedule, group)
+            self._begin(schedule, group, first)
 
-    def _begin(self, schedule: Schedule, group: asyncio.TaskGroup) -> None:
+    def _begin(self, schedule: Schedule, group: asyncio.TaskGroup, first: timedelta = timedelta()) -> None:
         if not self._begun:
             self._begun = True
-            for feed in self.polls:
-                schedule.add(f"{self.exchange.venue} {feed.poll.name}", feed.run, feed.poll.every)
+            for place, feed in enumerate(self.polls):
+                name = f"{self.exchange.venue} {feed.poll.name}"
+                schedule.add(name, feed.run, feed.poll.every, first + place * POLL_GAP)
         if self.book.worth_asking and not self.listening:
             self.listening = [group.create_task(feed.run()) for feed in self.sockets]
 
@@ -91,6 +110,7 @@ class Sources:
         A source that fails is contained (see ``Health``); only a bug is raised.
         """
         setting = self._setting
+        turnstile = Turnstile(LINES_S, setting.monotonic, setting.sleep)
         async with AsyncExitStack() as lines:
             feeds = [
                 VenueFeeds(
@@ -106,14 +126,15 @@ class Sources:
                     ),
                     setting,
                     self._watched,
+                    turnstile,
                 )
                 for source in self._venues
             ]
             async with asyncio.TaskGroup() as group:
                 try:
                     async with Schedule(setting.speed) as schedule:
-                        for feed in feeds:
-                            feed.start(schedule, group)
+                        for place, feed in enumerate(feeds):
+                            feed.start(schedule, group, place * VENUE_GAP)
                         await schedule.run(stop)
                 finally:  # only now: a first book that was on its way has opened its sockets
                     for feed in feeds:

@@ -163,6 +163,7 @@ class Server:
         default_factory=lambda: {"/contracts": serve_contracts, "/tickers": serve_tickers}
     )
     asked: list[str] = field(default_factory=list)
+    at: list[float] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
     url: str = ""
 
@@ -171,6 +172,7 @@ class Server:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path_qs)
+        self.at.append(asyncio.get_running_loop().time())
         self.headers.append(request.headers)
         return await self.routes[request.path](request)
 

@@ -19,7 +19,7 @@ from bot.feeds.contact import EVIDENCE_MOST
 from bot.feeds.http import open_http
 from bot.feeds.poll import PollFeed
 from tests.feeds.acme import ACME, ALL, BTC, EACH, START, Server, World, contracts, parse_tickers, tickers
-from tests.feeds.test_http import SHORT, status
+from tests.feeds.test_http import status
 
 SECOND = timedelta(seconds=1)
 
@@ -32,14 +32,15 @@ async def polling(
     *,
     exchange: Exchange = ACME,
     watched: frozenset[Asset] | None = None,
+    stands_in_for: PollFeed | None = None,
 ) -> AsyncIterator[PollFeed]:
     setting = world.setting
     async with open_http(
-        exchange, base_url=server.url, limits=SHORT, monotonic=setting.monotonic, sleep=world.sleep
+        exchange, base_url=server.url, monotonic=setting.monotonic, sleep=world.sleep
     ) as http:
         book = VenueBook(exchange, http, setting, watched)
         assert not book.needed or await book.ask() is None
-        yield PollFeed(exchange, poll, http, book, setting)
+        yield PollFeed(exchange, poll, http, book, setting, stands_in_for=stands_in_for)
 
 
 def one_by_one(server: Server, names: list[str]) -> None:

@@ -2,19 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace as replace_struct
 
 from bot.domain.health import SourceState
-from bot.domain.market import Liquidation, OpenInterest, Venue
-from bot.exchanges.spec import MINUTE, Exchange
-from bot.feeds.sources import Sources, VenueSource
-from tests.feeds.acme import ACME, BTC, FORCED, Server, World, contracts, until
+from bot.domain.market import Instrument, Liquidation, Observation, OpenInterest, Venue
+from bot.exchanges.spec import MINUTE, Exchange, Request
+from bot.feeds.sources import POLL_GAP, VENUE_GAP, VENUE_LINES_S, Sources, VenueSource
+from tests.feeds.acme import ACME, ALL, BTC, FORCED, Server, World, contracts, parse_book, serving, until
 from tests.feeds.test_http import status
 from tests.feeds.test_sockets import FORCED_FRAME, Line
 
@@ -150,16 +151,62 @@ async def test_a_full_stream_makes_the_feed_wait(server: Server, world: World) -
     room = asyncio.Event()
 
     class Full(World):
-        async def put(self, batch: object) -> None:
-            await room.wait()
+        async def put(self, batch: Sequence[Observation]) -> None:
+            if isinstance(batch[0], OpenInterest) and batch[0].instrument.venue == "acme":
+                await room.wait()
+            await super().put(batch)
 
     full = Full(speed=FAST)
-    async with running(full, at(server)):
-        await until(lambda: server.count("/tickers") == 1)
-        await asyncio.sleep(0.1)  # three intervals
-        assert server.count("/tickers") == 1
-        room.set()
-        await until(lambda: server.count("/tickers") >= 2)
+    async with serving() as elsewhere:
+        other = replace(ACME, venue=Venue("bust"), title="Bust", book=replace(ACME.book, parse=bust_book))
+        async with running(full, at(server), at(elsewhere, other)):
+            await until(lambda: elsewhere.count("/tickers") >= 4)
+            assert server.count("/tickers") == 1
+            room.set()
+            await until(lambda: server.count("/tickers") >= 2)
+
+
+def bust_book(raw: bytes) -> Mapping[str, Instrument]:
+    return {name: replace_struct(one, venue=Venue("bust")) for name, one in parse_book(raw).items()}
+
+
+async def test_a_fleet_that_starts_is_spread(server: Server, world: World) -> None:
+    """Venues begin one after another, and so do the polls of one."""
+    second = replace(ACME, venue=Venue("bust"), title="Bust")
+    two = replace(ACME, polls=(ALL, replace(ALL, name="more")))
+    async with serving() as elsewhere:
+        async with running(world, at(server, two), at(elsewhere, second)):
+            await until(lambda: server.count("/tickers") == 2 and elsewhere.count("/tickers") == 1)
+        gap = server.at[2] - server.at[1]
+        assert gap >= 0.9 * POLL_GAP.total_seconds()
+        assert elsewhere.at[0] - server.at[0] >= 0.9 * VENUE_GAP.total_seconds()
+
+
+async def test_lines_of_all_venues_are_opened_one_by_one(server: Server, world: World) -> None:
+    ends = Line(lambda line: ends.listen(line))
+    server.routes["/line"] = ends.serve
+    sharded = replace(ACME, sockets=(replace(FORCED, ping_every=timedelta(seconds=1), per_line=1),))
+    async with running(world, at(server, sharded)):
+        await until(lambda: ends.opened == 2)
+    assert any(0.9 < waited / VENUE_LINES_S < 1.1 for waited in world.slept)
+
+
+async def test_a_poll_that_stands_in_is_asked_while_the_other_is_not_answered(
+    server: Server, world: World
+) -> None:
+    world.speed = FAST
+    first, second = replace(ALL, name="new"), replace(ALL, name="old", stands_in_for="new")
+    second = replace(second, requests=lambda _: [Request("/old")])
+    good = server.routes["/tickers"]
+    server.routes["/old"] = good
+    async with running(world, at(server, replace(ACME, polls=(second, first)))):
+        await until(lambda: server.count("/tickers") >= 3)
+        assert server.count("/old") == 0
+        assert world.source("old").why == "asked only while new is not answered"
+        server.routes["/tickers"] = status(404)
+        await until(lambda: server.count("/old") >= 2)
+        server.routes["/tickers"] = good
+        await until(lambda: world.source("old").state is SourceState.WAITING)
 
 
 async def test_stopping_takes_no_longer_than_it_must(server: Server, world: World) -> None:
