@@ -1,7 +1,7 @@
 """Bitget: USDT, USDC and coin-margined futures, each product in one answer, all counted in base coins.
 
-The venue tells open interest at two kinds of address whose figures do not agree. Only the tickers are asked:
-those of the second API, or while these are silent those of the third, which say the same.
+The venue tells open interest at two kinds of address whose figures did not always agree. Only the tickers
+are asked: those of the second API, or while these are silent those of the third, which say the same.
 """
 
 from __future__ import annotations
@@ -58,8 +58,10 @@ FACTS = facts(
     …/contracts | symbolStatus, symbolType | normal; perpetual or delivery | documentation | [2]
     …/contracts | isRwa | YES is a share or metal: left out | recorded answers | [2]
     …/contracts | quoteCoin | USD is margined in coins (inverse) | client library | [1]
-    …/open-interest | size, openInterest | disagrees with the tickers: never asked | recorded answers | [?]
-    liquidation | — | acknowledged, then silent while trades flowed | one test of 22 minutes | [1]
+    …/open-interest | size, openInterest | never asked: 2.4 times the tickers | recorded answers of 2025 | [?]
+    …/open-interest | size, openInterest | the same as the tickers | an observer in September 2026 | [?]
+    liquidation, by symbol | — | acknowledged, silent while trades flowed | one test of 22 minutes | [1]
+    liquidation, by product | side | told once a second; whose side is not known | documentation | [?]
     code | 429 | throttled | client library | [1]
     """
 )
@@ -276,6 +278,6 @@ EXCHANGE = Exchange(
         Poll("open-interest", MINUTE, _nothing, parse_open_interest),
         Poll("open-interest-v3", MINUTE, _nothing, parse_new_open_interest),
     ),
-    unheard="a liquidation channel is documented, but it was silent for 22 minutes while trades flowed",
-    counted="as its tickers count; its other address says about 2.4 times as much",
+    unheard="its liquidation channel is unproven: silent for 22 minutes of trades, its sides unclear",
+    counted="as its tickers count; its other address was seen to say 2.4 times as much",
 )

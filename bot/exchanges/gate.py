@@ -65,7 +65,8 @@ from bot.exchanges.spec import (
 VENUE = Venue("gate")
 FACTS = facts(
     """
-    …/tickers | total_size | contracts; one or both sides is not said | documentation, client library | [2]
+    …/tickers | total_size | contracts | documentation, client library | [2]
+    …/tickers | total_size, position_size | both sides, longs alone | a data provider, client library | [?]
     …/tickers | mark_price | quote per base coin | documentation | [2]
     …/tickers | volume_24h | contracts | documentation | [1]
     …/tickers | time | none: receive time | documentation | [2]
@@ -82,7 +83,7 @@ FACTS = facts(
     public_liquidates | price | of the closing order | documentation | [1]
     public_liquidates | completeness | each one since August 2026 | documentation | [1]
     …/liq_orders | size | sign of the position lost: negative is a short | order_price above fill_price | [1]
-    …/liq_orders | — | the same as over the socket without a common number: never asked | documentation | [1]
+    …/liq_orders | size | told again at each step of a closing: never asked | a data provider | [1]
     label | TOO_MANY_REQUESTS | throttled | documentation | [1]
     """
 )
@@ -362,7 +363,7 @@ EXCHANGE = Exchange(
         _socket("btc", lambda one: one.expiry is None and one.inverse),
     ),
     history=History(STEP, timedelta(days=30), _past, parse_history),
-    counted="whether one or both sides is not said",
+    counted="probably both sides",
     headers={"X-Gate-Size-Decimal": "1"},
     unasked=(Poll("liq-orders", MINUTE, lambda _: (), parse_lost),),
 )

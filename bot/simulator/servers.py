@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -134,7 +135,7 @@ class _Stage:
             async for message in line:
                 if message.type is WSMsgType.TEXT:
                     for reply in stream.hear(message.data, topics):
-                        await line.send_str(reply)
+                        await _send(line, stream, reply)
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
@@ -147,7 +148,7 @@ class _Stage:
             now = self.clock()
             events = [e for e in forced(self.scenario, told, now) if e.contract.venue == venue]
             for frame in stream.tell(events, topics):
-                await line.send_str(frame)
+                await _send(line, stream, frame)
             told = now
             await asyncio.sleep(self.tick.total_seconds())
         await line.close(code=WSCloseCode.SERVICE_RESTART)
@@ -162,3 +163,10 @@ class _Stage:
         if fault is Fault.CUT and request.transport is not None:
             request.transport.abort()
         return fault
+
+
+async def _send(line: web.WebSocketResponse, stream: Stream, frame: str) -> None:
+    if stream.gzipped:
+        await line.send_bytes(gzip.compress(frame.encode()))
+    else:
+        await line.send_str(frame)

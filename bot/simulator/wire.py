@@ -95,10 +95,12 @@ class Stream:
 
     ``hear`` takes a client's frame and the topics subscribed so far (a set it may add to) and gives the
     replies; ``tell`` gives the frames that tell these liquidations to someone subscribed to ``topics``.
+    ``gzipped``: every frame goes out in gzip.
     """
 
     hear: Callable[[str, set[str]], Sequence[str]]
     tell: Callable[[Sequence[Forced], set[str]], Sequence[str]]
+    gzipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,6 +250,31 @@ def _gate_lost(venue: str, kept: Any, response: Any, expected: Any) -> None:
     assert close(size.usd, expected["notional_usd"])
 
 
+def htx_instrument(symbol: str, size: str, unit: Unit) -> Book:
+    contract = ContractSize(Decimal(size), unit)
+    inverse = unit is Unit.QUOTE
+    asset = Asset(symbol.split("-")[0])
+    return {symbol: Instrument(Venue("htx"), symbol, asset, inverse=inverse, contract=contract)}
+
+
+def _htx_coin_swap(venue: str, kept: Any, response: Any, expected: Any) -> None:
+    answer = poll(venue, "coin-margined", response, htx_instrument("BTC-USD", "100", Unit.QUOTE))
+    check_answer(answer, expected)
+
+
+def _htx_linear(venue: str, kept: Any, response: Any, expected: Any) -> None:
+    answer = poll(venue, "open-interest-v5", response, htx_instrument("BTC-USDT", "0.001", Unit.BASE))
+    check_answer(answer, expected)
+
+
+def _htx_ping(venue: str, kept: Any, response: Any, expected: Any) -> None:
+    for socket in EXCHANGES[Venue(venue)].sockets:
+        assert socket.reply is not None
+        reply = socket.reply(encode(response))
+        assert reply is not None
+        assert json.loads(reply) == expected["reply"]
+
+
 CHECKS: dict[str, Check] = {
     "binance_coinm/open_interest": _single,
     "binance_coinm/open_interest_hist": _history,
@@ -271,6 +296,10 @@ CHECKS: dict[str, Check] = {
     "gate/contract_stats": _gate_stats,
     "gate/liq_orders": _gate_lost,
     "gate/tickers": _gate_tickers,
+    "htx/open_interest_coin_swap": _htx_coin_swap,
+    "htx/open_interest_v5_linear": _htx_linear,
+    "htx/ws_liquidation_orders": _liquidation,
+    "htx/ws_ping_string_ts": _htx_ping,
     "hyperliquid/meta_and_asset_ctxs": _hyperliquid,
     "hyperliquid/meta_and_asset_ctxs_hip3": _hyperliquid,
     "hyperliquid/meta_and_asset_ctxs_misaligned": _misaligned,

@@ -1,0 +1,396 @@
+"""HTX: linear swaps and futures, coin-margined swaps and coin-margined futures, in three books.
+
+A row tells the same open interest in contracts and in coins (a linear one in dollars too), so that it brings
+its own price. The history's ``volume`` changes its unit with ``amount_type``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import field
+
+from bot.domain.market import (
+    Completeness,
+    Funding,
+    Group,
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Position,
+    PriceKind,
+    Venue,
+    Volume,
+)
+from bot.domain.units import Amount, ContractSize, Unit
+from bot.errors import SourceChanged, SourceError
+from bot.exchanges.reading import (
+    DOLLARS,
+    NOT_COINS,
+    code_refusal,
+    coin,
+    decode,
+    evidence,
+    implied_price,
+    peek,
+    read_book,
+    read_rows,
+    refusal,
+)
+from bot.exchanges.spec import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Answer,
+    Book,
+    BookPoll,
+    Budget,
+    Exchange,
+    Figure,
+    History,
+    Poll,
+    Request,
+    Socket,
+    facts,
+    from_ms,
+    optional,
+    required,
+)
+
+T = TypeVar("T")
+
+VENUE = Venue("htx")
+FACTS = facts(
+    """
+    …_open_interest | volume | contracts | recorded answers | [2]
+    …_open_interest | amount | base coin | recorded answers | [2]
+    …_open_interest linear | value ÷ amount | USDT per base coin | recorded answer | [1]
+    …_open_interest inverse | volume × contract_size ÷ amount | USD per base coin | recorded answer | [1]
+    …_open_interest | volume, amount | both sides | documentation | [1]
+    …_open_interest | trade_amount | base coin in 24 h | documentation | [1]
+    /v5/market/open_interest | volume, amount, value | the same of one contract | recorded answer | [1]
+    …_contract_info | contract_size | base coin, USD if inverse | documentation, client library | [2]
+    …_contract_info | contract_status | 1 trades; 5 and 7 are its settlement | documentation | [0]
+    /v5/market/funding_rate | funding_rate | fraction to next_funding_time | recorded answer | [1]
+    …/swap_batch_funding_rate | next_funding_time | null: no interval, not read | recorded answer | [1]
+    …_his_open_interest | volume | amount_type 1: contracts, 2: base coin | documentation | [2]
+    …_his_open_interest | reach | the newest 200, whatever is asked | a client program | [1]
+    liquidation_orders | direction | of the order: a sell closed a long | documentation, recorded event | [2]
+    liquidation_orders | amount | base coin | agrees with trade_turnover | [2]
+    liquidation_orders | price | bankruptcy price | documentation | [0]
+    liquidation_orders | completeness | no limit is documented | documentation | [0]
+    ping | ts | number or text: goes back as it came, else closed after 30 s | recorded event | [1]
+    err_code, code | 1032 | throttled | documentation | [0]
+    """
+)
+
+STEP = 5 * MINUTE
+NEWEST = 200
+COUNTED_IN = {"1": Unit.CONTRACTS, "2": Unit.BASE}  # by amount_type
+TRADING = (1, 5, 7)  # listed, in settlement, settled
+THROTTLED = {"1032": 5 * SECOND}
+BUSY = frozenset({"1000", "1001", "500"})  # system exception, not ready; the newer answer's own error
+
+
+class _Listed(msgspec.Struct):
+    symbol: str = field(name="contract_code")
+    base: str = field(name="symbol")
+    size: Figure = field(name="contract_size")
+    status: int = field(name="contract_status")
+    delivers: int | str | None = field(name="delivery_time", default=None)
+
+
+class _Held(msgspec.Struct):
+    symbol: str = field(name="contract_code")
+    contracts: Figure = field(name="volume")
+    coins: Figure = field(name="amount")
+    value: Figure | None = None
+    traded: Figure | None = field(name="trade_amount", default=None)
+
+
+class _Rate(msgspec.Struct):
+    symbol: str = field(name="contract_code")
+    funding_rate: str | None = None
+    funding_time: str | None = None
+    next_funding_time: str | None = None
+
+
+class _Point(msgspec.Struct):
+    volume: Figure
+    amount_type: int | str
+    at: int | str = field(name="ts")
+    value: Figure | None = None
+
+
+class _Past(msgspec.Struct):
+    tick: list[_Point]
+
+
+class _Page(msgspec.Struct, Generic[T]):
+    data: T
+    at: int | str = field(name="ts")
+    status: Literal["ok"] = "ok"  # of the older answers
+    code: Literal[200] = 200  # of the newer ones
+
+
+class _Refused(msgspec.Struct):
+    status: str = ""
+    err_code: int | str = 0
+    err_msg: str | None = None
+    code: int | str = 200
+    message: str | None = None
+
+
+class _Lost(msgspec.Struct):
+    symbol: str = field(name="contract_code")
+    direction: Literal["buy", "sell"]
+    coins: Figure = field(name="amount")
+    price: Figure
+    at: int | str = field(name="created_at")
+
+
+class _Frame(msgspec.Struct):
+    op: str = ""
+    error: int = field(name="err-code", default=0)
+    message: str | None = field(name="err-msg", default=None)
+    data: list[_Lost] = []
+
+
+class _Ping(msgspec.Struct):
+    op: Literal["ping"]
+    ts: msgspec.Raw
+
+
+_BOOKS = msgspec.json.Decoder(_Page[list[_Listed]])
+_HELD = msgspec.json.Decoder(_Page[list[_Held] | _Held])
+_RATES = msgspec.json.Decoder(_Page[_Rate])
+_PASTS = msgspec.json.Decoder(_Page[_Past])
+_REFUSED = msgspec.json.Decoder(_Refused)
+_FRAMES = msgspec.json.Decoder(_Frame)
+_PINGS = msgspec.json.Decoder(_Ping)
+
+
+def _told(body: bytes) -> SourceError | None:
+    """Errors come with HTTP 200: the older answers' in ``err_code``, the newer ones' in ``code``."""
+    said = peek(_REFUSED, body)
+    if said is None or (said.status != "error" and str(said.code) == "200"):
+        return None
+    code, message = (said.err_code, said.err_msg) if said.status == "error" else (said.code, said.message)
+    return code_refusal(code, message or "", body, throttled=THROTTLED, busy=BUSY)
+
+
+def parse_book(body: bytes) -> Mapping[str, Instrument]:
+    """``{"data": [{"symbol": "BTC", "contract_code": "BTC-USDT", "contract_size": 0.001, …}]}``
+
+    A contract is coins if linear, dollars if inverse; the code of a coin-margined future has no quote.
+    """
+
+    def read(row: _Listed) -> Instrument | None:
+        quote = row.symbol.partition("-")[2].partition("-")[0] or "USD"
+        if row.status not in TRADING or quote not in DOLLARS or row.base in NOT_COINS:
+            return None
+        asset, multiple = coin(row.base)
+        inverse = quote == "USD"
+        size = required(row.size, "contract_size")
+        return Instrument(
+            VENUE,
+            row.symbol,
+            asset,
+            inverse=inverse,
+            contract=ContractSize(size, Unit.QUOTE if inverse else Unit.BASE) if size else None,
+            expiry=from_ms(row.delivers) if row.delivers else None,
+            coins_per_base=multiple,
+            quote=quote,
+        )
+
+    return read_book(decode(_BOOKS, body, _told).data, read)
+
+
+def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": [{"contract_code": "BTC-USD", "volume": 518018.0, "amount": 2769.67, …}], "ts"}``
+
+    The newer answer has the one row it was asked for. A row's dollars, told or following from its contracts,
+    and its coins imply its price.
+    """
+    page = decode(_HELD, body, _told)
+    at, rows = from_ms(page.at), [page.data] if isinstance(page.data, _Held) else page.data
+
+    def read(row: _Held, instrument: Instrument) -> list[Observation]:
+        contracts, coins = required(row.contracts, "volume"), required(row.coins, "amount")
+        usd = optional(row.value, "value")
+        if usd is None and instrument.inverse and instrument.contract is not None:
+            usd = contracts * instrument.contract.value
+        price = None if usd is None else implied_price(usd, coins)
+        amount = Amount(contracts, Unit.CONTRACTS)
+        said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
+        if (traded := optional(row.traded, "trade_amount")) is not None:
+            said.append(Volume(instrument, Amount(traded, Unit.BASE), at, now))
+        return said
+
+    return read_rows(rows, book, read)
+
+
+def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"code": 200, "data": {"contract_code", "funding_rate", "funding_time", "next_funding_time"}, "ts"}``
+
+    The interval is the time between the two settlements; where one is not told, neither is the rate.
+    """
+    page = decode(_RATES, body, _told)
+    at = from_ms(page.at)
+
+    def read(row: _Rate, instrument: Instrument) -> list[Observation]:
+        rate = optional(row.funding_rate, "funding_rate")
+        if rate is None or not row.funding_time or not row.next_funding_time:
+            return []
+        interval = from_ms(row.next_funding_time) - from_ms(row.funding_time)
+        if interval <= timedelta():
+            raise SourceChanged(f"next_funding_time {row.next_funding_time} is not after funding_time")
+        return [Funding(instrument, rate, interval, at, now)]
+
+    return read_rows([page.data], book, read)
+
+
+def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
+    """The newest readings, whatever is asked for; dated contracts are named by another parameter there."""
+    if instrument.expiry is not None:
+        return ()
+    book, counted = ("swap-api", "1") if instrument.inverse else ("linear-swap-api", "2")
+    asked = {
+        "contract_code": instrument.symbol,
+        "period": "5min",
+        "size": str(NEWEST),
+        "amount_type": counted,
+    }
+    return [Request(f"/{book}/v1/swap_his_open_interest", asked)]
+
+
+def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
+    """``{"data": {"tick": [{"volume", "amount_type": 2, "value", "ts"}]}}``, newest first there.
+
+    Counted in coins, a row's dollars imply its price.
+    """
+    points = []
+    for row in decode(_PASTS, body, _told).data.tick:
+        if (unit := COUNTED_IN.get(str(row.amount_type))) is None:
+            raise SourceChanged(f"amount_type is {row.amount_type!r:.40}, neither 1 nor 2")
+        amount, usd = required(row.volume, "volume"), optional(row.value, "value")
+        price = implied_price(usd, amount) if usd is not None and unit is Unit.BASE else None
+        points.append(OpenInterest(instrument, Amount(amount, unit), from_ms(row.at), now, price))
+    return sorted(points, key=lambda point: point.at)
+
+
+def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
+    """``{"op": "notify", "data": [{"contract_code", "direction": "buy", "amount": 5, "price", …}]}``
+
+    ``direction`` is the order's: who is bought back was short.
+    """
+    frame = decode(_FRAMES, body)
+    if frame.error:
+        raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
+    return [
+        Liquidation(
+            instrument,
+            Position.SHORT if row.direction == "buy" else Position.LONG,
+            Amount(required(row.coins, "amount"), Unit.BASE),
+            required(row.price, "price"),
+            from_ms(row.at),
+            now,
+        )
+        for row in frame.data
+        if (instrument := book.get(row.symbol)) is not None
+    ]
+
+
+def pong(frame: bytes) -> str | None:
+    """``{"op": "ping", "ts": "1789676355591"}``: the ``ts`` goes back as it was written, quotes and all."""
+    ping = peek(_PINGS, frame)
+    return None if ping is None else f'{{"op":"pong","ts":{bytes(ping.ts).decode()}}}'
+
+
+def _hello(_: Book) -> Sequence[str]:
+    return [json.dumps({"op": "sub", "cid": "1", "topic": "public.*.liquidation_orders"})]
+
+
+def _socket(name: str, path: str, hears: Callable[[Instrument], bool]) -> Socket:
+    return Socket(
+        f"liquidations-{name}",
+        f"wss://api.hbdm.com/{path}",
+        _hello,
+        parse_liquidations,
+        Completeness.COMPLETE,
+        hears,
+        PriceKind.BANKRUPTCY,
+        reply=pong,
+        gzipped=True,
+    )
+
+
+def _all(*paths: str) -> Callable[..., Sequence[Request]]:
+    """Swaps and futures both, where one path has the two and would tell swaps alone."""
+    return lambda *_: [
+        Request(path, {"business_type": "all"} if path.startswith("/linear") else {}) for path in paths
+    ]
+
+
+def _each(path: str, of: Callable[[Instrument], bool]) -> Callable[[Book], Sequence[Request]]:
+    return lambda book: [Request(path, {"contract_code": one.symbol}) for one in book.values() if of(one)]
+
+
+def _linear(one: Instrument) -> bool:
+    return not one.inverse
+
+
+def _linear_swap(one: Instrument) -> bool:
+    return not one.inverse and one.expiry is None
+
+
+EXCHANGE = Exchange(
+    venue=VENUE,
+    title="HTX",
+    group=Group.OFFSHORE,
+    base_url="https://api.hbdm.com",
+    book=BookPoll(
+        HOUR,
+        _all(
+            "/linear-swap-api/v1/swap_contract_info",
+            "/swap-api/v1/swap_contract_info",
+            "/api/v1/contract_contract_info",
+        ),
+        parse_book,
+    ),
+    polls=(
+        Poll("open-interest", MINUTE, _all("/linear-swap-api/v1/swap_open_interest"), parse_open_interest),
+        Poll(
+            "open-interest-v5",
+            MINUTE,
+            _each("/v5/market/open_interest", _linear),
+            parse_open_interest,
+            rotates=True,
+            stands_in_for="open-interest",
+        ),
+        Poll(
+            "coin-margined",
+            MINUTE,
+            _all("/swap-api/v1/swap_open_interest", "/api/v1/contract_open_interest"),
+            parse_open_interest,
+        ),
+        Poll(
+            "funding", 5 * MINUTE, _each("/v5/market/funding_rate", _linear_swap), parse_funding, rotates=True
+        ),
+    ),
+    budget=Budget(120, 3 * SECOND),
+    facts=FACTS,
+    read_refusal=refusal,
+    sockets=(
+        _socket("linear", "linear-swap-notification", _linear),
+        _socket("coin-swaps", "swap-notification", lambda one: one.inverse and one.expiry is None),
+        _socket("coin-futures", "notification", lambda one: one.inverse and one.expiry is not None),
+    ),
+    history=History(STEP, NEWEST * STEP, _past, parse_history),
+    counted="both sides, by its documentation",
+)
