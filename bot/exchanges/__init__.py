@@ -10,6 +10,7 @@ from bot.exchanges import (
     binance_coinm,
     binance_usdm,
     bingx,
+    bitfinex,
     bitget,
     bybit,
     coinbase_cde,
@@ -53,6 +54,7 @@ EXCHANGES: Mapping[Venue, Exchange] = {
     phemex.VENUE: phemex.EXCHANGE,
     coinex.VENUE: coinex.EXCHANGE,
     bingx.VENUE: bingx.EXCHANGE,
+    bitfinex.VENUE: bitfinex.EXCHANGE,
     published.VENUE: published.EXCHANGE,
 }
 """Every venue that is known, in the order in which they are shown."""

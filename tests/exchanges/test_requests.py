@@ -114,5 +114,25 @@ def test_deribit_trades_are_subscribed_per_instrument() -> None:
     assert frames[1]["params"]["channels"] == ["trades.C200_USDC-PERPETUAL.100ms"]
 
 
+def test_a_line_of_bybit_never_names_more_than_it_accepts() -> None:
+    for socket in bybit.EXCHANGE.sockets:
+        inverse = socket.name == "liquidations-inverse"
+        longest = [f"{n:0>25}" for n in range(socket.per_line)]
+        book = {name: Instrument(Venue("bybit"), name, Asset("COIN"), inverse=inverse) for name in longest}
+        args = [topic for frame in socket.hello(book) for topic in json.loads(frame)["args"]]
+        assert len(args) == socket.per_line
+        assert len(json.dumps(args, separators=(",", ":"))) <= 21_500
+        assert sum(map(len, args)) <= 21_000
+
+
+def test_trades_of_deribit_are_numbered_by_instrument() -> None:
+    numbered = deribit.EXCHANGE.sockets[0].numbered
+    assert numbered is not None
+    rows = [{"instrument_name": "BTC-PERPETUAL", "trade_seq": n} for n in (7, 8)]
+    frame = {"method": "subscription", "params": {"channel": "trades.BTC-PERPETUAL.100ms", "data": rows}}
+    assert list(numbered(json.dumps(frame).encode())) == [("BTC-PERPETUAL", 7), ("BTC-PERPETUAL", 8)]
+    assert list(numbered(b'{"id": 1, "result": ["trades.BTC-PERPETUAL.100ms"]}')) == []
+
+
 def _instrument(symbol: str) -> Instrument:
     return Instrument(Venue("bybit"), symbol, Asset("COIN"))

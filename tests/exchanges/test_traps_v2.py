@@ -233,3 +233,62 @@ def test_bingx_one_code_says_busy_and_asked_too_often() -> None:
         polled("bingx", "open-interest", busy)
     with pytest.raises(SourceThrottled):
         polled("bingx", "open-interest", often)
+
+
+# Bitfinex
+
+
+def test_bitfinex_places_of_the_past_are_one_lower_than_those_of_now() -> None:
+    now = payload("bitfinex", "statuses")[0]
+    history = EXCHANGES[Venue("bitfinex")].history
+    assert history is not None
+    (then,) = history.parse(encode([now[1:]]), book("bitfinex")["tBTCF0:USTF0"], NOW)
+    (told,) = interest(polled("bitfinex", "statuses", [now])).values()
+    assert (then.amount, then.price, then.at) == (told.amount, told.price, told.at)
+    with pytest.raises(SourceChanged):
+        history.parse(encode([now]), book("bitfinex")["tBTCF0:USTF0"], NOW)
+    with pytest.raises(SourceChanged):
+        polled("bitfinex", "statuses", [now[1:]])
+
+
+def test_bitfinex_the_sign_of_the_amount_is_the_position_that_was_lost() -> None:
+    (long,), (short,) = kept("bitfinex", "liquidation_long"), kept("bitfinex", "liquidation_short")
+    assert (long.position, short.position) == (Position.LONG, Position.SHORT)
+    assert (long.amount.value, short.amount.value) == (Decimal("0.25"), Decimal(8))
+
+
+def test_bitfinex_the_price_is_not_the_entry() -> None:
+    frame = payload("bitfinex", "liquidation_long")
+    assert frame[1][0][6] == 60_000.5
+    assert [one.price for one in heard("bitfinex", frame)] == [Decimal("64120.5")]
+
+
+def test_bitfinex_trigger_and_execution_are_counted_once() -> None:
+    frame = payload("bitfinex", "liquidation_short")
+    assert [row[8] for row in frame[1]] == [0, 1]
+    assert len(heard("bitfinex", frame)) == 1
+
+
+def test_bitfinex_liquidations_of_spot_pairs_on_margin_are_not_counted() -> None:
+    frame = payload("bitfinex", "liquidation_on_margin")
+    assert frame[1][0][4] == "tBTCUSD"
+    assert heard("bitfinex", frame) == []
+
+
+def test_bitfinex_names_are_the_usual_ones_and_indexes_oil_and_metals_are_left_out() -> None:
+    assert {one.asset for one in book("bitfinex").values()} == {"BTC", "ETH", "IOTA", "BCH", "XAUT", "LUNA"}
+
+
+def test_bitfinex_contracts_in_euros_or_bitcoins_are_left_out() -> None:
+    assert {one.quote for one in book("bitfinex").values()} == {"USDT"}
+
+
+def test_bitfinex_an_empty_answer_to_an_unknown_name_says_nothing() -> None:
+    assert polled("bitfinex", "statuses", []).observations == []
+
+
+def test_bitfinex_is_asked_for_the_volume_of_its_contracts_and_not_of_every_pair() -> None:
+    volume = next(poll for poll in EXCHANGES[Venue("bitfinex")].polls if poll.name == "volume")
+    (asked,) = volume.requests(book("bitfinex"))
+    assert asked.params["symbols"].split(",") == list(book("bitfinex"))
+    assert volume.requests({}) == []

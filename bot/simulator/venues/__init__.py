@@ -9,6 +9,7 @@ from bot.simulator.venues import (
     binance_coinm,
     binance_usdm,
     bingx,
+    bitfinex,
     bitget,
     bybit,
     coinbase_cde,
@@ -52,5 +53,6 @@ WIRE_FORMATS: Mapping[str, WireFormat] = {
     "phemex": phemex.FORMAT,
     "coinex": coinex.FORMAT,
     "bingx": bingx.FORMAT,
+    "bitfinex": bitfinex.FORMAT,
     "published": published.FORMAT,
 }
