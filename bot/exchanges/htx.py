@@ -67,10 +67,8 @@ T = TypeVar("T")
 VENUE = Venue("htx")
 FACTS = facts(
     """
-    …_open_interest | volume | contracts | recorded answers | [2]
-    …_open_interest | amount | base coin | recorded answers | [2]
-    …_open_interest linear | value ÷ amount | USDT per base coin | recorded answer | [1]
-    …_open_interest inverse | volume × contract_size ÷ amount | USD per base coin | recorded answer | [1]
+    …_open_interest | volume, amount | contracts, base coin | recorded answers | [2]
+    …_open_interest | value (inverse: volume × contract_size) ÷ amount | price | recorded answers | [1]
     …_open_interest | volume, amount | both sides | documentation | [1]
     …_open_interest | trade_amount | base coin in 24 h | documentation | [1]
     /v5/market/open_interest | volume, amount, value | the same of one contract | recorded answer | [1]
@@ -81,7 +79,7 @@ FACTS = facts(
     …_his_open_interest | volume | amount_type 1: contracts, 2: base coin | documentation | [2]
     …_his_open_interest | reach | the newest 200, whatever is asked | a client program | [1]
     liquidation_orders | direction | of the order: a sell closed a long | documentation, recorded event | [2]
-    liquidation_orders | amount | base coin | agrees with trade_turnover | [2]
+    liquidation_orders | volume, amount | contracts, base coin | agree with trade_turnover | [2]
     liquidation_orders | price | bankruptcy price | documentation | [0]
     liquidation_orders | completeness | no limit is documented | documentation | [0]
     ping | ts | number or text: goes back as it came, else closed after 30 s | recorded event | [1]
@@ -149,6 +147,7 @@ class _Refused(msgspec.Struct):
 class _Lost(msgspec.Struct):
     symbol: str = field(name="contract_code")
     direction: Literal["buy", "sell"]
+    contracts: Figure = field(name="volume")
     coins: Figure = field(name="amount")
     price: Figure
     at: int | str = field(name="created_at")
@@ -221,18 +220,24 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
     at, rows = from_ms(page.at), [page.data] if isinstance(page.data, _Held) else page.data
 
     def read(row: _Held, instrument: Instrument) -> list[Observation]:
-        contracts, coins = required(row.contracts, "volume"), required(row.coins, "amount")
-        usd = optional(row.value, "value")
-        if usd is None and instrument.inverse and instrument.contract is not None:
-            usd = contracts * instrument.contract.value
+        amount, coins = _amount(row, instrument), required(row.coins, "amount")
+        usd, size = optional(row.value, "value"), instrument.contract
+        if usd is None and instrument.inverse and size is not None:
+            usd = amount.value * size.value
         price = None if usd is None else implied_price(usd, coins)
-        amount = Amount(contracts, Unit.CONTRACTS)
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
         if (traded := optional(row.traded, "trade_amount")) is not None:
             said.append(Volume(instrument, Amount(traded, Unit.BASE), at, now))
         return said
 
     return read_rows(rows, book, read)
+
+
+def _amount(row: _Held | _Lost, instrument: Instrument) -> Amount:
+    """A row tells both: contracts are taken where their size is known, else its coins."""
+    if instrument.contract is None:
+        return Amount(required(row.coins, "amount"), Unit.BASE)
+    return Amount(required(row.contracts, "volume"), Unit.CONTRACTS)
 
 
 def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
@@ -285,7 +290,7 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
 
 
 def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
-    """``{"op": "notify", "data": [{"contract_code", "direction": "buy", "amount": 5, "price", …}]}``
+    """``{"op": "notify", "data": [{"contract_code", "direction": "buy", "volume": 500, "amount": 5, …}]}``
 
     ``direction`` is the order's: who is bought back was short.
     """
@@ -296,7 +301,7 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
         Liquidation(
             instrument,
             Position.SHORT if row.direction == "buy" else Position.LONG,
-            Amount(required(row.coins, "amount"), Unit.BASE),
+            _amount(row, instrument),
             required(row.price, "price"),
             from_ms(row.at),
             now,
@@ -341,14 +346,6 @@ def _each(path: str, of: Callable[[Instrument], bool]) -> Callable[[Book], Seque
     return lambda book: [Request(path, {"contract_code": one.symbol}) for one in book.values() if of(one)]
 
 
-def _linear(one: Instrument) -> bool:
-    return not one.inverse
-
-
-def _linear_swap(one: Instrument) -> bool:
-    return not one.inverse and one.expiry is None
-
-
 EXCHANGE = Exchange(
     venue=VENUE,
     title="HTX",
@@ -368,7 +365,7 @@ EXCHANGE = Exchange(
         Poll(
             "open-interest-v5",
             MINUTE,
-            _each("/v5/market/open_interest", _linear),
+            _each("/v5/market/open_interest", lambda one: not one.inverse),
             parse_open_interest,
             rotates=True,
             stands_in_for="open-interest",
@@ -380,14 +377,18 @@ EXCHANGE = Exchange(
             parse_open_interest,
         ),
         Poll(
-            "funding", 5 * MINUTE, _each("/v5/market/funding_rate", _linear_swap), parse_funding, rotates=True
+            "funding",
+            5 * MINUTE,
+            _each("/v5/market/funding_rate", lambda one: not one.inverse and one.expiry is None),
+            parse_funding,
+            rotates=True,
         ),
     ),
     budget=Budget(120, 3 * SECOND),
     facts=FACTS,
     read_refusal=refusal,
     sockets=(
-        _socket("linear", "linear-swap-notification", _linear),
+        _socket("linear", "linear-swap-notification", lambda one: not one.inverse),
         _socket("coin-swaps", "swap-notification", lambda one: one.inverse and one.expiry is None),
         _socket("coin-futures", "notification", lambda one: one.inverse and one.expiry is not None),
     ),

@@ -195,14 +195,12 @@ def test_htx_inverse_contracts_are_dollars_of_a_size_the_book_tells() -> None:
     assert size.coins == pytest.approx(row["amount"], rel=1e-12)
 
 
-def test_htx_unknown_contract_size_is_never_one() -> None:
+def test_htx_unknown_contract_size_is_never_one_while_the_row_tells_its_coins() -> None:
     assert book_of(HTX.venue)["ODD-USDT"].contract is None
-    told = answer(HTX, "open-interest-v5", page("htx", "open_interest_v5") | {"data": {**ODD_ROW}})
+    row = {"contract_code": "ODD-USDT", "volume": "10", "amount": "7.5", "value": "15"}
+    told = answer(HTX, "open-interest-v5", page("htx", "open_interest_v5") | {"data": row})
     odd = open_interest(told)["ODD-USDT"]
-    assert measure(odd.amount, odd.instrument.contract, 2.0).coins is None
-
-
-ODD_ROW = {"contract_code": "ODD-USDT", "volume": "10", "amount": "10", "value": "20"}
+    assert measure(odd.amount, odd.instrument.contract, 2.0).coins == 7.5
 
 
 def test_htx_history_changes_its_unit_with_amount_type() -> None:
@@ -236,6 +234,10 @@ def test_htx_refusals_come_with_http_200_in_two_dialects() -> None:
 def test_htx_direction_is_the_orders_and_a_bought_back_position_was_short() -> None:
     heard = parsed(kept("htx", "liquidations"))
     assert [one.position for one in heard] == [Position.SHORT, Position.LONG]
+    size = measure(heard[0].amount, heard[0].instrument.contract, float(heard[0].price))
+    row = page("htx", "liquidations")["data"][0]
+    assert size.coins == row["amount"]
+    assert size.usd == pytest.approx(row["trade_turnover"])
 
 
 @pytest.mark.parametrize("ts", ['"1789676355591"', "1789676355591", "17896763555910000001", "1.5e3"])
