@@ -78,6 +78,7 @@ FACTS = facts(
     allLiquidation | S | position lost: Buy is a long | documentation, measurement | [2]
     allLiquidation linear | v | base coin | documentation, recorded answers | [2]
     allLiquidation inverse | v | USD | by analogy with openInterest | [0]
+    allLiquidation | args | 21,000 characters on one line | documentation | [2]
     allLiquidation | p | bankruptcy price | an observer says fill price | [?]
     HTTP 403 | access too frequent | throttled, 10 minutes | documentation | [2]
     HTTP 403 | a CloudFront page | blocked | documentation, reports | [2]
@@ -87,7 +88,8 @@ FACTS = facts(
 
 CATEGORIES = ("linear", "inverse")
 STEP = 5 * MINUTE
-TOPICS_PER_FRAME = 200  # 21,000 characters are allowed; 200 topics were seen to work
+TOPICS_PER_FRAME = 200  # were seen to work
+TOPICS_PER_LINE = 480  # 21,000 characters are allowed on one line; none was seen with more than 40
 PERPETUAL = ("LinearPerpetual", "InversePerpetual")
 DATED = ("LinearFutures", "InverseFutures")
 CRYPTO = frozenset({"", "innovation", "adventure"})  # other symbol types are shares, metals and currencies
@@ -301,6 +303,7 @@ def _socket(category: str) -> Socket:
         hears=lambda contract: contract.inverse is (category == "inverse"),
         price=PriceKind.BANKRUPTCY,
         ping='{"op":"ping"}',
+        per_line=TOPICS_PER_LINE,
     )
 
 

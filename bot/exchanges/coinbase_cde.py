@@ -41,6 +41,7 @@ FACTS = facts(
     …/market/products | funding_interval | told for perpetuals | recorded answer | [1]
     …/market/products | venue, non_crypto | others are left out | recorded answer | [1]
     …/market/products | time | none: receive time | recorded answer | [1]
+    liquidations | — | no public feed | documentation | [1]
     …/market/products | how often it changes | unknown | — | [?]
     """
 )
@@ -144,4 +145,5 @@ EXCHANGE = Exchange(
     budget=Budget(10, SECOND),
     facts=FACTS,
     read_refusal=refusal,
+    unheard="the exchange has no public feed of liquidations",
 )

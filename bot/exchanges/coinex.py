@@ -12,7 +12,18 @@ from typing import Literal
 import msgspec
 from msgspec import field
 
-from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Price, Venue, Volume
+from bot.domain.market import (
+    Funding,
+    Group,
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Position,
+    Price,
+    Venue,
+    Volume,
+)
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceError
 from bot.exchanges.reading import DOLLARS, code_refusal, coin, decode, peek, read_book, read_rows, refusal
@@ -31,6 +42,7 @@ from bot.exchanges.spec import (
     from_ms,
     optional,
     quoted,
+    required,
 )
 
 VENUE = Venue("coinex")
@@ -45,7 +57,8 @@ FACTS = facts(
     /v2/futures/ticker | time | none: receive time | documentation | [2]
     /v2/futures/funding-rate | latest_funding_rate | fraction, from latest to next time | documentation | [1]
     /v2/futures/market | is_market_available, delisted_at | what trades | documentation | [1]
-    /v2/futures/liquidation-history | market | one market a call: not asked | client library | [1]
+    /v2/futures/liquidation-history | side | position lost; a market a call: not asked | client library | [1]
+    /v2/futures/liquidation-history | liq_amount × liq_price | as open_interest_volume | client library | [1]
     code | 4213, 4001 | throttled; busy | documentation | [0]
     """
 )
@@ -77,6 +90,14 @@ class _Rate(msgspec.Struct):
     next_funding_time: int = 0
 
 
+class _Lost(msgspec.Struct):
+    symbol: str = field(name="market")
+    side: Literal["long", "short"]
+    liq_price: str
+    liq_amount: str
+    created_at: int
+
+
 class _Books(msgspec.Struct):
     data: list[_Listed]
 
@@ -89,6 +110,10 @@ class _Rates(msgspec.Struct):
     data: list[_Rate]
 
 
+class _Losses(msgspec.Struct):
+    data: list[_Lost]
+
+
 class _Refused(msgspec.Struct):
     code: int
     message: str = ""
@@ -97,6 +122,7 @@ class _Refused(msgspec.Struct):
 _BOOKS = msgspec.json.Decoder(_Books)
 _TICKERS = msgspec.json.Decoder(_Tickers)
 _RATES = msgspec.json.Decoder(_Rates)
+_LOSSES = msgspec.json.Decoder(_Losses)
 _REFUSED = msgspec.json.Decoder(_Refused)
 
 
@@ -126,6 +152,10 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     return read_book(decode(_BOOKS, body, _told).data, read)
 
 
+def _counted(instrument: Instrument) -> Unit:
+    return Unit.QUOTE if instrument.inverse else Unit.BASE
+
+
 def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"data": [{"market", "open_interest_volume", "mark_price", "volume"}]}``
 
@@ -133,7 +163,7 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     """
 
     def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
-        unit = Unit.QUOTE if instrument.inverse else Unit.BASE
+        unit = _counted(instrument)
         price = quoted(row.mark_price, "mark_price")
         said: list[Observation] = []
         if (amount := optional(row.open_interest_volume, "open_interest_volume")) is not None:
@@ -163,6 +193,17 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
     return read_rows(decode(_RATES, body, _told).data, book, read)
 
 
+def parse_lost(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": [{"market", "side": "long", "liq_price", "liq_amount", "created_at"}]}``"""
+
+    def read(row: _Lost, instrument: Instrument) -> list[Observation]:
+        amount = Amount(required(row.liq_amount, "liq_amount"), _counted(instrument))
+        price = required(row.liq_price, "liq_price")
+        return [Liquidation(instrument, Position(row.side), amount, price, from_ms(row.created_at), now)]
+
+    return read_rows(decode(_LOSSES, body, _told).data, book, read)
+
+
 EXCHANGE = Exchange(
     venue=VENUE,
     title="CoinEx",
@@ -173,6 +214,7 @@ EXCHANGE = Exchange(
         Poll("tickers", MINUTE, lambda _: [Request("/v2/futures/ticker")], parse_tickers),
         Poll("funding", 5 * MINUTE, lambda _: [Request("/v2/futures/funding-rate")], parse_funding),
     ),
+    unasked=(Poll("liquidation-history", MINUTE, lambda _: (), parse_lost),),
     budget=Budget(20, SECOND),
     facts=FACTS,
     read_refusal=refusal,

@@ -58,6 +58,8 @@ FACTS = facts(
     trades.{instrument}.100ms | liquidation, direction | T: the taker lost; M: the maker | documentation | [2]
     trades.{instrument}.100ms | amount | as open_interest | documentation | [2]
     trades.{instrument}.100ms | completeness | every trade is told | client library | [1]
+    trades.{instrument}.100ms | trade_seq | one more with each trade of an instrument | documentation | [2]
+    public/subscribe | channels | 500 on one line | client library | [0]
     error.code | 10028 | throttled | documentation | [1]
     error.code | 10041, 11051 | unreachable: settlement, maintenance | documentation | [1]
     drb.coinbase.com | — | the same book: never added | announcements | [2]
@@ -66,6 +68,7 @@ FACTS = facts(
 
 CURRENCIES = ("BTC", "ETH", "USDC", "USDT")
 TOPICS_PER_FRAME = 200
+TOPICS_PER_LINE = 500
 THROTTLED = {"10028": 10 * SECOND}
 BUSY = frozenset({"10041", "11051"})  # settlement in progress, maintenance
 
@@ -120,6 +123,19 @@ class _Trades(msgspec.Struct):
     data: list[_Trade] = []
 
 
+class _Numbered(msgspec.Struct):
+    symbol: str = field(name="instrument_name")
+    number: int = field(name="trade_seq")
+
+
+class _NumberedTrades(msgspec.Struct):
+    data: list[_Numbered]
+
+
+class _NumberedFrame(msgspec.Struct):
+    params: _NumberedTrades
+
+
 class _Frame(msgspec.Struct):
     method: str = ""
     params: _Trades | None = None
@@ -130,6 +146,7 @@ _BOOKS = msgspec.json.Decoder(_BookPage)
 _SUMMARIES = msgspec.json.Decoder(_SummaryPage)
 _REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Frame)
+_NUMBERED = msgspec.json.Decoder(_NumberedFrame)
 
 
 def _refused(error: _Error, body: bytes) -> SourceError:
@@ -231,6 +248,12 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     return lost
 
 
+def numbered(body: bytes) -> Sequence[tuple[str, int]]:
+    """Every trade of an instrument has the number after the one before, forced or not."""
+    told = peek(_NUMBERED, body)
+    return () if told is None else [(row.symbol, row.number) for row in told.params.data]
+
+
 EXCHANGE = Exchange(
     venue=VENUE,
     title="Deribit",
@@ -274,6 +297,8 @@ EXCHANGE = Exchange(
             parse_trades,
             Completeness.COMPLETE,
             ping='{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}',
+            per_line=TOPICS_PER_LINE,
+            numbered=numbered,
         ),
     ),
 )

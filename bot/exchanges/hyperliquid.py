@@ -41,7 +41,8 @@ FACTS = facts(
     /info metaAndAssetCtxs | universe[i] ↔ contexts[i] | paired by position | documentation | [2]
     /info metaAndAssetCtxs | isDelisted | left out | recorded answer | [1]
     /info metaAndAssetCtxs | time | none: receive time | recorded answers | [2]
-    /info metaAndAssetCtxs | name with a colon | left out: built by others | recorded answer | [2]
+    /info metaAndAssetCtxs | name with a colon | HIP-3, built by others: left out | recorded answer | [2]
+    /info metaAndAssetCtxs dex | crypto or share | not told, mostly shares: not asked for | recorded | [?]
     liquidations | — | no public feed | 550 trades inspected | [2]
     HTTP 429 | null or HTML | throttled | reports | [1]
     """
@@ -126,4 +127,5 @@ EXCHANGE = Exchange(
     budget=Budget(1200, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
+    unheard="liquidations are told to the one who is liquidated alone; trades carry no mark",
 )

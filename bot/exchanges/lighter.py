@@ -1,7 +1,7 @@
 """Lighter: linear perpetuals in coins, all in one answer that carries no clock.
 
-Its sockets know a market by its number alone. They tell open interest too, but in dollars: amounts are read
-from the answers, never from the sockets, so the two are never mixed.
+Its sockets know a market by its number alone. They tell open interest too, but in dollars: it is read where
+somebody has such a message, and never asked for, so the two counts are never mixed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ FACTS = facts(
     /api/v1/orderBookDetails | market_type, status | perp, active | recorded answers | [2]
     /api/v1/orderBookDetails | symbol | shares, metals, currencies: known by name alone | documentation | [1]
     /api/v1/funding-rates | rate where exchange is lighter | fraction per 8 h, paid hourly | one adapter | [1]
-    market_stats/all | open_interest | USD: not read, never mixed with coins | recordings; docs say base | [?]
+    market_stats/all | open_interest | USD: never asked for, never mixed | recordings; docs say base | [?]
+    market_stats/all | current_funding_rate | percent per hour | client library | [1]
     trade/{market_id} | liquidation_trades | forced; type deleverage is told apart | documentation | [1]
     trade/{market_id} | is_maker_ask | true: the taker bought, a short was lost | shorts never observed | [1]
     trade/{market_id} | size × price | base coin × USDC | recorded messages | [2]
@@ -110,6 +111,25 @@ class _Rates(msgspec.Struct):
     funding_rates: list[_Rate]
 
 
+class _Stats(msgspec.Struct):
+    market_id: int
+    open_interest: str
+    mark_price: str
+    current_funding_rate: str = ""
+    volume: Decimal | None = field(name="daily_base_token_volume", default=None)
+    symbol: str = ""
+
+
+class _OneTold(msgspec.Struct):
+    stats: _Stats = field(name="market_stats")
+    timestamp: int | None = None
+
+
+class _AllTold(msgspec.Struct):
+    stats: dict[str, _Stats] = field(name="market_stats")
+    timestamp: int | None = None
+
+
 class _Refused(msgspec.Struct):
     code: int
     message: str = ""
@@ -136,6 +156,8 @@ _MARKETS = msgspec.json.Decoder(_Markets)
 _RATES = msgspec.json.Decoder(_Rates)
 _REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Frame)
+_ONE = msgspec.json.Decoder(_OneTold)
+_ALL = msgspec.json.Decoder(_AllTold)
 
 
 def _told(body: bytes) -> SourceError | None:
@@ -187,6 +209,32 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
 
     own = [row for row in decode(_RATES, body, _told).funding_rates if row.exchange == "lighter"]
     return read_rows(own, book, read)
+
+
+def parse_stats(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"market_stats": {"0": {"symbol": "ETH", "open_interest": dollars, …}}}``, or one market alone.
+
+    The same name as in the answers, but another unit: dollars, as recorded (the documentation's sample
+    looks like coins). Funding is in percent.
+    """
+    frame = peek(_ONE, body) or decode(_ALL, body)
+    at = now if frame.timestamp is None else from_ms(frame.timestamp)
+    rows = [frame.stats] if isinstance(frame, _OneTold) else list(frame.stats.values())
+    named = {known.alias: known.symbol for known in book.values()}
+    for row in rows:
+        row.symbol = row.symbol or named.get(str(row.market_id), str(row.market_id))
+
+    def read(row: _Stats, instrument: Instrument) -> list[Observation]:
+        amount = Amount(required(row.open_interest, "open_interest"), Unit.QUOTE)
+        price = quoted(row.mark_price, "mark_price")
+        said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
+        if (percent := optional(row.current_funding_rate, "current_funding_rate")) is not None:
+            said.append(Funding(instrument, percent / 100, HOUR, at, now))
+        if (volume := optional(row.volume, "daily_base_token_volume")) is not None:
+            said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
+        return said
+
+    return read_rows(rows, book, read)
 
 
 def _hello(book: Book) -> Sequence[str]:
@@ -241,6 +289,7 @@ EXCHANGE = Exchange(
         Poll("details", MINUTE, lambda _: [DETAILS], parse_details),
         Poll("funding", 5 * MINUTE, lambda _: [Request("/api/v1/funding-rates")], parse_funding),
     ),
+    unasked=(Poll("market-stats", MINUTE, lambda _: (), parse_stats),),
     budget=Budget(60, MINUTE),
     facts=FACTS,
     read_refusal=refusal,

@@ -102,11 +102,11 @@ class _Inverse(msgspec.Struct, rename="camel"):
 
 
 class _LinearPage(msgspec.Struct):
-    result: list[_Linear]
+    result: list[_Linear] | _Linear
 
 
 class _InversePage(msgspec.Struct):
-    result: list[_Inverse]
+    result: list[_Inverse] | _Inverse
 
 
 class _Error(msgspec.Struct):
@@ -188,7 +188,7 @@ def _at(nanoseconds: int | str) -> datetime:
 
 
 def parse_linear(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"result": [{"symbol": "BTCUSDT", "openInterestRv", "markPriceRp", "fundingRateRr", …}]}``"""
+    """``{"result": [{"symbol": "BTCUSDT", "openInterestRv", "markPriceRp", …}]}``, or one alone."""
 
     def read(row: _Linear, instrument: Instrument) -> list[Observation]:
         at = _at(row.timestamp)
@@ -201,7 +201,8 @@ def parse_linear(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
         return said
 
-    return read_rows(decode(_LINEAR, body, _told).result, book, read)
+    told = decode(_LINEAR, body, _told).result
+    return read_rows(told if isinstance(told, list) else (told,), book, read)
 
 
 def _scaled(raw: int, scale: int, name: str) -> Decimal:
@@ -209,7 +210,7 @@ def _scaled(raw: int, scale: int, name: str) -> Decimal:
 
 
 def parse_inverse(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"result": [{"symbol": "BTCUSD", "openInterest": contracts, "markEp", "fundingRateEr", …}]}``"""
+    """``{"result": [{"symbol": "BTCUSD", "openInterest": contracts, "markEp", …}]}``, or one alone."""
 
     def read(row: _Inverse, instrument: Instrument) -> list[Observation]:
         if row.open_interest is None:
@@ -226,7 +227,8 @@ def parse_inverse(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, volume, at, now))
         return said
 
-    return read_rows(decode(_INVERSE, body, _told).result, book, read)
+    told = decode(_INVERSE, body, _told).result
+    return read_rows(told if isinstance(told, list) else (told,), book, read)
 
 
 EXCHANGE = Exchange(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
-from bot.domain.market import Liquidation, OpenInterest, Venue
+from bot.domain.market import Funding, Liquidation, Observation, OpenInterest, Venue
+from bot.domain.units import measure
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import Socket
 from tests.exchanges.payloads import NOW, PAYLOADS, Payload, book_of, encode, parsed
@@ -244,3 +247,42 @@ def test_a_venue_without_a_feed_of_liquidations_says_so(venue: str) -> None:
     exchange = EXCHANGES[Venue(venue)]
     assert not exchange.sockets
     assert "liquidations" in exchange.unheard
+
+
+# what nobody asks for, and is read all the same
+
+
+def unasked(venue: str, name: str) -> Sequence[Observation]:
+    return cast(Sequence[Observation], parsed(kept(venue, name)).observations)
+
+
+@pytest.mark.parametrize("name", ["market_stats_all", "market_stats_one"])
+def test_lighter_sockets_tell_dollars_where_its_answers_tell_coins(name: str) -> None:
+    told = {o.instrument.symbol: o for o in unasked("lighter", name) if isinstance(o, OpenInterest)}["ETH"]
+    assert (str(told.amount.value), told.amount.unit) == ("68659420.112233", "quote")
+    size = measure(told.amount, None, float(told.price or 0))
+    assert size.coins == pytest.approx(27_351.08, rel=1e-5)
+    coins = open_interest("lighter", "details")["ETH"].amount
+    assert size.coins == pytest.approx(float(coins.value), rel=0.2)  # one market, in two units
+
+
+def test_lighter_sockets_name_a_market_by_number_where_its_name_is_left_out() -> None:
+    frame = page("lighter", "market_stats_one")
+    del frame["market_stats"]["symbol"]
+    (poll,) = EXCHANGES[Venue("lighter")].unasked
+    assert poll.parse(encode(frame), book_of(Venue("lighter")), NOW) == parsed(
+        kept("lighter", "market_stats_one")
+    )
+
+
+def test_lighter_sockets_tell_funding_in_percent_of_an_hour() -> None:
+    (funding,) = [o for o in unasked("lighter", "market_stats_one") if isinstance(o, Funding)]
+    assert (float(funding.rate), funding.interval) == (0.000012, timedelta(hours=1))
+
+
+def test_coinex_past_liquidations_name_the_position() -> None:
+    lost = [o for o in unasked("coinex", "liquidation_history") if isinstance(o, Liquidation)]
+    assert [(o.instrument.symbol, o.position, o.amount.unit) for o in lost] == [
+        ("BTCUSDT", "short", "base"),
+        ("BTCUSD", "long", "quote"),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot.simulator.scenario import Contract, Holding
@@ -71,4 +72,8 @@ def _details(contract: Contract, holding: Holding, hour: str) -> object:
     }
 
 
-FORMAT = WireFormat({"/api/v3/brokerage/market/products": _products})
+def _lists(coin: str) -> Sequence[Contract]:
+    return [Contract("coinbase_cde", coin, f"{coin}P-20DEC30-CDE", 1.0, 0.01 if coin == "BTC" else 1)]
+
+
+FORMAT = WireFormat({"/api/v3/brokerage/market/products": _products}, lists=_lists)

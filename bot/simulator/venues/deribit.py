@@ -133,10 +133,20 @@ def _trade(event: Forced) -> object:
     }
 
 
+def _lists(coin: str) -> Sequence[Contract]:
+    """Bitcoin and Ether in dollars and in coins, everything else in coins."""
+    linear = f"{coin}_USDC-PERPETUAL"
+    if coin not in ("BTC", "ETH"):
+        return [Contract("deribit", coin, linear, 1.0)]
+    inverse = Contract("deribit", coin, f"{coin}-PERPETUAL", 0.8, inverse=True)
+    return [inverse, Contract("deribit", coin, linear, 0.2)]
+
+
 FORMAT = WireFormat(
     {
         "/api/v2/public/get_instruments": _instruments,
         "/api/v2/public/get_book_summary_by_currency": _book_summary,
     },
     {"/ws/api/v2": Stream(_hear, _tell)},
+    _lists,
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from bot.simulator.scenario import Contract
 from bot.simulator.wire import Ask, Refused, View, WireFormat, text
 
 
@@ -32,4 +35,8 @@ def _info(view: View, ask: Ask) -> object:
     return [{"universe": universe}, contexts]
 
 
-FORMAT = WireFormat({"/info": _info})
+def _lists(coin: str) -> Sequence[Contract]:
+    return [Contract("hyperliquid", coin, coin, 1.0)]
+
+
+FORMAT = WireFormat({"/info": _info}, lists=_lists)

@@ -179,6 +179,14 @@ def _order(event: Forced) -> object:
     return {"arg": {"channel": "liquidation-orders", "instType": kind}, "data": [row]}
 
 
+def _lists(coin: str) -> Sequence[Contract]:
+    dollars = 100 if coin == "BTC" else 10
+    return [
+        Contract("okx", coin, f"{coin}-USDT-SWAP", 0.8, 0.01),
+        Contract("okx", coin, f"{coin}-USD-SWAP", 0.2, dollars, inverse=True),
+    ]
+
+
 FORMAT = WireFormat(
     {
         "/api/v5/public/instruments": _instruments,
@@ -189,4 +197,5 @@ FORMAT = WireFormat(
         "/api/v5/rubik/stat/contracts/open-interest-history": _history,
     },
     {"/ws/v5/public": Stream(_hear, _tell)},
+    _lists,
 )
