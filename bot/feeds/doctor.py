@@ -71,7 +71,11 @@ async def _ask_polls(
 ) -> tuple[list[Observation], list[SourceError]]:
     told: list[Observation] = []
     faults: list[SourceError] = []
-    for poll in exchange.polls:
+    answered: set[str] = set()
+    for poll in sorted(exchange.polls, key=lambda poll: bool(poll.stands_in_for)):
+        if poll.stands_in_for in answered:
+            continue
+        before = len(told)
         for request in poll.requests(book):
             try:
                 raw = await http.fetch(request)
@@ -79,6 +83,8 @@ async def _ask_polls(
             except SourceError as fault:
                 faults.append(fault)
                 break
+        if len(told) > before:
+            answered.add(poll.name)
     return told, faults
 
 
@@ -99,7 +105,7 @@ def _report(
         group=exchange.group,
         asset=asset,
         state=state_of(faults[0]) if faults else SourceState.FRESH,
-        why=in_words(faults[0]) if faults else "" if sizes else f"tells no open interest of {asset}",
+        why=in_words(faults[0]) if faults else "" if sizes else _nothing(exchange, asset),
         reachable=bool(symbols or told) or any(state_of(f) is not SourceState.LOST for f in faults),
         symbols=symbols,
         coins=sum(coins) if coins else None,
@@ -108,6 +114,10 @@ def _report(
         age=now - at if at else None,
         unmeasured=len(sizes) - len(coins),
     )
+
+
+def _nothing(exchange: Exchange, asset: Asset) -> str:
+    return exchange.closed or f"tells no open interest of {asset}"
 
 
 def _sizes(asset: Asset, told: Sequence[Observation]) -> tuple[list[Size], datetime | None]:

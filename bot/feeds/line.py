@@ -33,6 +33,7 @@ CLOSING = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED)
 class Listener(Protocol):
     """Who hears what a line brings."""
 
+    def opened(self, line: Line) -> None: ...
     def broke(self, line: Line, fault: SourceError) -> None: ...
     def lives(self, line: Line) -> None: ...
     async def read(self, raw: bytes, line: Line, connection: Connection) -> None: ...
@@ -199,8 +200,9 @@ class Connection:
             while unsaid and now >= said:
                 await wire.send_str(unsaid.popleft())
                 said = now + pause
-            if not unsaid and (not self.hello or heard > said - pause):
+            if not (unsaid or self._subscribed.is_set()) and (not self.hello or heard > said - pause):
                 self._subscribed.set()
+                self._line.listener.opened(self._line)
             message = await _next(wire, min(ping_at, self._leave_at, said if unsaid else ping_at) - now)
             now = self._setting.monotonic()
             if message is not None:

@@ -56,6 +56,7 @@ class SocketFeed:
             completeness=socket.completeness,
         )
         self._lines: list[Line] = []
+        self._open: set[Line] = set()
         self._broken: set[Line] = set()
         self._unreadable = 0
         self._deaf = ""
@@ -68,8 +69,8 @@ class SocketFeed:
 
     @property
     def listening(self) -> bool:
-        """Every line is open, as far as is known."""
-        return bool(self._lines) and not self._broken
+        """Every line is open and subscribed, as far as is known."""
+        return bool(self._lines) and self._open.issuperset(self._lines)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -104,8 +105,13 @@ class SocketFeed:
             line.stop()
             self._lines.remove(line)
             self._broken.discard(line)
+            self._open.discard(line)
+
+    def opened(self, line: Line) -> None:
+        self._open.add(line)
 
     def broke(self, line: Line, fault: SourceError) -> None:
+        self._open.discard(line)
         self._broken.add(line)
         part = f"{len(self._broken)} of {len(self._lines)} lines: " if len(self._lines) > 1 else ""
         self._contact.mark(fault, part)

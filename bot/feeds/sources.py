@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,12 +13,15 @@ from bot.domain.assets import Asset
 from bot.exchanges.spec import Exchange, Poll
 from bot.feeds.book import VenueBook
 from bot.feeds.contact import Setting
+from bot.feeds.deaf import SLOT, Advice, Ears
 from bot.feeds.http import VenueHttp, open_http
 from bot.feeds.lines import Turnstile
 from bot.feeds.poll import PollFeed
 from bot.feeds.rotation import Sizes
 from bot.feeds.schedule import Schedule
 from bot.feeds.sockets import SocketFeed
+
+log = logging.getLogger(__name__)
 
 VENUE_GAP = timedelta(milliseconds=100)
 POLL_GAP = timedelta(milliseconds=250)
@@ -92,6 +96,29 @@ class VenueFeeds:
             task.cancel()
 
 
+class Watch:
+    """Looks after liquidation feeds that are connected but deaf."""
+
+    def __init__(self, feeds: Sequence[SocketFeed], setting: Setting) -> None:
+        self._feeds = {feed.name: feed for feed in feeds if feed.socket.completeness is not None}
+        self._setting = setting
+        self._ears = Ears()
+        self._told = dict.fromkeys(self._feeds, 0)
+
+    async def look(self) -> None:
+        """To be called once a slot."""
+        told = {name for name, feed in self._feeds.items() if feed.told > self._told[name]}
+        self._told = {name: feed.told for name, feed in self._feeds.items()}
+        listening = [name for name, feed in self._feeds.items() if feed.listening or name in told]
+        for one in self._ears.slot(self._setting.clock(), told, listening):
+            feed = self._feeds[one.feed]
+            if one.advice is Advice.REPORT:
+                feed.deaf(one.why)
+            else:
+                log.info("%s: %s; a new line", one.feed, one.why, extra={"event": "source.suspect"})
+                feed.renew()
+
+
 class Sources:
     """What the ``collect`` role runs. ``watched`` is ``None`` for every coin."""
 
@@ -135,6 +162,8 @@ class Sources:
                     async with Schedule(setting.speed) as schedule:
                         for place, feed in enumerate(feeds):
                             feed.start(schedule, group, place * VENUE_GAP)
+                        watch = Watch([one for feed in feeds for one in feed.sockets], setting)
+                        schedule.add("who is deaf", watch.look, SLOT)
                         await schedule.run(stop)
                 finally:  # only now: a first book that was on its way has opened its sockets
                     for feed in feeds:

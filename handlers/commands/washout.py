@@ -100,6 +100,13 @@ def _completeness(desk: Desk) -> str:
     floor = sorted({title for complete, title in heard if complete is Completeness.THROTTLED})
     parts = [f"complete from {', '.join(full)}"] if full else []
     parts += [f"throttled, so a floor, from {', '.join(floor)}"] if floor else []
+    mute = sorted({f.title for f in desk.feeds() if f.unproven})
+    parts += [f"unproven, since nothing was heard yet, {', '.join(mute)}"] if mute else []
+    lost: Counter[str] = Counter()
+    for feed in desk.feeds():
+        lost[feed.title] += feed.gaps
+    missed = [f"{title} {count:,}" for title, count in sorted(lost.items()) if count]
+    parts += [f"messages that never arrived, by the venue's own count, {', '.join(missed)}"] if missed else []
     return f"Liquidations: {'; '.join(parts)}" if parts else ""
 
 

@@ -11,14 +11,14 @@ from bot.domain.assets import Asset
 from bot.domain.health import SourceState
 from bot.domain.market import OpenInterest, Price, Report
 from bot.domain.units import Amount, Unit
-from bot.exchanges.spec import Answer, Book, Exchange
+from bot.exchanges.spec import Answer, Book, Exchange, Request
 from bot.feeds.doctor import SourceReport, ask_once
 from tests.feeds.acme import ACME, ALL, BTC, EACH, START, VENUE, Handler, Server, raw_serving, tickers
-from tests.feeds.test_http import SHORT, status
+from tests.feeds.test_http import status
 
 
 async def ask(url: str, exchange: Exchange = ACME, asset: Asset = BTC) -> SourceReport:
-    return await ask_once(exchange, asset=asset, clock=lambda: START, base_url=url, limits=SHORT)
+    return await ask_once(exchange, asset=asset, clock=lambda: START, base_url=url)
 
 
 async def test_a_healthy_venue_tells_coins_dollars_and_age(server: Server) -> None:
@@ -26,6 +26,23 @@ async def test_a_healthy_venue_tells_coins_dollars_and_age(server: Server) -> No
     assert (report.state, report.why, report.reachable) == (SourceState.FRESH, "", True)
     assert (report.symbols, report.coins, report.usd) == (2, 120.0, 120 * 64000.5)
     assert (report.at, report.age, report.unmeasured) == (START, timedelta(), 0)
+
+
+async def test_what_stands_in_is_asked_only_where_it_must(server: Server) -> None:
+    spare = replace(ALL, name="spare", stands_in_for="tickers", requests=lambda _: [Request("/spare")])
+    exchange = replace(ACME, polls=(spare, ALL))
+    server.routes["/spare"] = server.routes["/tickers"]
+    await ask(server.url, exchange)
+    assert server.asked == ["/contracts", "/tickers"]
+    server.routes["/tickers"] = status(404)
+    report = await ask(server.url, exchange)
+    assert (report.state, report.coins) == (SourceState.CHANGED, 120.0)
+
+
+async def test_a_venue_that_closed_says_when(server: Server) -> None:
+    closed = replace(ACME, polls=(), book=replace(ACME.book, requests=list), closed="closed on 2026-09-23")
+    report = await ask(server.url, closed)
+    assert (report.why, report.coins, server.asked) == ("closed on 2026-09-23", None, [])
 
 
 async def test_only_the_chosen_coin_is_asked_for(server: Server) -> None:

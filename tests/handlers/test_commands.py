@@ -6,10 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card, Table, Tone
-from bot.domain.health import SourceState
+from bot.domain.health import SourceHealth, SourceState
+from bot.domain.market import Group
 from bot.domain.posts import AlertLog, Destination, Measure, Notice, Threshold
 from bot.domain.waves import Stage
 from handlers.commands import COMMANDS, Ask, answer
@@ -128,6 +130,25 @@ async def test_blindness_is_said_before_any_figure(desk: Desk) -> None:
     assert "I cannot see the market: no venue has answered for 4 min. Silence now is not calm" in words(card)
     assert (await answer(desk, ASK, "/venues")).title == "I cannot see the market"
     assert "blind" in (await answer(desk, ASK, "/status")).title
+
+
+async def test_what_cannot_be_heard_is_said(desk: Desk) -> None:
+    why = "connected, but has told nothing since 20:00 UTC while 5 other feeds were busy, also on a new line"
+
+    class Deaf(SeenVenues):
+        def sources(self) -> list[SourceHealth]:
+            told = {"bybit": 7, "binance_usdm": 0}
+            heard = [
+                structs.replace(s, told=told.get(s.venue, 0), gaps=1200 if s.venue == "bybit" else 0)
+                for s in super().sources()
+            ]
+            return [*heard, source("okx", "OKX", Group.OFFSHORE, "forced", SourceState.DEAF, why)]
+
+    desk.health = Deaf()
+    told = await said(desk, "/venues")
+    assert f"OKX, forced: {why} for 4 min" in told
+    assert "unproven, since nothing was heard yet, Binance" in told
+    assert "messages that never arrived, by the venue's own count, Bybit 2,400" in told
 
 
 async def test_past_waves_are_listed_with_what_came_next(desk: Desk) -> None:
