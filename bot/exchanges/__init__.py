@@ -12,8 +12,10 @@ from bot.exchanges import (
     bingx,
     bitfinex,
     bitget,
+    bitmex,
     bybit,
     coinbase_cde,
+    coinbase_intl,
     coinex,
     cryptocom,
     deribit,
@@ -55,6 +57,8 @@ EXCHANGES: Mapping[Venue, Exchange] = {
     coinex.VENUE: coinex.EXCHANGE,
     bingx.VENUE: bingx.EXCHANGE,
     bitfinex.VENUE: bitfinex.EXCHANGE,
+    bitmex.VENUE: bitmex.EXCHANGE,
+    coinbase_intl.VENUE: coinbase_intl.EXCHANGE,
     published.VENUE: published.EXCHANGE,
 }
 """Every venue that is known, in the order in which they are shown."""

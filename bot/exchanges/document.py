@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from bot.exchanges import EXCHANGES
-from bot.exchanges.spec import Exchange
+from bot.exchanges.spec import Exchange, Poll
 
 INTRODUCTION = """\
 # Venues
@@ -52,12 +52,17 @@ def document() -> str:
 
 
 def _summary(exchange: Exchange) -> str:
-    asked = "; ".join(f"{poll.name} every {_words(poll.every)}" for poll in exchange.polls)
-    asked = asked.replace("every 1 ", "every ")
-    heard = exchange.sockets[0].completeness if exchange.sockets else "—"
+    asked = "; ".join(map(_asked, exchange.polls))
+    heard = exchange.sockets[0].completeness if exchange.sockets else "none" if exchange.unheard else "—"
     past = _words(exchange.history.reach) if exchange.history else "—"
-    name = exchange.title if exchange.by_default else f"{exchange.title} (off by default)"
+    standing = " (closed)" if exchange.closed else "" if exchange.by_default else " (off by default)"
+    name = exchange.title + standing
     return f"| `{exchange.venue}` | {name} | {exchange.group} | {asked} | {heard} | {past} |"
+
+
+def _asked(poll: Poll) -> str:
+    often = f"{poll.name} every {_words(poll.every)}".replace("every 1 ", "every ")
+    return f"{often}, in turn" if poll.rotates else often
 
 
 def _section(exchange: Exchange) -> str:
@@ -75,6 +80,12 @@ def _lines(exchange: Exchange) -> Iterator[str]:
         yield f"| `{fact.endpoint}` | {fact.field} | {fact.unit} | {fact.source} | {fact.confidence} |"
     for socket in exchange.sockets:
         yield f"\nHears `{socket.name}` at `{socket.url}`: {socket.completeness}."
+    if exchange.closed:
+        yield f"\nThis venue is {exchange.closed}."
+    elif exchange.unheard:
+        yield f"\nNo liquidations: {exchange.unheard}."
+    if exchange.unasked:
+        yield f"\nRead but never asked for: {', '.join(f'`{poll.name}`' for poll in exchange.unasked)}."
     yield ""
 
 

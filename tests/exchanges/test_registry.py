@@ -79,9 +79,23 @@ OFF_UNTIL_ASKED_FOR = {"published", "coinex"}
 
 
 def test_every_venue_is_on_by_default_but_those_of_doubtful_standing() -> None:
-    assert {venue for venue, exchange in EXCHANGES.items() if not exchange.by_default} <= OFF_UNTIL_ASKED_FOR
+    closed = {venue for venue, exchange in EXCHANGES.items() if exchange.closed}
+    off = {venue for venue, exchange in EXCHANGES.items() if not exchange.by_default}
+    assert off - closed <= OFF_UNTIL_ASKED_FOR
+    assert closed <= off
     groups = {exchange.group for exchange in EXCHANGES.values() if exchange.by_default}
     assert groups == {Group.OFFSHORE, Group.DEX, Group.REGULATED}
+
+
+def test_a_closed_venue_is_asked_for_nothing(exchange: Exchange) -> None:
+    if exchange.closed:
+        assert not exchange.book.requests()
+        assert (exchange.polls, exchange.sockets, exchange.history) == ((), (), None)
+        assert exchange.unasked
+
+
+def test_bitmex_and_coinbase_international_are_closed() -> None:
+    assert {v for v, exchange in EXCHANGES.items() if exchange.closed} == {"bitmex", "coinbase_intl"}
 
 
 def test_only_reports_have_no_address_of_their_own() -> None:

@@ -275,6 +275,17 @@ def _htx_ping(venue: str, kept: Any, response: Any, expected: Any) -> None:
         assert json.loads(reply) == expected["reply"]
 
 
+def _bitmex(venue: str, kept: Any, response: Any, expected: Any) -> None:
+    """Their coins are a value at a price of its own instant; ours are contracts at the mark price."""
+    book = EXCHANGES[Venue(venue)].book.parse(encode([response]))
+    answer = poll(venue, "instruments", response, book)
+    (one,) = (said for said in answer.observations if isinstance(said, OpenInterest))
+    assert one.price == Decimal(expected["mark_price"])
+    size = measure(one.amount, one.instrument.contract, float(one.price))
+    assert close(size.usd, expected["open_interest_usd"])
+    assert size.coins == pytest.approx(float(expected["open_interest_base"]), rel=1e-5)
+
+
 CHECKS: dict[str, Check] = {
     "binance_coinm/open_interest": _single,
     "binance_coinm/open_interest_hist": _history,
@@ -286,6 +297,7 @@ CHECKS: dict[str, Check] = {
     "bitget/open_interest_v2": _bitget("open-interest"),
     "bitget/tickers_v2_mix": _bitget("tickers"),
     "bitget/tickers_v3_usdt_futures": _bitget("tickers-v3"),
+    "bitmex/instrument_xbtusd": _bitmex,
     "bybit/open_interest_history_inverse": _history,
     "bybit/tickers_inverse": _bybit_tickers,
     "bybit/ws_all_liquidation": _liquidation,

@@ -292,3 +292,45 @@ def test_bitfinex_is_asked_for_the_volume_of_its_contracts_and_not_of_every_pair
     (asked,) = volume.requests(book("bitfinex"))
     assert asked.params["symbols"].split(",") == list(book("bitfinex"))
     assert volume.requests({}) == []
+
+
+# the closed
+
+
+def read(venue: str, page: object) -> Answer:
+    (poll,) = EXCHANGES[Venue(venue)].unasked
+    return poll.parse(encode(page), book(venue), NOW)
+
+
+def test_bitmex_contracts_are_dollars_where_inverse_and_parts_of_a_coin_where_linear() -> None:
+    told = interest(kept("bitmex", "instruments"))
+    assert coins(told["XBTUSD"]) == pytest.approx(41_164_700 / 64_900.5)
+    assert coins(told["XBTUSDT"]) == pytest.approx(125)
+
+
+def test_bitmex_the_value_in_satoshi_is_not_read() -> None:
+    row = payload("bitmex", "instrument_alone")
+    before = interest(read("bitmex", row))["XBTUSD"]
+    row["openValue"] = 1
+    assert interest(read("bitmex", row))["XBTUSD"] == before
+
+
+def test_bitmex_quanto_contracts_are_left_out() -> None:
+    assert set(book("bitmex")) == {"XBTUSD", "XBTUSDT", "XBTZ26"}
+
+
+def test_bitmex_contracts_without_multipliers_have_unknown_coins() -> None:
+    row = payload("bitmex", "instrument_alone")
+    row["multiplier"] = row["underlyingToSettleMultiplier"] = None
+    assert listed("bitmex", row)["XBTUSD"].contract is None
+
+
+def test_coinbase_international_spans_are_nanoseconds() -> None:
+    said = read("coinbase_intl", payload("coinbase_intl", "instruments")).observations
+    assert {o.interval for o in said if isinstance(o, Funding)} == {timedelta(hours=1)}
+
+
+def test_the_successor_of_coinbase_international_is_asked_by_nobody() -> None:
+    asked = {exchange.base_url for exchange in EXCHANGES.values()}
+    heard_at = {socket.url for exchange in EXCHANGES.values() for socket in exchange.sockets}
+    assert not [url for url in asked | heard_at if "drb.coinbase" in url]

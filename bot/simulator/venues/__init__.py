@@ -11,8 +11,10 @@ from bot.simulator.venues import (
     bingx,
     bitfinex,
     bitget,
+    bitmex,
     bybit,
     coinbase_cde,
+    coinbase_intl,
     coinex,
     cryptocom,
     deribit,
@@ -54,5 +56,7 @@ WIRE_FORMATS: Mapping[str, WireFormat] = {
     "coinex": coinex.FORMAT,
     "bingx": bingx.FORMAT,
     "bitfinex": bitfinex.FORMAT,
+    "bitmex": bitmex.FORMAT,
+    "coinbase_intl": coinbase_intl.FORMAT,
     "published": published.FORMAT,
 }
