@@ -21,7 +21,7 @@ FACTS = facts(
     """
     /fapi/v1/openInterest | openInterest | base coin | six public projects; no library | [2]
     /fapi/v1/premiumIndex | markPrice | USDT per base coin | documentation | [2]
-    /fapi/v1/premiumIndex | lastFundingRate | fraction per 8 h | contracts on 4 h or 1 h differ | [?]
+    /fapi/v1/premiumIndex | lastFundingRate | fraction per 8 h | contracts on 4 h or 1 h differ, untold | [?]
     /fapi/v1/ticker/24hr | volume | base coin | documentation | [1]
     /fapi/v1/exchangeInfo | underlyingSubType, symbolType | STOCK, ETF, Commodities, 1: left out | probe | [1]
     /fapi/v1/exchangeInfo | underlyingType | COIN on every row, shares too: says nothing | probe | [1]

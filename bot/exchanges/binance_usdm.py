@@ -48,7 +48,7 @@ FACTS = facts(
     """
     /fapi/v1/openInterest | openInterest | base coin | documentation, recorded answers | [2]
     /fapi/v1/premiumIndex | markPrice | USDT per base coin | documentation, client libraries | [2]
-    /fapi/v1/premiumIndex | lastFundingRate | fraction per 8 h | contracts on 4 h or 1 h differ | [?]
+    /fapi/v1/premiumIndex | lastFundingRate | fraction per 8 h | half of the contracts pay every 4 h | [?]
     /fapi/v1/ticker/24hr | volume | base coin | documentation | [1]
     /fapi/v1/exchangeInfo | contractType, status | — | TRADIFI_PERPETUAL is left out | [2]
     /futures/data/openInterestHist | sumOpenInterest | base coin | recorded answers | [2]
@@ -72,9 +72,9 @@ class _Listed(msgspec.Struct, rename="camel"):
     symbol: str
     status: str
     contract_type: str
-    delivery_date: int
     base_asset: str
     quote_asset: str
+    delivery_date: int = 0
     underlying_type: str = "COIN"
     underlying_sub_type: list[str] = []
     symbol_type: int = 0
@@ -130,8 +130,8 @@ class _Frame(_Event):
 
 _LISTING = msgspec.json.Decoder(_Listing)
 _OPEN = msgspec.json.Decoder(_OpenInterest)
-_PREMIUMS = msgspec.json.Decoder(list[_Premium])
-_DAYS = msgspec.json.Decoder(list[_Day])
+_PREMIUMS = msgspec.json.Decoder(list[_Premium] | _Premium)
+_DAYS = msgspec.json.Decoder(list[_Day] | _Day)
 _PASTS = msgspec.json.Decoder(list[_Past])
 _FRAMES = msgspec.json.Decoder(_Frame)
 
@@ -171,10 +171,10 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
 
 
 def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
-    """``[{"symbol", "markPrice", "lastFundingRate", "nextFundingTime", "time"}]``, the same on COIN-M.
+    """``[{"symbol", "markPrice", "lastFundingRate", "nextFundingTime", "time"}]``, or one alone.
 
-    The interval of funding is not told. It is 8 hours unless the next one is due at an hour that only a
-    shorter interval has: then the interval is unknown, and so is the funding.
+    The same on COIN-M. The interval of funding is not told. It is 8 hours unless the next one is due at an
+    hour that only a shorter interval has: then the interval is unknown, and so is the funding.
     """
 
     def read(row: _Premium, instrument: Instrument) -> list[Observation]:
@@ -187,20 +187,20 @@ def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Funding(instrument, rate, FUNDING_INTERVAL, at, now))
         return said
 
-    rows = decode(_PREMIUMS, body)
-    return read_rows(rows, book, read)
+    told = decode(_PREMIUMS, body)
+    return read_rows(told if isinstance(told, list) else (told,), book, read)
 
 
 def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
-    """``[{"symbol", "volume", "closeTime"}]``: base coins here, contracts on COIN-M."""
+    """``[{"symbol", "volume", "closeTime"}]``, or one alone: base coins here, contracts on COIN-M."""
 
     def read(row: _Day, instrument: Instrument) -> list[Observation]:
         unit = Unit.CONTRACTS if instrument.inverse else Unit.BASE
         amount = Amount(required(row.volume, "volume"), unit)
         return [Volume(instrument, amount, from_ms(row.close_time), now)]
 
-    rows = decode(_DAYS, body)
-    return read_rows(rows, book, read)
+    told = decode(_DAYS, body)
+    return read_rows(told if isinstance(told, list) else (told,), book, read)
 
 
 def parse_forced(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:

@@ -69,7 +69,7 @@ BUSY = frozenset({"3008", "4001"})
 
 class _Listed(msgspec.Struct):
     market: str
-    contract_type: Literal["linear", "inverse"]
+    contract_type: str
     base_ccy: str
     quote_ccy: str
     is_market_available: bool = True
@@ -137,6 +137,8 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     """``{"data": [{"market": "BTCUSDT", "contract_type": "linear", "base_ccy", "quote_ccy", …}]}``"""
 
     def read(row: _Listed) -> Instrument | None:
+        if row.contract_type not in ("linear", "inverse"):
+            return None
         if not row.is_market_available or row.status != "online" or row.quote_ccy not in DOLLARS:
             return None
         asset, multiple = coin(row.base_ccy)

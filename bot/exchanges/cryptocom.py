@@ -25,6 +25,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     facts,
@@ -66,21 +67,21 @@ class _Listed(msgspec.Struct):
     base_ccy: str
     quote_ccy: str
     tradable: bool
-    expiry_timestamp_ms: int = 0
+    expiry_timestamp_ms: int | None = None
     product_type: str = ""
-    contract_size: str | None = None
+    contract_size: Figure | None = None
 
 
 class _Ticker(msgspec.Struct):
     symbol: str = field(name="i")
     at: int = field(name="t")
-    open_interest: str = field(name="oi")
-    last: str | None = field(name="a", default=None)
-    volume: str | None = field(name="v", default=None)
+    open_interest: Figure = field(name="oi")
+    last: Figure | None = field(name="a", default=None)
+    volume: Figure | None = field(name="v", default=None)
 
 
 class _Value(msgspec.Struct):
-    value: str = field(name="v")
+    value: Figure = field(name="v")
     at: int = field(name="t")
 
 
@@ -142,9 +143,11 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         if row.product_type not in CRYPTO:
             return None
         if optional(row.contract_size, "contract_size") not in (None, ONE):
-            raise SourceChanged(f"{row.symbol}: contract_size is {row.contract_size:.40}, so oi is no coins")
+            raise SourceChanged(
+                f"{row.symbol}: contract_size is {row.contract_size!s:.40}, so oi is no coins"
+            )
         asset, multiple = coin(row.base_ccy)
-        expiry = from_ms(row.expiry_timestamp_ms) if row.inst_type == "FUTURE" else None
+        expiry = from_ms(row.expiry_timestamp_ms or 0) if row.inst_type == "FUTURE" else None
         return Instrument(VENUE, row.symbol, asset, expiry=expiry, coins_per_base=multiple, quote=quote)
 
     return read_book(decode(_BOOKS, body, _told).result.data, read)

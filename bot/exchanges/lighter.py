@@ -91,7 +91,7 @@ class _Market(msgspec.Struct):
     market_id: int
     market_type: str
     status: str
-    open_interest: Decimal
+    open_interest: Decimal | None = None
     last_trade_price: Decimal | None = None
     mark_price: Decimal | None = None
     volume: Decimal | None = field(name="daily_base_token_volume", default=None)
@@ -187,6 +187,8 @@ def parse_details(body: bytes, book: Book, now: datetime) -> Answer:
     """
 
     def read(row: _Market, instrument: Instrument) -> list[Observation]:
+        if row.open_interest is None:
+            raise SourceChanged("open_interest is missing")
         amount = Amount(required(row.open_interest, "open_interest"), Unit.BASE)
         price = quoted(row.mark_price, "mark_price") or quoted(row.last_trade_price, "last_trade_price")
         said: list[Observation] = [OpenInterest(instrument, amount, now, now, price)]

@@ -70,6 +70,13 @@ def test_every_venue_and_fact_stands_in_the_page(exchange: Exchange) -> None:
         )
 
 
+def test_a_venue_that_cannot_be_heard_says_why_in_the_page(exchange: Exchange) -> None:
+    silent = not exchange.sockets and exchange.group is not Group.REPORT
+    assert bool(exchange.unheard) is silent
+    if exchange.unheard:
+        assert f"No liquidations: {exchange.unheard}." in DOCS.read_text()
+
+
 def test_facts_are_marked_with_how_sure_they_are(exchange: Exchange) -> None:
     assert exchange.facts
     assert {fact.confidence for fact in exchange.facts} <= {"[0]", "[1]", "[2]", "[?]"}
