@@ -63,6 +63,7 @@ FACTS = facts(
     liquidation, by symbol | — | acknowledged, silent while trades flowed | one test of 22 minutes | [1]
     liquidation, by product | side | told once a second; whose side is not known | documentation | [?]
     code | 429 | throttled | client library | [1]
+    limits | 20 in 1 s | questions of one address to one path | documentation | [1]
     """
 )
 

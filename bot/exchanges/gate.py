@@ -85,6 +85,7 @@ FACTS = facts(
     …/liq_orders | size | sign of the position lost: negative is a short | order_price above fill_price | [1]
     …/liq_orders | size | told again at each step of a closing: never asked | a data provider | [1]
     label | TOO_MANY_REQUESTS | throttled | documentation | [1]
+    limits | x-gate-ratelimit-limit | 200 questions in 10 s to one address | two measurements | [2]
     """
 )
 

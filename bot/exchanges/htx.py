@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -84,12 +84,12 @@ FACTS = facts(
     liquidation_orders | completeness | no limit is documented | documentation | [0]
     ping | ts | number or text: goes back as it came, else closed after 30 s | recorded event | [1]
     err_code, code | 1032 | throttled | documentation | [0]
+    limits | 120 in 3 s | questions of one address | documentation | [0]
     """
 )
 
 STEP = 5 * MINUTE
 NEWEST = 200
-COUNTED_IN = {"1": Unit.CONTRACTS, "2": Unit.BASE}  # by amount_type
 TRADING = (1, 5, 7)  # listed, in settlement, settled
 THROTTLED = {"1032": 5 * SECOND}
 BUSY = frozenset({"1000", "1001", "500"})  # system exception, not ready; the newer answer's own error
@@ -120,7 +120,7 @@ class _Rate(msgspec.Struct):
 
 class _Point(msgspec.Struct):
     volume: Figure
-    amount_type: int | str
+    amount_type: Literal[1, 2, "1", "2"]
     at: int | str = field(name="ts")
     value: Figure | None = None
 
@@ -158,11 +158,7 @@ class _Frame(msgspec.Struct):
     error: int = field(name="err-code", default=0)
     message: str | None = field(name="err-msg", default=None)
     data: list[_Lost] = []
-
-
-class _Ping(msgspec.Struct):
-    op: Literal["ping"]
-    ts: msgspec.Raw
+    ts: msgspec.Raw = msgspec.Raw()
 
 
 _BOOKS = msgspec.json.Decoder(_Page[list[_Listed]])
@@ -171,7 +167,6 @@ _RATES = msgspec.json.Decoder(_Page[_Rate])
 _PASTS = msgspec.json.Decoder(_Page[_Past])
 _REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Frame)
-_PINGS = msgspec.json.Decoder(_Ping)
 
 
 def _told(body: bytes) -> SourceError | None:
@@ -234,10 +229,17 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
 
 
 def _amount(row: _Held | _Lost, instrument: Instrument) -> Amount:
-    """A row tells both: contracts are taken where their size is known, else its coins."""
-    if instrument.contract is None:
-        return Amount(required(row.coins, "amount"), Unit.BASE)
-    return Amount(required(row.contracts, "volume"), Unit.CONTRACTS)
+    """A row tells both: contracts are taken where their size is known, else its coins.
+
+    Linear contracts that do not make up the coins are not of the size that the book told.
+    """
+    coins, size = required(row.coins, "amount"), instrument.contract
+    if size is None:
+        return Amount(coins, Unit.BASE)
+    contracts = required(row.contracts, "volume")
+    if size.unit is Unit.BASE and abs(contracts * size.value - coins) > coins / 50:
+        raise SourceChanged(f"{contracts} contracts of {size.value} are told as {coins} coins")
+    return Amount(contracts, Unit.CONTRACTS)
 
 
 def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
@@ -253,8 +255,8 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
         if rate is None or not row.funding_time or not row.next_funding_time:
             return []
         interval = from_ms(row.next_funding_time) - from_ms(row.funding_time)
-        if interval <= timedelta():
-            raise SourceChanged(f"next_funding_time {row.next_funding_time} is not after funding_time")
+        if interval < MINUTE:
+            raise SourceChanged(f"funding is due twice within {interval}")
         return [Funding(instrument, rate, interval, at, now)]
 
     return read_rows([page.data], book, read)
@@ -265,13 +267,8 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
     if instrument.expiry is not None:
         return ()
     book, counted = ("swap-api", "1") if instrument.inverse else ("linear-swap-api", "2")
-    asked = {
-        "contract_code": instrument.symbol,
-        "period": "5min",
-        "size": str(NEWEST),
-        "amount_type": counted,
-    }
-    return [Request(f"/{book}/v1/swap_his_open_interest", asked)]
+    newest = {"period": "5min", "size": str(NEWEST), "amount_type": counted}
+    return [Request(f"/{book}/v1/swap_his_open_interest", {"contract_code": instrument.symbol} | newest)]
 
 
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
@@ -281,8 +278,7 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
     """
     points = []
     for row in decode(_PASTS, body, _told).data.tick:
-        if (unit := COUNTED_IN.get(str(row.amount_type))) is None:
-            raise SourceChanged(f"amount_type is {row.amount_type!r:.40}, neither 1 nor 2")
+        unit = Unit.CONTRACTS if str(row.amount_type) == "1" else Unit.BASE
         amount, usd = required(row.volume, "volume"), optional(row.value, "value")
         price = implied_price(usd, amount) if usd is not None and unit is Unit.BASE else None
         points.append(OpenInterest(instrument, Amount(amount, unit), from_ms(row.at), now, price))
@@ -313,26 +309,14 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
 
 def pong(frame: bytes) -> str | None:
     """``{"op": "ping", "ts": "1789676355591"}``: the ``ts`` goes back as it was written, quotes and all."""
-    ping = peek(_PINGS, frame)
-    return None if ping is None else f'{{"op":"pong","ts":{bytes(ping.ts).decode()}}}'
+    said = peek(_FRAMES, frame)
+    if said is None or said.op != "ping":
+        return None
+    return f'{{"op":"pong","ts":{bytes(said.ts).decode("utf-8", "replace")}}}'
 
 
 def _hello(_: Book) -> Sequence[str]:
     return [json.dumps({"op": "sub", "cid": "1", "topic": "public.*.liquidation_orders"})]
-
-
-def _socket(name: str, path: str, hears: Callable[[Instrument], bool]) -> Socket:
-    return Socket(
-        f"liquidations-{name}",
-        f"wss://api.hbdm.com/{path}",
-        _hello,
-        parse_liquidations,
-        Completeness.COMPLETE,
-        hears,
-        PriceKind.BANKRUPTCY,
-        reply=pong,
-        gzipped=True,
-    )
 
 
 def _all(*paths: str) -> Callable[..., Sequence[Request]]:
@@ -346,6 +330,11 @@ def _each(path: str, of: Callable[[Instrument], bool]) -> Callable[[Book], Seque
     return lambda book: [Request(path, {"contract_code": one.symbol}) for one in book.values() if of(one)]
 
 
+HEARD: Sequence[tuple[str, str, Callable[[Instrument], bool]]] = (
+    ("linear", "linear-swap-notification", lambda one: not one.inverse),
+    ("coin-swaps", "swap-notification", lambda one: one.inverse and one.expiry is None),
+    ("coin-futures", "notification", lambda one: one.inverse and one.expiry is not None),
+)
 EXCHANGE = Exchange(
     venue=VENUE,
     title="HTX",
@@ -387,10 +376,19 @@ EXCHANGE = Exchange(
     budget=Budget(120, 3 * SECOND),
     facts=FACTS,
     read_refusal=refusal,
-    sockets=(
-        _socket("linear", "linear-swap-notification", lambda one: not one.inverse),
-        _socket("coin-swaps", "swap-notification", lambda one: one.inverse and one.expiry is None),
-        _socket("coin-futures", "notification", lambda one: one.inverse and one.expiry is not None),
+    sockets=tuple(
+        Socket(
+            f"liquidations-{name}",
+            f"wss://api.hbdm.com/{path}",
+            _hello,
+            parse_liquidations,
+            Completeness.COMPLETE,
+            hears,
+            PriceKind.BANKRUPTCY,
+            reply=pong,
+            gzipped=True,
+        )
+        for name, path, hears in HEARD
     ),
     history=History(STEP, NEWEST * STEP, _past, parse_history),
     counted="both sides, by its documentation",

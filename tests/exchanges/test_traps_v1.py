@@ -203,6 +203,13 @@ def test_htx_unknown_contract_size_is_never_one_while_the_row_tells_its_coins() 
     assert measure(odd.amount, odd.instrument.contract, 2.0).coins == 7.5
 
 
+def test_htx_contracts_that_do_not_make_up_their_coins_are_of_another_size_than_the_book_told() -> None:
+    told = page("htx", "open_interest_v5")
+    told["data"]["volume"] = "3247609"  # a tenth of as many, each ten times as large
+    with pytest.raises(SourceChanged, match=r"BTC-USDT: 3247609 contracts of 0.001 are told as 32476.092"):
+        answer(HTX, "open-interest-v5", told)
+
+
 def test_htx_history_changes_its_unit_with_amount_type() -> None:
     coins, contracts = parsed(kept("htx", "history_coins")), parsed(kept("htx", "history_contracts"))
     assert {one.amount.unit for one in coins} == {Unit.BASE}
@@ -248,6 +255,7 @@ def test_htx_ping_is_sent_back_with_its_ts_as_it_was_written(ts: str) -> None:
         assert socket.reply(f'{{"op": "ping", "ts": {ts}}}'.encode()) == f'{{"op":"pong","ts":{ts}}}'
         assert socket.reply(encode(page("htx", "liquidations"))) is None
         assert socket.reply(b"\xff") is None
+        assert socket.reply(b'{"op": "ping", "ts": "\xff"}') in (None, '{"op":"pong","ts":"\ufffd"}')
 
 
 def test_htx_sockets_share_the_contracts_without_telling_any_twice() -> None:
