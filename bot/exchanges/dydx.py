@@ -56,6 +56,7 @@ FACTS = facts(
     /v4/perpetualMarkets | volume24H | USD | client library | [1]
     /v4/perpetualMarkets | time | none: receive time; the indexer lags the chain by seconds | — | [0]
     /v4/perpetualMarkets | ticker with commas | left out: listed by anyone | documentation | [1]
+    /v4/perpetualMarkets | shares and metals | not told apart; none was seen | — | [?]
     v4_trades | type LIQUIDATED | forced; every trade is told | documentation, client library | [2]
     v4_trades | type DELEVERAGED | auto-deleveraging, told apart | documentation | [2]
     v4_trades | side | side of the taker: SELL closed a long | documentation, client library | [2]

@@ -116,11 +116,13 @@ def _tell(events: Sequence[Forced], topics: set[str]) -> Sequence[str]:
 
 
 def _trade(event: Forced) -> object:
-    """A trade that took liquidity to close the loser: ``T``, and its direction is the order's."""
+    """A trade that took liquidity to close the loser: ``T``, and its direction is the order's.
+
+    ``trade_seq`` counts all trades of an instrument: it is left out, as only forced ones are told here.
+    """
     price, inverse = round(event.price_usd, 4), event.contract.inverse
     return {
         "trade_id": f"{event.contract.coin}-{event.number}",
-        "trade_seq": event.number,
         "instrument_name": event.contract.symbol,
         "timestamp": millis(event.at),
         "direction": ORDER_SIDE[event.position],
