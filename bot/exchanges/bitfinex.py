@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -85,6 +86,7 @@ STEP = 5 * MINUTE
 POINTS_A_PAGE = 288
 ROWS_A_PAGE = 5000  # rows are written more often than we need one, so a page is a day
 FUNDING_INTERVAL = 8 * HOUR
+EXECUTED = 1
 THROTTLED = {"11010": MINUTE}
 BUSY = frozenset({"20051", "20060"})  # restarting, in maintenance
 QUOTES = {"UST": "USDT"}
@@ -106,74 +108,7 @@ _INDEX = re.compile(r"\d+IX$")
 _CONTRACT = re.compile(r"^t([A-Z0-9]+)F0:([A-Z0-9]+)F0$")
 
 
-class _Status(msgspec.Struct, array_like=True):
-    symbol: str
-    at: int
-    _2: Any = None
-    deriv_price: Any = None
-    spot_price: Any = None
-    _5: Any = None
-    insurance_fund: Any = None
-    _7: Any = None
-    next_funding_at: Any = None
-    next_funding_accrued: Any = None
-    next_funding_step: Any = None
-    _11: Any = None
-    current_funding: Figure | None = None
-    _13: Any = None
-    _14: Any = None
-    mark_price: Figure | None = None
-    _16: Any = None
-    _17: Any = None
-    open_interest: Figure | None = None
-
-
-class _Past(msgspec.Struct, array_like=True):
-    at: int
-    _1: Any = None
-    deriv_price: Any = None
-    spot_price: Any = None
-    _4: Any = None
-    insurance_fund: Any = None
-    _6: Any = None
-    next_funding_at: Any = None
-    next_funding_accrued: Any = None
-    next_funding_step: Any = None
-    _10: Any = None
-    current_funding: Any = None
-    _12: Any = None
-    _13: Any = None
-    mark_price: Figure | None = None
-    _15: Any = None
-    _16: Any = None
-    open_interest: Figure | None = None
-
-
-class _Day(msgspec.Struct, array_like=True):
-    symbol: str
-    bid: Any
-    bid_size: Any
-    ask: Any
-    ask_size: Any
-    change: Any
-    relative_change: Any
-    last: Any
-    volume: Figure
-
-
-class _Lost(msgspec.Struct, array_like=True):
-    kind: Literal["pos"]
-    number: int
-    at: int
-    _3: Any
-    symbol: str
-    amount: Figure
-    entry_price: Any
-    _7: Any
-    is_match: int
-    is_market_sold: Any = None
-    _10: Any = None
-    price: Figure | None = None
+Row = list[Any]
 
 
 class _Refused(msgspec.Struct, array_like=True):
@@ -188,11 +123,44 @@ class _Event(msgspec.Struct):
     message: str = msgspec.field(name="msg", default="")
 
 
-_STATUSES = msgspec.json.Decoder(list[_Status])
-_PASTS = msgspec.json.Decoder(list[_Past])
-_DAYS = msgspec.json.Decoder(list[_Day])
+_ROWS = msgspec.json.Decoder(list[Row])
 _REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Event | list[Any])
+
+
+class _Named(NamedTuple):
+    """A row that begins with the name of a contract."""
+
+    symbol: str
+    row: Row
+
+
+def _named(body: bytes) -> list[_Named]:
+    rows = decode(_ROWS, body, _told)
+    if not all(row and isinstance(row[0], str) for row in rows):
+        raise SourceChanged("a row does not begin with a name", evidence=evidence(body))
+    return [_Named(row[0], row) for row in rows]
+
+
+def _place(row: Row, place: int) -> Figure | None:
+    """What stands at a place, ``None`` where it is empty or beyond the end."""
+    found = row[place] if place < len(row) else None
+    if found is None or (isinstance(found, str | int | float) and not isinstance(found, bool)):
+        return found
+    raise SourceChanged(f"[{place}] is {found!r:.40}, not a figure")
+
+
+def _needed(row: Row, place: int) -> Decimal:
+    if (found := _place(row, place)) is None:
+        raise SourceChanged(f"[{place}] is missing")
+    return required(found, f"[{place}]")
+
+
+def _moment(row: Row, place: int) -> datetime:
+    found = _place(row, place)
+    if not isinstance(found, int):
+        raise SourceChanged(f"[{place}] is {found!r:.40}, not a time in milliseconds")
+    return from_ms(found)
 
 
 def _told(body: bytes) -> SourceError | None:
@@ -213,7 +181,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     Nothing in a row says that it is an index or a metal: those are known by name.
     """
 
-    def read(row: _Status) -> Instrument | None:
+    def read(row: _Named) -> Instrument | None:
         named = _CONTRACT.match(row.symbol)
         if named is None or named[2] not in QUOTES:
             return None
@@ -223,35 +191,31 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         asset, multiple = coin(RENAMED.get(base, base))
         return Instrument(VENUE, row.symbol, asset, coins_per_base=multiple, quote=QUOTES[named[2]])
 
-    rows = decode(_STATUSES, body, _told)
-    return read_book(rows, read)
+    return read_book(_named(body), read)
 
 
 def parse_statuses(body: bytes, book: Book, now: datetime) -> Answer:
     """``[["tXRPF0:USTF0", ms, …, [12] funding, …, [15] mark price, …, [18] open interest, …]]``: coins."""
 
-    def read(row: _Status, instrument: Instrument) -> list[Observation]:
-        if row.open_interest is None:
-            raise SourceChanged("[18], the open interest, is missing")
-        at, price = from_ms(row.at), quoted(row.mark_price, "[15]")
-        amount = Amount(required(row.open_interest, "[18]"), Unit.BASE)
+    def read(told: _Named, instrument: Instrument) -> list[Observation]:
+        row, at = told.row, _moment(told.row, 1)
+        amount = Amount(_needed(row, 18), Unit.BASE)
+        price = quoted(_place(row, 15), "[15]")
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
-        if (rate := optional(row.current_funding, "[12]")) is not None:
+        if (rate := optional(_place(row, 12), "[12]")) is not None:
             said.append(Funding(instrument, rate, FUNDING_INTERVAL, at, now))
         return said
 
-    rows = decode(_STATUSES, body, _told)
-    return read_rows(rows, book, read)
+    return read_rows(_named(body), book, read)
 
 
 def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
     """``[["tBTCF0:USTF0", bid, …, [7] last price, [8] volume, high, low]]``: base coins."""
 
-    def read(row: _Day, instrument: Instrument) -> list[Observation]:
-        return [Volume(instrument, Amount(required(row.volume, "[8]"), Unit.BASE), now, now)]
+    def read(told: _Named, instrument: Instrument) -> list[Observation]:
+        return [Volume(instrument, Amount(_needed(told.row, 8), Unit.BASE), now, now)]
 
-    rows = decode(_DAYS, body, _told)
-    return read_rows(rows, book, read)
+    return read_rows(_named(body), book, read)
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
@@ -266,13 +230,16 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
 
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """``[[ms, …, [14] mark price, …, [17] open interest, …]]``, newest first there, oldest first here."""
-    points = []
-    for row in decode(_PASTS, body, _told):
-        if row.open_interest is None:
-            raise SourceChanged("[17], the open interest, is missing", evidence=evidence(body))
-        amount = Amount(required(row.open_interest, "[17]"), Unit.BASE)
-        price = quoted(row.mark_price, "[14]")
-        points.append(OpenInterest(instrument, amount, from_ms(row.at), now, price))
+    points = [
+        OpenInterest(
+            instrument,
+            Amount(_needed(row, 17), Unit.BASE),
+            _moment(row, 0),
+            now,
+            quoted(_place(row, 14), "[14]"),
+        )
+        for row in decode(_ROWS, body, _told)
+    ]
     return sorted(points, key=lambda point: point.at)
 
 
@@ -288,25 +255,19 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
             raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
         return ()
 
-    def read(row: list[Any]) -> Liquidation | None:
-        try:
-            lost = msgspec.convert(row, _Lost)
-        except msgspec.ValidationError as unread:
-            raise SourceChanged(str(unread), evidence=evidence(body)) from unread
-        instrument = book.get(lost.symbol)
-        if instrument is None or lost.is_match != 1:
+    def read(row: Row) -> Liquidation | None:
+        instrument = book.get(str(_place(row, 4)))
+        if instrument is None or _place(row, 8) != EXECUTED:
             return None
-        if lost.price is None:
-            raise SourceChanged("[11], the price, is missing", evidence=evidence(body))
-        amount = required(lost.amount, "[5]")
+        amount, price, number = _needed(row, 5), _needed(row, 11), str(_place(row, 1))
         position = Position.LONG if amount > 0 else Position.SHORT
-        size, price = Amount(abs(amount), Unit.BASE), required(lost.price, "[11]")
-        return Liquidation(instrument, position, size, price, from_ms(lost.at), now, str(lost.number))
+        size = Amount(abs(amount), Unit.BASE)
+        return Liquidation(instrument, position, size, price, _moment(row, 2), now, number)
 
-    return read_all(_rows(frame), read)[0]
+    return read_all(_lost(frame), read)[0]
 
 
-def _rows(frame: list[Any]) -> Iterator[list[Any]]:
+def _lost(frame: list[Any]) -> Iterator[Row]:
     """The rows of a frame; in answers over HTTP each stands in a list of its own."""
     for part in frame:
         if isinstance(part, list):

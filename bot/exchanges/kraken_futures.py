@@ -149,7 +149,7 @@ class _Frame(msgspec.Struct):
     kind: str = field(name="type", default="")
     side: Literal["buy", "sell", ""] = ""
     number: str = field(name="uid", default="")
-    seq: int = 0
+    seq: int | None = None
     at: int = field(name="time", default=0)
     qty: Decimal | None = None
     price: Decimal | None = None
@@ -286,7 +286,7 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
 def numbered(body: bytes) -> Sequence[tuple[str, int]]:
     """Each trade of a product carries the next number."""
     frame = peek(_FRAMES, body)
-    return () if frame is None or frame.feed != "trade" or not frame.symbol else ((frame.symbol, frame.seq),)
+    return () if frame is None or frame.feed != "trade" or frame.seq is None else ((frame.symbol, frame.seq),)
 
 
 EXCHANGE = Exchange(

@@ -113,13 +113,13 @@ def _tell(events: Sequence[Forced], topics: set[str]) -> Sequence[str]:
 
 
 def _trade(event: Forced) -> object:
+    """Without the number of its message: only the trades that are liquidations are played."""
     return {
         "feed": "trade",
         "product_id": event.contract.symbol,
         "uid": f"{event.contract.symbol}-{event.number}",
         "side": ORDER_SIDE[event.position],
         "type": "liquidation",
-        "seq": event.number,
         "time": millis(event.at),
         "qty": _counted(event.contract, event.counted),
         "price": round(event.price_usd, 6),
