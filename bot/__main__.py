@@ -11,6 +11,7 @@ import gc
 import logging
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -25,6 +26,12 @@ CONFIG_FILE = Path("config.toml")
 DEFAULT_SCENARIO = "october-2025"
 DEFAULT_SPEED = 60.0
 FASTEST = 600.0
+LASTING = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 
 log = logging.getLogger("bot")
 
@@ -103,10 +110,21 @@ def parser() -> argparse.ArgumentParser:
     doctor = add("doctor", _doctor, "Ask every venue once and say what each answered.", parents=[configured])
     doctor.add_argument("--asset", default="BTC", metavar="COIN", help="the coin to show (default BTC)")
     replay = add("replay", _replay, "Find the waves in recorded history.", parents=[every])
-    replay.add_argument("file", type=Path, metavar="FILE", help="open interest: .csv, .csv.gz or .parquet")
+    replay.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="open interest: .csv, .csv.gz or .parquet; or a folder of record",
+    )
     replay.add_argument("--prices", type=Path, metavar="FILE", help="prices, where FILE has none")
     replay.add_argument("--asset", metavar="COIN", help="only this coin (default: every coin in FILE)")
     replay.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object a line")
+    record = add("record", _record, "Keep what venues send, as it comes, until Ctrl-C.", parents=[configured])
+    record.add_argument("--to", type=Path, required=True, metavar="DIR", help="the folder to keep it in")
+    record.add_argument("--venues", metavar="A,B", help="only these (default: those of the settings)")
+    record.add_argument(
+        "--for", type=_lasting, dest="last", metavar="TIME", help="stop after so long: 90s, 10m, 2h or 1d"
+    )
     decode = add(
         "decode", _decode, "Say what a venue's raw payload means, a JSON object a line.", parents=[every]
     )
@@ -187,6 +205,15 @@ def _replay(options: argparse.Namespace) -> int:
     from bot import replay
 
     return replay.main(options.file, options.prices, options.asset, options.as_json, sys.stdout, sys.stderr)
+
+
+def _record(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    _log_to(sys.stderr, settings, options)
+    from bot.record import record
+
+    venues = options.venues.split(",") if options.venues is not None else None
+    return _in_loop(record(settings, venues, options.last, options.to))
 
 
 def _decode(options: argparse.Namespace) -> int:
@@ -298,6 +325,13 @@ def _speed(text: str) -> float:
     if not 1 <= speed <= FASTEST:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {FASTEST:g}")
     return speed
+
+
+def _lasting(text: str) -> timedelta:
+    number, unit = text[:-1], LASTING.get(text[-1:].lower())
+    if unit is None or not number.isdecimal() or not 0 < int(number) < 100_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a time such as 90s, 10m, 2h or 1d")
+    return int(number) * unit
 
 
 def _port(text: str) -> int:

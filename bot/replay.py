@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,9 +15,11 @@ from bot.domain.assets import Asset, parse_asset
 from bot.domain.market import VERDICT_MEANS, Group, Venue, Verdict
 from bot.domain.waves import Wave
 from bot.errors import UsageError
+from bot.exchanges import EXCHANGES
+from bot.exchanges.spec import MINUTE
 from bot.feeds.recorded import SAMPLE, Prices, Reader, Told, grid_of, read_rows
 from bot.pipeline.horizons import moment
-from bot.pipeline.judge import Judge, Pace
+from bot.pipeline.judge import Judge, Pace, next_step
 
 FRESH_STEPS = 1.5
 """In a recording a figure counts until the next is half a step late."""
@@ -92,6 +94,44 @@ def replay(
     return Run(ordered, told.rows, counts, grid.step, tuple(told.notes))
 
 
+def replay_tape(folder: Path, asset: Asset | None = None, progress: TextIO | None = None) -> Run:
+    """A recording of raw traffic, through the venues' own files. Raises ``UsageError``."""
+    from bot.feeds.tape import Player, pieces  # and with it the network's libraries, which a table needs not
+
+    player = Player(EXCHANGES, asset)
+    groups = {venue: exchange.group for venue, exchange in EXCHANGES.items()}
+    judge = Judge(groups, Pace(step=MINUTE, fresh=LEAST_FRESH))
+    waves: dict[str, Wave] = {}
+    rejected: Counter[Verdict] = Counter()
+    told, bar = Told(), _Progress(progress, folder)
+    due: datetime | None = None
+
+    def step(at: datetime) -> None:
+        for wave in judge.step(at, snap=False).waves:
+            waves[wave.id] = wave
+
+    for piece in pieces(folder):
+        told.rows += 1
+        while due is not None and piece.received > due:
+            step(due)
+            # Nothing is fresh any more after a pause in the recording: go on where it goes on.
+            due = due + MINUTE if piece.received - due < LEAST_FRESH else None
+        due = due or next_step(piece.received, MINUTE)
+        for said in player.play(piece):
+            verdict, _ = judge.take(said)
+            if verdict is not Verdict.ACCEPT:
+                rejected[verdict] += 1
+        if not told.rows % PROGRESS_EVERY:
+            bar.show(told.rows, piece.received.date().isoformat(), len(waves))
+    if due is not None:
+        step(due)
+    bar.clear()
+    told.unreadable, told.first_unreadable = player.unreadable, player.first_unreadable
+    counts = _counts(folder, rejected, told)
+    ordered = tuple(sorted(waves.values(), key=lambda w: (w.onset, w.asset)))
+    return Run(ordered, told.rows, counts, MINUTE, tuple(told.notes))
+
+
 def _counts(path: Path, rejected: Mapping[Verdict, int], told: Told) -> dict[str, int]:
     """What was rejected, by verdict; rows that could not be read are among them."""
     if told.rows and told.unreadable == told.rows:
@@ -164,7 +204,7 @@ def main(
 ) -> int:
     """The command: waves on ``out``, notes and the summary (the last line) on ``err``."""
     coin = parse_asset(asset)[0] if asset else None
-    run = replay(path, prices, coin, err)
+    run = replay_tape(path, coin, err) if path.is_dir() else replay(path, prices, coin, err)
     for wave in run.waves:
         if as_json_lines:
             out.write(msgspec.json.encode(as_json(wave)).decode() + "\n")

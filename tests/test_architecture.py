@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("bot", "handlers", "storage")
 LONGEST = 400
 
-ENTRY = {"bot.__main__", "bot.app", "bot.doctor", "bot.replay"}
+ENTRY = {"bot.__main__", "bot.app", "bot.doctor", "bot.record", "bot.replay"}
 """Each wires something whole together, so it may know everyone; nobody but the command line knows it."""
 CORE = {"bot.domain", "bot.ports", "bot.errors"}
 SOURCES = CORE | {"bot.exchanges", "bot.health"}
@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.running": set(),
     "bot.exchanges": {"bot.domain", "bot.errors"},
     "bot.health": CORE,
-    "bot.feeds": SOURCES,
+    "bot.feeds": SOURCES | {"bot.running"},
     "bot.simulator": SOURCES,
     "bot.decode": SOURCES | {"bot.feeds", "bot.pipeline"},
     "bot.deliver": INSIDE,

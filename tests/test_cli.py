@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.exchanges import EXCHANGES
+
 ROOT = Path(__file__).parents[1]
 HEAVY = ("aiohttp", "apscheduler", "sqlite3", "sqlite_utils", "asyncio", "resvg_py", "pyarrow")
 
@@ -113,8 +115,7 @@ def test_every_fault_of_the_settings_is_a_line_and_ends_with_3(tmp_path: Path) -
         assert (ended.returncode, ended.stdout) == (3, "")
         assert ended.stderr.splitlines() == [
             "washout: mine.toml: [market] venues: binance is not a known venue; did you mean binance_usdm?;"
-            " known are binance_usdm, binance_coinm, bybit, okx,"
-            " deribit, hyperliquid, coinbase_cde, published",
+            f" known are {', '.join(EXCHANGES)}",
             "washout: mine.toml: [market] asets is not a setting; did you mean assets?",
         ]
 

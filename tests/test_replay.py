@@ -337,7 +337,7 @@ def _without_amount(path: Path, rows: list[Row]) -> Path:
 
 BAD: dict[str, tuple[str, Spoil, str]] = {
     "no such file": ("none.csv", lambda path, rows: path, "cannot be read (No such file or directory)"),
-    "a directory": ("dir.csv", _directory, "cannot be read (Is a directory)"),
+    "a directory": ("dir.csv", _directory, "holds no recording"),
     "empty": ("empty.csv", _bytes(b""), "is empty; a head line with column names is needed"),
     "empty gz": ("empty.csv.gz", _bytes(b""), "is empty; a head line"),
     "binary": ("junk.csv", _bytes(bytes(range(128, 256)) * 9), "it is not text"),

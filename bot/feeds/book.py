@@ -18,12 +18,16 @@ ASK_AGAIN = timedelta(minutes=10)
 SOURCE = "contracts"
 
 
-async def ask_book(exchange: Exchange, http: VenueHttp) -> dict[str, Instrument]:
+async def ask_book(
+    exchange: Exchange, http: VenueHttp, setting: Setting | None = None
+) -> dict[str, Instrument]:
     """Everything the venue lists. A part missing is a failure: half a book would look like delistings."""
     listed: dict[str, Instrument] = {}
     requests = exchange.book.requests()
     for request in requests:
         raw = await http.fetch(request)
+        if setting is not None and setting.tap is not None:
+            setting.tap.heard(exchange, SOURCE, request, setting.clock(), raw)
         listed.update(understand(exchange.book.parse, raw))
     if requests and not listed:
         raise SourceChanged("lists no contracts at all")
@@ -68,7 +72,7 @@ class VenueBook:
         async with self._asking:
             self._asked = self._setting.clock()
             try:
-                self._listed = await ask_book(self._exchange, self._http)
+                self._listed = await ask_book(self._exchange, self._http, self._setting)
             except SourceError as fault:
                 if isinstance(fault, SourceThrottled):
                     self._http.hold(fault.retry_after)

@@ -14,7 +14,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from bot.domain.health import SourceState
 from bot.domain.market import Completeness, Observation, Quarantined, Venue, Verdict
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
-from bot.exchanges.spec import Exchange
+from bot.exchanges.spec import Exchange, Request
 from bot.health import Health
 from bot.ports import Clock
 
@@ -75,6 +75,14 @@ class EvidenceLocker(Protocol):
     async def quarantine(self, rejected: Sequence[Quarantined]) -> None: ...
 
 
+class Tap(Protocol):
+    """Who wants everything as it came: a frame, or with its ``request`` an answer."""
+
+    def heard(
+        self, exchange: Exchange, source: str, request: Request | None, received: datetime, raw: bytes
+    ) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What all sources of a process share.
@@ -91,6 +99,7 @@ class Setting:
     sleep: Sleep = asyncio.sleep
     chance: Chance = random.random
     monotonic: Callable[[], float] = time.monotonic
+    tap: Tap | None = None
 
 
 def understand(parse: Callable[Concatenate[bytes, P], T], raw: bytes, *args: P.args, **named: P.kwargs) -> T:

@@ -152,6 +152,8 @@ class PollFeed:
     async def _ask(self, request: Request) -> Answer:
         raw = await self._http.fetch(request)
         now, book = self._setting.clock(), self._book.watched
+        if self._setting.tap is not None:
+            self._setting.tap.heard(self._exchange, self.poll.name, request, now, raw)
         try:
             return understand(self.poll.parse, raw, book, now)
         except SourceThrottled as slow:  # some venues say so with HTTP 200

@@ -134,6 +134,8 @@ class SocketFeed:
     async def read(self, raw: bytes, line: Line, connection: Connection) -> None:
         """Answer what wants an answer, hand on the rest."""
         now, book = self._setting.clock(), self._book.watched
+        if self._setting.tap is not None:
+            self._setting.tap.heard(self._exchange, self.socket.name, None, now, raw)
         try:
             if self.socket.gzipped:
                 raw = understand(unzipped, raw, UNZIPPED_BYTES)
