@@ -107,7 +107,8 @@ class _Kind(msgspec.Struct):
 class _Frame(_Kind):
     channel: str = ""
     market: str = field(name="id", default="")
-    contents: _Trades | None = None
+    contents: _Trades | list[_Trades] | None = None
+    """A list where messages are told in batches, which is not asked for here."""
 
 
 class _Numbered(msgspec.Struct):
@@ -173,12 +174,13 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     frame = decode(_KINDS, body)
     if frame.kind == "error":
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
-    if frame.kind != "channel_data":
+    if frame.kind not in ("channel_data", "channel_batch_data"):
         return ()
     told = decode(_FRAMES, body)
     instrument = book.get(told.market)
     if told.channel != "v4_trades" or told.contents is None or instrument is None:
         return ()
+    batch = told.contents if isinstance(told.contents, list) else [told.contents]
     return [
         Liquidation(
             instrument,
@@ -190,7 +192,8 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
             row.number,
             deleveraged=row.kind == "DELEVERAGED",
         )
-        for row in told.contents.trades
+        for part in batch
+        for row in part.trades
         if row.kind in ("LIQUIDATED", "DELEVERAGED")
     ]
 

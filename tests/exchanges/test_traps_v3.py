@@ -62,6 +62,12 @@ def test_dydx_deleveraging_is_told_apart_from_liquidation() -> None:
     assert lost == {"0002": False, "0003": False, "0004": True}
 
 
+def test_dydx_messages_told_in_a_batch_are_the_same() -> None:
+    frame = page("dydx", "trades")
+    batch = frame | {"type": "channel_batch_data", "contents": [frame["contents"]]}
+    assert hear("dydx", batch) == hear("dydx", frame)
+
+
 def test_dydx_markets_that_anyone_listed_are_left_out() -> None:
     assert set(book_of(Venue("dydx"))) == {"BTC-USD", "ETH-USD"}
 
