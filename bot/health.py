@@ -36,6 +36,7 @@ class Health:
         group: Group,
         late_after: timedelta,
         completeness: Completeness | None = None,
+        unheard: str = "",
     ) -> None:
         """From now on this source is expected to answer at least every ``late_after``."""
         self._began = now if self._began is None else min(self._began, now)
@@ -48,6 +49,7 @@ class Health:
             state=SourceState.WAITING,
             since=now,
             completeness=completeness,
+            unheard=unheard,
         )
 
     def heard(

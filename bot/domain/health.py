@@ -43,6 +43,8 @@ class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Only for liquidation feeds."""
     told: int = 0
     """Liquidations heard since the start."""
+    unheard: str = ""
+    """Why this venue tells nobody its liquidations; empty where it does, or where we do not know."""
     gaps: int = 0
     """Messages that the venue numbered and that never arrived."""
 

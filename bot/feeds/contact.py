@@ -175,6 +175,7 @@ class Contact:
             group=exchange.group,
             late_after=every * LATE_AFTER,
             completeness=completeness,
+            unheard=exchange.unheard,
         )
         return cls(setting, exchange.venue, source, Patience(setting, retry))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections import deque
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ FRAME_BYTES = 4 * MIB
 CLOSE_WITHIN_S = 1.0
 CHANGE_AGAIN_S = 60.0
 """A new line that could not be opened is tried again so soon, while the old one goes on."""
+TURNS = 64
+"""After so many frames every other task has its turn."""
 CLOSING = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED)
 
 
@@ -196,7 +199,9 @@ class Connection:
         unsaid = deque(self.hello)
         now = heard = said = self._setting.monotonic()
         ping_at, self._leave_at = now + every, now + self._lifetime_s()
-        while True:
+        for taken in itertools.count(1):
+            if not taken % TURNS:  # frames that have already come are taken without waiting
+                await asyncio.sleep(0)
             while unsaid and now >= said:
                 await wire.send_str(unsaid.popleft())
                 said = now + pause

@@ -100,6 +100,8 @@ def _completeness(desk: Desk) -> str:
     floor = sorted({title for complete, title in heard if complete is Completeness.THROTTLED})
     parts = [f"complete from {', '.join(full)}"] if full else []
     parts += [f"throttled, so a floor, from {', '.join(floor)}"] if floor else []
+    never = sorted({f.title for f in desk.feeds() if f.unheard})
+    parts += [f"not told to the public by {', '.join(never)}"] if never else []
     mute = sorted({f.title for f in desk.feeds() if f.unproven})
     parts += [f"unproven, since nothing was heard yet, {', '.join(mute)}"] if mute else []
     lost: Counter[str] = Counter()

@@ -272,6 +272,28 @@ async def test_a_gap_in_the_numbers_is_counted_and_told_once_a_line(
     assert "left out 2 messages of forced" in caplog.text
 
 
+async def test_a_flood_of_frames_leaves_the_others_their_turns(server: Server, world: World) -> None:
+    async def flood(line: web.WebSocketResponse) -> None:
+        for _ in range(5000):
+            await line.send_str(FORCED_FRAME)
+        await ends.listen(line)
+
+    async def count() -> None:
+        while True:
+            before = len(world.told)
+            await asyncio.sleep(0)
+            at_once.append(len(world.told) - before)
+
+    at_once: list[int] = []
+    ends = Line(flood)
+    server.routes["/line"] = ends.serve
+    counting = asyncio.create_task(count())
+    async with listening(server, world, socket=CALM):
+        await until(lambda: len(world.told) == 5000, within=10)
+    counting.cancel()
+    assert max(at_once) <= 100
+
+
 async def test_lines_are_opened_one_by_one(server: Server, world: World) -> None:
     lists(server, *(f"C{n}-PERP" for n in range(4)))
     ends = Line(answered)

@@ -135,6 +135,8 @@ async def test_blindness_is_said_before_any_figure(desk: Desk) -> None:
 async def test_what_cannot_be_heard_is_said(desk: Desk) -> None:
     why = "connected, but has told nothing since 20:00 UTC while 5 other feeds were busy, also on a new line"
 
+    kucoin = structs.replace(source("kucoin", "KuCoin", Group.OFFSHORE, "tickers"), unheard="no topic")
+
     class Deaf(SeenVenues):
         def sources(self) -> list[SourceHealth]:
             told = {"bybit": 7, "binance_usdm": 0}
@@ -142,11 +144,12 @@ async def test_what_cannot_be_heard_is_said(desk: Desk) -> None:
                 structs.replace(s, told=told.get(s.venue, 0), gaps=1200 if s.venue == "bybit" else 0)
                 for s in super().sources()
             ]
-            return [*heard, source("okx", "OKX", Group.OFFSHORE, "forced", SourceState.DEAF, why)]
+            return [*heard, source("okx", "OKX", Group.OFFSHORE, "forced", SourceState.DEAF, why), kucoin]
 
     desk.health = Deaf()
     told = await said(desk, "/venues")
     assert f"OKX, forced: {why} for 4 min" in told
+    assert "not told to the public by KuCoin" in told
     assert "unproven, since nothing was heard yet, Binance" in told
     assert "messages that never arrived, by the venue's own count, Bybit 2,400" in told
 
