@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import field
@@ -46,6 +47,8 @@ from bot.exchanges.spec import (
     quoted,
     required,
 )
+
+T = TypeVar("T")
 
 VENUE = Venue("lighter")
 FACTS = facts(
@@ -120,13 +123,8 @@ class _Stats(msgspec.Struct):
     symbol: str = ""
 
 
-class _OneTold(msgspec.Struct):
-    stats: _Stats = field(name="market_stats")
-    timestamp: int | None = None
-
-
-class _AllTold(msgspec.Struct):
-    stats: dict[str, _Stats] = field(name="market_stats")
+class _Told(msgspec.Struct, Generic[T]):
+    stats: T = field(name="market_stats")
     timestamp: int | None = None
 
 
@@ -156,8 +154,8 @@ _MARKETS = msgspec.json.Decoder(_Markets)
 _RATES = msgspec.json.Decoder(_Rates)
 _REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Frame)
-_ONE = msgspec.json.Decoder(_OneTold)
-_ALL = msgspec.json.Decoder(_AllTold)
+_ONE = msgspec.json.Decoder(_Told[_Stats])
+_ALL = msgspec.json.Decoder(_Told[dict[str, _Stats]])
 
 
 def _told(body: bytes) -> SourceError | None:
@@ -221,7 +219,7 @@ def parse_stats(body: bytes, book: Book, now: datetime) -> Answer:
     """
     frame = peek(_ONE, body) or decode(_ALL, body)
     at = now if frame.timestamp is None else from_ms(frame.timestamp)
-    rows = [frame.stats] if isinstance(frame, _OneTold) else list(frame.stats.values())
+    rows = [frame.stats] if isinstance(frame.stats, _Stats) else list(frame.stats.values())
     named = {known.alias: known.symbol for known in book.values()}
     for row in rows:
         row.symbol = row.symbol or named.get(str(row.market_id), str(row.market_id))
