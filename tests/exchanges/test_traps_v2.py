@@ -91,6 +91,7 @@ def test_kraken_trades_of_a_snapshot_are_not_liquidations_of_now() -> None:
     assert [one.position for one in heard("kraken_futures", trade)] == [Position.LONG]
     snapshot = {"feed": "trade_snapshot", "product_id": trade["product_id"], "trades": [trade]}
     assert heard("kraken_futures", snapshot) == []
+    assert heard("kraken_futures", trade | {"feed": "trade_snapshot"}) == []
 
 
 def test_kraken_numbers_the_trades_of_each_product() -> None:
@@ -146,9 +147,18 @@ def test_kucoin_funding_intervals_are_those_of_the_contract_now() -> None:
     assert hours == {"XBTUSDTM": 8, "1000BONKUSDTM": 4, "XBTUSDM": 8, "XAUTUSDTM": 8, "ETHUSDTM": 8}
 
 
+def test_kucoin_the_past_is_found_at_the_other_address() -> None:
+    history = EXCHANGES[Venue("kucoin")].history
+    assert history is not None
+    (asked,) = history.requests(book("kucoin")["XBTUSDTM"], NOW - timedelta(hours=1), NOW)
+    assert asked.host == "https://api.kucoin.com"
+
+
 def test_kucoin_the_second_way_is_taken_only_while_the_first_is_not_answered() -> None:
     first, second = EXCHANGES[Venue("kucoin")].polls
     assert (first.stands_in_for, second.stands_in_for) == ("", first.name)
+    assert first.requests({})[0].host == ""
+    assert second.requests({})[0].host == "https://api.kucoin.com"
     same = interest(kept("kucoin", "open_interest"))["XBTUSDTM"].amount
     assert same == interest(kept("kucoin", "contracts"))["XBTUSDTM"].amount
 
@@ -265,7 +275,9 @@ def test_bitfinex_the_price_is_not_the_entry() -> None:
 
 def test_bitfinex_trigger_and_execution_are_counted_once() -> None:
     frame = payload("bitfinex", "liquidation_short")
-    assert [row[8] for row in frame[1]] == [0, 1]
+    trigger, execution = frame[1]
+    assert (trigger[8], execution[8]) == (0, 1)
+    trigger[11] = execution[11]
     assert len(heard("bitfinex", frame)) == 1
 
 
