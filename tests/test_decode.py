@@ -193,6 +193,29 @@ def test_a_refusal_is_told_as_one(
     assert line["reason"]
 
 
+def test_a_book_that_cannot_be_read_is_named_as_the_fault(
+    capsys: pytest.CaptureFixture[str], kept: Any
+) -> None:
+    book = kept("<html>", "book.json")
+    code, (line,), _ = run(capsys, "binance_usdm", "open-interest", kept(TICKS), "--book", book)
+    assert (code, line["verdict"]) == (UNREADABLE, "unreadable")
+    assert line["reason"].startswith("the list of contracts cannot be read: ")
+
+
+def test_a_book_and_a_question_can_be_kept_beside_the_payload(
+    capsys: pytest.CaptureFixture[str], kept: Any
+) -> None:
+    together = {"book": ["BTCUSDT,BTC,linear,,coin", "ETHUSDT,ETH,linear,,coin"], "response": TICKS}
+    _, (line,), _ = run(capsys, "binance_usdm", "oi", kept(together))
+    assert (line["asset"], line["coins"]) == ("BTC", 23581.677)
+    row = {"sumOpenInterest": "20", "sumOpenInterestValue": "1000", "timestamp": 1677356872265}
+    asked = {**together, "response": [row], "params": {"symbol": "ETHUSDT"}}
+    _, (line,), _ = run(capsys, "binance_usdm", "history", kept(asked))
+    assert (line["asset"], line["usd"]) == ("ETH", 1000.0)
+    code, (line,), _ = run(capsys, "binance_usdm", "history", kept({**asked, "params": {}}))
+    assert (code, "name the contract" in line["reason"]) == (UNREADABLE, True)
+
+
 @pytest.mark.parametrize("payload", ["<html>", "", '{"other": 1}', "[1, 2", b"\x1f\x8bnot gzip"])
 def test_what_cannot_be_read_is_a_line_and_an_exit_code(
     capsys: pytest.CaptureFixture[str], kept: Any, payload: str | bytes

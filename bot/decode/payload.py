@@ -49,7 +49,7 @@ def unwrapped(exchange: Exchange, body: bytes, *, frames: bool = False) -> Paylo
     if kept is None or "response" not in kept:
         return Payload(_frames(body, frames))
     book = _kept_book(exchange, kept["book"]) if "book" in kept else {}
-    told = _answered(exchange, bytes(kept["response"]))
+    told = _answered(exchange, bytes(kept["response"]), kept.get("http_status"))
     return Payload(_frames(told, frames), book, _words(kept.get("params"), kept.get("symbol")))
 
 
@@ -58,7 +58,10 @@ def read_books(exchange: Exchange, bodies: Iterable[bytes]) -> Contracts:
     book: Contracts = {}
     for body in bodies:
         for frame in unwrapped(exchange, body).frames:
-            book.update(understand(exchange.book.parse, frame))
+            try:
+                book.update(understand(exchange.book.parse, frame))
+            except SourceChanged as fault:
+                raise SourceChanged(f"the list of contracts cannot be read: {fault}") from fault
     return book
 
 
@@ -132,15 +135,16 @@ def _is_json(line: bytes) -> bool:
     return False
 
 
-def _answered(exchange: Exchange, response: bytes) -> bytes:
+def _answered(exchange: Exchange, response: bytes, kept_status: msgspec.Raw | None) -> bytes:
     """The payload of a kept response: text as it was, or what stood beside an HTTP status."""
-    envelope = _object(response)
-    if envelope is not None and "http_status" in envelope and "body" in envelope:
-        status, body = _ANY.decode(envelope["http_status"]), _text(bytes(envelope["body"]))
-        if isinstance(status, int) and status >= 400:
-            raise exchange.read_refusal(status, body)
-        return body
-    return _text(response)
+    envelope = _object(response) or {}
+    status = envelope.get("http_status", kept_status)
+    body = _text(bytes(envelope["body"]) if "http_status" in envelope and "body" in envelope else response)
+    if status is not None:
+        code = bytes(status)
+        if code.isdigit() and int(code) >= 400:
+            raise exchange.read_refusal(int(code), body)
+    return body
 
 
 def _text(raw: bytes) -> bytes:
@@ -174,7 +178,9 @@ def _kept_book(exchange: Exchange, raw: msgspec.Raw) -> Contracts:
 def _words(*kept: msgspec.Raw | None) -> Sequence[str]:
     """Every text in the question: one of them may be the symbol that was asked for."""
     words: list[str] = []
-    todo = [_ANY.decode(raw) for raw in kept if raw is not None]
+    todo: list[object] = []
+    with suppress(ValueError, RecursionError):
+        todo = [_ANY.decode(raw) for raw in kept if raw is not None]
     while todo:
         value = todo.pop()
         if isinstance(value, str):

@@ -106,6 +106,8 @@ class SocketFeed:
             self._lines.remove(line)
             self._broken.discard(line)
             self._open.discard(line)
+        if not self._lines:
+            self._contact.idle("none of the watched coins is told here")
 
     def opened(self, line: Line) -> None:
         self._open.add(line)

@@ -76,6 +76,14 @@ async def test_only_what_a_socket_hears_is_asked_of_it(server: Server, world: Wo
     assert hellos(ends) == [["ETH-PERP"]]
 
 
+async def test_a_socket_that_hears_none_of_the_contracts_is_not_opened(server: Server, world: World) -> None:
+    ends = Line(answered)
+    server.routes["/line"] = ends.serve
+    async with listening(server, world, socket=replace(CALM, hears=lambda _: False)):
+        await until(lambda: world.source("forced").why == "none of the watched coins is told here")
+    assert (ends.opened, world.source("forced").state) == (0, SourceState.WAITING)
+
+
 async def test_one_broken_line_of_several_is_named_until_it_is_back(
     server: Server, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
