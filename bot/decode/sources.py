@@ -116,4 +116,4 @@ def _where(exchange: Exchange, source: Source) -> str:
     if isinstance(source.of, History):
         return exchange.base_url
     requests = exchange.book.requests() if source.of is None else source.of.requests({})
-    return exchange.base_url + (requests[0].path if requests else "")
+    return ((requests[0].host or exchange.base_url) + requests[0].path) if requests else exchange.base_url

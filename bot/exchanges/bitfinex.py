@@ -282,7 +282,7 @@ EXCHANGE = Exchange(
     book=BookPoll(HOUR, lambda: [Request("/v2/status/deriv", {"keys": "ALL"})], parse_book),
     polls=(
         Poll(
-            "statuses",
+            "open-interest",
             MINUTE,
             lambda _: [Request("/v2/status/deriv", {"keys": "ALL"})],
             parse_statuses,

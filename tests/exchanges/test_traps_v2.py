@@ -253,12 +253,12 @@ def test_bitfinex_places_of_the_past_are_one_lower_than_those_of_now() -> None:
     history = EXCHANGES[Venue("bitfinex")].history
     assert history is not None
     (then,) = history.parse(encode([now[1:]]), book("bitfinex")["tBTCF0:USTF0"], NOW)
-    (told,) = interest(polled("bitfinex", "statuses", [now])).values()
+    (told,) = interest(polled("bitfinex", "open-interest", [now])).values()
     assert (then.amount, then.price, then.at) == (told.amount, told.price, told.at)
     with pytest.raises(SourceChanged):
         history.parse(encode([now]), book("bitfinex")["tBTCF0:USTF0"], NOW)
     with pytest.raises(SourceChanged):
-        polled("bitfinex", "statuses", [now[1:]])
+        polled("bitfinex", "open-interest", [now[1:]])
 
 
 def test_bitfinex_the_sign_of_the_amount_is_the_position_that_was_lost() -> None:
@@ -296,7 +296,7 @@ def test_bitfinex_contracts_in_euros_or_bitcoins_are_left_out() -> None:
 
 
 def test_bitfinex_an_empty_answer_to_an_unknown_name_says_nothing() -> None:
-    assert polled("bitfinex", "statuses", []).observations == []
+    assert polled("bitfinex", "open-interest", []).observations == []
 
 
 def test_bitfinex_is_asked_for_the_volume_of_its_contracts_and_not_of_every_pair() -> None:
