@@ -85,7 +85,7 @@ class Journal(Protocol):
     async def report(self, reports: Sequence[Report]) -> None: ...
 
     async def reports(self, asset: Asset, at: datetime) -> Sequence[Report]:
-        """The newest of each venue received at or before ``at``."""
+        """The newest of each venue and source received at or before ``at``."""
         ...
 
     async def keep(self, name: str, state: bytes) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from bot.domain.assets import Asset
 from bot.domain.market import (
     Liquidation,
@@ -50,7 +52,7 @@ class MemoryJournal:
         self._liquidations: dict[Asset, dict[_Identity, Liquidation]] = {}
         self._sums: dict[Asset, dict[datetime, LiquidationSum]] = {}
         self._border: datetime | None = None
-        self._reports: dict[tuple[Asset, Venue, datetime], dict[datetime, Report]] = {}
+        self._reports: dict[tuple[Asset, Venue, Venue, datetime], dict[datetime, Report]] = {}
         self._states: dict[str, bytes] = {}
 
     async def record(self, readings: Sequence[Reading]) -> None:
@@ -118,16 +120,16 @@ class MemoryJournal:
 
     async def report(self, reports: Sequence[Report]) -> None:
         for told in reports:
-            known = self._reports.setdefault((told.asset, told.venue, told.as_of), {})
+            known = self._reports.setdefault((told.asset, *told.series, told.as_of), {})
             before = [at for at in known if at <= told.received]
             if not before or _figure(known[max(before)]) != _figure(told):
                 known[told.received] = told
 
     async def reports(self, asset: Asset, at: datetime) -> Sequence[Report]:
-        newest: dict[Venue, Report] = {}
-        for (of, venue, _), known in sorted(self._reports.items()):
+        newest: dict[tuple[Venue, Venue], Report] = {}
+        for (of, venue, source, _), known in sorted(self._reports.items()):
             if of == asset and (times := [t for t in known if t <= at]):
-                newest[venue] = known[max(times)]
+                newest[venue, source] = known[max(times)]
         return list(newest.values())
 
     async def keep(self, name: str, state: bytes) -> None:
@@ -191,5 +193,6 @@ def _add(steps: dict[datetime, LiquidationSum], step: timedelta, told: Liquidati
     )
 
 
-def _figure(told: Report) -> tuple[float, float | None]:
-    return told.coins, told.previous_coins
+def _figure(told: Report) -> Report:
+    """What it says, apart from when we heard it."""
+    return replace(told, received=told.as_of)

@@ -22,6 +22,7 @@ from bot.domain.market import (
     Verdict,
 )
 from storage import sqlite_liquidations as liquidations
+from storage import sqlite_reports as reports
 from storage import sqlite_snapshots as snapshots
 from storage.rules import (
     LIQUIDATION_STEP,
@@ -94,35 +95,11 @@ class SqliteJournal:
     ) -> Sequence[LiquidationSum]:
         return await self._file.read(lambda db: liquidations.read_liquidated(db, asset, since, until, step))
 
-    async def report(self, reports: Sequence[Report]) -> None:
-        rows = [
-            (r.asset, r.venue, micros(r.as_of), micros(r.received), r.coins, r.previous_coins)
-            for r in reports
-        ]
-        # Asked again, a source says the same again: only a changed figure is news.
-        await self._file.write(
-            lambda db: db.conn.executemany(
-                "insert or ignore into reports select ?1, ?2, ?3, ?4, ?5, ?6 where (?5, ?6) is not"
-                " (select coins, previous_coins from reports where asset = ?1 and venue = ?2"
-                " and as_of = ?3 and received <= ?4 order by received desc limit 1)",
-                rows,
-            )
-        )
+    async def report(self, told: Sequence[Report]) -> None:
+        await self._file.write(lambda db: reports.write_reports(db, told))
 
     async def reports(self, asset: Asset, at: datetime) -> Sequence[Report]:
-        def look(db: sqlite3.Connection) -> list[Report]:
-            rows = db.execute(
-                "select venue, as_of, received, coins, previous_coins from reports"
-                " where asset = ? and received <= ? order by venue, as_of, received",
-                (asset, micros(at)),
-            )
-            newest = {
-                venue: Report(Venue(venue), asset, coins, moment(as_of), moment(received), previous)
-                for venue, as_of, received, coins, previous in rows
-            }
-            return list(newest.values())
-
-        return await self._file.read(look)
+        return await self._file.read(lambda db: reports.read_reports(db, asset, at))
 
     async def keep(self, name: str, state: bytes) -> None:
         await self._file.write(

@@ -5,6 +5,9 @@ Times are whole microseconds since the Unix epoch. ``body`` columns hold domain 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+import msgspec
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
@@ -130,6 +133,28 @@ def m0003_chats(db: Database) -> None:
     )
     for statement in statements:
         db.execute(statement)
+
+
+@schema()
+def m0004_reports(db: Database) -> None:
+    """Reports by who told them, whole: holders, preliminary or final, as of when the one before was.
+
+    ``body`` is MessagePack with ``received`` left at the as-of time, so that one figure is one text.
+    """
+    db.execute(
+        """create table told_reports (
+            asset text not null, venue text not null, source text not null,
+            as_of integer not null, received integer not null, body blob not null,
+            primary key (asset, venue, source, as_of, received)) without rowid"""
+    )
+    old = db.execute("select asset, venue, as_of, received, coins, previous_coins from reports").fetchall()
+    for asset, venue, as_of, received, coins, previous in old:
+        at = datetime.fromtimestamp(as_of // 1_000_000, UTC) + timedelta(microseconds=as_of % 1_000_000)
+        body = {"type": "report", "venue": venue, "asset": asset, "coins": coins, "as_of": at, "received": at}
+        kept = msgspec.msgpack.encode(body | {"previous_coins": previous})
+        row = (asset, venue, venue, as_of, received, kept)
+        db.execute("insert into told_reports values (?, ?, ?, ?, ?, ?)", row)
+    db.execute("drop table reports")
 
 
 def known() -> list[str]:

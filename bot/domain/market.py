@@ -130,8 +130,40 @@ class Liquidation(msgspec.Struct, frozen=True, tag="liquidation"):
     """Closed by auto-deleveraging, against a winner, rather than by a liquidation order."""
 
 
+class ReportKind(StrEnum):
+    """How a figure that is not live came to be."""
+
+    DAILY = "daily"
+    """An exchange's own, of the end of a trading day."""
+    WEEKLY = "weekly"
+    """Positions by class of holder, as a regulator publishes them each week."""
+    RETOLD = "retold"
+    """Told again by somebody who watches many venues: as of when is not known, so it confirms nothing."""
+
+
+class Holder(StrEnum):
+    """Who holds, as the CFTC sorts traders in financial futures."""
+
+    DEALERS = "dealers"
+    ASSET_MANAGERS = "asset managers"
+    LEVERAGED = "leveraged funds"
+    OTHERS = "others"
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """What one class of holders is long and short, in coins; spreads are in neither."""
+
+    holder: Holder
+    long_coins: float | None
+    short_coins: float | None
+
+
 class Report(msgspec.Struct, frozen=True, tag="report"):
-    """An institutional figure with its own as-of time; it stands beside live venues, never among them."""
+    """Open interest with its own as-of time; it stands beside live venues, never among them.
+
+    ``venue`` is whose open interest it is, ``source`` who told it (empty: the venue itself). Two sources may
+    tell of one venue, so figures are never added up over sources.
+    """
 
     venue: Venue
     asset: Asset
@@ -140,6 +172,27 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     received: datetime
     previous_coins: float | None = None
     """The figure of the report before, where the same source gives it."""
+    previous_as_of: datetime | None = None
+    """When that was, where it is known."""
+    kind: ReportKind = ReportKind.DAILY
+    source: Venue = Venue("")
+    preliminary: bool = False
+    """The final figure of the same time is still to come."""
+    holdings: tuple[Holding, ...] = ()
+    holds_until: datetime | None = None
+    """Until then the market was closed, so the figure was still true."""
+    native: bool = False
+    """Of a crypto-native venue that is not asked itself."""
+
+    @property
+    def series(self) -> tuple[Venue, Venue]:
+        """What its next figure replaces it in."""
+        return self.venue, self.source or self.venue
+
+    def covers(self, until: datetime) -> bool:
+        """Is it a figure from after ``until`` that can say what an institution did before?"""
+        dated = self.kind is not ReportKind.RETOLD and not self.native
+        return dated and (self.holds_until or self.as_of) >= until
 
 
 Observation = OpenInterest | Price | Funding | Volume | Liquidation | Report

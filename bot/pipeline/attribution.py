@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from bot.domain.market import Report
+from bot.domain.market import Report, ReportKind, Venue
 from bot.domain.waves import Lead, Rank, VenueChange, Wave
 
 NATIVE_LED = 0.8
@@ -18,17 +18,69 @@ ALONE = 0.9
 ALONE_MORE = 0.15
 
 
-def lead(venues: Sequence[VenueChange], reports: Sequence[Report], onset: datetime) -> tuple[Lead, bool]:
-    """Who led, and whether that is provisional: no institution's report covers the wave yet."""
+def told_of(reports: Sequence[Report], onset: datetime, end: datetime) -> tuple[Report, ...]:
+    """What institutions' reports say of a wave: one figure for each venue.
+
+    The first report from after ``end``, compared with the newest from before ``onset``; where none has come,
+    the newest of all. Two sources may tell of one venue: a day's figure goes before a week's (which has more
+    in it than the wave), both before one that is only retold, and a final one before a preliminary one.
+    """
+    series: dict[tuple[Venue, Venue], list[Report]] = {}
+    for report in sorted(reports, key=lambda report: report.as_of):
+        if not report.native:
+            series.setdefault(report.series, []).append(report)
+    chosen: dict[Venue, Report] = {}
+    for known in series.values():
+        mine = _across(known, onset, end)
+        other = chosen.get(mine.venue)
+        if other is None or _better(mine, end) > _better(other, end):
+            chosen[mine.venue] = mine
+    return tuple(chosen[venue] for venue in sorted(chosen))
+
+
+def _better(report: Report, end: datetime) -> tuple[bool, int, bool, datetime]:
+    ranks = {ReportKind.DAILY: 2, ReportKind.WEEKLY: 1, ReportKind.RETOLD: 0}
+    return tells(report, end), ranks[report.kind], not report.preliminary, report.as_of
+
+
+def _across(known: Sequence[Report], onset: datetime, end: datetime) -> Report:
+    """The report of one source that covers the wave, with what stood before the onset; else its newest."""
+    covering = next((report for report in known if report.covers(end)), None)
+    if covering is None:
+        return known[-1]
+    before = [(r.as_of, r.coins) for r in known if r.as_of <= onset and r is not covering]
+    if covering.previous_coins is not None:
+        at = covering.previous_as_of
+        if at is None and not before:
+            return covering
+        if at is not None and at <= onset:
+            before.append((at, covering.previous_coins))
+    at, coins = max(before, default=(None, None))
+    return msgspec.structs.replace(covering, previous_as_of=at, previous_coins=coins)
+
+
+def tells(report: Report, end: datetime) -> bool:
+    """Does it say what this venue closed in a wave that ended then?"""
+    return report.covers(end) and report.previous_coins is not None
+
+
+def lead(venues: Sequence[VenueChange], reports: Sequence[Report], end: datetime | None) -> tuple[Lead, bool]:
+    """Who led, and whether that is provisional: until a final report covers the wave.
+
+    ``reports`` are of ``told_of``; ``end`` is ``None`` while the wave goes on. A venue that is asked itself
+    is never taken from a report.
+    """
+    live = {v.venue for v in venues}
     native = sum(v.coins_closed for v in venues if v.group.native)
     institutional = sum(v.coins_closed for v in venues if not v.group.native)
-    after = [r for r in reports if r.as_of >= onset and r.previous_coins is not None]
-    institutional += sum((r.previous_coins or r.coins) - r.coins for r in after)
+    after = [r for r in reports if end is not None and tells(r, end) and r.venue not in live]
+    institutional += sum((r.previous_coins or 0.0) - r.coins for r in after)
     closed = max(0.0, native) + max(0.0, institutional)
     share = max(0.0, native) / closed if closed else 1.0
+    provisional = all(report.preliminary for report in after)
     if share >= NATIVE_LED:
-        return Lead.NATIVE, not after
-    return (Lead.INSTITUTION if share <= INSTITUTION_LED else Lead.MIXED), not after
+        return Lead.NATIVE, provisional
+    return (Lead.INSTITUTION if share <= INSTITUTION_LED else Lead.MIXED), provisional
 
 
 def alone(venues: Sequence[VenueChange], counted: int) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from bot.domain.assets import Asset
 from bot.domain.market import (
@@ -39,6 +40,10 @@ from bot.pipeline.running import LifeState, Sight
 from bot.pipeline.tally import Minute, Tally
 
 YEAR_S = 365 * 86400.0
+REPORTS_KEPT = 16
+"""Of each series: three weeks of trading days."""
+REPORT_AHEAD = timedelta(hours=1)
+"""A figure may be told so long before the time it is of; beyond, its date is wrong."""
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -98,7 +103,9 @@ class _Court:
         self.detector = Detector(step_s=step_s, coverage_floor=pace.coverage_floor)
         self.life = Life(asset, step_s=step_s)
         self.tally = Tally()
-        self.reports: dict[Venue, Report] = {}
+        self.reports: dict[tuple[Venue, Venue], list[Report]] = {}
+        self.news = False
+        """A report came since the last step."""
         self.funding: dict[tuple[str, str], float] = {}
         self.since_s: float | None = None
 
@@ -109,7 +116,7 @@ class _Court:
             self.detector.state(),
             self.life.state(),
             self.tally.minutes(),
-            list(self.reports.values()),
+            self.told(),
             self.since_s,
         )
 
@@ -118,8 +125,34 @@ class _Court:
         self.detector.restore(state.detector)
         self.life.restore(state.life)
         self.tally.restore(state.minutes)
-        self.reports = {report.venue: report for report in state.reports}
+        for report in state.reports:
+            self.reports.setdefault(report.series, []).append(report)
+        self.news = True  # one may have come after the last step
         self.since_s = state.since_s
+
+    def told(self) -> list[Report]:
+        """Every report remembered: the newest of each series, and those before it to compare it with."""
+        return [report for series in self.reports.values() for report in series]
+
+    def report(self, said: Report) -> Verdict:
+        """A new figure, or one in another's place: final for preliminary, or corrected."""
+        if said.coins < 0:
+            return Verdict.IMPOSSIBLE
+        if said.as_of - said.received > REPORT_AHEAD:
+            return Verdict.FUTURE
+        series = self.reports.setdefault(said.series, [])
+        same = next((known for known in series if known.as_of == said.as_of), None)
+        if same is not None:
+            if (said.preliminary and not same.preliminary) or said == replace(same, received=said.received):
+                return Verdict.REPEATED
+            series.remove(same)
+        elif len(series) >= REPORTS_KEPT and said.as_of < series[0].as_of:
+            return Verdict.BACKWARDS
+        series.append(said)
+        series.sort(key=lambda known: known.as_of)
+        del series[:-REPORTS_KEPT]
+        self.news = True
+        return Verdict.ACCEPT
 
 
 class Judge:
@@ -148,7 +181,7 @@ class Judge:
             heard = self._court(said.instrument.asset).tally.hear(said)
             return (Verdict.ACCEPT if heard else Verdict.REPEATED), None
         if isinstance(said, Report):
-            return self._report(said), None
+            return self._court(said.asset).report(said), None
         if isinstance(said, Funding):
             key = (said.instrument.venue, said.instrument.symbol)
             yearly = float(said.rate) * YEAR_S / said.interval.total_seconds()
@@ -184,14 +217,6 @@ class Judge:
         self._court(asset).tally.restore(
             [Minute(int(m.at.timestamp()), m.long_usd, m.short_usd) for m in minutes]
         )
-
-    def _report(self, said: Report) -> Verdict:
-        court = self._court(said.asset)
-        known = court.reports.get(said.venue)
-        if known is not None and said.as_of <= known.as_of:
-            return Verdict.REPEATED if said.as_of == known.as_of else Verdict.BACKWARDS
-        court.reports[said.venue] = said
-        return Verdict.ACCEPT
 
     def _court(self, asset: Asset) -> _Court:
         court = self._courts.get(asset)
@@ -231,8 +256,9 @@ class Judge:
     def _advance(self, court: _Court, now: Moment, step: Step) -> list[Wave]:
         life = court.life
         # A quiet moment of a quiet asset needs no closer look; this is nearly every moment.
-        if not life.busy and now.fresh.score <= 0:
+        if not life.busy and not court.news and now.fresh.score <= 0:
             return []
+        court.news = False
         aggregate = court.aggregate
         sight = Sight(
             venues=tuple(aggregate.venues),
@@ -242,7 +268,7 @@ class Judge:
             flow=step.flow,
             compared=step.counted,
             missing=aggregate.missing(now.at_s, self._why),
-            reports=tuple(court.reports.values()),
+            reports=tuple(court.told()),
             since_s=court.since_s or now.at_s,
             normal_move=court.detector.normal_move,
             high_since=court.detector.high_since,

@@ -11,7 +11,7 @@ import msgspec
 
 from bot.domain.assets import Asset
 from bot.domain.waves import Kind, Stage, VenueChange, Wave
-from bot.pipeline.attribution import Past, alone, lead, past_of, rank
+from bot.pipeline.attribution import Past, alone, lead, past_of, rank, told_of
 from bot.pipeline.detect import FLOOR, Mark, Moment, View, kind_of
 from bot.pipeline.horizons import HORIZONS, moment
 from bot.pipeline.rarity import SCORE_FLOOR
@@ -37,8 +37,9 @@ REFILLED = 0.5
 REOPENED = 0.25
 """A fall is a wave of its own when so much of the last one was open again, or when it has another name."""
 AFTERSHOCK_S = 6 * 3600.0
-SETTLE_S = 6 * 86400.0
-"""So long a finished wave waits for reports that may change who led it."""
+SETTLE_S = 16 * 86400.0
+"""So long a finished wave waits for reports that may change who led it: the positions of the Tuesday after it
+are published on the Friday after that, and holidays put them off."""
 TAKEN_BACK = 0.8
 TAKEN_BACK_S = 900.0
 """A fall undone this far so soon, with no price move to it, was a fault of the figures."""
@@ -78,7 +79,8 @@ class Life:
 
     @property
     def busy(self) -> bool:
-        return self._running is not None or bool(self._settling)
+        """Must every step be looked at? Waves that only wait for reports are looked at when one comes."""
+        return self._running is not None
 
     @property
     def running(self) -> Wave | None:
@@ -220,12 +222,11 @@ class Life:
             self._settling.append(running)
 
     def _settle(self, now: Moment, sight: Sight, tally: Tally) -> list[Wave | None]:
+        """A finished wave revises itself once, quietly, when a final report covers it."""
         told: list[Wave | None] = []
         for running in list(self._settling):
-            reported = any(r.as_of >= running.told.onset for r in sight.reports)
-            if reported:
-                told.append(self._tell_if_worth(running, now, sight, tally))
-            if reported or now.at_s - running.low.at_s > SETTLE_S:
+            told.append(self._tell_if_worth(running, now, sight, tally))
+            if not running.told.provisional or now.at_s - running.low.at_s > SETTLE_S:
                 self._settling.remove(running)
         return told
 
@@ -275,8 +276,9 @@ class Life:
     def _wave(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave:
         venues = self._venues(running.high, running.low, running.low_counted, sight)
         onset = moment(self._onset_s(running.high, running.low))
-        who, provisional = lead(venues, sight.reports, onset)
-        over = running.stage is Stage.OVER
+        over, low_at = running.stage is Stage.OVER, moment(running.low.at_s)
+        reports = told_of(sight.reports, onset, low_at)
+        who, provisional = lead(venues, reports, low_at if over else None)
         long_usd, short_usd, worst = tally.between(
             running.high.at_s, running.low.at_s + 600 if over else now.at_s
         )
@@ -286,8 +288,8 @@ class Life:
             stage=running.stage,
             onset=onset,
             at=moment(now.at_s),
-            low_at=moment(running.low.at_s),
-            over_at=moment(running.low.at_s) if over else None,
+            low_at=low_at,
+            over_at=low_at if over else None,
             horizon=HORIZONS[running.view.horizon],
             depths=running.depths,
             venues=venues,
@@ -298,7 +300,7 @@ class Life:
             missing=running.told.missing if running.told.done else sight.missing,
             lead=who,
             provisional=provisional,
-            reports=sight.reports,
+            reports=reports,
             one_venue=alone(venues, sight.compared),
             aftershocks=running.aftershocks,
             liquidated_long_usd=long_usd if worst else None,

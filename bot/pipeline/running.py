@@ -28,6 +28,7 @@ class Sight(msgspec.Struct, frozen=True):
     compared: int
     missing: tuple[Missing, ...]
     reports: tuple[Report, ...]
+    """All that are remembered, of every source."""
     since_s: float
     """When this asset's history begins."""
     normal_move: NormalMove
@@ -85,7 +86,7 @@ def same_story(kind: Kind, price_before: float | None, price_now: float | None) 
 def nothing_told(name: str, asset: Asset, now: Moment) -> Wave:
     """What stands before the first revision of a wave that opens now."""
     at = moment(now.at_s)
-    who, provisional = lead((), (), at)
+    who, provisional = lead((), (), None)
     return Wave(
         id=name,
         asset=asset,

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from bot.domain.market import LiquidationSum, Point, Position
+from bot.domain.market import Holder, Holding, LiquidationSum, Point, Position, ReportKind, Venue
 from bot.domain.posts import Notice
 from bot.domain.units import ContractSize, Unit
 from bot.domain.waves import Stage
@@ -213,6 +213,31 @@ async def test_the_newest_report_of_each_venue_is_the_one_that_was_known_then(st
     assert await store.journal.reports(BTC, NOW + 2 * HOUR) == [corrected]
     assert await store.journal.reports(BTC, NOW + DAY) == [tuesday]
     assert await store.journal.reports(ETH, NOW + DAY) == []
+
+
+async def test_each_source_of_a_venue_keeps_its_own_newest_report(store: Store) -> None:
+    """Two may tell of one venue at one time; nothing of a report is lost."""
+    holdings = (Holding(Holder.LEVERAGED, 1_000.0, None), Holding(Holder.DEALERS, 0.0, 2_500.5))
+    first_hand = report()
+    retold = replace(
+        report(),
+        source=Venue("cftc"),
+        kind=ReportKind.WEEKLY,
+        previous_as_of=NOW - 8 * DAY,
+        holds_until=NOW + HOUR,
+        holdings=holdings,
+        native=True,
+    )
+    await store.journal.report([first_hand, retold])
+    assert set(await store.journal.reports(BTC, NOW)) == {first_hand, retold}
+
+
+async def test_a_final_figure_replaces_the_preliminary_one_of_its_time(store: Store) -> None:
+    early = replace(report(), preliminary=True)
+    final = report(received=NOW + HOUR)
+    await store.journal.report([early, final])
+    assert await store.journal.reports(BTC, NOW) == [early]
+    assert await store.journal.reports(BTC, NOW + HOUR) == [final]
 
 
 async def test_a_report_that_says_the_same_again_keeps_the_time_it_was_first_received(store: Store) -> None:
