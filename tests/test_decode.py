@@ -19,7 +19,6 @@ from bot.exchanges import EXCHANGES
 from tests.exchanges.payloads import PAYLOADS
 
 ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared" / "payloads"
 BTC = "BTCUSDT,BTC,linear,,coin"
 TICKS = {"symbol": "BTCUSDT", "openInterest": "23581.677", "time": 1677356872265}
 
@@ -334,29 +333,3 @@ def test_every_payload_of_the_tests_can_be_put_to_it(payload: Any) -> None:
     lines, _ = decoded(payload.exchange, chosen, raw)
     for line in lines:
         assert {"kind", "venue", "symbol", "coins", "usd", "contracts", "verdict"} <= line.keys()
-
-
-def shared() -> list[Path]:
-    return sorted(SHARED.glob("*/*.json"))
-
-
-@pytest.mark.parametrize("file", shared() or [SHARED], ids=lambda file: f"{file.parent.name}/{file.stem}")
-def test_every_recorded_payload_can_be_put_to_it(capsys: pytest.CaptureFixture[str], file: Path) -> None:
-    if file is SHARED or not file.is_file():
-        pytest.skip("the shared folder with recorded payloads is not here")
-    venue = file.parent.name
-    if venue not in EXCHANGES:
-        pytest.skip(f"{venue} is a shared reference, not a venue of ours")
-    book = sorted(file.parent.glob("instruments*.json"))
-    told = set()
-    for name in ("book", "oi", "liquidations", "history"):
-        try:
-            the_source(EXCHANGES[venue], name)  # type: ignore[index]
-        except UsageError:
-            continue
-        code, lines, _ = run(
-            capsys, venue, name, str(file), *(word for each in book for word in ("--book", str(each)))
-        )
-        assert code in (0, UNREADABLE)
-        told |= {line["verdict"] for line in lines}
-    assert told

@@ -31,6 +31,7 @@ from bot.pipeline.gate import FUTURE_TOLERANCE, Gate
 FRESH = timedelta(minutes=3)
 """As in a process that polls every minute: a figure counts until three polls were missed."""
 EVER = timedelta(days=36500)
+UNSIZED = "the size of its contracts, or what they are counted in, is not known"
 NOT_LISTED = "not among the contracts that were given"
 
 Line = dict[str, Any]
@@ -248,6 +249,8 @@ class Told:
 
     def _add(self, kind: str, verdict: Verdict, instrument: Instrument, **more: Any) -> None:
         reason = "" if verdict is Verdict.ACCEPT else VERDICT_MEANS[verdict]
+        if verdict is Verdict.UNPRICED:
+            reason = UNSIZED
         told = line(self.exchange, kind, verdict, reason, **more)
         self._lines.append(told | {"symbol": instrument.symbol, "asset": instrument.asset})
 
