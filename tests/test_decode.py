@@ -88,8 +88,10 @@ def test_a_symbol_that_is_not_in_the_book_is_named(capsys: pytest.CaptureFixture
     code, (line,), _ = run(capsys, "binance_usdm", "open-interest", kept(TICKS))
     assert (code, line["kind"], line["symbol"], line["verdict"]) == (0, "unknown", "BTCUSDT", "unknown")
     frame = {"e": "forceOrder", "o": {"s": "XRPUSDT", "S": "BUY", "z": "1", "ap": "2", "T": 1677356872265}}
-    _, (line,), _ = run(capsys, "binance_usdm", "liquidations", kept(frame), "--instrument", BTC)
-    assert (line["symbol"], line["verdict"]) == ("XRPUSDT", "unknown")
+    frames = f"{json.dumps(frame)}\n{forced()}"
+    _, lines, _ = run(capsys, "binance_usdm", "liquidations", kept(frames), "--instrument", BTC)
+    told = [(line["symbol"], line["verdict"]) for line in lines]
+    assert told == [("XRPUSDT", "unknown"), ("BTCUSDT", "accept")]
 
 
 @pytest.mark.parametrize(

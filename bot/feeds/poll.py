@@ -145,8 +145,7 @@ class PollFeed:
             for _ in range(min(AT_ONCE, len(asks))):
                 group.create_task(work())
         # The next round begins where this one was cut, else the last symbols would never be heard.
-        cut = got.stopped is not None and not self.poll.rotates  # who takes turns knows who is next
-        self._begin_at = self._begin_at + got.answered if cut else 0
+        self._begin_at = self._begin_at + got.answered if got.stopped else 0
         return got
 
     async def _ask(self, request: Request) -> Answer:

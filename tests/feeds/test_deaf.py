@@ -39,6 +39,8 @@ def test_silence_while_the_others_are_busy_is_first_renewed_and_then_reported_on
     assert [(one.feed, one.advice) for _, one in raised] == [("b", Advice.RENEW), ("b", Advice.REPORT)]
     assert "told nothing since 21:16 UTC while 3 other feeds were busy" in raised[1][1].why
     assert raised[1][1].why.endswith("also on a new line")
+    (renewed, _), (reported, _) = raised
+    assert reported - renewed > 5  # the new line had its time
 
 
 def test_the_more_a_feed_usually_tells_the_sooner_its_silence_is_noticed() -> None:
