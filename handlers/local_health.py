@@ -62,6 +62,9 @@ def metrics(sources: Sequence[SourceHealth], figures: Mapping[str, float], at: d
     gauge("source_symbols", "contracts it told of", ((k, s.symbols) for k, s in each))
     gauge("source_unknown", "symbols skipped because no book has them", ((k, s.unknown) for k, s in each))
     gauge("source_rejected", "readings not believed", ((k, s.rejected) for k, s in each))
+    heard = [(k, s) for k, s in each if s.completeness is not None]
+    gauge("source_liquidations", "liquidations it told since the start", ((k, s.told) for k, s in heard))
+    gauge("source_missed", "messages it numbered that never arrived", ((k, s.gaps) for k, s in each))
     for name, value in sorted(figures.items()):
         gauge(name, name.replace("_", " "), [("", value)])
     return "\n".join(lines) + "\n"

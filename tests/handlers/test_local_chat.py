@@ -289,6 +289,7 @@ async def test_health_is_told_to_programs() -> None:
     assert (told["seeing"], told["venues_fresh"], told["venues"]) == (True, 2, 3)
     assert told["sources"][2]["why"] == "no answer"
     assert 'washout_source_fresh{venue="gate",source="tickers"} 0\n' in figures
+    assert 'washout_source_missed{venue="gate",source="tickers"} 0\n' in figures
     assert 'washout_source_age_seconds{venue="binance",source="tickers"} 30\n' in figures
     assert "washout_waves_running 1\n" in figures
 
