@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -16,6 +16,8 @@ INSTITUTION_LED = 0.4
 ALONE = 0.9
 """One venue with so much of the fall, and clearly more than its share of the market, stands alone."""
 ALONE_MORE = 0.15
+COMPARABLE = 0.5
+"""Two waves are ranked by the venues they share where those closed at least this share of either."""
 
 
 def told_of(reports: Sequence[Report], onset: datetime, end: datetime) -> tuple[Report, ...]:
@@ -95,24 +97,51 @@ def alone(venues: Sequence[VenueChange], counted: int) -> bool:
 
 
 class Past(msgspec.Struct, frozen=True):
-    """What is remembered of a finished wave to rank the next."""
+    """What is remembered of a finished wave to rank the next: coins and dollars of positions closed.
+
+    ``venues`` says how many of the coins were closed where; empty where an older release did not keep it.
+    """
 
     onset: datetime
     coins: float
     usd: float | None
+    venues: dict[Venue, float] = {}
 
 
 def past_of(wave: Wave) -> Past:
     change = wave.usd_change
-    return Past(wave.onset, wave.coins_closed, -change.position_usd if change else None)
+    usd = -change.position_usd if change else None
+    return Past(wave.onset, wave.coins_closed, usd, {v.venue: v.coins_closed for v in wave.venues})
 
 
-def rank(coins: float, usd: float | None, past: Sequence[Past], since: datetime) -> Rank:
-    """A place by coins closed and by dollars of positions closed; the first is the largest."""
-    priced = [p.usd for p in past if p.usd is not None]
+def rank(wave: Wave, past: Sequence[Past], since: datetime) -> Rank:
+    """A place by coins closed and by dollars of positions closed; the first is the largest.
+
+    Two waves are compared over the venues that both were seen on, so that a venue which joined later (or
+    which has no memory) makes nothing larger. Where those are the lesser part of either, they are not.
+    """
+    now = past_of(wave)
+    pairs = [pair for one in past if (pair := _like_with_like(now, one)) is not None]
+    in_usd = [(a.usd, b.usd) for a, b in pairs if a.usd is not None and b.usd is not None]
     return Rank(
         since=since,
-        of=len(past) + 1,
-        coins_place=1 + sum(p.coins > coins for p in past),
-        usd_place=None if usd is None else 1 + sum(p > usd for p in priced),
+        of=len(pairs) + 1,
+        coins_place=1 + sum(then.coins > this.coins for this, then in pairs),
+        usd_place=None if now.usd is None else 1 + sum(then > this for this, then in in_usd),
     )
+
+
+def _like_with_like(now: Past, then: Past) -> tuple[Past, Past] | None:
+    shared = now.venues.keys() & then.venues.keys()
+    if not then.venues or (shared == now.venues.keys() == then.venues.keys()):
+        return now, then
+    this, that = _part(now, shared), _part(then, shared)
+    return None if this is None or that is None else (this, that)
+
+
+def _part(of: Past, venues: Collection[Venue]) -> Past | None:
+    """``None`` where those venues have the lesser part of what was closed."""
+    coins = sum(of.venues[venue] for venue in sorted(venues))
+    if coins < COMPARABLE * of.coins:
+        return None
+    return Past(of.onset, coins, None if of.usd is None else of.usd * coins / of.coins)

@@ -13,7 +13,7 @@ import msgspec
 from bot.domain.waves import Depth, Kind, Magnitude
 from bot.pipeline.aggregate import Step
 from bot.pipeline.horizons import HORIZON_S, HORIZONS
-from bot.pipeline.rarity import History, Scales, joint, prior_rate, surprise
+from bot.pipeline.rarity import History, Learned, Scales, joint, learned_from, prior_rate, surprise
 
 FLOOR = (0.008, 0.010, 0.015, 0.020, 0.030)
 """A fall of less coin OI than this within the horizon is never an event, however quiet the week."""
@@ -151,6 +151,20 @@ class Detector:
         self.scales, self.history = state.scales, state.history
         self._steps, self._last_s = state.steps, state.last_s
 
+    def learned(self) -> Learned:
+        """What this history taught, for a detector that begins after it."""
+        return learned_from(self.scales, self.history)
+
+    def learn(self, past: Learned) -> None:
+        """Take what an earlier history taught, in place of what was taken before."""
+        self.scales.before = self.history.before = past
+
+    @property
+    def _knows_enough(self) -> bool:
+        if (past := self.scales.before) is not None and past.days >= LEAST_DAYS:
+            return True
+        return self._steps >= LEAST_STEPS and self.scales.days >= LEAST_DAYS
+
     def judge(self, step: Step, since_s: float = 0.0) -> Moment:
         """Judge one step by the history before it, then let it become history.
 
@@ -173,7 +187,7 @@ class Detector:
             if score > fresh[0] and high.at_s >= since_s:
                 fresh = (score, i, high)
         covered = step.coverage >= self._coverage_floor
-        judged = covered and self._steps >= LEAST_STEPS and self.scales.days >= LEAST_DAYS
+        judged = covered and self._knows_enough
         whole_view = self._view(whole, mark)
         fresh_view = whole_view if fresh is whole else self._view(fresh, mark)
         if covered and step.counted:

@@ -32,10 +32,12 @@ from bot.domain.market import (
 )
 from bot.domain.waves import Stage, Wave
 from bot.pipeline.aggregate import Aggregate, AggregateState, Step
+from bot.pipeline.attribution import Past
 from bot.pipeline.detect import Detector, DetectorState, Moment
 from bot.pipeline.gate import Gate, GateState
 from bot.pipeline.horizons import moment
 from bot.pipeline.lifecycle import Life
+from bot.pipeline.rarity import Learned
 from bot.pipeline.running import LifeState, Sight
 from bot.pipeline.tally import Minute, Tally
 
@@ -81,6 +83,15 @@ class _AssetState(msgspec.Struct):
     minutes: list[Minute]
     reports: list[Report]
     since_s: float | None
+    before_s: float | None = None
+
+
+class Lesson(msgspec.Struct, frozen=True):
+    """What one asset's past taught: a prior for how rare things are, waves to rank with, and since when."""
+
+    learned: Learned
+    waves: tuple[Past, ...]
+    since_s: float
 
 
 class JudgeState(msgspec.Struct):
@@ -108,6 +119,7 @@ class _Court:
         """A report came since the last step."""
         self.funding: dict[tuple[str, str], float] = {}
         self.since_s: float | None = None
+        self.before_s: float | None = None
 
     def state(self) -> _AssetState:
         return _AssetState(
@@ -118,6 +130,7 @@ class _Court:
             self.tally.minutes(),
             self.told(),
             self.since_s,
+            self.before_s,
         )
 
     def restore(self, state: _AssetState) -> None:
@@ -128,7 +141,7 @@ class _Court:
         for report in state.reports:
             self.reports.setdefault(report.series, []).append(report)
         self.news = True  # one may have come after the last step
-        self.since_s = state.since_s
+        self.since_s, self.before_s = state.since_s, state.before_s
 
     def told(self) -> list[Report]:
         """Every report remembered: the newest of each series, and those before it to compare it with."""
@@ -269,7 +282,7 @@ class Judge:
             compared=step.counted,
             missing=aggregate.missing(now.at_s, self._why),
             reports=tuple(court.told()),
-            since_s=court.since_s or now.at_s,
+            since_s=court.before_s or court.since_s or now.at_s,
             normal_move=court.detector.normal_move,
             high_since=court.detector.high_since,
         )
@@ -312,10 +325,35 @@ class Judge:
         for kept in state.assets:
             self._court(kept.asset).restore(kept)
 
+    def learn(self, asset: Asset, past: Lesson) -> None:
+        """Take what an asset's past taught, in place of what was taken before.
+
+        Nothing of it is added to live figures: no index moves, nothing is compared across the join.
+        """
+        court = self._court(asset)
+        court.detector.learn(past.learned)
+        court.life.recall(past.waves)
+        court.before_s = past.since_s
+
+    def lesson(self, asset: Asset) -> Lesson | None:
+        """What this judge has seen of one asset, for another to learn from; ``None`` where it saw nothing."""
+        court = self._courts.get(asset)
+        if court is None or court.since_s is None:
+            return None
+        return Lesson(court.detector.learned(), tuple(court.life.past), court.since_s)
+
+    def began(self) -> datetime | None:
+        """The first step of any asset."""
+        times = [court.since_s for court in self._courts.values() if court.since_s is not None]
+        return moment(min(times)) if times else None
+
     def warm(self, asset: Asset) -> timedelta:
         """How much history of this asset the detector has learned from."""
         court = self._courts.get(asset)
-        return timedelta(days=court.detector.scales.days) if court else timedelta(0)
+        if court is None:
+            return timedelta(0)
+        scales = court.detector.scales
+        return timedelta(days=scales.days + (scales.before.days if scales.before else 0.0))
 
 
 def last_step(at: datetime, step: timedelta) -> datetime:

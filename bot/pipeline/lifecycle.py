@@ -64,13 +64,15 @@ class Life:
         self._running: Running | None = None
         self._settling: list[Running] = []
         self._past: list[Past] = []
+        self._before: list[Past] = []
 
     def state(self) -> LifeState:
-        return LifeState(self._since_s, self._running, self._settling, self._past)
+        return LifeState(self._since_s, self._running, self._settling, self._past, self._before)
 
     def restore(self, state: LifeState) -> None:
         self._since_s = state.since_s
-        self._running, self._settling, self._past = state.running, state.settling, state.past
+        self._running, self._settling = state.running, state.settling
+        self._past, self._before = state.past, state.before
 
     @property
     def since_s(self) -> float:
@@ -85,6 +87,15 @@ class Life:
     @property
     def running(self) -> Wave | None:
         return self._running.told if self._running else None
+
+    @property
+    def past(self) -> Sequence[Past]:
+        """Finished waves, oldest first."""
+        return self._past
+
+    def recall(self, before: Sequence[Past]) -> None:
+        """Rank what comes also among these, in place of those recalled before."""
+        self._before = list(before)
 
     def beside(self, wave: Wave, assets: tuple[Asset, ...]) -> Wave:
         """The revision just told, with the coins that fell with it; later revisions keep them."""
@@ -309,11 +320,8 @@ class Life:
             worst_minute_usd=worst.long_usd + worst.short_usd if worst else None,
             reason=running.reason,
         )
-        change = wave.usd_change
-        earlier = [p for p in self._past if p.onset != onset]
-        place = rank(
-            wave.coins_closed, -change.position_usd if change else None, earlier, moment(sight.since_s)
-        )
+        earlier = [p for p in (*self._before, *self._past) if p.onset != onset]
+        place = rank(wave, earlier, moment(sight.since_s))
         return msgspec.structs.replace(wave, rank=place)
 
     def _onset_s(self, high: Mark, low: Mark) -> float:

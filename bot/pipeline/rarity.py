@@ -122,6 +122,21 @@ def prior_rate(step_s: float) -> float:
     return PRIOR_RATE * math.pow(min(1.0, 3600.0 / step_s), PRIOR_COARSER)
 
 
+class Learned(msgspec.Struct, frozen=True):
+    """What the past that venues remember taught of one asset: a better prior than the shipped one.
+
+    It is judged on its own, so that what few venues remember never mixes with what all of them say now;
+    learning another one replaces it. ``coins`` and ``price`` are the scales of each horizon (0: none).
+    """
+
+    days: float
+    coins: tuple[float, ...]
+    price: tuple[float, ...]
+    hours: float
+    events: float
+    excess: float
+
+
 class History(msgspec.Struct):
     """The declustered history of one asset's score; ``expected`` is the prior's rate for its steps."""
 
@@ -132,6 +147,7 @@ class History(msgspec.Struct):
     peak: float = 0.0
     peak_at_s: float = 0.0
     last_at_s: float = 0.0
+    before: Learned | None = None
 
     def observe(self, score: float, at_s: float, step_s: float) -> None:
         """Add one moment that stands for ``step_s`` of time."""
@@ -150,10 +166,13 @@ class History(msgspec.Struct):
 
     def magnitude(self, score: float) -> Magnitude:
         """W of a score, with a 90 % interval that narrows as history grows."""
-        rate_weight = self.events + self.expected * PRIOR_HOURS
-        rate = rate_weight / (self.hours + PRIOR_HOURS)
-        tail_weight = self.events + PRIOR_EVENTS
-        spread = (self.excess + PRIOR_EVENTS * PRIOR_SPREAD) / tail_weight
+        hours, events, excess = self.hours, self.events, self.excess
+        if (past := self.before) is not None:
+            hours, events, excess = hours + past.hours, events + past.events, excess + past.excess
+        rate_weight = events + self.expected * PRIOR_HOURS
+        rate = rate_weight / (hours + PRIOR_HOURS)
+        tail_weight = events + PRIOR_EVENTS
+        spread = (excess + PRIOR_EVENTS * PRIOR_SPREAD) / tail_weight
         beyond = (score - SCORE_FLOOR) / spread
         w = (beyond - math.log(rate)) / math.log(10)
         doubt = NINETY * math.sqrt(1 / rate_weight + beyond * beyond / tail_weight) / math.log(10)
@@ -166,6 +185,7 @@ class Scales(msgspec.Struct):
     days: float = 0.0
     coins: list[Scale] = msgspec.field(default_factory=lambda: [Scale() for _ in HORIZON_S])
     price: list[Scale] = msgspec.field(default_factory=lambda: [Scale() for _ in HORIZON_S])
+    before: Learned | None = None
 
     def passed(self, elapsed_s: float) -> None:
         self.days += elapsed_s / 86400
@@ -175,13 +195,37 @@ class Scales(msgspec.Struct):
                 scale.fade()
 
     def coin_scale(self, horizon: int) -> float:
-        return self._steadied(self.coins[horizon], PRIOR_COIN_SCALE[horizon])
+        learned = self.before.coins[horizon] if self.before else 0.0
+        return self._steadied(self.coins[horizon], PRIOR_COIN_SCALE[horizon], learned)
 
     def price_scale(self, horizon: int) -> float:
-        return self._steadied(self.price[horizon], PRIOR_PRICE_SCALE[horizon])
+        learned = self.before.price[horizon] if self.before else 0.0
+        return self._steadied(self.price[horizon], PRIOR_PRICE_SCALE[horizon], learned)
 
-    def _steadied(self, own: Scale, prior: float) -> float:
+    def _steadied(self, own: Scale, prior: float, learned: float) -> float:
+        """The own scale and what stands for it until it is known, each by the days it stands for."""
+        prior_days = PRIOR_DAYS
+        if learned and self.before is not None:
+            prior = _between(prior, learned, self.before.days / (self.before.days + PRIOR_DAYS))
+            prior_days += self.before.days
         if not own.total:
             return prior
-        weight = self.days / (self.days + PRIOR_DAYS)
-        return math.exp(weight * math.log(own.value()) + (1 - weight) * math.log(prior))
+        return _between(prior, own.value(), self.days / (self.days + prior_days))
+
+
+def _between(one: float, other: float, weight: float) -> float:
+    """The mean in logarithms; ``weight`` is the other's."""
+    return math.exp(weight * math.log(other) + (1 - weight) * math.log(one))
+
+
+def learned_from(scales: Scales, history: History) -> Learned:
+    """What a judge of the past has learned of one asset. A moment still in progress counts as an event."""
+    pending = 1.0 if history.peak else 0.0
+    return Learned(
+        days=scales.days,
+        coins=tuple(scale.value() if scale.total else 0.0 for scale in scales.coins),
+        price=tuple(scale.value() if scale.total else 0.0 for scale in scales.price),
+        hours=history.hours,
+        events=history.events + pending,
+        excess=history.excess + pending * (history.peak - SCORE_FLOOR),
+    )

@@ -66,6 +66,8 @@ class LifeState(msgspec.Struct):
     running: Running | None
     settling: list[Running]
     past: list[Past]
+    before: list[Past] = []
+    """Waves of the time before live figures began, from what venues remember."""
 
 
 def closed_since(high: Mark, changes: Sequence[float]) -> float:
