@@ -52,6 +52,11 @@ class Health:
             unheard=unheard,
         )
 
+    def release(self, venue: Venue, source: str) -> None:
+        """Nothing is expected of this source any more, until it is expected again."""
+        self._known.pop((venue, source), None)
+        self._late_after.pop((venue, source), None)
+
     def heard(
         self,
         venue: Venue,

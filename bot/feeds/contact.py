@@ -152,6 +152,8 @@ class Contact:
     venue: Venue
     source: str
     patience: Patience
+    expect: Callable[[], None]
+    """Health is told that an answer is expected, from now on and until ``release``."""
     _told: set[SourceState] = field(default_factory=set)
     _kept: list[datetime] = field(default_factory=list)
 
@@ -167,17 +169,26 @@ class Contact:
         completeness: Completeness | None = None,
     ) -> Contact:
         """A source expected to answer ``every`` so often, in market time."""
-        setting.health.expect(
-            exchange.venue,
-            source,
-            setting.clock(),
-            title=exchange.title,
-            group=exchange.group,
-            late_after=every * LATE_AFTER,
-            completeness=completeness,
-            unheard=exchange.unheard,
-        )
-        return cls(setting, exchange.venue, source, Patience(setting, retry))
+
+        def expect() -> None:
+            setting.health.expect(
+                exchange.venue,
+                source,
+                setting.clock(),
+                title=exchange.title,
+                group=exchange.group,
+                late_after=every * LATE_AFTER,
+                completeness=completeness,
+                unheard=exchange.unheard,
+            )
+
+        expect()
+        return cls(setting, exchange.venue, source, Patience(setting, retry), expect)
+
+    def release(self) -> None:
+        """Nothing is asked of it: nothing is expected, and nothing is shown."""
+        self.setting.health.release(self.venue, self.source)
+        self._told.clear()
 
     def heard(
         self,

@@ -65,19 +65,21 @@ class PollFeed:
         self.answers: bool | None = None
         """Whether the last round told anything; ``None`` before the first."""
         self._exchange, self._http, self._book, self._setting = exchange, http, book, setting
+        self._stands_in_for = stands_in_for
         self._contact = Contact.open(setting, exchange, poll.name, every=poll.every, retry=poll.every)
         if poll.at:  # once or twice a day: an hour later is soon enough
             self._contact.patience = Patience(setting, HOUR, HOUR)
+        self._standing_by = stands_in_for is not None
+        if self._standing_by:
+            self._contact.release()
         self._sizes = Sizes() if sizes is None else sizes
         self._rotation = Rotation(self._sizes)
-        self._stands_in_for = stands_in_for
         self._begin_at = 0
         self._partial = False
 
     async def run(self) -> timedelta | None:
         """One round. Returns the wait (wall time) before the next, ``None`` for the usual interval."""
-        if self._stands_in_for is not None and self._stands_in_for.answers is not False:
-            self._contact.idle(f"asked only while {self._stands_in_for.poll.name} is not answered")
+        if not self._needed():
             return None
         asks = self._asks()
         if not asks:
@@ -97,6 +99,16 @@ class PollFeed:
         if wait is None and self.poll.at:
             return until_next(self.poll.at, self._setting.clock()) / self._setting.speed
         return wait
+
+    def _needed(self) -> bool:
+        """What stands in for another is known to nobody while that one is answered."""
+        needed = self._stands_in_for is None or self._stands_in_for.answers is False
+        if needed and self._standing_by:
+            self._contact.expect()
+        elif not needed and not self._standing_by:
+            self._contact.release()
+        self._standing_by = not needed
+        return needed
 
     def _asks(self) -> Sequence[Ask]:
         book = self._book.watched
@@ -121,10 +133,10 @@ class PollFeed:
                 symbol, request = todo.popleft()
                 try:
                     answer = await self._ask(request)
-                    self._rotation.asked(symbol)
                 except (SourceThrottled, SourceBlocked) as fault:
                     todo.clear()
                     got.stopped = got.stopped or fault
+                    return
                 except SourceChanged as fault:
                     got.faults.append(fault)
                     await self._contact.keep(fault)
@@ -140,6 +152,7 @@ class PollFeed:
                     got.unknown.update(answer.unknown)
                     if answer.unreadable:
                         await self._contact.keep_rows(answer.unreadable)
+                self._rotation.asked(symbol)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(AT_ONCE, len(asks))):

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.assets import Asset
-from bot.domain.health import SourceState
 from bot.domain.market import Instrument, OpenInterest, Price
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.exchanges.spec import HOUR, MINUTE, Book, Budget, Poll, Request
@@ -158,6 +157,25 @@ async def test_a_round_of_a_poll_that_rotates_is_within_its_budget(server: Serve
     assert sorted(set(asked[16:])) == names
 
 
+async def test_a_contract_that_always_fails_takes_no_more_turns_than_others(
+    server: Server, world: World
+) -> None:
+    names = [f"C{n}-PERP" for n in range(6)]
+    one_by_one(server, names)
+    good = server.routes["/ticker"]
+
+    async def ticker(request: web.Request) -> web.StreamResponse:
+        return await (status(400) if request.query["s"] == "C0-PERP" else good)(request)
+
+    server.routes["/ticker"] = ticker
+    exchange = replace(ACME, polls=(TURNS,), budget=Budget(4, MINUTE))  # 3 a round
+    async with polling(server, world, TURNS, exchange=exchange) as feed:
+        for _ in range(4):
+            await feed.run()
+            world.wall += 60
+    assert sum("C0-PERP" in path for path in server.asked) == 2
+
+
 async def test_contracts_that_a_poll_does_not_ask_for_take_no_turn(server: Server, world: World) -> None:
     one_by_one(server, ["A-PERP", "B-PERP"])
 
@@ -221,7 +239,7 @@ async def test_a_poll_that_stands_in_waits_until_the_other_fails(server: Server,
         polling(server, world, replace(ALL, name="spare"), stands_in_for=first) as spare,
     ):
         assert await spare.run() is None
-        assert world.source("spare").state is SourceState.WAITING  # the other was not asked yet
+        assert server.count("/tickers") == 0  # the other was not asked yet
         await first.run()
         await spare.run()
         assert server.count("/tickers") == 1

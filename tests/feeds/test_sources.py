@@ -243,11 +243,12 @@ async def test_a_poll_that_stands_in_is_asked_while_the_other_is_not_answered(
     async with running(world, at(server, replace(ACME, polls=(second, first)))):
         await until(lambda: server.count("/tickers") >= 3)
         assert server.count("/old") == 0
-        assert world.source("old").why == "asked only while new is not answered"
+        assert "old" not in {known.source for known in world.health.sources()}
         server.routes["/tickers"] = status(404)
         await until(lambda: server.count("/old") >= 2)
+        assert world.source("old").state is SourceState.FRESH
         server.routes["/tickers"] = good
-        await until(lambda: world.source("old").state is SourceState.WAITING)
+        await until(lambda: "old" not in {known.source for known in world.health.sources()})
 
 
 async def test_stopping_takes_no_longer_than_it_must(server: Server, world: World) -> None:
