@@ -11,14 +11,17 @@ from bot.domain.cards import Card
 from bot.domain.chats import ChatSettings, SettingsChange
 from bot.domain.health import SourceHealth
 from bot.domain.market import (
+    Instrument,
     Liquidation,
     LiquidationSum,
     Observation,
+    OpenInterest,
     Point,
     Quarantined,
     Reading,
     Report,
     Snapshot,
+    Venue,
 )
 from bot.domain.posts import (
     AlertLog,
@@ -113,6 +116,41 @@ class Waves(Protocol):
         ...
 
     async def running(self) -> Sequence[Wave]: ...
+
+
+class Archive(Protocol):
+    """What venues remember of the time before live figures began, and what was learnt from it."""
+
+    async def keep(
+        self, contract: Instrument, since: datetime, until: datetime, told: Sequence[OpenInterest]
+    ) -> None:
+        """All that its venue remembers from ``since`` on and before ``until``; twice is once."""
+        ...
+
+    async def reached(self) -> Mapping[tuple[Venue, str], datetime]:
+        """How far back each contract (venue, symbol) is kept."""
+        ...
+
+    async def told(self, asset: Asset, since: datetime, until: datetime) -> Sequence[OpenInterest]:
+        """From ``since`` on and before ``until``, in order of (time, contract)."""
+        ...
+
+    async def learn(
+        self,
+        asset: Asset,
+        lesson: bytes,
+        waves: Sequence[Wave],
+        snapshots: Sequence[Snapshot],
+        until: datetime,
+    ) -> None:
+        """Replace, all at once, what was learnt of an asset before: its waves from history too, and its
+        snapshots before ``until``.
+        """
+        ...
+
+    async def learnt(self) -> Mapping[Asset, bytes]:
+        """The newest lesson of each asset."""
+        ...
 
 
 class Subscriptions(Protocol):
@@ -290,6 +328,8 @@ class Store(Protocol):
     def journal(self) -> Journal: ...
     @property
     def waves(self) -> Waves: ...
+    @property
+    def archive(self) -> Archive: ...
     @property
     def subscriptions(self) -> Subscriptions: ...
     @property

@@ -11,6 +11,7 @@ from bot.domain.assets import Asset
 from bot.domain.cards import Card
 from bot.domain.posts import ChatMessage, Notice
 from bot.domain.waves import Stage, Wave
+from storage.memory_archive import MemoryArchive
 from storage.memory_chats import MemoryChats, MemorySubscriptions
 from storage.memory_journal import MemoryJournal
 from storage.memory_posts import MemoryPosts
@@ -22,6 +23,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.journal = MemoryJournal()
         self.waves = MemoryWaves()
+        self.archive = MemoryArchive(self.journal, self.waves)
         self.subscriptions = MemorySubscriptions()
         self.posts = MemoryPosts()
         self.chats = MemoryChats(self.subscriptions, self.posts)
@@ -56,6 +58,13 @@ class MemoryWaves:
     async def running(self) -> Sequence[Wave]:
         """Oldest onset first."""
         return sorted((w for w in self._newest() if not w.done), key=lambda wave: (wave.onset, wave.id))
+
+    def replace_history(self, asset: Asset, waves: Sequence[Wave]) -> None:
+        """Those of an asset found in history, by others."""
+        for known in [w for w in self._newest() if w.asset == asset and w.from_history]:
+            del self._revisions[known.id]
+        for wave in waves:
+            self._revisions[wave.id] = {wave.revision: wave}
 
     def _newest(self) -> list[Wave]:
         return [known[max(known)] for known in self._revisions.values()]

@@ -84,6 +84,11 @@ class MemoryJournal:
         known = self._snapshots.get(asset, {})
         return known[max(times)] if (times := [t for t in known if at is None or t <= at]) else None
 
+    def forget_snapshots(self, asset: Asset, before: datetime) -> None:
+        known = self._snapshots.get(asset, {})
+        for at in [at for at in known if at < before]:
+            del known[at]
+
     async def assets(self) -> Sequence[Asset]:
         def size(asset: Asset) -> tuple[bool, float, Asset]:
             usd = self._newest[asset].usd

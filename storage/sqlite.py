@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from storage.sqlite_archive import SqliteArchive
 from storage.sqlite_chat_log import SqliteChatLog
 from storage.sqlite_chats import SqliteChats
 from storage.sqlite_connections import Connections
@@ -26,6 +27,7 @@ class SqliteStore:
         self.file = file
         self.journal = SqliteJournal(file)
         self.waves = SqliteWaves(file)
+        self.archive = SqliteArchive(file)
         self.subscriptions = SqliteSubscriptions(file)
         self.posts = SqlitePosts(file)
         self.chats = SqliteChats(file, self.subscriptions)

@@ -157,6 +157,18 @@ def m0004_reports(db: Database) -> None:
     db.execute("drop table reports")
 
 
+@schema()
+def m0005_archive(db: Database) -> None:
+    """What venues remember of the time before live figures began, in pieces, and what was learnt from it."""
+    db.execute(
+        """create table past (
+            venue text not null, symbol text not null, since integer not null, until integer not null,
+            asset text not null, body blob not null, primary key (venue, symbol, since))"""
+    )
+    db.execute("create index past_asset on past (asset, since)")
+    db.execute("create table lessons (asset text primary key, body blob not null) without rowid")
+
+
 def known() -> list[str]:
     """The names of every migration of this release, in order."""
     nothing = Database(memory=True, execute_plugins=False)

@@ -43,6 +43,16 @@ def write_snapshots(db: Database, snapshots: Sequence[Snapshot]) -> None:
         )
 
 
+def forget_snapshots(db: Database, asset: Asset, before: datetime) -> None:
+    """All of an asset's before an instant."""
+    within = "asset = ? and at < ?"
+    db.conn.execute(f"delete from snapshot_details where {within}", (asset, micros(before)))  # noqa: S608
+    db.conn.execute(
+        f"delete from snapshots where tier in (0, 1, 2) and {within}",  # noqa: S608
+        (asset, micros(before)),
+    )
+
+
 def read_snapshot(db: sqlite3.Connection, asset: Asset, at: datetime | None) -> Snapshot | None:
     row = db.execute(
         "select body from snapshot_details where asset = ? and at <= ? order by at desc limit 1",

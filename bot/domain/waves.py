@@ -8,8 +8,11 @@ from enum import StrEnum
 import msgspec
 
 from bot.domain.assets import Asset
-from bot.domain.market import Group, Missing, Report, Venue
+from bot.domain.market import Group, Missing, Position, Report, Venue
 from bot.domain.units import UsdChange
+
+FROM_HISTORY = "h-"
+"""How the id of a wave begins that was found in what venues remember, not seen as it happened."""
 
 
 class Kind(StrEnum):
@@ -36,6 +39,10 @@ class Stage(StrEnum):
 
 
 STAGE_ORDER = {stage: place for place, stage in enumerate(Stage)}
+
+
+CLEARLY = 2 / 3
+"""So much of what was liquidated on one side names it where price does not."""
 
 
 class Lead(StrEnum):
@@ -92,6 +99,40 @@ class Rank(msgspec.Struct, frozen=True):
     usd_place: int | None
 
 
+class Burst(msgspec.Struct, frozen=True):
+    """What was liquidated within one minute, far above the coin's own normal.
+
+    ``multiple`` is of the normal minute of that hour of the week; ``long_share`` a fraction of the dollars;
+    ``venues`` those that told it, the largest first; ``magnitude`` a lower estimate.
+    """
+
+    at: datetime
+    usd: float
+    multiple: float
+    long_share: float
+    venues: tuple[Venue, ...]
+    magnitude: Magnitude
+
+
+class Forced(msgspec.Struct, frozen=True):
+    """How much was forced since the onset, in coins and dollars.
+
+    ``seen`` is a floor; ``likely_low`` to ``likely_high`` estimates what throttled feeds left out, and is
+    ``None`` where no complete feed shows how much that is. Venues without a feed are in neither.
+    Auto-deleveraging is counted apart, in ``deleveraged_usd``.
+    """
+
+    seen_usd: float
+    seen_coins: float
+    likely_low_usd: float | None = None
+    likely_high_usd: float | None = None
+    deleveraged_usd: float = 0.0
+
+    @property
+    def usd_per_coin(self) -> float | None:
+        return self.seen_usd / self.seen_coins if self.seen_coins else None
+
+
 class Wave(msgspec.Struct, frozen=True, kw_only=True):
     """One revision of one wave.
 
@@ -134,6 +175,10 @@ class Wave(msgspec.Struct, frozen=True, kw_only=True):
     """Forced closings seen since the onset: a floor. ``None`` where no feed was listening."""
     worst_minute_at: datetime | None = None
     worst_minute_usd: float | None = None
+    burst: Burst | None = None
+    """The largest minute of liquidations that was told before open interest could show it."""
+    forced: Forced | None = None
+    """``None`` where no feed was listening."""
     reason: str = ""
     """Why it was retracted."""
 
@@ -166,6 +211,38 @@ class Wave(msgspec.Struct, frozen=True, kw_only=True):
         if self.price_before_usd is None or self.price_now_usd is None:
             return None
         return UsdChange.between(self.coins_before, self.price_before_usd, self.coins_now, self.price_now_usd)
+
+    @property
+    def from_history(self) -> bool:
+        """Found in what venues remember: nobody was ever alerted of it."""
+        return self.id.startswith(FROM_HISTORY)
+
+    @property
+    def forced_share(self) -> tuple[float, float] | None:
+        """What part of the closed coins was forced, from and to; the rest closed by choice.
+
+        From what was seen to the upper estimate, at most all of it; ``None`` where it cannot be known.
+        """
+        if self.forced is None or self.coins_closed <= 0:
+            return None
+        per_coin = self.forced.usd_per_coin
+        high_usd = self.forced.likely_high_usd
+        low = min(1.0, self.forced.seen_coins / self.coins_closed)
+        if per_coin is None or high_usd is None:
+            return low, 1.0
+        return low, min(1.0, high_usd / per_coin / self.coins_closed)
+
+    @property
+    def flushed(self) -> Position | None:
+        """The side that lost, where liquidations and price agree on it; ``None`` where they do not."""
+        by_price = {Kind.FLUSH: Position.LONG, Kind.SQUEEZE: Position.SHORT}.get(self.kind)
+        longs, shorts = self.liquidated_long_usd or 0.0, self.liquidated_short_usd or 0.0
+        if not longs and not shorts:
+            return by_price
+        told = Position.LONG if longs >= shorts else Position.SHORT
+        if by_price is None:
+            return told if max(longs, shorts) >= CLEARLY * (longs + shorts) else None
+        return by_price if by_price is told else None
 
     @property
     def done(self) -> bool:

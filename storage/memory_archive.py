@@ -1,0 +1,58 @@
+"""What venues remember, in dicts: the readable specification of ``bot.ports.Archive``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bot.domain.assets import Asset
+from bot.domain.market import Instrument, OpenInterest, Snapshot, Venue
+from bot.domain.waves import Wave
+from storage.memory_journal import MemoryJournal
+
+
+class _Waves(Protocol):
+    def replace_history(self, asset: Asset, waves: Sequence[Wave]) -> None: ...
+
+
+class MemoryArchive:
+    """See ``bot.ports.Archive``."""
+
+    def __init__(self, journal: MemoryJournal, waves: _Waves) -> None:
+        self._journal, self._waves = journal, waves
+        self._pieces: dict[tuple[Venue, str, datetime], tuple[Instrument, tuple[OpenInterest, ...]]] = {}
+        self._lessons: dict[Asset, bytes] = {}
+
+    async def keep(
+        self, contract: Instrument, since: datetime, until: datetime, told: Sequence[OpenInterest]
+    ) -> None:
+        within = tuple(one for one in told if since <= one.at < until)
+        self._pieces[contract.venue, contract.symbol, since] = contract, within
+
+    async def reached(self) -> Mapping[tuple[Venue, str], datetime]:
+        far: dict[tuple[Venue, str], datetime] = {}
+        for venue, symbol, since in self._pieces:
+            far[venue, symbol] = min(since, far.get((venue, symbol), since))
+        return far
+
+    async def told(self, asset: Asset, since: datetime, until: datetime) -> Sequence[OpenInterest]:
+        of = [told for contract, told in self._pieces.values() if contract.asset == asset]
+        within = [one for told in of for one in told if since <= one.at < until]
+        return sorted(within, key=lambda one: (one.at, one.instrument.key))
+
+    async def learn(
+        self,
+        asset: Asset,
+        lesson: bytes,
+        waves: Sequence[Wave],
+        snapshots: Sequence[Snapshot],
+        until: datetime,
+    ) -> None:
+        self._lessons[asset] = lesson
+        self._waves.replace_history(asset, waves)
+        self._journal.forget_snapshots(asset, until)
+        await self._journal.snap(snapshots)
+
+    async def learnt(self) -> Mapping[Asset, bytes]:
+        return dict(self._lessons)

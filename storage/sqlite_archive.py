@@ -1,0 +1,126 @@
+"""What venues remember, in SQLite: a row for each piece of a contract's past, packed.
+
+A row holds some hundred figures, so that the months of a contract are a few hundred kilobytes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from sqlite_utils import Database
+
+from bot.domain.assets import Asset
+from bot.domain.market import Instrument, OpenInterest, Snapshot, Venue
+from bot.domain.units import Amount, Unit
+from bot.domain.waves import FROM_HISTORY, Wave
+from storage.rules import micros, moment
+from storage.sqlite_connections import Connections
+from storage.sqlite_snapshots import forget_snapshots, write_snapshots
+
+_HISTORY = f"{FROM_HISTORY}*"
+
+
+class _Piece(msgspec.Struct, array_like=True):
+    """One contract's figures; times and ``lags`` (received after that) in microseconds."""
+
+    contract: Instrument
+    units: list[Unit]
+    at: list[int]
+    lags: list[int]
+    amounts: list[Decimal]
+    prices: list[Decimal | None]
+
+
+def _pack(contract: Instrument, told: Sequence[OpenInterest]) -> bytes:
+    piece = _Piece(
+        contract,
+        [one.amount.unit for one in told],
+        [micros(one.at) for one in told],
+        [micros(one.received) - micros(one.at) for one in told],
+        [one.amount.value for one in told],
+        [one.price for one in told],
+    )
+    return zlib.compress(msgspec.msgpack.encode(piece))
+
+
+def _unpack(body: bytes) -> list[OpenInterest]:
+    piece = msgspec.msgpack.decode(zlib.decompress(body), type=_Piece)
+    rows = zip(piece.amounts, piece.units, piece.at, piece.lags, piece.prices, strict=True)
+    return [
+        OpenInterest(piece.contract, Amount(value, unit), moment(at), moment(at + lag), price)
+        for value, unit, at, lag, price in rows
+    ]
+
+
+class SqliteArchive:
+    """See ``bot.ports.Archive``. Every method raises ``StorageError``."""
+
+    def __init__(self, file: Connections) -> None:
+        self._file = file
+
+    async def keep(
+        self, contract: Instrument, since: datetime, until: datetime, told: Sequence[OpenInterest]
+    ) -> None:
+        body = _pack(contract, [one for one in told if since <= one.at < until])
+        row = (contract.venue, contract.symbol, micros(since), micros(until), contract.asset, body)
+
+        def write(db: Database) -> None:
+            db.conn.execute("insert or replace into past values (?, ?, ?, ?, ?, ?)", row)
+
+        await self._file.write(write)
+
+    async def reached(self) -> Mapping[tuple[Venue, str], datetime]:
+        def look(db: sqlite3.Connection) -> dict[tuple[Venue, str], datetime]:
+            rows = db.execute("select venue, symbol, min(since) from past group by venue, symbol")
+            return {(Venue(venue), symbol): moment(since) for venue, symbol, since in rows}
+
+        return await self._file.read(look)
+
+    async def told(self, asset: Asset, since: datetime, until: datetime) -> Sequence[OpenInterest]:
+        def look(db: sqlite3.Connection) -> list[OpenInterest]:
+            rows = db.execute(
+                "select body from past where asset = ? and since < ? and until > ?",
+                (asset, micros(until), micros(since)),
+            )
+            found = [one for (body,) in rows for one in _unpack(body) if since <= one.at < until]
+            return sorted(found, key=lambda one: (one.at, one.instrument.key))
+
+        return await self._file.read(look)
+
+    async def learn(
+        self,
+        asset: Asset,
+        lesson: bytes,
+        waves: Sequence[Wave],
+        snapshots: Sequence[Snapshot],
+        until: datetime,
+    ) -> None:
+        def write(db: Database) -> None:
+            db.conn.execute("insert or replace into lessons values (?, ?)", (asset, lesson))
+            of = "from waves where asset = ? and id glob ?"
+            db.conn.execute(f"delete from wave_revisions where id in (select id {of})", (asset, _HISTORY))  # noqa: S608
+            db.conn.execute(f"delete {of}", (asset, _HISTORY))
+            for wave in waves:
+                body = msgspec.msgpack.encode(wave)
+                db.conn.execute(
+                    "insert into waves values (?, ?, ?, ?, 1, 0)",
+                    (wave.id, asset, micros(wave.onset), wave.revision),
+                )
+                db.conn.execute("insert into wave_revisions values (?, ?, ?)", (wave.id, wave.revision, body))
+            forget_snapshots(db, asset, until)
+            write_snapshots(db, snapshots)
+
+        await self._file.write(write)
+
+    async def learnt(self) -> Mapping[Asset, bytes]:
+        def look(db: sqlite3.Connection) -> dict[Asset, bytes]:
+            return {
+                Asset(asset): bytes(body) for asset, body in db.execute("select asset, body from lessons")
+            }
+
+        return await self._file.read(look)
