@@ -39,8 +39,10 @@ serves them there.
 ```
 
 `venue` is the short name of who published it. `open_interest_coins` is in coins, one-sided. `previous_coins`,
-the figure of the report before, may be left out. `as_of` has a zone. Numbers are strings or numbers. A report
-is never added to live venues; it stands beside them with its time.
+the figure of the report before, may be left out. `as_of` has a zone. `"preliminary": true` says that a final
+figure of the same time is to come, and only that confirms a wave; `holds_until` (with a zone) says when a
+market that was closed opened again. Numbers are strings or numbers. A report is never added to live venues;
+it stands beside them with its time.
 """
 
 
@@ -55,12 +57,18 @@ def _summary(exchange: Exchange) -> str:
     asked = "; ".join(map(_asked, exchange.polls))
     heard = exchange.sockets[0].completeness if exchange.sockets else "none" if exchange.unheard else "—"
     past = _words(exchange.history.reach) if exchange.history else "—"
-    standing = " (closed)" if exchange.closed else "" if exchange.by_default else " (off by default)"
+    standing = " (closed)" if exchange.closed else "" if exchange.by_default else _off(exchange)
     name = exchange.title + standing
     return f"| `{exchange.venue}` | {name} | {exchange.group} | {asked} | {heard} | {past} |"
 
 
+def _off(exchange: Exchange) -> str:
+    return " (with a key)" if exchange.key_header else " (off by default)"
+
+
 def _asked(poll: Poll) -> str:
+    if poll.at:
+        return f"{poll.name} at {' and '.join(f'{at:%H:%M}' for at in poll.at)} UTC"
     often = f"{poll.name} every {_words(poll.every)}".replace("every 1 ", "every ")
     return f"{often}, in turn" if poll.rotates else often
 
@@ -80,6 +88,8 @@ def _lines(exchange: Exchange) -> Iterator[str]:
         yield f"| `{fact.endpoint}` | {fact.field} | {fact.unit} | {fact.source} | {fact.confidence} |"
     for socket in exchange.sockets:
         yield f"\nHears `{socket.name}` at `{socket.url}`: {socket.completeness}."
+    if exchange.key_header:
+        yield f"\nOff without a key, which goes in the header `{exchange.key_header}`."
     if exchange.closed:
         yield f"\nThis venue is {exchange.closed}."
     elif exchange.unheard:

@@ -8,8 +8,9 @@ a base address of their own, and they stand beside the live venues with their as
                   "previous_coins": "145290", "as_of": "2025-10-10T21:00:00Z"}]}
 
 ``venue`` is the short name of who published it, ``open_interest_coins`` is in coins and one-sided,
-``previous_coins`` (may be left out) is the figure of the report before, ``as_of`` has a zone. Numbers are
-strings or numbers. Older reports may stay in the list.
+``as_of`` has a zone. ``previous_coins``, the figure of the report before, may be left out, as may
+``preliminary`` (false) and ``holds_until``, when the market opened again. Numbers are strings or numbers.
+Older reports may stay in the list.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ FACTS = facts(
     /reports.json | open_interest_coins | coins, one-sided | whoever serves it | [2]
     /reports.json | previous_coins | coins of the report before, optional | whoever serves it | [2]
     /reports.json | as_of | time with a zone | whoever serves it | [2]
+    /reports.json | holds_until | the market was closed until then, optional | whoever serves it | [2]
+    /reports.json | preliminary | true: a final figure is still to come | whoever serves it | [2]
     """
 )
 
@@ -55,6 +58,8 @@ class _Row(msgspec.Struct):
     open_interest_coins: Decimal
     as_of: Annotated[datetime, msgspec.Meta(tz=True)]
     previous_coins: Decimal | None = None
+    preliminary: bool = False
+    holds_until: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class _Page(msgspec.Struct):
@@ -78,6 +83,9 @@ def parse_reports(body: bytes, book: Book, now: datetime) -> Answer:
             utc(row.as_of),
             now,
             None if previous is None else float(previous),
+            source=VENUE,
+            preliminary=row.preliminary,
+            holds_until=utc(row.holds_until) if row.holds_until else None,
         )
 
     reports, unreadable = read_all(decode(_PAGES, body).reports, read)

@@ -180,6 +180,8 @@ class Exchange:
     """Why no liquidations can be heard here: shown, so that a missing feed is never taken for calm."""
     closed: str = ""
     """When the venue closed, in words; then there is nothing to ask, and its files are only read."""
+    key_header: str = ""
+    """The header in which the operator's key goes; without a key such a venue is off."""
 
 
 @lru_cache(maxsize=4096)

@@ -50,14 +50,13 @@ def _across(known: Sequence[Report], onset: datetime, end: datetime) -> Report:
     covering = next((report for report in known if report.covers(end)), None)
     if covering is None:
         return known[-1]
-    before = [(r.as_of, r.coins) for r in known if r.as_of <= onset and r is not covering]
-    if covering.previous_coins is not None:
-        at = covering.previous_as_of
-        if at is None and not before:
-            return covering
-        if at is not None and at <= onset:
-            before.append((at, covering.previous_coins))
-    at, coins = max(before, default=(None, None))
+    before = [(r.as_of, r.coins) for r in reversed(known) if r.as_of <= onset and r is not covering]
+    at, coins = covering.previous_as_of, covering.previous_coins
+    if coins is not None and at is None and not before:
+        return covering
+    if coins is not None and at is not None and at <= onset and (not before or at >= before[0][0]):
+        return covering  # what it says itself compares like with like
+    at, coins = before[0] if before else (None, None)
     return msgspec.structs.replace(covering, previous_as_of=at, previous_coins=coins)
 
 

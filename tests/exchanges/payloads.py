@@ -20,6 +20,7 @@ from bot.domain.market import (
     OpenInterest,
     Price,
     Report,
+    ReportKind,
     Venue,
     Volume,
 )
@@ -118,8 +119,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for one in answer.observations:
         if isinstance(one, Report):
-            row = [one.venue, one.asset, one.coins, one.previous_coins, _time(one.as_of)]
-            said.setdefault("reports", []).append(row)
+            said.setdefault("reports", []).append(_report(one))
             continue
         assert one.received == NOW
         facts = said.setdefault(one.instrument.symbol, {})
@@ -141,6 +141,23 @@ def _answer(answer: Answer) -> dict[str, Any]:
         if names:
             said[name] = list(names)
     return said
+
+
+def _report(one: Report) -> list[Any]:
+    """What every report tells, then in words what only some do."""
+    row: list[Any] = [one.venue, one.asset, one.coins, one.previous_coins, _time(one.as_of)]
+    if one.kind is not ReportKind.DAILY:
+        row.append(f"{one.kind} by {one.source}")
+    if one.native:
+        row.append("crypto-native")
+    if one.preliminary:
+        row.append("preliminary")
+    if one.holds_until is not None:
+        row.append(f"holds until {_time(one.holds_until)}")
+    if one.previous_as_of is not None:
+        row.append(f"previous as of {_time(one.previous_as_of)}")
+    row += [f"{h.holder}: long {h.long_coins}, short {h.short_coins}" for h in one.holdings]
+    return row
 
 
 def _instrument(one: Instrument) -> dict[str, Any]:

@@ -41,6 +41,7 @@ PARSERS = {
 }
 KEPT = [p for p in PAYLOADS if p.what != "refusal" and not isinstance(p.expected, str)]
 GOOD = [(f"{p.venue}/{p.what}", p.body) for p in KEPT]
+JSON = [p for p in KEPT if not p.body.startswith(b"<")]
 ODD: tuple[Any, ...] = (
     *(None, True, 0, -1, 1.5, 10**18, 10**25, 10**400, [], {}, [[]]),
     *("", "0", "-1", "x", "NaN", "-Infinity", "1e999999", "1e-999999", "9" * 400, "\ud800", "１２"),
@@ -111,7 +112,9 @@ def test_a_payload_with_broken_bytes_never_surprises(kept: tuple[str, bytes], da
     assert outcome(PARSERS[name], broken) == outcome(PARSERS[name], broken)
 
 
-@pytest.mark.parametrize(("name", "body"), GOOD, ids=[str(p) for p in KEPT])
+@pytest.mark.parametrize(
+    ("name", "body"), [(f"{p.venue}/{p.what}", p.body) for p in JSON], ids=map(str, JSON)
+)
 def test_a_payload_with_one_value_odd_or_gone_never_surprises(name: str, body: bytes) -> None:
     parse = PARSERS[name]
     for holder, key in _places(page := json.loads(body)):

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 import bot.exchanges
-from bot.domain.market import Completeness, Group
+from bot.domain.market import Completeness, Group, Venue
 from bot.exchanges import EXCHANGES
 from bot.exchanges.document import document
 from bot.exchanges.spec import Exchange
 from tests.exchanges.payloads import FOLDER, PAYLOADS, book_of
 
-SHARED_BY_VENUES = {"spec", "reading", "document"}
+SHARED_BY_VENUES = {"spec", "reading", "tables", "document"}
 DOCS = Path(__file__).resolve().parents[2] / "docs/venues.md"
 
 
@@ -83,15 +83,21 @@ def test_facts_are_marked_with_how_sure_they_are(exchange: Exchange) -> None:
 
 
 OFF_UNTIL_ASKED_FOR = {"published", "coinex"}
+KEYED = {"coinglass", "coinalyze"}
 
 
 def test_every_venue_is_on_by_default_but_those_of_doubtful_standing() -> None:
     closed = {venue for venue, exchange in EXCHANGES.items() if exchange.closed}
     off = {venue for venue, exchange in EXCHANGES.items() if not exchange.by_default}
-    assert off - closed <= OFF_UNTIL_ASKED_FOR
+    assert off - closed <= OFF_UNTIL_ASKED_FOR | KEYED
     assert closed <= off
     groups = {exchange.group for exchange in EXCHANGES.values() if exchange.by_default}
-    assert groups == {Group.OFFSHORE, Group.DEX, Group.REGULATED}
+    assert groups == set(Group)
+
+
+def test_a_venue_that_needs_a_key_is_off_without_one() -> None:
+    assert {v for v, exchange in EXCHANGES.items() if exchange.key_header} == KEYED
+    assert not [v for v in KEYED if EXCHANGES[Venue(v)].by_default]
 
 
 def test_a_closed_venue_is_asked_for_nothing(exchange: Exchange) -> None:

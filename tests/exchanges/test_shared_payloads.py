@@ -286,6 +286,13 @@ def _bitmex(venue: str, kept: Any, response: Any, expected: Any) -> None:
     assert size.coins == pytest.approx(float(expected["open_interest_base"]), rel=1e-5)
 
 
+def _cot_of_another_market(venue: str, kept: Any, response: Any, expected: Any) -> None:
+    """A sister report of a market that is not ours: named, and nothing taken from it."""
+    answer = poll(venue, "positions", response, {})
+    assert answer.observations == []
+    assert list(answer.unknown) == ["MICRO E-MINI RUSSELL 2000 INDX - CHICAGO MERCANTILE EXCHANGE"]
+
+
 CHECKS: dict[str, Check] = {
     "binance_coinm/open_interest": _single,
     "binance_coinm/open_interest_hist": _history,
@@ -302,6 +309,7 @@ CHECKS: dict[str, Check] = {
     "bybit/tickers_inverse": _bybit_tickers,
     "bybit/ws_all_liquidation": _liquidation,
     "bybit/ws_ticker_linear": _bybit_socket_row,
+    "cftc/cot_legacy_combined_row": _cot_of_another_market,
     "coinbase_cde/products_future": _cde,
     "deribit/book_summary_btc_future": _deribit_summary,
     "deribit/ticker_btc_perpetual": _deribit_ticker,
