@@ -32,6 +32,7 @@ from bot.platforms import (
     TELEGRAM_MODE,
     TELEGRAM_TOKEN_ENV,
     TELEGRAM_TOKEN_FILE,
+    VARIABLE,
     DiscordSettings,
     TelegramSettings,
     Token,
@@ -47,6 +48,7 @@ from bot.settings import (
     port,
     share,
     texts,
+    variable,
 )
 
 T = TypeVar("T")
@@ -114,7 +116,12 @@ BASE_URL: Setting[str | None] = Setting(
 WS_URL: Setting[str | None] = Setting(
     "venues", "ws_url", None, "a websocket address", '"wss://fstream.binance.com"', address("ws", "wss")
 )
-VENUE_SETTINGS: tuple[Setting[Any], ...] = (ENABLED, BASE_URL, WS_URL)
+KEY_ENV: Setting[str | None] = Setting("venues", "key_env", None, VARIABLE, '"COINGLASS_API_KEY"', variable)
+KEY_FILE: Setting[Path | None] = Setting(
+    "venues", "key_file", None, "the path of a file", '"secrets/coinglass_key"', file_path
+)
+KEYS: tuple[Setting[Any], ...] = (KEY_ENV, KEY_FILE)
+VENUE_SETTINGS: tuple[Setting[Any], ...] = (ENABLED, BASE_URL, WS_URL, *KEYS)
 TABLES = sorted({setting.table for setting in SETTINGS} | {"venues"})
 
 
@@ -127,14 +134,17 @@ class KnownVenue(Protocol):
     def base_url(self) -> str: ...
     @property
     def by_default(self) -> bool: ...
+    @property
+    def key_header(self) -> str: ...
 
 
 class VenueSettings(msgspec.Struct, frozen=True):
-    """A venue to run. ``None`` leaves an address to the venue's own file."""
+    """A venue to run. ``None`` leaves an address to the venue's own file; ``key`` is where its key is."""
 
     venue: Venue
     base_url: str | None = None
     ws_url: str | None = None
+    key: Token | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +170,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret that is found, to be cut out of whatever is logged. Raises as ``Token.read``."""
-        tokens = (self.telegram.token, self.telegram.webhook_secret, self.discord.token)
+        tokens = [self.telegram.token, self.telegram.webhook_secret, self.discord.token]
+        tokens += [venue.key for venue in self.venues if venue.key is not None]
         return tuple(secret for token in tokens if (secret := token.read()))
 
 
@@ -296,16 +307,42 @@ def _venue(reader: _Reader, venue: KnownVenue, named: bool, table: object) -> Ve
     if not isinstance(table, dict):
         reader.faults.append(f"[venues] {venue.venue} must be a table, written {where}")
         return None
-    reader.name_unknown_keys(where, table, [setting.key for setting in VENUE_SETTINGS])
+    usable = [setting.key for setting in VENUE_SETTINGS if venue.key_header or setting not in KEYS]
+    reader.name_unknown_keys(where, table, usable)
     enabled = reader.take(ENABLED, where, table)
-    settings = VenueSettings(
-        venue.venue, reader.take(BASE_URL, where, table), reader.take(WS_URL, where, table)
+    key = Token(
+        reader.take(KEY_ENV, where, table) or f"{venue.venue.upper()}_API_KEY",
+        reader.take(KEY_FILE, where, table),
     )
-    if enabled is False or not (enabled or named):
+    settings = VenueSettings(
+        venue.venue,
+        reader.take(BASE_URL, where, table),
+        reader.take(WS_URL, where, table),
+        key if venue.key_header else None,
+    )
+    if enabled is False:
         return None
+    found = bool(venue.key_header) and _has_key(reader, where, key)
+    if not (enabled or named or found):
+        return None
+    if venue.key_header and not found:
+        reader.faults.append(f"{where} needs a key: set {key.env}, or name a file with it in key_file")
     if not venue.base_url and "base_url" not in table:
         reader.faults.append(f"{where} needs base_url: {venue.venue} has no public address of its own")
     return settings
+
+
+def _has_key(reader: _Reader, where: str, key: Token) -> bool:
+    """A key that cannot be sent as it is counts as none, and is a fault. Its value is not repeated."""
+    try:
+        secret = key.read()
+    except ConfigError as fault:
+        reader.faults.append(f"{where} {fault}")
+        return False
+    if secret and not (secret.isascii() and secret.isprintable()):
+        reader.faults.append(f"{where} the key holds something that is not a plain character")
+        return False
+    return bool(secret)
 
 
 def _shown(value: object) -> str:

@@ -14,6 +14,7 @@ from bot.domain.market import Group
 from bot.errors import SourceUnreachable
 from bot.exchanges import EXCHANGES
 from bot.feeds.doctor import SourceReport, ask_once
+from bot.stage import keyed
 
 HEADS = ("venue", "state", "symbols", "open interest", "dollars", "age", "verdict")
 OLD = timedelta(minutes=5)
@@ -25,7 +26,7 @@ async def doctor(settings: Settings, asset: str) -> int:
     reports = await asyncio.gather(
         *(
             ask_once(
-                EXCHANGES[venue.venue],
+                keyed(EXCHANGES[venue.venue], venue),
                 asset=coin,
                 clock=lambda: datetime.now(UTC),
                 watched=settings.assets,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.config import Settings
+from bot.config import Settings, VenueSettings
 from bot.domain.cards import Button, Card, Line
 from bot.domain.market import Venue
 from bot.exchanges import EXCHANGES
@@ -55,7 +55,7 @@ class Stage:
 
 def live(settings: Settings) -> Stage:
     venues = [
-        VenueSource(paced(EXCHANGES[v.venue], settings.poll_every), v.base_url, v.ws_url)
+        VenueSource(keyed(paced(EXCHANGES[v.venue], settings.poll_every), v), v.base_url, v.ws_url)
         for v in settings.venues
     ]
     return Stage(venues, wall, begin=lambda: None)
@@ -65,6 +65,13 @@ def paced(exchange: Exchange, every: timedelta) -> Exchange:
     """The venue with what it is usually asked each minute asked ``every`` so often; slower polls stay."""
     polls = tuple(replace(poll, every=every) if poll.every == MINUTE else poll for poll in exchange.polls)
     return replace(exchange, polls=polls)
+
+
+def keyed(exchange: Exchange, settings: VenueSettings) -> Exchange:
+    """The venue with the operator's key, where it takes one. Raises as ``Token.read``."""
+    secret = settings.key.read() if settings.key is not None else None
+    headers = {**exchange.headers, exchange.key_header: secret} if secret else exchange.headers
+    return replace(exchange, headers=headers)
 
 
 def database(settings: Settings, scenario: str | None) -> Path:

@@ -23,6 +23,7 @@ class Known:
     venue: Venue
     base_url: str = "https://api.example"
     by_default: bool = True
+    key_header: str = ""
 
 
 ACME, APEX, FILED = Known(Venue("acme")), Known(Venue("apex")), Known(Venue("filed"), "", by_default=False)
@@ -93,6 +94,56 @@ def test_every_setting_arrives_typed(tmp_path: Path) -> None:
         log_level="debug",
         log_format="json",
     )
+
+
+GLASS = Known(Venue("glass"), by_default=False, key_header="X-KEY")
+SECRET = "s3cret-of-glass"
+
+
+def with_glass(folder: Path, text: str) -> Settings:
+    (folder / "config.toml").write_text(text, "utf-8")
+    return load(folder / "config.toml", (*KNOWN, GLASS))
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("", False),
+        ("[venues.glass]\nkey_file = 'KEY'", True),
+        ("[venues.glass]\nkey_file = 'KEY'\nenabled = false", False),
+        ("[market]\nvenues = ['acme']\n[venues.glass]\nkey_file = 'KEY'", True),
+    ],
+)
+def test_a_source_that_needs_a_key_runs_where_one_is_found(tmp_path: Path, text: str, runs: bool) -> None:
+    (tmp_path / "key").write_text(f"{SECRET}\n")
+    settings = with_glass(tmp_path, text.replace("KEY", str(tmp_path / "key")))
+    assert ("glass" in [venue.venue for venue in settings.venues]) is runs
+    assert (SECRET in settings.secrets()) is runs, "what is sent is cut out of logs"
+    assert SECRET not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "told"),
+    [
+        ("enabled = true", "", "needs a key: set GLASS_API_KEY"),
+        ("enabled = true\nkey_env = 'OTHER'", "", "needs a key: set OTHER"),
+        ("key_file = 'KEY'", "", "is empty"),
+        ("key_file = 'KEY'", f"{SECRET}\nX: y", "not a plain character"),
+        ("key_file = 'KEY'", f"{SECRET}é", "not a plain character"),
+    ],
+)
+def test_a_key_that_is_missing_or_broken_is_a_fault_that_does_not_tell_it(
+    tmp_path: Path, text: str, key: str, told: str
+) -> None:
+    (tmp_path / "key").write_text(key, "utf-8")
+    with pytest.raises(ConfigError) as raised:
+        with_glass(tmp_path, "[venues.glass]\n" + text.replace("KEY", str(tmp_path / "key")))
+    assert told in str(raised.value)
+    assert SECRET not in str(raised.value)
+
+
+def test_a_venue_without_a_key_takes_none(tmp_path: Path) -> None:
+    assert "key_env is not a setting" in faults(tmp_path, "[venues.acme]\nkey_env = 'X'")[0]
 
 
 def test_all_coins_is_no_list_of_coins(tmp_path: Path) -> None:

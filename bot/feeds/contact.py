@@ -123,12 +123,13 @@ class Patience:
     """How long to leave something alone, in wall time.
 
     After the n-th fault in a row: ``retry`` × 2^(n-1), at most ``longest``, a fifth more or less;
-    throttled: exactly as long as asked; blocked: hourly.
+    throttled: exactly as long as asked; blocked: after ``blocked``, hourly where nothing else is said.
     """
 
     setting: Setting
     retry: timedelta
     longest: timedelta = LONGEST_WAIT
+    blocked: timedelta = BLOCKED_WAIT
     _tries: int = 0
 
     def after(self, fault: SourceError) -> timedelta:
@@ -136,7 +137,7 @@ class Patience:
         if isinstance(fault, SourceThrottled):
             return fault.retry_after
         if isinstance(fault, SourceBlocked):
-            return BLOCKED_WAIT / self.setting.speed
+            return self.blocked / self.setting.speed
         growing = self.retry * (1 << min(self._tries - 1, 20))
         return min(growing, self.longest) * (0.8 + 0.4 * self.setting.chance()) / self.setting.speed
 

@@ -67,8 +67,8 @@ class PollFeed:
         self._exchange, self._http, self._book, self._setting = exchange, http, book, setting
         self._stands_in_for = stands_in_for
         self._contact = Contact.open(setting, exchange, poll.name, every=poll.every, retry=poll.every)
-        if poll.at:  # once or twice a day: an hour later is soon enough
-            self._contact.patience = Patience(setting, HOUR, HOUR)
+        if poll.at:  # once or twice a day: an hour later is soon enough, and a refusal stands for the day
+            self._contact.patience = Patience(setting, HOUR, HOUR, DAY)
         self._standing_by = stands_in_for is not None
         if self._standing_by:
             self._contact.release()

@@ -230,6 +230,13 @@ async def test_a_poll_with_times_of_day_waits_for_the_next(server: Server, world
         assert await feed.run() == HOUR / 60
 
 
+async def test_a_refusal_puts_a_poll_with_times_of_day_off_for_the_day(server: Server, world: World) -> None:
+    daily = replace(ALL, every=24 * HOUR, at=(time(21, 30), time(9, 0)))
+    server.routes["/tickers"] = status(403)
+    async with polling(server, world, daily) as feed:
+        assert await feed.run() == 24 * HOUR
+
+
 async def test_a_poll_that_stands_in_waits_until_the_other_fails(server: Server, world: World) -> None:
     async def nothing(request: web.Request) -> web.Response:
         return tickers()
