@@ -22,6 +22,7 @@ from bot.domain.market import (
     Report,
     Snapshot,
     Venue,
+    VenueLiquidations,
 )
 from bot.domain.posts import (
     AlertLog,
@@ -82,6 +83,15 @@ class Journal(Protocol):
         """Sums per ``step`` counted from the Unix epoch, oldest first; steps without any are left out.
 
         From ``since`` on and before ``until``, so that neighbouring spans add up.
+        """
+        ...
+
+    async def liquidated_on(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[VenueLiquidations]:
+        """As ``liquidated``, by venue and with coins, while each is kept on its own: 30 days.
+
+        Auto-deleveraging is told apart here, and is not in ``liquidated``. In order of time and venue.
         """
         ...
 

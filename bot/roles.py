@@ -13,7 +13,6 @@ import msgspec
 from bot.domain.market import (
     Instrument,
     Liquidation,
-    LiquidationSum,
     Observation,
     OpenInterest,
     Price,
@@ -23,7 +22,7 @@ from bot.domain.market import (
     Verdict,
 )
 from bot.domain.posts import Destination, Notice
-from bot.domain.waves import Wave
+from bot.domain.waves import Stage, Wave
 from bot.health import Health
 from bot.pipeline.horizons import moment
 from bot.pipeline.judge import Judge, JudgeState, Stepped, last_step, next_step
@@ -90,6 +89,7 @@ class Bench:
 
         Recording comes first: a crash in between loses nothing that cannot be rebuilt.
         """
+        await self.early()
         await self.record()
         await self._publish([self.judge.step(at)], aloud=True)
         if self._kept_at is None or at - self._kept_at >= CHECKPOINT:
@@ -99,6 +99,11 @@ class Bench:
         """Keep what steps of the past brought, all at once; nobody is alerted of them."""
         await self.record()
         await self._publish(steps, aloud=False)
+
+    async def early(self) -> None:
+        """Keep and post what bursts of liquidations brought since the last time, ahead of the next step."""
+        if told := self.judge.early():
+            await self._publish([Stepped((), {}, told)], aloud=True)
 
     async def record(self) -> None:
         """Write down what was heard since the last time."""
@@ -178,6 +183,9 @@ class Bench:
         if state is None:
             await self._continue_indexes(since)
         await self._recover_sums(until)
+        for wave in await self.store.waves.running():
+            if wave.stage is Stage.EARLY:
+                self.judge.adopt(wave)
         await self._replay(since, until)
         return self.judge.at
 
@@ -206,8 +214,8 @@ class Bench:
     async def _recover_sums(self, until: datetime) -> None:
         journal = self.store.journal
         for asset in await journal.assets():
-            sums: Sequence[LiquidationSum] = await journal.liquidated(asset, until - TALLIED, until, MINUTE)
-            self.judge.recount(asset, sums)
+            heard = await journal.liquidated_on(asset, until - TALLIED, until + MINUTE, MINUTE)
+            self.judge.recount(asset, heard)
             for report in await journal.reports(asset, until):
                 self.judge.take(report)
 
@@ -247,6 +255,7 @@ async def judge(bench: Bench, seen: Stream, *, speed: float) -> None:
                     await bench.step(due)
                     due += step
                 bench.hear(_not_before(said, due - step))
+            await bench.early()
             if not batch and bench.clock() >= due:
                 await bench.step(due)
                 due += step

@@ -17,6 +17,7 @@ from bot.domain.market import (
     Report,
     Snapshot,
     Venue,
+    VenueLiquidations,
 )
 from storage.rules import (
     EPOCH,
@@ -27,6 +28,7 @@ from storage.rules import (
     SNAPSHOT_THINNING,
     Thinning,
     floor,
+    liquidated_coins,
     liquidated_usd,
     positive,
 )
@@ -119,9 +121,31 @@ class MemoryJournal:
             if since <= told.at < until:
                 _add(steps, step, told)
         for forced in self._liquidations.get(asset, {}).values():
-            if since <= forced.at < until:
+            if since <= forced.at < until and not forced.deleveraged:
                 _add(steps, step, _alone(forced))
         return [steps[at] for at in sorted(steps)]
+
+    async def liquidated_on(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[VenueLiquidations]:
+        positive(step)
+        sums: dict[tuple[datetime, Venue], list[float]] = {}
+        for forced in self._liquidations.get(asset, {}).values():
+            if not since <= forced.at < until:
+                continue
+            row = sums.setdefault((floor(forced.at, step), forced.instrument.venue), [0.0] * 5)
+            long_usd, short_usd = (usd or 0.0 for usd in liquidated_usd(forced))
+            row[4] += 1
+            if forced.deleveraged:
+                row[3] += long_usd or short_usd
+                continue
+            row[0] += long_usd
+            row[1] += short_usd
+            row[2] += liquidated_coins(forced) or 0.0
+        return [
+            VenueLiquidations(at, venue, long_usd, short_usd, coins, deleveraged_usd, int(count))
+            for (at, venue), (long_usd, short_usd, coins, deleveraged_usd, count) in sorted(sums.items())
+        ]
 
     async def report(self, reports: Sequence[Report]) -> None:
         for told in reports:
@@ -161,7 +185,8 @@ class MemoryJournal:
         for asset, known in self._liquidations.items():
             sums = self._sums.setdefault(asset, {})
             for name, forced in [item for item in known.items() if item[1].at < before]:
-                _add(sums, LIQUIDATION_STEP, _alone(forced))
+                if not forced.deleveraged:
+                    _add(sums, LIQUIDATION_STEP, _alone(forced))
                 del known[name]
                 removed += 1
         return removed

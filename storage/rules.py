@@ -62,6 +62,12 @@ def liquidated_usd(forced: Liquidation) -> tuple[float | None, float | None]:
     return (usd, None) if forced.position is Position.LONG else (None, usd)
 
 
+def liquidated_coins(forced: Liquidation) -> float | None:
+    """Coins lost; ``None`` where they cannot be known."""
+    contract = forced.instrument.contract
+    return measure(forced.amount, contract, float(forced.price), forced.instrument.coins_per_base).coins
+
+
 def assets_key(subscription: Subscription) -> str:
     """One text per set of assets. Every coin is ``*``."""
     return "*" if subscription.assets is None else ",".join(sorted(subscription.assets))

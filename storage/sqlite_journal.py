@@ -19,6 +19,7 @@ from bot.domain.market import (
     Report,
     Snapshot,
     Venue,
+    VenueLiquidations,
     Verdict,
 )
 from storage import sqlite_liquidations as liquidations
@@ -94,6 +95,12 @@ class SqliteJournal:
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[LiquidationSum]:
         return await self._file.read(lambda db: liquidations.read_liquidated(db, asset, since, until, step))
+
+    async def liquidated_on(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[VenueLiquidations]:
+        read = liquidations.read_liquidated_on
+        return await self._file.read(lambda db: read(db, asset, since, until, step))
 
     async def report(self, told: Sequence[Report]) -> None:
         await self._file.write(lambda db: reports.write_reports(db, told))

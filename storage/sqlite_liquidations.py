@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from bot.domain.assets import Asset
-from bot.domain.market import Liquidation, LiquidationSum
+from bot.domain.market import Liquidation, LiquidationSum, VenueLiquidations
 from storage.rules import (
     LIQUIDATION_STEP,
     MICROSECOND,
     floor,
+    liquidated_coins,
     liquidated_usd,
     micros,
     moment,
@@ -37,11 +38,13 @@ def write_liquidations(db: Database, liquidations: Sequence[Liquidation]) -> Non
             forced.amount.unit,
             str(forced.price),
             *liquidated_usd(forced),
+            liquidated_coins(forced),
+            forced.deleveraged,
         )
         for forced in liquidations
         if micros(forced.at) >= border
     ]
-    db.conn.executemany("insert or ignore into liquidations values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    db.conn.executemany(f"insert or ignore into liquidations values ({', '.join('?' * 12)})", rows)  # noqa: S608
 
 
 def _border(db: Database) -> int:
@@ -61,12 +64,35 @@ def read_liquidated(
     within = "asset = :asset and at >= :since and at < :until"
     rows = db.execute(
         "select at / :step * :step, coalesce(sum(long_usd), 0.0), coalesce(sum(short_usd), 0.0), sum(count)"  # noqa: S608
-        f" from (select at, long_usd, short_usd, 1 as count from liquidations where {within}"
+        " from (select at, long_usd, short_usd, 1 as count from liquidations"
+        f" where {within} and not deleveraged"
         f" union all select at, long_usd, short_usd, count from liquidation_sums where {within})"
         " group by 1 order by 1",
         asked,
     )
     return [LiquidationSum(moment(at), long_usd, short_usd, count) for at, long_usd, short_usd, count in rows]
+
+
+def read_liquidated_on(
+    db: sqlite3.Connection, asset: Asset, since: datetime, until: datetime, step: timedelta
+) -> list[VenueLiquidations]:
+    asked = {
+        "asset": asset,
+        "since": micros(since),
+        "until": micros(until),
+        "step": positive(step) // MICROSECOND,
+    }
+    forced = "sum(case when deleveraged then 0.0 else coalesce({}, 0.0) end)"
+    figures = ", ".join(forced.format(name) for name in ("long_usd", "short_usd", "coins"))
+    rows = db.execute(
+        "select at / :step * :step, substr(market, 1, instr(market, ':') - 1) as venue,"  # noqa: S608
+        f" {figures},"
+        " sum(case when deleveraged then coalesce(long_usd, short_usd, 0.0) else 0.0 end), count(*)"
+        " from liquidations where asset = :asset and at >= :since and at < :until"
+        " group by 1, 2 order by 1, 2",
+        asked,
+    )
+    return [VenueLiquidations(moment(at), venue, *sums) for at, venue, *sums in rows]
 
 
 def set_border(db: Database, before: datetime) -> None:
@@ -106,7 +132,7 @@ def sum_liquidations(db: Database, asset: Asset, before: datetime) -> int | None
     db.execute(
         "insert into liquidation_sums"
         " select asset, at / :step * :step, coalesce(sum(long_usd), 0.0), coalesce(sum(short_usd), 0.0),"
-        " count(*) from liquidations where asset = :asset and at < :until group by 2",
+        " count(*) from liquidations where asset = :asset and at < :until and not deleveraged group by 2",
         chunk,
     )
     return db.execute("delete from liquidations where asset = :asset and at < :until", chunk).rowcount

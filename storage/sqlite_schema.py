@@ -169,6 +169,13 @@ def m0005_archive(db: Database) -> None:
     db.execute("create table lessons (asset text primary key, body blob not null) without rowid")
 
 
+@schema()
+def m0006_liquidations(db: Database) -> None:
+    """Liquidations in coins too, and whether it was auto-deleveraging. Of older ones neither is known."""
+    db.execute("alter table liquidations add column coins real")
+    db.execute("alter table liquidations add column deleveraged integer not null default 0")
+
+
 def known() -> list[str]:
     """The names of every migration of this release, in order."""
     nothing = Database(memory=True, execute_plugins=False)

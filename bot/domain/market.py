@@ -324,6 +324,21 @@ class LiquidationSum(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
+class VenueLiquidations(msgspec.Struct, frozen=True, array_like=True):
+    """One venue's liquidations of one asset within one step that begins at ``at``.
+
+    Auto-deleveraging (``deleveraged_usd``) is in none of the other figures; ``coins`` are of both sides.
+    """
+
+    at: datetime
+    venue: Venue
+    long_usd: float
+    short_usd: float
+    coins: float
+    deleveraged_usd: float
+    count: int
+
+
 def usd_change(before: Snapshot, now: Snapshot) -> UsdChange | None:
     """The change in dollars between two snapshots of one asset, counting only venues present in both."""
     if before.price_usd is None or now.price_usd is None:

@@ -248,6 +248,37 @@ class Aggregate:
                 sums[leg.venue] += leg.base
         return sums
 
+    def heard_since(self, at_s: float, now_s: float) -> float:
+        """The share of the usual open interest that was told at or after ``at_s``."""
+        heard = usual = 0.0
+        for leg in self._legs.values():
+            if not leg.expires_by(now_s):
+                usual += leg.coins
+                heard += leg.coins if leg.at_s >= at_s else 0.0
+        return heard / usual if usual else 0.0
+
+    def usd_by_venue(self) -> dict[Venue, float]:
+        """What each venue held when it was last heard, in dollars."""
+        sums: dict[Venue, float] = {}
+        for leg in self._legs.values():
+            venue = self.venues[leg.venue]
+            sums[venue] = sums.get(venue, 0.0) + leg.coins * (leg.price or self._price or 0.0)
+        return sums
+
+    def price_now(self, now_s: float) -> float | None:
+        """The median price of contracts heard freshly; it may be newer than the last step's."""
+        oldest_s = now_s - self._fresh_s
+        return (
+            median(fresh)
+            if (fresh := [g.price for g in self._legs.values() if g.price and g.at_s >= oldest_s])
+            else None
+        )
+
+    @property
+    def opened_coins(self) -> float:
+        """Running sum of coins opened, as ``Step.flow`` has it."""
+        return self._flow[0]
+
     def coins_of(self, values: Mapping[tuple[str, str], float]) -> list[tuple[float, float]]:
         """(coins, value) of every contract that has a value."""
         return [(leg.coins, values[key]) for key, leg in self._legs.items() if key in values]

@@ -10,42 +10,41 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
-from msgspec.structs import replace
 
 from bot.domain.assets import Asset
 from bot.domain.market import (
     VERDICT_MEANS,
+    Completeness,
     Funding,
     Group,
     Instrument,
     Liquidation,
-    LiquidationSum,
     Observation,
     OpenInterest,
+    Position,
     Price,
     Quarantined,
     Reading,
     Report,
     Snapshot,
     Venue,
+    VenueLiquidations,
     Verdict,
 )
 from bot.domain.waves import Stage, Wave
-from bot.pipeline.aggregate import Aggregate, AggregateState, Step
+from bot.pipeline.aggregate import Step
 from bot.pipeline.attribution import Past
-from bot.pipeline.detect import Detector, DetectorState, Moment
+from bot.pipeline.bursts import LIVE_S, Feeds
+from bot.pipeline.court import AssetState, Court
+from bot.pipeline.detect import Moment
+from bot.pipeline.early import HEARD_AFTER_S, Alarm, Early
 from bot.pipeline.gate import Gate, GateState
 from bot.pipeline.horizons import moment
-from bot.pipeline.lifecycle import Life
 from bot.pipeline.rarity import Learned
-from bot.pipeline.running import LifeState, Sight
-from bot.pipeline.tally import Minute, Tally
+from bot.pipeline.running import Sight
+from bot.pipeline.tally import Cell, Minute
 
 YEAR_S = 365 * 86400.0
-REPORTS_KEPT = 16
-"""Of each series: three weeks of trading days."""
-REPORT_AHEAD = timedelta(hours=1)
-"""A figure may be told so long before the time it is of; beyond, its date is wrong."""
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -75,17 +74,6 @@ class Stepped(msgspec.Struct, frozen=True):
     waves: tuple[Wave, ...]
 
 
-class _AssetState(msgspec.Struct):
-    asset: Asset
-    aggregate: AggregateState
-    detector: DetectorState
-    life: LifeState
-    minutes: list[Minute]
-    reports: list[Report]
-    since_s: float | None
-    before_s: float | None = None
-
-
 class Lesson(msgspec.Struct, frozen=True):
     """What one asset's past taught: a prior for how rare things are, waves to rank with, and since when."""
 
@@ -101,81 +89,28 @@ class JudgeState(msgspec.Struct):
     pace: Pace
     waves_opened: int
     gate: GateState
-    assets: list[_AssetState]
-
-
-class _Court:
-    """One asset's share of the judge."""
-
-    def __init__(self, asset: Asset, groups: Mapping[Venue, Group], pace: Pace) -> None:
-        step_s = pace.step.total_seconds()
-        self.asset = asset
-        self.aggregate = Aggregate(asset, groups, step_s=step_s, fresh_s=pace.fresh.total_seconds())
-        self.detector = Detector(step_s=step_s, coverage_floor=pace.coverage_floor)
-        self.life = Life(asset, step_s=step_s)
-        self.tally = Tally()
-        self.reports: dict[tuple[Venue, Venue], list[Report]] = {}
-        self.news = False
-        """A report came since the last step."""
-        self.funding: dict[tuple[str, str], float] = {}
-        self.since_s: float | None = None
-        self.before_s: float | None = None
-
-    def state(self) -> _AssetState:
-        return _AssetState(
-            self.asset,
-            self.aggregate.state(),
-            self.detector.state(),
-            self.life.state(),
-            self.tally.minutes(),
-            self.told(),
-            self.since_s,
-            self.before_s,
-        )
-
-    def restore(self, state: _AssetState) -> None:
-        self.aggregate.restore(state.aggregate)
-        self.detector.restore(state.detector)
-        self.life.restore(state.life)
-        self.tally.restore(state.minutes)
-        for report in state.reports:
-            self.reports.setdefault(report.series, []).append(report)
-        self.news = True  # one may have come after the last step
-        self.since_s, self.before_s = state.since_s, state.before_s
-
-    def told(self) -> list[Report]:
-        """Every report remembered: the newest of each series, and those before it to compare it with."""
-        return [report for series in self.reports.values() for report in series]
-
-    def report(self, said: Report) -> Verdict:
-        """A new figure, or one in another's place: final for preliminary, or corrected."""
-        if said.coins < 0:
-            return Verdict.IMPOSSIBLE
-        if said.as_of - said.received > REPORT_AHEAD:
-            return Verdict.FUTURE
-        series = self.reports.setdefault(said.series, [])
-        same = next((known for known in series if known.as_of == said.as_of), None)
-        if same is not None:
-            if (said.preliminary and not same.preliminary) or said == replace(same, received=said.received):
-                return Verdict.REPEATED
-            series.remove(same)
-        elif len(series) >= REPORTS_KEPT and said.as_of < series[0].as_of:
-            return Verdict.BACKWARDS
-        series.append(said)
-        series.sort(key=lambda known: known.as_of)
-        del series[:-REPORTS_KEPT]
-        self.news = True
-        return Verdict.ACCEPT
+    assets: list[AssetState]
+    feeds: dict[Venue, tuple[float, float]]
+    """Since when, and when last, each venue told liquidations."""
 
 
 class Judge:
     """Judges every asset. Observations must come in order of ``received``; steps in order of time."""
 
-    def __init__(self, groups: Mapping[Venue, Group], pace: Pace) -> None:
+    def __init__(
+        self,
+        groups: Mapping[Venue, Group],
+        pace: Pace,
+        completeness: Mapping[Venue, Completeness] | None = None,
+    ) -> None:
+        """``completeness`` is of the venues' liquidation feeds; one that is not in it tells a floor."""
         self._groups = groups
         self.pace = pace
+        self._completeness = completeness or {}
+        self._feeds = Feeds()
+        self._early: list[Wave] = []
         self._gate = Gate(pace.fresh)
-        self._courts: dict[Asset, _Court] = {}
+        self._courts: dict[Asset, Court] = {}
         self._why: dict[tuple[str, str], Verdict] = {}
         self._opened = 0
         self._at: datetime | None = None
@@ -191,8 +126,7 @@ class Judge:
         if isinstance(said, Price):
             return self._gate.price(said), None
         if isinstance(said, Liquidation):
-            heard = self._court(said.instrument.asset).tally.hear(said)
-            return (Verdict.ACCEPT if heard else Verdict.REPEATED), None
+            return self._liquidation(said), None
         if isinstance(said, Report):
             return self._court(said.asset).report(said), None
         if isinstance(said, Funding):
@@ -200,6 +134,53 @@ class Judge:
             yearly = float(said.rate) * YEAR_S / said.interval.total_seconds()
             self._court(said.instrument.asset).funding[key] = yearly
         return Verdict.ACCEPT, None
+
+    def _liquidation(self, said: Liquidation) -> Verdict:
+        court, venue = self._court(said.instrument.asset), said.instrument.venue
+        counted = court.tally.hear(said)
+        if counted is None:
+            return Verdict.REPEATED
+        now_s, at_s = said.received.timestamp(), said.at.timestamp()
+        settled = self._feeds.hear(venue, now_s)
+        if settled and not said.deleveraged and abs(now_s - at_s) <= LIVE_S:
+            long = said.position is Position.LONG
+            if court.bursts.hear(venue, now_s, counted.usd, long=long) and court.judged:
+                self._look(court, now_s)
+        return Verdict.ACCEPT
+
+    def _look(self, court: Court, now_s: float) -> None:
+        """Is that a burst? It opens a wave, or revises one, at this very liquidation."""
+        aggregate = court.aggregate
+        burst = court.bursts.look(now_s, aggregate.usd_by_venue())
+        if burst is None:
+            return
+        alarm = Alarm(
+            burst,
+            now_s,
+            court.bursts.price_before(now_s, long=burst.long_share >= 0.5),
+            aggregate.price_now(now_s),
+            court.coverage,
+            aggregate.missing(now_s, self._why),
+            sum(aggregate.counted_coins(now_s)),
+            aggregate.opened_coins,
+        )
+        wave = court.life.alarm(alarm, court.tally, wave_name(self._opened + 1))
+        if wave is not None:
+            self._opened += wave.revision == 1
+            self._early.extend(self._together([wave]))
+
+    def early(self) -> tuple[Wave, ...]:
+        """Revisions that bursts brought since this was last asked: they come between two steps."""
+        told, self._early = tuple(self._early), []
+        return told
+
+    def adopt(self, wave: Wave) -> None:
+        """Go on with a wave that was told early after this memory was kept (at a restart)."""
+        self._opened = max(self._opened, int(wave.id, len(_ALPHABET)))
+        aggregate = self._court(wave.asset).aggregate
+        coins, opened = sum(aggregate.counted_coins(wave.opened.timestamp())), aggregate.opened_coins
+        at_s, since_s = wave.opened.timestamp(), wave.onset.timestamp()
+        self._court(wave.asset).life.adopt(Early(wave, since_s, at_s, coins, opened))
 
     def changed(self, said: Observation, verdict: Verdict, before: Verdict | None) -> Quarantined | None:
         """The record of a rejection, once when an instrument's verdict changes."""
@@ -225,16 +206,25 @@ class Judge:
         """Go on counting an asset's index from the one last shown (its memory is being rebuilt)."""
         self._court(asset).aggregate.continue_index(index)
 
-    def recount(self, asset: Asset, minutes: Sequence[LiquidationSum]) -> None:
-        """Take an asset's liquidations per minute from the journal (at a restart)."""
-        self._court(asset).tally.restore(
-            [Minute(int(m.at.timestamp()), m.long_usd, m.short_usd) for m in minutes]
-        )
+    def recount(self, asset: Asset, heard: Sequence[VenueLiquidations]) -> None:
+        """Take an asset's liquidations per minute and venue from the journal (at a restart)."""
+        minutes: dict[int, Minute] = {}
+        for sums in heard:
+            at_s = int(sums.at.timestamp())
+            minute = minutes.setdefault(at_s, Minute(at_s, {}))
+            minute.cells[sums.venue] = Cell(sums.long_usd, sums.short_usd, sums.coins, sums.deleveraged_usd)
+        self._court(asset).tally.restore(minutes.values())
 
-    def _court(self, asset: Asset) -> _Court:
+    def _court(self, asset: Asset) -> Court:
         court = self._courts.get(asset)
         if court is None:
-            court = self._courts[asset] = _Court(asset, self._groups, self.pace)
+            court = self._courts[asset] = Court(
+                asset,
+                self._groups,
+                step_s=self.pace.step.total_seconds(),
+                fresh_s=self.pace.fresh.total_seconds(),
+                coverage_floor=self.pace.coverage_floor,
+            )
         return court
 
     @property
@@ -256,17 +246,22 @@ class Judge:
         for asset, court in self._courts.items():
             step = court.aggregate.step(now_s)
             if step is None:
+                waves.extend(self._unseen(court, now_s))
                 continue
             if court.since_s is None:
                 court.since_s = now_s
             now = court.detector.judge(step, court.life.since_s)
             moments[asset] = now
+            court.judged, court.coverage = now.judged, now.coverage
+            listening = self._feeds.listening(now_s)
+            oi_usd = step.coins / step.coverage * step.price_usd if step.price_usd else 0.0
+            court.bursts.learn(now_s, oi_usd, step.price_usd, listening=listening)
             waves.extend(self._advance(court, now, step))
             if snap:
                 snapshots.append(court.aggregate.snapshot(step, at, self._why, self._funding(court)))
         return Stepped(tuple(snapshots), moments, self._together(waves))
 
-    def _advance(self, court: _Court, now: Moment, step: Step) -> list[Wave]:
+    def _advance(self, court: Court, now: Moment, step: Step) -> list[Wave]:
         life = court.life
         # A quiet moment of a quiet asset needs no closer look; this is nearly every moment.
         if not life.busy and not court.news and now.fresh.score <= 0:
@@ -285,11 +280,25 @@ class Judge:
             since_s=court.before_s or court.since_s or now.at_s,
             normal_move=court.detector.normal_move,
             high_since=court.detector.high_since,
+            heard_since=lambda at_s: aggregate.heard_since(at_s, now.at_s),
+            coverage_floor=self.pace.coverage_floor,
+            noise=court.detector.scales.coin_scale(0),
+            feeds=self._completeness,
         )
         told = life.advance(now, sight, court.tally, wave_name(self._opened + 1))
         if any(wave.revision == 1 for wave in told):
             self._opened += 1
         return told
+
+    def _unseen(self, court: Court, now_s: float) -> list[Wave]:
+        """Nothing is fresh. A wave that only liquidations told of says that it waits."""
+        court.judged = False
+        opened = court.life.early_s
+        if opened is None:
+            return []
+        heard = court.aggregate.heard_since(opened + HEARD_AFTER_S, now_s)
+        missing = court.aggregate.missing(now_s, self._why)
+        return court.life.wait(now_s, heard, self.pace.coverage_floor, missing)
 
     def _together(self, told: list[Wave]) -> tuple[Wave, ...]:
         """Name in each wave the other coins that fell with it, the rarest of those still running first."""
@@ -305,7 +314,7 @@ class Judge:
         return tuple(waves)
 
     @staticmethod
-    def _funding(court: _Court) -> float | None:
+    def _funding(court: Court) -> float | None:
         """OI-weighted funding, a fraction per year."""
         weights = court.aggregate.coins_of(court.funding)
         total = sum(weight for weight, _ in weights)
@@ -313,7 +322,12 @@ class Judge:
 
     def state(self) -> JudgeState:
         return JudgeState(
-            self._at, self.pace, self._opened, self._gate.state(), [c.state() for c in self._courts.values()]
+            self._at,
+            self.pace,
+            self._opened,
+            self._gate.state(),
+            [c.state() for c in self._courts.values()],
+            dict(self._feeds.spans),
         )
 
     def restore(self, state: JudgeState) -> None:
@@ -322,6 +336,7 @@ class Judge:
             raise ValueError(f"kept in steps of {state.pace.step}, not {self.pace.step}")
         self._at, self._opened = state.at, state.waves_opened
         self._gate.restore(state.gate)
+        self._feeds.spans = dict(state.feeds)
         for kept in state.assets:
             self._court(kept.asset).restore(kept)
 

@@ -10,16 +10,40 @@ from collections.abc import Sequence
 import msgspec
 
 from bot.domain.assets import Asset
-from bot.domain.waves import Kind, Stage, VenueChange, Wave
-from bot.pipeline.attribution import Past, alone, lead, past_of, rank, told_of
+from bot.domain.market import Missing
+from bot.domain.waves import Kind, Stage, Wave
+from bot.pipeline.attribution import Past, alone, past_of
 from bot.pipeline.detect import FLOOR, Mark, Moment, View, kind_of
-from bot.pipeline.horizons import HORIZONS, moment
+from bot.pipeline.early import (
+    AGAIN_S,
+    BEYOND_NOISE,
+    CONFIRMED,
+    HEARD_AFTER_S,
+    OPEN_W,
+    RARER,
+    Alarm,
+    Early,
+    grown,
+    not_confirmed,
+    opened,
+    rarer,
+    with_burst,
+)
+from bot.pipeline.horizons import moment
 from bot.pipeline.rarity import SCORE_FLOOR
-from bot.pipeline.running import LifeState, Running, Sight, closed_since, nothing_told, same_story
+from bot.pipeline.running import (
+    LifeState,
+    Running,
+    Sight,
+    closed_since,
+    nothing_told,
+    same_story,
+    venues_between,
+    why_false,
+)
 from bot.pipeline.tally import Tally
+from bot.pipeline.telling import forced_in, wave_of
 
-OPEN_W = 1.9
-"""A wave begins at a return period of about three and a half days."""
 ALONE_W = OPEN_W + 0.7
 """A fall seen on one venue alone must be five times rarer."""
 QUIET_PEAK_S = 600.0
@@ -44,7 +68,6 @@ TAKEN_BACK = 0.8
 TAKEN_BACK_S = 900.0
 """A fall undone this far so soon, with no price move to it, was a fault of the figures."""
 GROWN = 0.08
-RARER = 0.15
 MUCH_RARER = 1.0
 SOUND_AGAIN_S = 3600.0
 """Ten times rarer than at the last sound deserves another, but not while people still look at the first."""
@@ -65,14 +88,19 @@ class Life:
         self._settling: list[Running] = []
         self._past: list[Past] = []
         self._before: list[Past] = []
+        self._early: Early | None = None
+        self._calm = (0.0, 0.0)
+        """Until when, and from which W on, bursts are taken for the one that was taken back."""
 
     def state(self) -> LifeState:
-        return LifeState(self._since_s, self._running, self._settling, self._past, self._before)
+        waves = (self._running, self._settling, self._past, self._before)
+        return LifeState(self._since_s, *waves, self._early, *self._calm)
 
     def restore(self, state: LifeState) -> None:
         self._since_s = state.since_s
         self._running, self._settling = state.running, state.settling
         self._past, self._before = state.past, state.before
+        self._early, self._calm = state.early, (state.calm_until_s, state.calm_w)
 
     @property
     def since_s(self) -> float:
@@ -82,11 +110,17 @@ class Life:
     @property
     def busy(self) -> bool:
         """Must every step be looked at? Waves that only wait for reports are looked at when one comes."""
-        return self._running is not None
+        return self._running is not None or self._early is not None
+
+    @property
+    def early_s(self) -> float | None:
+        """When a wave was opened that only liquidations have told of."""
+        return self._early.opened_s if self._early else None
 
     @property
     def running(self) -> Wave | None:
-        return self._running.told if self._running else None
+        running = self._running or self._early
+        return running.told if running else None
 
     @property
     def past(self) -> Sequence[Past]:
@@ -100,15 +134,81 @@ class Life:
     def beside(self, wave: Wave, assets: tuple[Asset, ...]) -> Wave:
         """The revision just told, with the coins that fell with it; later revisions keep them."""
         wave = msgspec.structs.replace(wave, with_assets=assets)
-        for running in (self._running, *self._settling):
+        for running in (self._early, self._running, *self._settling):
             if running is not None and running.told.id == wave.id:
                 running.told = wave
         return wave
 
+    def alarm(self, alarm: Alarm, tally: Tally, name: str) -> Wave | None:
+        """A burst opens a wave early, or revises the one that runs. It comes between two steps."""
+        burst, running = alarm.burst, self._running or self._early
+        if running is None:
+            until_s, w = self._calm
+            if burst.magnitude.w < (OPEN_W if alarm.now_s >= until_s else max(OPEN_W, w + MUCH_RARER)):
+                return None
+            self._early = opened(name, self.asset, alarm, tally)
+            return self._early.told
+        if running.told.done or not grown(running.told, burst):
+            return None
+        since_s = running.since_s if isinstance(running, Early) else running.high.at_s
+        wave = with_burst(running.told, burst, since_s, tally)
+        running.told = msgspec.structs.replace(wave, revision=wave.revision + 1)
+        return running.told
+
+    def adopt(self, early: Early) -> None:
+        """Go on with a wave that was opened early before this memory begins (at a restart)."""
+        self._early = self._early or early
+
+    def wait(self, now_s: float, heard: float, floor: float, missing: tuple[Missing, ...]) -> list[Wave]:
+        """A step without a look at coins: an early wave says that it waits, or is taken back.
+
+        ``heard`` is the share of open interest told since ``HEARD_AFTER_S`` after the burst.
+        """
+        early = self._early
+        if early is None or now_s <= early.opened_s + HEARD_AFTER_S:
+            return []
+        told = early.told
+        reason = not_confirmed(early, now_s, heard, floor)
+        same_missing = {m.venue for m in missing} == {m.venue for m in told.missing}
+        if not reason and same_missing and (heard >= floor) == (told.coverage >= floor):
+            return []
+        revision = told.revision + 1
+        early.told = msgspec.structs.replace(
+            told,
+            stage=Stage.RETRACTED if reason else Stage.EARLY,
+            revision=revision,
+            loud=revision if reason else told.loud,
+            at=moment(now_s),
+            coverage=heard,
+            missing=missing,
+            reason=reason,
+        )
+        if reason:
+            self._early, self._calm = None, (now_s + AGAIN_S, told.magnitude.w)
+        return [early.told]
+
+    def _early_step(self, early: Early, now: Moment, sight: Sight, tally: Tally) -> list[Wave]:
+        """Confirmed as soon as more coins are closed since the burst than noise closes."""
+        if now.at_s <= early.opened_s:
+            return []
+        by_coins = self._open(now, sight, tally, early.told.id)
+        if by_coins is not None:
+            return [by_coins]
+        closed = early.opened_coins - sight.flow[0]
+        high = sight.high_since(max(self._since_s, early.since_s - REACH_BACK_S))
+        enough = max(CONFIRMED, BEYOND_NOISE * sight.noise) * early.coins
+        if high is not None and closed >= enough > 0 and closed_since(high, sight.changes) > 0:
+            return [self._begin(now.fresh, high, now, sight, tally, early.told)]
+        heard = sight.heard_since(early.opened_s + HEARD_AFTER_S)
+        return self.wait(now.at_s, heard, sight.coverage_floor, sight.missing)
+
     def advance(self, now: Moment, sight: Sight, tally: Tally, name: str) -> list[Wave]:
         """The revisions worth telling, mostly none. ``name`` is given to a wave that opens now."""
         running = self._running
-        if running is None:
+        told: list[Wave | None]
+        if self._early is not None:
+            told = [*self._early_step(self._early, now, sight, tally)]
+        elif running is None:
             told = [self._open(now, sight, tally, name)]
         elif running.stage is Stage.OVER:
             told = [self._after(running, now, sight, tally, name)]
@@ -122,31 +222,39 @@ class Life:
         if not now.judged or view.score < SCORE_FLOOR or view.magnitude.w < OPEN_W:
             return None
         mark = Mark(now.at_s, now.price_usd, sight.changes, sight.flow)
-        venues = self._venues(view.high, mark, sight.counted, sight)
+        venues = venues_between(view.high, mark, sight.counted, sight)
         fall = sum(v.coins_closed for v in venues)
         # The index may have fallen while most of the market was out of sight; coins must have closed too.
         if fall < FLOOR[view.horizon] * sum(v.coins_before for v in venues):
             return None
         if alone(venues, sight.compared) and view.magnitude.w < ALONE_W:
             return None
+        told = self._early.told if self._early else nothing_told(name, self.asset, now)
+        return self._begin(view, view.high, now, sight, tally, told)
+
+    def _begin(self, view: View, high: Mark, now: Moment, sight: Sight, tally: Tally, told: Wave) -> Wave:
+        """A wave that coins show. Who was told of it early is not rung again for being right."""
+        was_early, self._early = self._early is not None, None
+        low = Mark(now.at_s, now.price_usd, sight.changes, sight.flow)
+        fall = closed_since(high, sight.changes)
         self._running = Running(
-            told=nothing_told(name, self.asset, now),
+            told=told,
             view=view,
-            high=view.high,
+            high=high,
             depths=now.depths,
-            opened_high_s=view.high.at_s,
-            low=mark,
+            opened_high_s=high.at_s,
+            low=low,
             low_counted=sight.counted,
             low_coverage=now.coverage,
-            kind=view.kind,
+            kind=kind_of(high, low, sight.normal_move),
             fall=fall,
             grown_fall=fall,
             grown_s=now.at_s,
             stage=Stage.BUILDING,
-            loud_w=view.magnitude.w,
+            loud_w=rarer(view.magnitude, told.burst.magnitude if told.burst else None).w,
             loud_s=now.at_s,
         )
-        return self._tell(self._running, now, sight, tally, loud=True)
+        return self._tell(self._running, now, sight, tally, loud=not was_early)
 
     def _continue(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
         since_s = max(self._since_s, running.opened_high_s - REACH_BACK_S)
@@ -160,7 +268,7 @@ class Life:
         back = 1 - closed_since(running.high, sight.changes) / running.fall
         if self._is_false(running, now, back):
             running.stage = Stage.RETRACTED
-            running.reason = self._why_false(running, now)
+            running.reason = why_false(running, now.at_s)
             self._running = None
             return self._tell(running, now, sight, tally, loud=True)
         quiet_s = now.at_s - running.grown_s
@@ -246,18 +354,10 @@ class Life:
         plain_price = running.kind in (Kind.UNWIND, Kind.UNPRICED)
         return young and back >= TAKEN_BACK and (plain_price or running.told.one_venue)
 
-    def _why_false(self, running: Running, now: Moment) -> str:
-        first = max(running.told.venues, key=lambda v: v.coins_closed)
-        minutes = max(1, round((now.at_s - running.high.at_s) / 60))
-        return (
-            f"{first.venue} counted less open interest for {minutes} min and then as before; "
-            "no positions were closed"
-        )
-
     def _tell_if_worth(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave | None:
         told = running.told
         louder = _deserves_a_sound(running, now)
-        wave = self._wave(running, now, sight, tally)
+        wave = wave_of(running, now, sight, tally, (*self._before, *self._past), self._step_s)
         worth = (
             louder
             or wave.stage is not told.stage
@@ -272,9 +372,14 @@ class Life:
         return self._tell(running, now, sight, tally, loud=louder) if worth else None
 
     def _tell(self, running: Running, now: Moment, sight: Sight, tally: Tally, *, loud: bool) -> Wave:
-        wave = self._wave(running, now, sight, tally)
+        wave = wave_of(running, now, sight, tally, (*self._before, *self._past), self._step_s)
         revision = running.told.revision + 1
-        wave = msgspec.structs.replace(wave, revision=revision, loud=revision if loud else running.told.loud)
+        wave = msgspec.structs.replace(
+            wave,
+            revision=revision,
+            loud=revision if loud else running.told.loud,
+            forced=forced_in(running, wave, sight, tally),
+        )
         if loud:
             running.loud_w, running.loud_s = running.view.magnitude.w, now.at_s
         if wave.stage is Stage.OVER:
@@ -283,62 +388,6 @@ class Life:
             self._past = [*kept, past_of(wave)][-PAST_KEPT:]
         running.told = wave
         return wave
-
-    def _wave(self, running: Running, now: Moment, sight: Sight, tally: Tally) -> Wave:
-        venues = self._venues(running.high, running.low, running.low_counted, sight)
-        onset = moment(self._onset_s(running.high, running.low))
-        over, low_at = running.stage is Stage.OVER, moment(running.low.at_s)
-        reports = told_of(sight.reports, onset, low_at)
-        who, provisional = lead(venues, reports, low_at if over else None)
-        long_usd, short_usd, worst = tally.between(
-            running.high.at_s, running.low.at_s + 600 if over else now.at_s
-        )
-        wave = msgspec.structs.replace(
-            running.told,
-            kind=running.kind,
-            stage=running.stage,
-            onset=onset,
-            at=moment(now.at_s),
-            low_at=low_at,
-            over_at=low_at if over else None,
-            horizon=HORIZONS[running.view.horizon],
-            depths=running.depths,
-            venues=venues,
-            price_before_usd=running.high.price_usd,
-            price_now_usd=running.low.price_usd,
-            magnitude=running.view.magnitude,
-            coverage=running.low_coverage,
-            missing=running.told.missing if running.told.done else sight.missing,
-            lead=who,
-            provisional=provisional,
-            reports=reports,
-            one_venue=alone(venues, sight.compared),
-            aftershocks=running.aftershocks,
-            liquidated_long_usd=long_usd if worst else None,
-            liquidated_short_usd=short_usd if worst else None,
-            worst_minute_at=moment(worst.at_s) if worst else None,
-            worst_minute_usd=worst.long_usd + worst.short_usd if worst else None,
-            reason=running.reason,
-        )
-        earlier = [p for p in (*self._before, *self._past) if p.onset != onset]
-        place = rank(wave, earlier, moment(sight.since_s))
-        return msgspec.structs.replace(wave, rank=place)
-
-    def _onset_s(self, high: Mark, low: Mark) -> float:
-        """The end of the first step that fell: the high itself is still whole."""
-        return min(high.at_s + self._step_s, low.at_s)
-
-    def _venues(
-        self, high: Mark, low: Mark, counted: Sequence[float], sight: Sight
-    ) -> tuple[VenueChange, ...]:
-        """Each venue from ``high`` to ``low``, the largest fall first."""
-        rows = []
-        for i, coins in enumerate(counted):
-            before = high.changes[i] if i < len(high.changes) else 0.0
-            closed = before - low.changes[i]
-            if coins or closed:
-                rows.append(VenueChange(sight.venues[i], sight.groups[i], coins + closed, coins))
-        return tuple(sorted(rows, key=lambda v: -v.coins_closed))
 
 
 def _deserves_a_sound(running: Running, now: Moment) -> bool:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import cache, partial
 
 from bot.domain.posts import Destination, Measure, Subscription, Threshold, Wish
-from bot.domain.waves import Kind, Lead, Wave
+from bot.domain.waves import Kind, Lead, Stage, Wave
 
 TOGETHER = timedelta(hours=1)
 """Waves that open within so long of another belong to one fall of the market."""
@@ -16,7 +16,12 @@ MORE_TELLING = 1.0
 
 
 def weight_usd(wave: Wave) -> float:
-    """Dollars of positions closed; what makes one of several coins the one to speak of."""
+    """Dollars of positions closed (so far only liquidated ones, where it is early).
+
+    What makes one of several coins the one to speak of.
+    """
+    if wave.stage is Stage.EARLY:
+        return wave.burst.usd if wave.burst else 0.0
     change = wave.usd_change
     return -change.position_usd if change else 0.0
 

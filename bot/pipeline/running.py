@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from bot.domain.assets import Asset
-from bot.domain.market import Group, Missing, Report, Venue
-from bot.domain.waves import Depth, Kind, Stage, Wave
+from bot.domain.market import Completeness, Group, Missing, Report, Venue
+from bot.domain.waves import Depth, Kind, Stage, VenueChange, Wave
 from bot.pipeline.attribution import Past, lead
 from bot.pipeline.detect import Mark, Moment, NormalMove, View
+from bot.pipeline.early import Early
 from bot.pipeline.horizons import HORIZONS, moment
 
 
@@ -34,6 +35,13 @@ class Sight(msgspec.Struct, frozen=True):
     normal_move: NormalMove
     high_since: Callable[[float], Mark | None]
     """The highest point of the last hour at or after a time."""
+    heard_since: Callable[[float], float]
+    """The share of the usual open interest that was told at or after a time."""
+    coverage_floor: float
+    noise: float
+    """The share of coins that five minutes close one time in ten."""
+    feeds: Mapping[Venue, Completeness]
+    """What feeds of liquidations tell."""
 
 
 class Running(msgspec.Struct):
@@ -68,6 +76,9 @@ class LifeState(msgspec.Struct):
     past: list[Past]
     before: list[Past] = []
     """Waves of the time before live figures began, from what venues remember."""
+    early: Early | None = None
+    calm_until_s: float = 0.0
+    calm_w: float = 0.0
 
 
 def closed_since(high: Mark, changes: Sequence[float]) -> float:
@@ -109,4 +120,25 @@ def nothing_told(name: str, asset: Asset, now: Moment) -> Wave:
         coverage=now.coverage,
         lead=who,
         provisional=provisional,
+    )
+
+
+def venues_between(high: Mark, low: Mark, counted: Sequence[float], sight: Sight) -> tuple[VenueChange, ...]:
+    """Each venue from ``high`` to ``low``, the largest fall first."""
+    rows = []
+    for i, coins in enumerate(counted):
+        before = high.changes[i] if i < len(high.changes) else 0.0
+        closed = before - low.changes[i]
+        if coins or closed:
+            rows.append(VenueChange(sight.venues[i], sight.groups[i], coins + closed, coins))
+    return tuple(sorted(rows, key=lambda v: -v.coins_closed))
+
+
+def why_false(running: Running, now_s: float) -> str:
+    """What a wave was that was undone as soon as it was told."""
+    first = max(running.told.venues, key=lambda v: v.coins_closed)
+    minutes = max(1, round((now_s - running.high.at_s) / 60))
+    return (
+        f"{first.venue} counted less open interest for {minutes} min and then as before; "
+        "no positions were closed"
     )
