@@ -11,15 +11,14 @@ from datetime import datetime
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Picture, Tone
-from bot.domain.market import VERDICT_MEANS, Missing, Report
+from bot.domain.market import VERDICT_MEANS, Missing, ReportKind
 from bot.domain.posts import Latency
 from bot.domain.units import UsdChange
 from bot.domain.waves import Kind, Lead, Outcome, Rank, Stage, Wave
+from handlers.institutions import counted, report_lines
 from handlers.numbers import (
     Scale,
-    as_of,
     clock,
-    coins,
     day,
     duration,
     ordinal,
@@ -179,18 +178,13 @@ def _closed(wave: Wave) -> str:
 
 def _with_reports(wave: Wave, scale: Scale) -> str:
     """The totals with the institutions' reports added, where those cover both ends of the wave."""
-    covering = [report for report in wave.reports if _covers(report, wave)]
+    covering = [r for r in counted(wave) if r.kind is ReportKind.DAILY]
     if not covering:
         return ""
     before = wave.coins_before + sum(report.previous_coins or 0.0 for report in covering)
     now = wave.coins_now + sum(report.coins for report in covering)
     names = " and ".join(venue_title(report.venue, {}) for report in covering)
     return f"; with {names} {scale.show(before)} → {scale.show(now)}"
-
-
-def _covers(report: Report, wave: Wave) -> bool:
-    """It was taken after the onset, and tells what stood before."""
-    return report.as_of >= wave.onset and report.previous_coins is not None
 
 
 def usd_split(change: UsdChange) -> str:
@@ -240,20 +234,7 @@ def _lead_lines(wave: Wave, titles: Titles) -> Iterable[str]:
         move = sum(venue.coins_now for venue in regulated) / before - 1
         text += f", {_some([venue_title(v.venue, titles) for v in regulated], 2)} {percent(move)}"
     yield text
-    for report in wave.reports:
-        yield report_line(report, wave, titles)
-    if wave.provisional and not wave.reports:
-        yield "Institutional reports: no figure yet"
-
-
-def report_line(report: Report, wave: Wave, titles: Titles) -> str:
-    """A dated figure beside the wave: what it changed since, or that it is older than the wave."""
-    name, when = venue_title(report.venue, titles), as_of(report.as_of, wave.at)
-    if report.as_of < wave.onset:
-        return f"{name}: no figure since the onset, {coins(report.coins, wave.asset)} as of {when}"
-    if not report.previous_coins:
-        return f"{name}: {coins(report.coins, wave.asset)} as of {when}"
-    return f"{name} {percent(report.coins / report.previous_coins - 1)} as of {when}"
+    yield from report_lines(wave, titles)
 
 
 def _liquidation_line(wave: Wave) -> Iterable[str]:

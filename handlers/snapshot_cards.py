@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from math import exp
 
-from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Table
 from bot.domain.market import Report, Snapshot, Venue, usd_change
 from handlers.cards import coverage_line, usd_split
-from handlers.numbers import Scale, as_of, clock, coins, duration, percent, price, tight, usd
+from handlers.institutions import beside_lines
+from handlers.numbers import Scale, clock, duration, percent, price, tight, usd
 from handlers.titles import Titles, venue_title
 
 OLD_AFTER = timedelta(minutes=5)
@@ -41,7 +41,7 @@ def snapshot_card(
     if before and _other_contracts(now, before):
         before = None  # the lines below compare sums
     lines.append(Line(_groups(now, before, scale), 8))
-    lines += [Line(_beside(reports, now.asset, at, titles))] if reports else []
+    lines += [Line(text) for text in beside_lines(reports, now, at, titles)]
     lines.append(Line(_venues(now, before, scale, titles)))
     if now.price_usd is not None:
         funding = f" · funding {percent(now.funding)} a year" if now.funding is not None else ""
@@ -135,13 +135,6 @@ def _side_change(now: Snapshot, before: Snapshot, *, native: bool) -> str:
     )
     old = before.group_coins(native=native)
     return f" ({percent(now.group_coins(native=native) / old - 1)})" if old and then == here else ""
-
-
-def _beside(reports: Sequence[Report], asset: Asset, at: datetime, titles: Titles) -> str:
-    figures = (
-        f"{venue_title(r.venue, titles)} {coins(r.coins, asset)} as of {as_of(r.as_of, at)}" for r in reports
-    )
-    return f"Beside them: {' · '.join(figures)}"
 
 
 def _venues(now: Snapshot, before: Snapshot | None, scale: Scale, titles: Titles) -> str:

@@ -12,9 +12,10 @@ from bot.domain.cards import Button, Card, Line, Table
 from bot.domain.market import VERDICT_MEANS, Snapshot
 from bot.domain.waves import Outcome, Stage, Wave
 from bot.errors import AskError
-from handlers.cards import coverage_line, report_line, wave_title
+from handlers.cards import coverage_line, wave_title
 from handlers.commands.registry import Ask, command
 from handlers.desk import AFTER, Desk
+from handlers.institutions import report_lines
 from handlers.numbers import (
     Scale,
     clock,
@@ -119,7 +120,7 @@ async def why(desk: Desk, ask: Ask) -> Card:
             f"{VERDICT_MEANS[gone.why]}"
             for gone in wave.missing
         ),
-        *(report_line(report, wave, titles) for report in wave.reports),
+        *report_lines(wave, titles),
         coverage_line(wave.coverage, (), wave.at),
     ]
     if wave.stage is Stage.RETRACTED:

@@ -42,7 +42,13 @@ SHARES = (
 """415,000 → 336,000 BTC on live venues."""
 TITLES = {Venue(name): title for name, title, *_ in SHARES}
 CME_AFTER = Report(
-    Venue("cme"), BTC, 145_000.0, datetime(2025, 10, 10, 21, tzinfo=UTC), NOW, previous_coins=145_000.0
+    Venue("cme"),
+    BTC,
+    145_000.0,
+    datetime(2025, 10, 10, 21, tzinfo=UTC),
+    NOW,
+    previous_coins=145_000.0,
+    holds_until=datetime(2025, 10, 12, 22, tzinfo=UTC),
 )
 CME_BEFORE = Report(Venue("cme"), BTC, 145_000.0, datetime(2025, 10, 9, 21, tzinfo=UTC), ONSET)
 

@@ -72,7 +72,7 @@ def test_the_venues_named_and_the_rest_add_up_to_what_was_closed() -> None:
 def test_a_report_from_before_the_wave_leaves_the_verdict_provisional() -> None:
     told = words(wave_card(wave(Stage.BUILDING, provisional=True, reports=(CME_BEFORE,)), titles=TITLES))
     assert "Native-led (provisional)" in told
-    assert "CME: no figure since the onset, 145,000 BTC as of 9 Oct 21:00 UTC" in told
+    assert "CME: no figure since the onset, 145,000 BTC as of 9 Oct close" in told
     assert "560,000" not in told
 
 
@@ -161,7 +161,7 @@ def test_a_snapshot_gives_the_change_in_parts_and_both_sides_of_the_market() -> 
     assert card.title == "BTC open interest 336,000 BTC · $36.0 B"
     assert "24 h: −79,000 BTC (−19.0 %) · −$14.7 B: positions −$8.5 B, price −$6.2 B" in told
     assert "Crypto-native 323,600 (−19.6 %) · Institutional live 12,400 (+0.3 %)" in told
-    assert "Beside them: CME 145,000 BTC as of 10 Oct 21:00 UTC" in told
+    assert "Beside them: CME 145,000 BTC as of 10 Oct close" in told
     assert "Seen: 97 % of usual open interest · oldest figure 48 s" in told
 
 

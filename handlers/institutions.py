@@ -1,0 +1,145 @@
+"""Institutions' dated figures in words: beside the live venues, and as the verdict on a wave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from bot.domain.assets import Asset
+from bot.domain.market import Holder, Holding, Report, ReportKind, Snapshot
+from bot.domain.waves import Lead, Wave
+from bot.pipeline.attribution import tells
+from handlers.numbers import Scale, coins, day, percent
+from handlers.titles import Titles, venue_title
+
+SOLD = 0.02
+"""Institutions sold too where one of them closed at least this share of its own open interest."""
+NAMED_OTHERS = 3
+OLD_AFTER = timedelta(days=30)
+"""An older figure says nothing of now: whoever told it has stopped."""
+LONGEST_DAY = timedelta(days=4)
+"""From one close to the next, with a weekend and a holiday in between."""
+SHOWN_HOLDERS = (Holder.LEVERAGED, Holder.ASSET_MANAGERS)
+
+
+def beside_lines(reports: Sequence[Report], now: Snapshot, at: datetime, titles: Titles) -> Iterable[str]:
+    """What stands beside the live venues: one figure for each that is not among them, with its time."""
+    recent = [r for r in reports if at - r.as_of < OLD_AFTER]
+    live = {v.venue for v in now.venues} | {m.venue for m in now.missing}
+    apart = [r for r in recent if r.venue not in live]
+    dated = _one_of_each([r for r in apart if not r.native])
+    if dated:
+        figures = [f"{_figure(r, titles)} {_when(r, at, titles)}" for r in dated]
+        yield f"Beside them: {' · '.join(figures)}"
+    others = sorted(_one_of_each([r for r in apart if r.native]), key=lambda r: -r.coins)
+    if others:
+        figures = [_figure(r, titles) for r in others[:NAMED_OTHERS]]
+        more = len(others) - NAMED_OTHERS
+        rest = f" · {more} more" if more > 0 else ""
+        yield f"Not asked here: {' · '.join(figures)}{rest} ({_source(others[0], titles)})"
+    held = [r for r in recent if r.holdings]
+    if held:
+        yield from _holders(max(held, key=lambda r: (r.as_of, r.coins)), now.asset, at, titles)
+
+
+def _figure(report: Report, titles: Titles) -> str:
+    return f"{venue_title(report.venue, titles)} {coins(report.coins, report.asset)}"
+
+
+def _one_of_each(reports: Sequence[Report]) -> list[Report]:
+    """One source's figure for each venue: dated before retold, then the newest, then the final one."""
+
+    def worth(report: Report) -> tuple[bool, datetime, bool, bool]:
+        dated = report.kind is not ReportKind.RETOLD
+        return dated, report.as_of, not report.preliminary, report.kind is ReportKind.DAILY
+
+    best: dict[str, Report] = {}
+    for report in reports:
+        known = best.get(report.venue)
+        if known is None or worth(report) > worth(known):
+            best[report.venue] = report
+    return list(best.values())
+
+
+def _when(report: Report, at: datetime, titles: Titles) -> str:
+    """``as of 9 Oct close``; a week's and a retold figure say who told it."""
+    close = day(report.as_of.astimezone(UTC), at)  # a trading day has the same name everywhere
+    match report.kind:
+        case ReportKind.DAILY:
+            return f"as of {close} close{' (preliminary)' if report.preliminary else ''}"
+        case ReportKind.WEEKLY:
+            return f"as of {close} ({_source(report, titles)})"
+        case ReportKind.RETOLD:
+            return f"(as {_source(report, titles)} tells, {close})"
+
+
+def _source(report: Report, titles: Titles) -> str:
+    return venue_title(report.series[1], titles)
+
+
+def _holders(report: Report, asset: Asset, at: datetime, titles: Titles) -> Iterable[str]:
+    """``Leveraged funds net −51,000 BTC, asset managers +43,350 on Tue 7 Oct (CFTC)``."""
+    nets = [(h.holder, net) for h in report.holdings if (net := _net(h)) is not None]
+    shown = [(holder, net) for wanted in SHOWN_HOLDERS for holder, net in nets if holder is wanted]
+    if not shown:
+        return
+    scale = Scale.coins(max(abs(net) for _, net in shown))
+    texts = [f"{holder} {scale.show(net, signed=True)}" for holder, net in shown]
+    said = f"{', '.join(texts)} {asset} net"
+    tuesday = report.as_of.astimezone(UTC)
+    yield f"{said[0].upper()}{said[1:]} on {tuesday:%a} {day(tuesday, at)} ({_source(report, titles)})"
+
+
+def _net(holding: Holding) -> float | None:
+    if holding.long_coins is None or holding.short_coins is None:
+        return None
+    return holding.long_coins - holding.short_coins
+
+
+def counted(wave: Wave) -> list[Report]:
+    """Reports that tell what an institution closed in the wave, of venues that are not live ones."""
+    live = {v.venue for v in wave.venues}
+    return [r for r in wave.reports if tells(r, wave.low_at) and r.venue not in live]
+
+
+def report_lines(wave: Wave, titles: Titles) -> Iterable[str]:
+    """The verdict of the reports that cover the wave, or that none has come yet."""
+    after = counted(wave)
+    for report in after:
+        yield f"{_verdict(report, wave)}{report_line(report, wave, titles)}"
+    for report in wave.reports:
+        if report not in after and not report.native:
+            yield report_line(report, wave, titles)
+    if wave.provisional and not wave.reports:
+        yield "Institutional reports: no figure yet"
+
+
+def _verdict(report: Report, wave: Wave) -> str:
+    if report.preliminary or wave.provisional:
+        return ""
+    if _change(report) <= -SOLD:
+        return "**Institutions sold too**: "
+    return "**Confirmed crypto-native**: " if wave.lead is Lead.NATIVE else ""
+
+
+def _change(report: Report) -> float:
+    return report.coins / report.previous_coins - 1 if report.previous_coins else 0.0
+
+
+def report_line(report: Report, wave: Wave, titles: Titles) -> str:
+    """A dated figure beside the wave: what it changed since, or that it is older than the wave."""
+    name, when = venue_title(report.venue, titles), _when(report, wave.at, titles)
+    amount = coins(report.coins, wave.asset)
+    if report.kind is not ReportKind.RETOLD and not report.covers(wave.low_at):
+        return f"{name}: no figure since the {'end' if wave.done else 'onset'}, {amount} {when}"
+    if not report.previous_coins or report.kind is ReportKind.RETOLD:
+        return f"{name}: {amount} {when}"
+    close = day(report.as_of.astimezone(UTC), wave.at)
+    since = report.previous_as_of
+    span = f"on {close}"
+    if report.kind is ReportKind.WEEKLY:
+        span = f"in the week to {close} ({_source(report, titles)})"
+    elif since is not None and report.as_of - since > LONGEST_DAY:
+        span = f"from {day(since.astimezone(UTC), wave.at)} to {close}"
+    tail = ", preliminary" if report.preliminary else ""
+    return f"{name} {percent(_change(report))} {span}{tail}"
