@@ -78,7 +78,7 @@ class _Listed(msgspec.Struct):
 
 class _Ticker(msgspec.Struct):
     symbol: str = field(name="market")
-    mark_price: str = ""
+    mark_price: str
     volume: str = ""
     open_interest_volume: str = ""
 

@@ -129,8 +129,9 @@ def _told(body: bytes) -> SourceError | None:
 
 
 def read_refusal(status: int, body: bytes) -> SourceError:
-    """The code says more than the status where the body is the venue's own."""
-    return _told(body) or refusal(status, body)
+    """A code that is known says more than the status, and one that is not says less."""
+    told, by_status = _told(body), refusal(status, body)
+    return by_status if told is None or type(told) is SourceChanged else told
 
 
 def parse_book(body: bytes) -> Mapping[str, Instrument]:

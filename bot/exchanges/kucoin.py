@@ -241,13 +241,13 @@ EXCHANGE = Exchange(
     base_url="https://api-futures.kucoin.com",
     book=BookPoll(HOUR, lambda: [Request("/api/v1/contracts/active", weight=3)], parse_book),
     polls=(
-        Poll("contracts", MINUTE, lambda _: [Request("/api/v1/contracts/active", weight=3)], parse_contracts),
+        Poll("active", MINUTE, lambda _: [Request("/api/v1/contracts/active", weight=3)], parse_contracts),
         Poll(
             "open-interest",
             MINUTE,
             lambda _: [Request("/api/ua/v1/market/open-interest", weight=10, host=UNIFIED)],
             parse_open_interest,
-            stands_in_for="contracts",
+            stands_in_for="active",
         ),
     ),
     budget=Budget(2000, 30 * SECOND),

@@ -24,6 +24,9 @@ AGREES = 0.15
 """|ln| distance within which two readings tell the same."""
 RECOUNT = math.log(5)
 """A larger confirmed jump, or one by exactly two, is taken for a change of counting, never for a fall."""
+RECOUNT_AFTER = timedelta(hours=1)
+"""So long the larger ones must agree: a venue that is wrong by a thousand for some minutes must not outweigh
+all others in every sum meanwhile."""
 TWICE = 0.002
 FROZEN_CHANCE = 2e-3
 FROZEN_AFTER_S = 600.0
@@ -54,6 +57,7 @@ class _Track(msgspec.Struct):
     at: datetime | None = None
     changed_at: datetime | None = None
     pending: float = 0.0
+    pending_at: datetime | None = None
     run: int = 0
     repeats: int = 1
     seen: int = 2
@@ -190,12 +194,14 @@ class Gate:
         if abs(ratio) > JUMP_AT_A_MINUTE and abs(ratio) > _jump_after(
             said.at - (track.changed_at or last_at)
         ):
-            if not track.pending or abs(math.log(native / track.pending)) > AGREES:
+            held, since = track.pending, track.pending_at
+            if not held or since is None or abs(math.log(native / held)) > AGREES:
+                track.pending, track.pending_at = native, said.at
+                return Verdict.JUMPED, False
+            if abs(ratio) > RECOUNT and said.at - since < RECOUNT_AFTER:
                 track.pending = native
                 return Verdict.JUMPED, False
-            anew = (
-                abs(ratio) > RECOUNT or abs(abs(math.log(track.pending / track.native)) - math.log(2)) < TWICE
-            )
+            anew = abs(ratio) > RECOUNT or abs(abs(math.log(held / track.native)) - math.log(2)) < TWICE
         self._accept(track, said.amount, native, said.at)
         return Verdict.ACCEPT, anew
 

@@ -5,26 +5,28 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from bot.errors import ConfigError
 from bot.ports import Clock
-from bot.simulator.faults import Fault, Faults
-from bot.simulator.forced import forced
+from bot.simulator.faults import HANGS_UP, REFUSALS, REPLAYED, Fault, Faults, Refusal
+from bot.simulator.forced import Forced, forced
 from bot.simulator.scenario import Scenario
 from bot.simulator.venues import WIRE_FORMATS
-from bot.simulator.wire import Answer, Ask, Refused, Stream
+from bot.simulator.wire import Answer, Ask, Refused, Stream, View
 
 HOST = "127.0.0.1"
 TICK = timedelta(milliseconds=200)
 """How often sockets look for new liquidations, in wall time."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Events = Callable[[str, datetime, datetime], Sequence[Forced]]
+"""What is liquidated at a venue after one time and not after another, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,19 @@ async def serve(
     port: int = 0,
     faults: Faults | None = None,
     tick: timedelta = TICK,
+    events: Events | None = None,
 ) -> AsyncIterator[Mapping[str, Address]]:
     """Play ``scenario`` at the time ``clock`` tells; gives the address of each venue, reports included.
 
-    ``port`` 0 takes a free one. Raises ``ConfigError`` where the port is taken.
+    ``port`` 0 takes a free one; ``events`` are told instead of the scenario's own liquidations.
+    Raises ``ConfigError`` where the port is taken.
     """
     venues = (*sorted(scenario.venues), "published")
-    stage = _Stage(scenario, clock, faults or Faults(), tick)
+
+    def scripted(venue: str, since: datetime, until: datetime) -> Sequence[Forced]:
+        return [event for event in forced(scenario, since, until) if event.contract.venue == venue]
+
+    stage = _Stage(scenario, clock, faults or Faults(), tick, events or scripted)
     runner = web.AppRunner(stage.app(venues), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -70,6 +78,7 @@ class _Stage:
     clock: Clock
     faults: Faults
     tick: timedelta
+    events: Events
 
     def app(self, venues: tuple[str, ...]) -> web.Application:
         app = web.Application()
@@ -90,18 +99,15 @@ class _Stage:
 
     def _answering(self, venue: str, answer: Answer) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
-            fault = self._fail(venue, request)
+            fault = await self._fail(venue, request)
             view = self.faults.view(self.scenario, venue, self.clock())
+            asked = {**request.query, **request.match_info}
             try:
-                body = await request.json() if request.method == "POST" else None
-                said, status = answer(view, Ask({**request.query, **request.match_info}, body)), 200
-            except Refused as refused:
-                said, status = refused.body, refused.status
-            except (
-                KeyError,
-                ValueError,
-            ) as missing:  # as venues do where a parameter is missing or no number
-                said, status = {"code": -1102, "msg": f"Mandatory parameter {missing} was malformed."}, 400
+                ask = Ask(asked, await request.json() if request.method == "POST" else None)
+            except ValueError as garbled:
+                said, status = _malformed(garbled), 400
+            else:
+                said, status = self._swapped(fault, answer, view) or _said(answer, view, ask)
             written = json.dumps(said).encode()
             if fault is Fault.GARBAGE:
                 written = written[: len(written) // 2]
@@ -109,10 +115,28 @@ class _Stage:
 
         return handle
 
+    def _swapped(self, fault: Fault | None, answer: Answer, view: View) -> tuple[object, int] | None:
+        """What somebody else answers, where that is the fault."""
+        if fault not in (Fault.ELSEWHERE, Fault.FOREIGN):
+            return None
+        whole = Ask({}, {"type": "metaAndAssetCtxs"})
+        others = [view.venue] if fault is Fault.ELSEWHERE else []
+        others += [venue for venue in sorted(self.scenario.venues) if venue != view.venue]
+        others += [venue for venue in sorted(WIRE_FORMATS) if venue not in others and venue != view.venue]
+        for venue in others:
+            holdings = self.faults.view(self.scenario, venue, view.now).holdings
+            for other in WIRE_FORMATS[venue].answers.values():
+                said, status = _said(other, replace(view, venue=venue, holdings=holdings), whole)
+                if other is not answer and status == 200:
+                    return said, status
+        return None
+
     def _streaming(self, venue: str, stream: Stream, lines: set[web.WebSocketResponse]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
-            self._fail(venue, request)
+            fault = await self._fail(venue, request)
             line, since = web.WebSocketResponse(), self.clock()
+            if fault is Fault.REPLAYED:  # where nobody subscribes; else when they do
+                since -= REPLAYED
             try:
                 await line.prepare(request)
             except ConnectionError:
@@ -134,8 +158,13 @@ class _Stage:
         try:
             async for message in line:
                 if message.type is WSMsgType.TEXT:
+                    before = set(topics)
                     for reply in stream.hear(message.data, topics):
                         await _send(line, stream, reply)
+                    if self.faults.of(venue) is Fault.REPLAYED and topics != before:
+                        old = self.events(venue, self.clock() - REPLAYED, self.clock())
+                        for frame in stream.tell(old, topics - before):
+                            await _send(line, stream, frame)
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
@@ -144,25 +173,56 @@ class _Stage:
         self, venue: str, stream: Stream, line: web.WebSocketResponse, topics: set[str], told: datetime
     ) -> None:
         """Tell what is liquidated after ``told``, until the line or the venue goes down."""
-        while not line.closed and self.faults.of(venue) not in (Fault.OUTAGE, Fault.CUT):
-            now = self.clock()
-            events = [e for e in forced(self.scenario, told, now) if e.contract.venue == venue]
+        begun = self.faults.of(venue)
+        while not line.closed and not self._hangs_up(venue, begun):
+            now, fault = self.clock(), self.faults.of(venue)
+            events = self.faults.told(self.scenario, venue, self.events(venue, told, now))
             for frame in stream.tell(events, topics):
-                await _send(line, stream, frame)
+                sent = frame[: len(frame) // 2] if fault is Fault.GARBAGE else frame
+                for _ in range(2 if fault is Fault.DOUBLED else 1):
+                    await _send(line, stream, sent)
             told = now
             await asyncio.sleep(self.tick.total_seconds())
         await line.close(code=WSCloseCode.SERVICE_RESTART)
 
-    def _fail(self, venue: str, request: web.Request) -> Fault | None:
+    def _hangs_up(self, venue: str, begun: Fault | None) -> bool:
+        """``begun`` is what was wrong when the line was opened."""
+        fault = self.faults.of(venue)
+        return fault in HANGS_UP or (fault is Fault.REPLAYED and begun is not Fault.REPLAYED)
+
+    async def _fail(self, venue: str, request: web.Request) -> Fault | None:
         """Fail as the venue's fault says, where it is one that fails every question alike."""
         fault = self.faults.of(venue)
-        if fault is Fault.OUTAGE:
-            raise web.HTTPServiceUnavailable(text="Service Unavailable.")
-        if fault is Fault.THROTTLED:
-            raise web.HTTPTooManyRequests(headers={"Retry-After": "1"}, text="Too many requests.")
+        if fault in REFUSALS:
+            raise _HttpRefusal(REFUSALS[fault])
         if fault is Fault.CUT and request.transport is not None:
             request.transport.abort()
+        hangs = fault is Fault.HANG and "Upgrade" not in request.headers
+        while hangs and self.faults.of(venue) is Fault.HANG and request.transport is not None:  # noqa: ASYNC110
+            await asyncio.sleep(self.tick.total_seconds())
         return fault
+
+
+class _HttpRefusal(web.HTTPException):
+    """Any status: aiohttp has no class for some that venues use."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.status_code = refusal.status
+        super().__init__(headers=refusal.headers, text=refusal.text)
+
+
+def _said(answer: Answer, view: View, ask: Ask) -> tuple[object, int]:
+    """What is answered, and its HTTP status."""
+    try:
+        return answer(view, ask), 200
+    except Refused as refused:
+        return refused.body, refused.status
+    except (KeyError, ValueError) as missing:  # as venues do where a parameter is missing or no number
+        return _malformed(missing), 400
+
+
+def _malformed(fault: Exception) -> object:
+    return {"code": -1102, "msg": f"Mandatory parameter {fault} was malformed."}
 
 
 async def _send(line: web.WebSocketResponse, stream: Stream, frame: str) -> None:

@@ -14,6 +14,7 @@ from bot.domain.market import Completeness, Group, Venue
 from bot.exchanges import EXCHANGES
 from bot.exchanges.document import document
 from bot.exchanges.spec import Exchange
+from bot.feeds.book import SOURCE
 from tests.exchanges.payloads import FOLDER, PAYLOADS, book_of
 
 SHARED_BY_VENUES = {"spec", "reading", "tables", "document"}
@@ -51,6 +52,12 @@ def test_what_is_only_read_is_never_asked_for(exchange: Exchange) -> None:
         exchange.unasked
     )
     assert not {poll.name for poll in exchange.unasked} & {poll.name for poll in exchange.polls}
+
+
+def test_every_source_of_a_venue_has_a_name_of_its_own(exchange: Exchange) -> None:
+    """Health, the schedule and ``decode`` know them by it; the book is ``contracts`` everywhere."""
+    names = [source.name for source in (*exchange.polls, *exchange.unasked, *exchange.sockets)]
+    assert len({SOURCE, *names}) == 1 + len(names)
 
 
 def test_no_payload_is_kept_for_an_unknown_venue() -> None:

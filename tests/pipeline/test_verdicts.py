@@ -80,16 +80,24 @@ def test_a_jump_that_is_taken_back_leaves_no_trace() -> None:
     ]
 
 
-@pytest.mark.parametrize("factor", ["0.5", "2", "1000", "0.001"])
-def test_a_confirmed_change_of_counting_is_a_new_beginning(factor: str) -> None:
+@pytest.mark.parametrize(("factor", "minutes"), [("0.5", 1), ("2", 1), ("1000", 60), ("0.001", 60)])
+def test_a_change_of_counting_that_lasts_is_a_new_beginning(factor: str, minutes: int) -> None:
     gate = Gate(FRESH)
     gate.open_interest(said(1000, 0))
     value = Decimal(1000) * Decimal(factor)
-    gate.open_interest(said(str(value), 1))
-    verdict, reading = gate.open_interest(said(str(value * Decimal("1.0001")), 2))
+    for minute in range(minutes):
+        once_more = value * (1 + Decimal(minute) / 10_000)
+        assert gate.open_interest(said(str(once_more), minute + 1)) == (Verdict.JUMPED, None)
+    verdict, reading = gate.open_interest(said(str(value * Decimal("1.00601")), minutes + 1))
     assert verdict is Verdict.ACCEPT
     assert reading is not None
     assert reading.new_beginning
+
+
+def test_a_change_of_counting_that_is_taken_back_leaves_no_trace() -> None:
+    flipped = [said(1_000_000 + minute, minute) for minute in range(1, 50)]
+    told = verdicts(said(1000, 0), *flipped, said(1001, 50))
+    assert told == [Verdict.ACCEPT, *[Verdict.JUMPED] * 49, Verdict.ACCEPT]
 
 
 def test_a_resized_contract_is_a_new_beginning() -> None:
