@@ -39,6 +39,7 @@ from storage.streams import LocalStream
 log = logging.getLogger(__name__)
 
 STEP = timedelta(minutes=1)
+FEEDS = {venue: told for venue, exchange in EXCHANGES.items() if (told := exchange.liquidations) is not None}
 FRESH_POLLS = 3
 """A figure counts until three polls were missed."""
 MET = "local.met"
@@ -186,7 +187,7 @@ async def _faces(
 def _judge(settings: Settings) -> Judge:
     groups = {venue: exchange.group for venue, exchange in EXCHANGES.items()}
     fresh = FRESH_POLLS * max(settings.poll_every, STEP)
-    return Judge(groups, Pace(STEP, fresh, settings.coverage_floor))
+    return Judge(groups, Pace(STEP, fresh, settings.coverage_floor), FEEDS)
 
 
 async def _watch(

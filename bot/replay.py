@@ -100,7 +100,8 @@ def replay_tape(folder: Path, asset: Asset | None = None, progress: TextIO | Non
 
     player = Player(EXCHANGES, asset)
     groups = {venue: exchange.group for venue, exchange in EXCHANGES.items()}
-    judge = Judge(groups, Pace(step=MINUTE, fresh=LEAST_FRESH))
+    feeds = {venue: told for venue, exchange in EXCHANGES.items() if (told := exchange.liquidations) is not None}
+    judge = Judge(groups, Pace(step=MINUTE, fresh=LEAST_FRESH), feeds)
     waves: dict[str, Wave] = {}
     rejected: Counter[Verdict] = Counter()
     told, bar = Told(), _Progress(progress, folder)
@@ -121,6 +122,7 @@ def replay_tape(folder: Path, asset: Asset | None = None, progress: TextIO | Non
             verdict, _ = judge.take(said)
             if verdict is not Verdict.ACCEPT:
                 rejected[verdict] += 1
+        waves.update((wave.id, wave) for wave in judge.early())
         if not told.rows % PROGRESS_EVERY:
             bar.show(told.rows, piece.received.date().isoformat(), len(waves))
     if due is not None:

@@ -180,6 +180,14 @@ class Exchange:
     """Why no liquidations can be heard here: shown, so that a missing feed is never taken for calm."""
     closed: str = ""
     """When the venue closed, in words; then there is nothing to ask, and its files are only read."""
+
+    @property
+    def liquidations(self) -> Completeness | None:
+        """What its feeds of liquidations tell together; ``None`` where it has none."""
+        told = {socket.completeness for socket in self.sockets if socket.completeness is not None}
+        if Completeness.THROTTLED in told:
+            return Completeness.THROTTLED
+        return Completeness.COMPLETE if told else None
     key_header: str = ""
     """The header in which the operator's key goes; without a key such a venue is off."""
 

@@ -29,8 +29,10 @@ LEAST_MULTIPLE = 20.0
 """Of the coin's own normal minute."""
 COMPANY = 10.0
 """One venue counts for at most nine tenths of a burst: alone is who has more."""
-ALONE = 8.0
+ALONE = 20.0
 """A burst on one venue alone must be so many times as large."""
+MOST_OF_ONE = 0.5
+"""One liquidation counts for at most so much of the least burst: a single figure may be a slip."""
 MOST_OF_VENUE = 0.25
 """A venue that loses a larger share of its own open interest in a minute counts in other units."""
 
@@ -88,6 +90,12 @@ class _Pane:
         self.short = [0.0] * WINDOW_S
         self.long_usd = self.short_usd = 0.0
 
+    def spans(self) -> list[tuple[int, float, float]]:
+        """(second, long, short) of each second in which something was told."""
+        seconds = range(self.at - WINDOW_S + 1, self.at + 1)
+        rows = ((at, self.long[at % WINDOW_S], self.short[at % WINDOW_S]) for at in seconds)
+        return [row for row in rows if row[1] or row[2]]
+
     def advance(self, second: int) -> None:
         gone = second - self.at
         if gone <= 0:
@@ -123,6 +131,8 @@ class BurstsState(msgspec.Struct):
     learned_s: float
     oi_usd: float
     prices: list[tuple[float, float]]
+    minute: dict[Venue, list[tuple[int, float, float]]]
+    """What each venue told in the last minute, by the second."""
 
 
 class Bursts:
@@ -135,31 +145,40 @@ class Bursts:
         self._look_at_usd = math.inf
         self._looked_s = 0
         nothing = [0.0] * (HOURS + 1)
-        self.restore(BurstsState(nothing, list(nothing), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, []))
+        self.restore(BurstsState(nothing, list(nothing), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, [], {}))
 
     def state(self) -> BurstsState:
         return msgspec.structs.replace(
-            self._known, means=list(self._known.means), minutes=list(self._known.minutes)
+            self._known,
+            means=list(self._known.means),
+            minutes=list(self._known.minutes),
+            minute={venue: spans for venue, pane in self._panes.items() if (spans := pane.spans())},
         )
 
     def restore(self, state: BurstsState) -> None:
-        """Continue with what was normal; the minute itself begins anew."""
         self._known = state
+        for venue, spans in state.minute.items():
+            for second, long_usd, short_usd in spans:
+                self._add(venue, second, long_usd, long=True)
+                self._add(venue, second, short_usd, long=False)
 
     def hear(self, venue: Venue, at_s: float, usd: float, *, long: bool) -> bool:
         """Count one liquidation told live; says whether a look is worth it."""
         second = int(at_s)
+        if second != self._looked_s:
+            self._looked_s = second
+            self._look_at_usd = LEAST_SHARE * self._known.oi_usd or math.inf
+        usd = min(usd, MOST_OF_ONE * LEAST_SHARE * self._known.oi_usd)
+        self._since_usd += usd
+        self._add(venue, second, usd, long=long)
+        return self._all.long_usd + self._all.short_usd >= self._look_at_usd
+
+    def _add(self, venue: Venue, second: int, usd: float, *, long: bool) -> None:
         pane = self._panes.get(venue)
         if pane is None:
             pane = self._panes[venue] = _Pane()
         pane.add(second, usd, long=long)
-        total = self._all
-        total.add(second, usd, long=long)
-        self._since_usd += usd
-        if second != self._looked_s:
-            self._looked_s = second
-            self._look_at_usd = LEAST_SHARE * self._known.oi_usd or math.inf
-        return total.long_usd + total.short_usd >= self._look_at_usd
+        self._all.add(second, usd, long=long)
 
     def look(self, now_s: float, held_usd: Mapping[Venue, float]) -> Burst | None:
         """The burst that is going on, if there is one. ``held_usd`` is each venue's open interest."""
@@ -167,9 +186,11 @@ class Bursts:
         told: list[tuple[float, Venue, float]] = []
         for venue, pane in self._panes.items():
             pane.advance(second)
-            usd = pane.long_usd + pane.short_usd
+            # Added up anew, since what is left of running sums depends on what went before.
+            long_usd = math.fsum(pane.long)
+            usd = long_usd + math.fsum(pane.short)
             if 0 < usd <= MOST_OF_VENUE * held_usd.get(venue, oi_usd):
-                told.append((usd, venue, pane.long_usd))
+                told.append((usd, venue, long_usd))
         self._look_at_usd = 1.02 * (self._all.long_usd + self._all.short_usd)
         total = math.fsum(usd for usd, _, _ in told)
         if not told or not oi_usd:
