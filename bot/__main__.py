@@ -125,6 +125,15 @@ def parser() -> argparse.ArgumentParser:
     record.add_argument(
         "--for", type=_lasting, dest="last", metavar="TIME", help="stop after so long: 90s, 10m, 2h or 1d"
     )
+    backfill = add(
+        "backfill",
+        _backfill,
+        "Fetch what venues remember of the past, and learn from it.",
+        parents=[configured],
+    )
+    backfill.add_argument("--venues", metavar="A,B", help="only these (default: those of the settings)")
+    backfill.add_argument("--coins", metavar="A,B", help="only these (default: those of the settings)")
+    backfill.add_argument("--since", metavar="TIME", help="how far back (ISO 8601; default: 30 days)")
     decode = add(
         "decode", _decode, "Say what a venue's raw payload means, a JSON object a line.", parents=[every]
     )
@@ -214,6 +223,16 @@ def _record(options: argparse.Namespace) -> int:
 
     venues = options.venues.split(",") if options.venues is not None else None
     return _in_loop(record(settings, venues, options.last, options.to))
+
+
+def _backfill(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    _log_to(sys.stderr, settings, options)
+    from bot.backfill import backfill
+
+    venues = options.venues.split(",") if options.venues is not None else None
+    coins = options.coins.split(",") if options.coins is not None else None
+    return _in_loop(backfill(settings, venues, coins, options.since))
 
 
 def _decode(options: argparse.Namespace) -> int:

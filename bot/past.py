@@ -1,7 +1,13 @@
-"""The first look back: what venues remember, told to the judge as if it had been heard then.
+"""The time before live figures began: fetched beside them, judged apart, and learnt as a prior.
 
-A new installation so knows within a minute what is normal for each coin. Waves found in the past are kept
-and listed; nobody is alerted of them.
+Live venues are watched from the first second; what venues remember is fetched in the background and judged,
+coin by coin, by a judge of its own. The live judge takes over what that one has learnt (how rare things are,
+and waves to rank with) and nothing else: no figure of the past is ever compared with a live one, so that a
+venue that counts in another way, or that has no memory, moves nothing where the two meet. A lesson replaces
+the one before, so learning again from more figures, or from the same, is safe at any time.
+
+Turned down: one judge that takes the past first while the present queues (a wave of the first minutes would
+be told late), and adding the past's counts to the live ones (twice would not be once).
 """
 
 from __future__ import annotations
@@ -10,168 +16,317 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
 
 import msgspec
+from msgspec.structs import replace
 
 from bot.domain.assets import Asset
-from bot.domain.market import Instrument, OpenInterest
-from bot.errors import SourceError
-from bot.exchanges.spec import Exchange
-from bot.feeds.backfill import backfill
-from bot.feeds.book import ask_book, limited
-from bot.feeds.contact import in_words
-from bot.feeds.http import VenueHttp, open_http
+from bot.domain.health import REMEMBERED, Remembered
+from bot.domain.market import Group, OpenInterest, Snapshot, Venue
+from bot.domain.waves import FROM_HISTORY, Stage, Wave
+from bot.feeds.backfill import VenuePast, Wanted
+from bot.feeds.contact import Setting
+from bot.feeds.http import VenueHttp
 from bot.feeds.sources import VenueSource
-from bot.pipeline.judge import Stepped, next_step
-from bot.roles import Bench
+from bot.pipeline.judge import Judge, Lesson, Pace, last_step, next_step, wave_name
+from bot.ports import Archive, Store
 
 log = logging.getLogger(__name__)
 
-LOOK_BACK = timedelta(days=14)
-PIECE = timedelta(minutes=990)
-"""Judged before the next is asked for, so that memory stays small: a page of Bybit's, two of OKX's."""
-PATIENCE = timedelta(minutes=2)
-"""Nothing is watched meanwhile: a venue slower than this is left out of the rest of the look back."""
+LOOK_BACK = timedelta(days=30)
+"""What is asked for where nobody says: what most venues keep at five minutes."""
 STEP = timedelta(minutes=5)
 """What every venue with a memory offers."""
-AT_ONCE = 24
-"""Steps written down in one go; the event loop breathes in between."""
+FRESH = 3 * STEP
+SETTLE_S = 30.0
+"""A coin is learnt once every venue has told all of it, or so long after the first did: one slow venue makes
+nobody wait. The others' share is learnt again with its own later."""
+TOLD_EVERY_S = 1.0
+CHUNK = timedelta(days=1)
+BREATH_S = 0.01
+"""The event loop is left to others after so much work at a time."""
+FINE, COARSE = timedelta(days=7), timedelta(days=90)
+"""Older snapshots are kept every quarter of an hour, then every hour, as live ones are."""
+MOST_WAVES = 100_000
+UNTIL, NAMED = "past.until", "past.named"
 
 
-async def remember(
-    bench: Bench,
-    venues: Sequence[VenueSource],
-    watched: frozenset[Asset] | None,
-    *,
-    until: datetime,
-    speed: float = 1.0,
-) -> int:
-    """Ask every venue that has a memory, then judge it step by step; returns how many figures were told.
+class _Learnt(msgspec.Struct, frozen=True):
+    """``basis``: how far back each contract reached when this was learnt."""
 
-    A venue that cannot be asked is left out and named in the log; nothing is raised.
+    lesson: Lesson | None
+    basis: dict[str, datetime]
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """What judging a coin's past gave."""
+
+    lesson: Lesson | None
+    waves: tuple[Wave, ...]
+    snapshots: tuple[Snapshot, ...]
+
+
+@dataclass
+class Past:
+    """``judge`` is the live one. ``rest`` is how long it sleeps for each second of judging: beside live
+    figures others need the processor too.
     """
-    telling = _Telling(bench)
-    async with AsyncExitStack() as lines:
-        asked = await asyncio.gather(*(_open(venue, watched, speed, lines) for venue in venues))
-        witnesses = [witness for witness in asked if witness is not None]
-        begin = until - LOOK_BACK
-        while begin < until:
-            end = min(begin + PIECE, until)
-            last = end if end == until else end - timedelta(milliseconds=1)
-            await telling.tell(await _ask_all(witnesses, begin, last, until))
-            begin = end
-    await telling.end(until)
-    return telling.told
 
+    judge: Judge
+    store: Store
+    groups: Mapping[Venue, Group]
+    setting: Setting
+    rest: float = 1.0
+    settle_s: float = SETTLE_S
+    _dirty: dict[Asset, float] = field(default_factory=dict)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _venues: list[VenuePast] = field(default_factory=list)
 
-async def _ask_all(
-    witnesses: Sequence[_Witness], since: datetime, until: datetime, now: datetime
-) -> list[OpenInterest]:
-    found = await asyncio.gather(*(witness.ask(since, until, now=now) for witness in witnesses))
-    return [said for piece in found for said in piece]
+    async def load(self) -> int:
+        """Teach the live judge what was learnt before; returns of how many coins."""
+        known = await self._learnt()
+        for asset, learnt in known.items():
+            if learnt.lesson is not None:
+                self.judge.learn(asset, learnt.lesson)
+        return len(known)
 
+    async def run(
+        self,
+        sources: Sequence[VenueSource],
+        lines: Mapping[Venue, VenueHttp],
+        watched: frozenset[Asset] | None,
+        *,
+        since: datetime | None = None,
+        look_back: timedelta = LOOK_BACK,
+        patient: bool = True,
+    ) -> Sequence[Remembered]:
+        """Fetch what is not known yet and learn it; returns how each venue ended.
 
-@dataclass(slots=True)
-class _Telling:
-    """Tells the judge what was found, piece by piece, and makes the steps in between."""
+        Raises ``StorageError`` alone: a venue that cannot be asked is waited for, or (not ``patient``) left
+        out and named in the log.
+        """
+        until = await self.until()
+        largest = await self.store.journal.assets()
+        wanted = Wanted(since or until - look_back, until, watched, largest, patient)
+        self._venues = [
+            VenuePast(
+                source.exchange,
+                source.exchange.history,
+                lines[source.exchange.venue],
+                self.store.archive,
+                self.setting,
+                wanted,
+                self._told,
+            )
+            for source in sources
+            if source.exchange.history is not None
+        ]
+        await self._unlearnt()
+        fetching = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            learning = group.create_task(self._learn_all(until, fetching))
+            telling = group.create_task(self._tell())
+            async with asyncio.TaskGroup() as asking:
+                for venue in self._venues:
+                    asking.create_task(self._fetch(venue))
+            fetching.set()
+            self._news.set()
+            await learning
+            telling.cancel()
+        await self._keep_progress()
+        left = sum(one.share < 1 for one in self._progress())
+        log.info(
+            "the past is known of %d venues; %d left something out",
+            *(len(self._venues) - left, left),
+            extra={"event": "past.remembered"},
+        )
+        return self._progress()
 
-    bench: Bench
-    told: int = 0
-    _due: datetime | None = None
-    _steps: list[Stepped] = field(default_factory=list)
+    async def until(self) -> datetime:
+        """The step at which live figures began, or begin now; it is the same ever after."""
+        journal = self.store.journal
+        kept = await journal.kept(UNTIL)
+        if kept is not None:
+            return datetime.fromisoformat(kept.decode())
+        until = last_step(self.judge.began() or self.setting.clock(), STEP)
+        await journal.keep(UNTIL, until.isoformat().encode())
+        return until
 
-    async def tell(self, found: list[OpenInterest]) -> None:
-        found.sort(key=lambda said: said.at)
-        prices = _prices(found)
-        for said in found:
-            await self._until(said.at)
-            price = said.price
-            if price is None:
-                known = prices.get((said.instrument.asset, said.at))
-                price = known * said.instrument.coins_per_base if known else None
-            self.bench.hear(msgspec.structs.replace(said, price=price, received=said.at))
-        self.told += len(found)
+    async def _fetch(self, venue: VenuePast) -> None:
+        await venue.run()
+        self._news.set()
 
-    async def _until(self, at: datetime) -> None:
-        """Make the steps that are due before ``at``."""
-        if self._due is None:
-            self._due = next_step(at, STEP)
-        while at > self._due:
-            self._steps.append(self.bench.judge.step(self._due))
-            self._due += STEP
-            if len(self._steps) >= AT_ONCE:
-                await self._write_down()
+    def _told(self, asset: Asset) -> None:
+        self._dirty.setdefault(asset, self.setting.monotonic())
+        self._news.set()
 
-    async def _write_down(self) -> None:
-        steps, self._steps = self._steps, []
-        await self.bench.past(steps)
+    async def _unlearnt(self) -> None:
+        """Coins of which more is kept than was learnt: a stop came in between."""
+        learnt = await self._learnt()
+        for asset, basis in (await self._bases()).items():
+            known = learnt.get(asset)
+            if known is None or known.basis != basis:
+                self._dirty[asset] = self.setting.monotonic()
 
-    async def end(self, until: datetime) -> None:
-        if self._due is not None and self._due <= until:
-            self._steps.append(self.bench.judge.step(self._due))
-        await self._write_down()
-        if self.told:
-            await self.bench.keep()
+    # --- learning ----------------------------------------------------------------------------------
 
+    async def _learn_all(self, until: datetime, fetched: asyncio.Event) -> None:
+        while not (fetched.is_set() and not self._dirty):
+            self._news.clear()
+            ready = self._ready(fetched.is_set())
+            if ready is None:
+                await self._wait()
+                continue
+            del self._dirty[ready]
+            await self._learn(ready, until)
 
-@dataclass(slots=True)
-class _Witness:
-    """A venue that remembers. ``left_s`` is what is left of our patience with it."""
+    def _ready(self, fetched: bool) -> Asset | None:
+        now = self.setting.monotonic()
+        for asset, since in self._dirty.items():
+            whole = fetched or not any(venue.owes(asset) for venue in self._venues)
+            if whole or now - since >= self.settle_s:
+                return asset
+        return None
 
-    exchange: Exchange
-    http: VenueHttp
-    instruments: list[Instrument]
-    left_s: float = PATIENCE.total_seconds()
-
-    async def ask(self, since: datetime, until: datetime, *, now: datetime) -> list[OpenInterest]:
-        begun = time.monotonic()
+    async def _wait(self) -> None:
+        """For news, or for the first coin that has waited long enough."""
+        now = self.setting.monotonic()
+        left_s = min((since + self.settle_s - now for since in self._dirty.values()), default=None)
         try:
-            async with asyncio.timeout(self.left_s):
-                return await backfill(self.exchange, self.http.fetch, self.instruments, since, until, now=now)
+            async with asyncio.timeout(None if left_s is None else max(0.0, left_s)):
+                await self._news.wait()
         except TimeoutError:
-            self.instruments.clear()
-            _log_fault(self.exchange, "takes too long over the past and is left out of the rest of it")
-            return []
-        finally:
-            self.left_s -= time.monotonic() - begun
+            return
+
+    async def _learn(self, asset: Asset, until: datetime) -> None:
+        """Judge all that is kept of a coin, and put what that gives in the place of what it gave before."""
+        basis = (await self._bases())[asset]
+        known = (await self._learnt()).get(asset)
+        if known is not None and known.basis == basis:
+            return
+        pace = Pace(STEP, FRESH, self.judge.pace.coverage_floor)
+        found = await _Hearing(asset, Judge(self.groups, pace), self.store.archive, self.rest).all(
+            min(basis.values()), until
+        )
+        waves = await self._named(asset, found.waves)
+        learnt = msgspec.msgpack.encode(_Learnt(found.lesson, basis))
+        await self.store.archive.learn(asset, learnt, waves, found.snapshots, until)
+        if found.lesson is not None:
+            self.judge.learn(asset, found.lesson)
+        log.info(
+            "learnt %d days of %s; %d waves",
+            *(round((until - min(basis.values())) / timedelta(days=1)), asset, len(waves)),
+            extra={"event": "past.learnt"},
+        )
+
+    async def _named(self, asset: Asset, waves: Sequence[Wave]) -> Sequence[Wave]:
+        """With ids of their own; a wave found again keeps its."""
+        told = await self.store.waves.recent(asset, limit=MOST_WAVES)
+        names = {wave.onset: wave.id for wave in told if wave.from_history}
+        journal = self.store.journal
+        number = int(await journal.kept(NAMED) or b"0")
+        for wave in waves:
+            if wave.onset not in names:
+                number += 1
+                names[wave.onset] = f"{FROM_HISTORY}{wave_name(number)}"
+        await journal.keep(NAMED, str(number).encode())
+        return [replace(wave, id=names[wave.onset]) for wave in waves]
+
+    async def _learnt(self) -> Mapping[Asset, _Learnt]:
+        found = {}
+        for asset, body in (await self.store.archive.learnt()).items():
+            try:
+                found[asset] = msgspec.msgpack.decode(body, type=_Learnt)
+            except msgspec.DecodeError:
+                log.info("%s is learnt anew: kept by another release", asset, extra={"event": "past.anew"})
+        return found
+
+    async def _bases(self) -> Mapping[Asset, dict[str, datetime]]:
+        bases: dict[Asset, dict[str, datetime]] = defaultdict(dict)
+        for (asset, venue, symbol), at in (await self.store.archive.reached()).items():
+            bases[asset][f"{venue}:{symbol}"] = at
+        return bases
+
+    # --- progress ----------------------------------------------------------------------------------
+
+    def _progress(self) -> Sequence[Remembered]:
+        return [venue.progress() for venue in self._venues]
+
+    async def _tell(self) -> None:
+        while True:
+            await self._keep_progress()
+            await self.setting.sleep(TOLD_EVERY_S)
+
+    async def _keep_progress(self) -> None:
+        await self.store.journal.keep(REMEMBERED, msgspec.msgpack.encode(self._progress()))
 
 
-async def _open(
-    source: VenueSource, watched: frozenset[Asset] | None, speed: float, lines: AsyncExitStack
-) -> _Witness | None:
-    """The venue with its contracts; ``None`` where it has no memory or cannot be asked."""
-    exchange = source.exchange
-    if exchange.history is None:
-        return None
-    http = await lines.enter_async_context(open_http(exchange, base_url=source.base_url, speed=speed))
-    try:
-        book = limited(await ask_book(exchange, http), watched)
-    except SourceError as fault:
-        _log_fault(exchange, f"tells nothing of the past: {in_words(fault)}")
-        return None
-    log.info(
-        "asking %s for the last %d days",
-        *(exchange.title, LOOK_BACK.days),
-        extra={"event": "past.asked", "venue": exchange.venue},
-    )
-    return _Witness(exchange, http, list(book.values()))
+@dataclass
+class _Hearing:
+    """One coin's past, heard in order of time by a judge of its own."""
+
+    asset: Asset
+    judge: Judge
+    archive: Archive
+    rest: float
+    _waves: dict[str, Wave] = field(default_factory=dict)
+    _snapshots: list[Snapshot] = field(default_factory=list)
+    _begun_s: float = field(default_factory=time.monotonic)
+
+    async def all(self, since: datetime, until: datetime) -> _Found:
+        due: datetime | None = None
+        begin = since
+        while begin < until:
+            end = min(begin + CHUNK, until)
+            told = await self.archive.told(self.asset, begin, end)
+            prices = _prices(told)
+            for said in told:
+                due = due or next_step(said.at, STEP)
+                while said.at > due:
+                    await self._step(due, until)
+                    due += STEP
+                self.judge.take(replace(said, price=said.price or _borrowed(said, prices), received=said.at))
+            begin = end
+        while due is not None and due < until:
+            await self._step(due, until)
+            due += STEP
+        # What was still running when live figures began is seen by those, if it goes on.
+        ended = sorted((w for w in self._waves.values() if w.stage is Stage.OVER), key=lambda w: w.onset)
+        return _Found(self.judge.lesson(self.asset), tuple(ended), self._joined())
+
+    async def _step(self, at: datetime, until: datetime) -> None:
+        step = STEP if until - at <= FINE else timedelta(minutes=15) if until - at <= COARSE else CHUNK / 24
+        stepped = self.judge.step(at, snap=last_step(at, step) == at)
+        self._snapshots += stepped.snapshots
+        self._waves.update((wave.id, wave) for wave in stepped.waves)
+        busy_s = time.monotonic() - self._begun_s
+        if busy_s >= BREATH_S:
+            await asyncio.sleep(self.rest * busy_s)
+            self._begun_s = time.monotonic()
+
+    def _joined(self) -> tuple[Snapshot, ...]:
+        """The index ends at zero, where that of the live figures begins."""
+        if not self._snapshots:
+            return ()
+        last = self._snapshots[-1].index
+        return tuple(replace(snap, index=snap.index - last) for snap in self._snapshots)
 
 
-def _log_fault(exchange: Exchange, what: str) -> None:
-    extra = {"event": "past.failed", "venue": exchange.venue}
-    log.warning("%s %s", exchange.title, what, extra=extra)
+def _borrowed(said: OpenInterest, prices: Mapping[datetime, Decimal]) -> Decimal | None:
+    """A venue whose history tells no price borrows that of the others."""
+    known = prices.get(said.at)
+    return known * said.instrument.coins_per_base if known else None
 
 
-def _prices(told: Sequence[OpenInterest]) -> dict[tuple[Asset, datetime], Decimal]:
-    """The median price of one coin at each stamp, from the venues whose history tells one."""
-    each: dict[tuple[Asset, datetime], list[Decimal]] = defaultdict(list)
+def _prices(told: Sequence[OpenInterest]) -> Mapping[datetime, Decimal]:
+    """The median price of a coin at each stamp, from the venues whose history tells one."""
+    each: dict[datetime, list[Decimal]] = defaultdict(list)
     for said in told:
         if said.price is not None:
-            each[said.instrument.asset, said.at].append(said.price / said.instrument.coins_per_base)
-    return {key: median(prices) for key, prices in each.items()}
+            each[said.at].append(said.price / said.instrument.coins_per_base)
+    return {at: median(prices) for at, prices in each.items()}

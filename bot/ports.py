@@ -137,8 +137,8 @@ class Archive(Protocol):
         """All that its venue remembers from ``since`` on and before ``until``; twice is once."""
         ...
 
-    async def reached(self) -> Mapping[tuple[Venue, str], datetime]:
-        """How far back each contract (venue, symbol) is kept."""
+    async def reached(self) -> Mapping[tuple[Asset, Venue, str], datetime]:
+        """How far back each contract (coin, venue, symbol) is kept."""
         ...
 
     async def told(self, asset: Asset, since: datetime, until: datetime) -> Sequence[OpenInterest]:

@@ -91,19 +91,14 @@ class Bench:
         """
         await self.early()
         await self.record()
-        await self._publish([self.judge.step(at)], aloud=True)
+        await self._publish([self.judge.step(at)])
         if self._kept_at is None or at - self._kept_at >= CHECKPOINT:
             await self.keep()
-
-    async def past(self, steps: Sequence[Stepped]) -> None:
-        """Keep what steps of the past brought, all at once; nobody is alerted of them."""
-        await self.record()
-        await self._publish(steps, aloud=False)
 
     async def early(self) -> None:
         """Keep and post what bursts of liquidations brought since the last time, ahead of the next step."""
         if told := self.judge.early():
-            await self._publish([Stepped((), {}, told)], aloud=True)
+            await self._publish([Stepped((), {}, told)])
 
     async def record(self) -> None:
         """Write down what was heard since the last time."""
@@ -121,7 +116,7 @@ class Bench:
         if rejected:
             await journal.quarantine(rejected)
 
-    async def _publish(self, steps: Sequence[Stepped], *, aloud: bool) -> None:
+    async def _publish(self, steps: Sequence[Stepped]) -> None:
         began = self.wall()
         snapshots = [snapshot for stepped in steps for snapshot in stepped.snapshots]
         # The largest first, so that a fall of the whole market is told as the coin that leads it.
@@ -140,9 +135,8 @@ class Bench:
                 -100 * wave.fall,
                 extra={"event": "wave.revised", "wave": wave.id, "revision": wave.revision},
             )
-            if aloud:
-                await self._post(wave, began)
-        if waves and aloud:
+            await self._post(wave, began)
+        if waves:
             self.wake()
 
     def wake(self) -> None:
@@ -173,7 +167,7 @@ class Bench:
 
         Returns the newest step made, ``None`` at the very first start.
         """
-        state = await self._kept_state()
+        state = await self.kept_state()
         if state is not None:
             self.judge.restore(state)
         until = last_step(self.clock(), self.judge.pace.step)
@@ -189,7 +183,8 @@ class Bench:
         await self._replay(since, until)
         return self.judge.at
 
-    async def _kept_state(self) -> JudgeState | None:
+    async def kept_state(self) -> JudgeState | None:
+        """The judge's memory as the last process left it; ``None`` where there is none it could use."""
         raw = await self.store.journal.kept(KEPT_AS)
         if raw is None:
             return None
@@ -232,13 +227,13 @@ class Bench:
                     if newest is None or due - newest > fresh:
                         due = next_step(reading.received, step)
                         break
-                    await self._publish([self.judge.step(due)], aloud=True)
+                    await self._publish([self.judge.step(due)])
                     due += step
                 self.judge.trust(reading)
                 newest = reading.received
             begin = end
         while newest is not None and due <= until and due - newest <= fresh:
-            await self._publish([self.judge.step(due)], aloud=True)
+            await self._publish([self.judge.step(due)])
             due += step
 
 

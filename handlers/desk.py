@@ -12,13 +12,14 @@ from math import exp
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from msgspec.msgpack import decode
 from msgspec.structs import replace
 from rapidfuzz import process
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card, ChartData, Picture
 from bot.domain.chats import ChatSettings, whole
-from bot.domain.health import SourceHealth, SourceState
+from bot.domain.health import REMEMBERED, Remembered, SourceHealth, SourceState
 from bot.domain.market import Report, Snapshot
 from bot.domain.posts import WEEKLY_W, Destination, Measure, Shown, Subscription, Threshold, summed_waves
 from bot.domain.waves import Kind, Outcome, Stage, Wave
@@ -128,6 +129,11 @@ class Desk:
         """Those that fail first, then those not asked yet, then the fresh ones."""
         calm = {SourceState.WAITING: 1, SourceState.FRESH: 2}
         return sorted(self.health.sources(), key=lambda s: (calm.get(s.state, 0), s.venue, s.source))
+
+    async def remembered(self) -> Sequence[Remembered]:
+        """How much of each venue's past is known."""
+        kept = await self.store.journal.kept(REMEMBERED)
+        return () if kept is None else decode(kept, type=list[Remembered])
 
     # --- the market --------------------------------------------------------------------------------
 

@@ -30,10 +30,11 @@ class MemoryArchive:
         within = tuple(one for one in told if since <= one.at < until)
         self._pieces[contract.venue, contract.symbol, since] = contract, within
 
-    async def reached(self) -> Mapping[tuple[Venue, str], datetime]:
-        far: dict[tuple[Venue, str], datetime] = {}
-        for venue, symbol, since in self._pieces:
-            far[venue, symbol] = min(since, far.get((venue, symbol), since))
+    async def reached(self) -> Mapping[tuple[Asset, Venue, str], datetime]:
+        far: dict[tuple[Asset, Venue, str], datetime] = {}
+        for (venue, symbol, since), (contract, _) in self._pieces.items():
+            key = (contract.asset, venue, symbol)
+            far[key] = min(since, far.get(key, since))
         return far
 
     async def told(self, asset: Asset, since: datetime, until: datetime) -> Sequence[OpenInterest]:

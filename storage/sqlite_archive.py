@@ -74,10 +74,10 @@ class SqliteArchive:
 
         await self._file.write(write)
 
-    async def reached(self) -> Mapping[tuple[Venue, str], datetime]:
-        def look(db: sqlite3.Connection) -> dict[tuple[Venue, str], datetime]:
-            rows = db.execute("select venue, symbol, min(since) from past group by venue, symbol")
-            return {(Venue(venue), symbol): moment(since) for venue, symbol, since in rows}
+    async def reached(self) -> Mapping[tuple[Asset, Venue, str], datetime]:
+        def look(db: sqlite3.Connection) -> dict[tuple[Asset, Venue, str], datetime]:
+            rows = db.execute("select asset, venue, symbol, min(since) from past group by 1, 2, 3")
+            return {(Asset(asset), Venue(venue), symbol): moment(at) for asset, venue, symbol, at in rows}
 
         return await self._file.read(look)
 

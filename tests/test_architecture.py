@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("bot", "handlers", "storage")
 LONGEST = 400
 
-ENTRY = {"bot.__main__", "bot.app", "bot.doctor", "bot.record", "bot.replay"}
+ENTRY = {"bot.__main__", "bot.app", "bot.backfill", "bot.doctor", "bot.record", "bot.replay"}
 """Each wires something whole together, so it may know everyone; nobody but the command line knows it."""
 CORE = {"bot.domain", "bot.ports", "bot.errors"}
 SOURCES = CORE | {"bot.exchanges", "bot.health"}

@@ -49,7 +49,7 @@ def test_help_and_check_import_nothing_heavy(tmp_path: Path, arguments: list[str
 def test_help_names_every_command(tmp_path: Path) -> None:
     helped = washout(tmp_path, "--help")
     assert helped.returncode == 0
-    for command in ("run", "check", "doctor", "replay", "scenarios"):
+    for command in ("run", "check", "doctor", "replay", "record", "backfill", "decode", "scenarios"):
         assert f"    {command}" in helped.stdout
 
 

@@ -25,6 +25,30 @@ class SourceState(StrEnum):
     """Connected, but silent while feeds of its kind are busy, also after it was subscribed anew."""
 
 
+REMEMBERED = "past.progress"
+"""Under this name the journal keeps a list of ``Remembered``."""
+
+
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a venue's past is known. ``why`` says, in words for a person, what it waits for."""
+
+    venue: Venue
+    title: str
+    contracts: int = 0
+    skipped: int = 0
+    """Contracts whose past could not be read."""
+    known_days: float = 0.0
+    """Of every contract together, as ``asked_days``."""
+    asked_days: float = 0.0
+    over: bool = False
+    why: str = ""
+
+    @property
+    def share(self) -> float:
+        """A fraction; 1 where nothing is to be asked."""
+        return self.known_days / self.asked_days if self.asked_days else float(self.over)
+
+
 class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """One poll or socket of one venue. ``why`` is in words for a person; empty while it is fresh."""
 

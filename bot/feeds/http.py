@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -108,6 +108,9 @@ class Window:
         return 0.0
 
 
+Fetch = Callable[[Request], Awaitable[bytes]]
+
+
 class VenueHttp:
     """Asks one venue. Everything it raises is a ``SourceError``."""
 
@@ -128,8 +131,9 @@ class VenueHttp:
         self._elsewhere = bool(base_url)
         self._limits = limits or Limits()
         self._monotonic = monotonic
-        budget = Budget(exchange.budget.weight, exchange.budget.per / speed)
-        self._window = Window(budget, monotonic, sleep)
+        self._budget = Budget(exchange.budget.weight, exchange.budget.per / speed)
+        self._sleep = sleep
+        self._window = Window(self._budget, monotonic, sleep)
         self._not_before = 0.0
 
     async def fetch(self, request: Request) -> bytes:
@@ -149,6 +153,17 @@ class VenueHttp:
             raise
         except NET_FAULTS as error:
             raise translate(error) from error
+
+    def beside(self) -> Fetch:
+        """A ``fetch`` for what is not urgent: within the budget, and never more than half of it."""
+        half = Budget(max(1, self._budget.weight // 2), self._budget.per)
+        window = Window(half, self._monotonic, self._sleep)
+
+        async def fetch(request: Request) -> bytes:
+            await window.take(request.weight)
+            return await self.fetch(request)
+
+        return fetch
 
     def hold(self, wait: timedelta) -> None:
         """Ask this venue nothing for so long: it counts requests per address, not per source."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.domain.assets import Asset
+from bot.domain.market import Venue
 from bot.exchanges.spec import Exchange, Poll
 from bot.feeds.book import VenueBook
 from bot.feeds.contact import Setting
@@ -38,6 +39,26 @@ class VenueSource:
     exchange: Exchange
     base_url: str | None = None
     ws_url: str | None = None
+
+
+@asynccontextmanager
+async def open_lines(
+    venues: Sequence[VenueSource], setting: Setting
+) -> AsyncIterator[Mapping[Venue, VenueHttp]]:
+    """An HTTP runner for each venue, with one budget for all who ask it."""
+    async with AsyncExitStack() as lines:
+        yield {
+            source.exchange.venue: await lines.enter_async_context(
+                open_http(
+                    source.exchange,
+                    base_url=source.base_url,
+                    speed=setting.speed,
+                    monotonic=setting.monotonic,
+                    sleep=setting.sleep,
+                )
+            )
+            for source in venues
+        }
 
 
 class VenueFeeds:
@@ -128,8 +149,10 @@ class Sources:
         setting: Setting,
         *,
         watched: frozenset[Asset] | None = None,
+        lines: Mapping[Venue, VenueHttp] | None = None,
     ) -> None:
-        self._venues, self._setting, self._watched = venues, setting, watched
+        """``lines``: runners opened by others, who ask the same venues within the same budgets."""
+        self._venues, self._setting, self._watched, self._lines = venues, setting, watched, lines
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``; then what is in hand is finished, or cancelled within two seconds.
@@ -138,23 +161,13 @@ class Sources:
         """
         setting = self._setting
         turnstile = Turnstile(LINES_S, setting.monotonic, setting.sleep)
-        async with AsyncExitStack() as lines:
+        async with AsyncExitStack() as opened:
+            lines = self._lines
+            if lines is None:
+                lines = await opened.enter_async_context(open_lines(self._venues, setting))
+            runners = lines
             feeds = [
-                VenueFeeds(
-                    source,
-                    await lines.enter_async_context(
-                        open_http(
-                            source.exchange,
-                            base_url=source.base_url,
-                            speed=setting.speed,
-                            monotonic=setting.monotonic,
-                            sleep=setting.sleep,
-                        )
-                    ),
-                    setting,
-                    self._watched,
-                    turnstile,
-                )
+                VenueFeeds(source, runners[source.exchange.venue], setting, self._watched, turnstile)
                 for source in self._venues
             ]
             async with asyncio.TaskGroup() as group:

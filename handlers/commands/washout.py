@@ -13,6 +13,7 @@ from handlers.commands.registry import COMMANDS, Ask, command, find
 from handlers.desk import Desk
 from handlers.drill import drill_begun
 from handlers.numbers import clock, coins, duration, share
+from handlers.past_words import history_line
 from handlers.titles import TABLE_WIDTH, narrowed, venue_title
 from handlers.words import Parameter, read_text
 
@@ -136,6 +137,7 @@ async def status(desk: Desk, ask: Ask) -> Card:
         f"Market time {clock(local)}, {local.day} {local:%b %Y}; running for {running_for}",
         f"Feeds: {fresh} of {len(feeds)} fresh" if feeds else "Feeds: none configured",
         await _newest(desk),
+        plain(history_line(await desk.remembered())),
         f"Running waves: {', '.join(f'{w.asset} `/wave {w.id}`' for w in running[:4]) or 'none'}",
         f"Told in the last day: {aloud} with a sound, {len(told) - aloud} quietly",
         await _soonness(desk),

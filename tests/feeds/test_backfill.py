@@ -1,104 +1,306 @@
+"""A venue's past is fetched page by page, kept at once, and never asked for twice."""
+
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
+from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.domain.assets import Asset
+from bot.domain.health import Remembered
 from bot.domain.market import Instrument, OpenInterest
-from bot.errors import SourceBlocked, SourceThrottled, SourceUnreachable
-from bot.exchanges.spec import History, Request
-from bot.feeds.backfill import backfill
-from tests.feeds.acme import ACME, START, VENUE, World, parse_past
+from bot.errors import SourceThrottled
+from bot.exchanges.reading import pages
+from bot.exchanges.spec import Budget, Exchange, History, Request, from_ms
+from bot.feeds.backfill import VenuePast, Wanted
+from bot.feeds.contact import Setting
+from bot.feeds.http import open_http
+from storage.memory import MemoryStore
+from tests.feeds.acme import ACME, START, Server, World, parse_past, serving
 
-CONTRACTS = [Instrument(VENUE, f"{coin}-PERP", Asset(coin)) for coin in ("BTC", "ETH", "SOL")]
 HOUR = timedelta(hours=1)
+BTC, ETH = Asset("BTC"), Asset("ETH")
+PAGE = 5
 
 
 def ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-class Past:
-    """A venue that remembers every hour, in overlapping pages of three, newest first."""
-
-    def __init__(self, *faults: Exception) -> None:
-        self.faults = list(faults)
-        self.asked: list[str] = []
-
-    @staticmethod
-    def requests(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
-        pages = int((until - since) / (2 * HOUR)) + 2
-        return [
-            Request("/past", {"s": instrument.symbol, "to": str(ms(since + page * 2 * HOUR))})
-            for page in range(pages)
-        ]
-
-    async def fetch(self, request: Request) -> bytes:
-        self.asked.append(request.params["s"])
-        if self.faults and request.params["s"] == "ETH-PERP":
-            raise self.faults.pop(0)
-        newest = int(request.params["to"])
-        return str([[newest - n * 3_600_000, 120] for n in range(3)]).encode()
-
-
-REMEMBERS = replace(ACME, history=History(HOUR, timedelta(days=1), Past.requests, parse_past))
-
-
-async def ask(
-    past: Past, world: World, since: datetime = START - 6 * HOUR, wanted: list[Instrument] | None = None
-) -> list[OpenInterest]:
-    wanted = list(CONTRACTS) if wanted is None else wanted
-    return await backfill(REMEMBERS, past.fetch, wanted, since, START - HOUR, now=START, sleep=world.sleep)
-
-
-async def test_the_past_comes_in_order_and_nothing_twice(world: World) -> None:
-    found = await ask(Past(), world)
-    assert [(told.at, told.instrument.symbol) for told in found] == [
-        (START - hours * HOUR, contract.symbol) for hours in (6, 5, 4, 3, 2, 1) for contract in CONTRACTS
+def requests(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
+    return [
+        Request("/past", {"s": instrument.symbol, "from": str(first), "to": str(last)})
+        for first, last in pages(since, until, HOUR, PAGE)
     ]
-    assert {told.received for told in found} == {START}
 
 
-async def test_it_never_asks_further_back_than_the_venue_remembers(world: World) -> None:
-    found = await ask(Past(), world, since=START - timedelta(days=900))
-    assert found[0].at == START - timedelta(days=1)
+REMEMBERS = replace(ACME, history=History(HOUR, timedelta(days=2), requests, parse_past))
 
 
-async def test_a_failing_instrument_is_reported_and_left_out(
-    world: World, caplog: pytest.LogCaptureFixture
+@dataclass
+class Memory:
+    """A venue that remembers every full hour since ``begins``; ``faults`` are answered first."""
+
+    server: Server
+    begins: datetime = START - timedelta(days=900)
+    faults: list[int] = field(default_factory=list)
+    more: Sequence[datetime] = ()
+    asked: list[tuple[str, datetime, datetime]] = field(default_factory=list)
+    crash_after: int = 10**9
+
+    def __post_init__(self) -> None:
+        self.server.routes["/past"] = self.answer
+
+    async def answer(self, request: web.Request) -> web.Response:
+        symbol, first, last = request.query["s"], int(request.query["from"]), int(request.query["to"])
+        if self.faults:
+            return web.Response(status=self.faults.pop(0))
+        if len(self.asked) >= self.crash_after:
+            await asyncio.Event().wait()
+        self.asked.append((symbol, from_ms(first), from_ms(last)))
+        hours = [START + n * HOUR for n in range(-100, 1) if START + n * HOUR >= self.begins]
+        told = [at for at in hours if first <= ms(at) <= last]
+        return web.json_response([[ms(at), "120"] for at in (*told, *self.more)])
+
+
+async def fetch(
+    server: Server,
+    world: World,
+    store: MemoryStore,
+    exchange: Exchange = REMEMBERS,
+    *,
+    days: float = 1,
+    patient: bool = False,
+    told: list[Asset] | None = None,
+    within_s: float = 5.0,
+    setting: Setting | None = None,
+) -> Remembered:
+    assert exchange.history is not None
+    wanted = Wanted(START - timedelta(days=days), START, patient=patient)
+    async with open_http(exchange, base_url=server.url) as http:
+        heard = told if told is not None else []
+        venue = VenuePast(
+            exchange, exchange.history, http, store.archive, setting or world.setting, wanted, heard.append
+        )
+        try:
+            async with asyncio.timeout(within_s):
+                await venue.run()
+        except TimeoutError:
+            pass
+        return venue.progress()
+
+
+async def kept(store: MemoryStore, asset: Asset = BTC) -> list[datetime]:
+    told: Sequence[OpenInterest] = await store.archive.told(asset, START - timedelta(days=900), START + HOUR)
+    return [one.at for one in told]
+
+
+def hours(count: int) -> list[datetime]:
+    return [START - n * HOUR for n in range(count, 0, -1)]
+
+
+async def test_the_past_is_kept_in_order_and_ends_where_live_figures_begin(
+    server: Server, world: World
 ) -> None:
-    wanted = list(CONTRACTS)
-    found = await ask(Past(SourceUnreachable("HTTP 500")), world, wanted=wanted)
-    assert {told.instrument.symbol for told in found} == {"BTC-PERP", "SOL-PERP"}
-    assert [instrument.symbol for instrument in wanted] == ["BTC-PERP", "SOL-PERP"]
+    store, told = MemoryStore(), list[Asset]()
+    Memory(server)
+    progress = await fetch(server, world, store, told=told)
+    assert await kept(store, BTC) == hours(24)
+    assert await kept(store, ETH) == hours(24)
+    assert sorted(told) == [BTC, ETH]
+    assert (progress.contracts, progress.share, progress.over, progress.why) == (2, 1.0, True, "")
+
+
+async def test_it_asks_newest_first_a_page_at_a_time(server: Server, world: World) -> None:
+    memory = Memory(server)
+    await fetch(server, world, MemoryStore())
+    asked = [(since, until) for symbol, since, until in memory.asked if symbol == "BTC-PERP"]
+    assert asked == sorted(asked, reverse=True)
+    assert all(until - since < PAGE * HOUR for since, until in asked)
+    assert len(asked) == 24 / (PAGE - 1)
+
+
+async def test_it_never_asks_further_back_than_the_venue_remembers(server: Server, world: World) -> None:
+    store = MemoryStore()
+    memory = Memory(server)
+    await fetch(server, world, store, days=900)
+    assert (await kept(store))[0] == START - timedelta(days=2)
+    assert min(since for _, since, _ in memory.asked) == START - timedelta(days=2)
+
+
+async def test_a_contract_that_began_lately_is_not_asked_on_and_on(server: Server, world: World) -> None:
+    store = MemoryStore()
+    long = replace(REMEMBERS, history=History(HOUR, timedelta(days=900), requests, parse_past))
+    memory = Memory(server, begins=START - 6 * HOUR)
+    progress = await fetch(server, world, store, long, days=900)
+    assert await kept(store) == hours(6)
+    assert len(memory.asked) < 12
+    assert progress.share == 1.0
+
+
+async def test_rows_of_another_time_or_of_the_future_are_not_kept(server: Server, world: World) -> None:
+    store = MemoryStore()
+    Memory(server, more=(START, START + HOUR, START + timedelta(days=400), START - timedelta(days=800)))
+    await fetch(server, world, store)
+    assert await kept(store) == hours(24)
+
+
+async def test_an_empty_memory_is_known_to_be_empty(server: Server, world: World) -> None:
+    store = MemoryStore()
+    memory = Memory(server, begins=START + HOUR)
+    progress = await fetch(server, world, store)
+    assert await kept(store) == []
+    asked = len(memory.asked)
+    assert progress.share == 1.0
+    await fetch(server, world, store)
+    assert len(memory.asked) == asked
+
+
+@settings(max_examples=20, deadline=None)
+@given(cuts=st.lists(st.integers(0, 14), max_size=4))
+def test_wherever_it_is_cut_off_nothing_is_asked_twice_and_the_same_is_kept(cuts: list[int]) -> None:
+    async def one_life() -> None:
+        async with serving() as server:
+            world, store, memory = World(), MemoryStore(), Memory(server)
+            for cut in cuts:
+                memory.crash_after = len(memory.asked) + cut
+                await _cut(server, world, store, memory)
+            memory.crash_after = 10**9
+            await fetch(server, world, store)
+            assert await kept(store, BTC) == await kept(store, ETH) == hours(24)
+            assert len(memory.asked) == len(set(memory.asked))
+
+    asyncio.run(one_life())
+
+
+async def _cut(server: Server, world: World, store: MemoryStore, memory: Memory) -> None:
+    """Killed once the venue has answered so often and all its answers are kept."""
+    life = asyncio.ensure_future(fetch(server, world, store, within_s=60))
+    while not life.done():
+        pieces = sum(1 for _ in memory.asked)
+        settled = len(memory.asked) >= memory.crash_after and len(store.archive._pieces) >= pieces
+        if settled:
+            life.cancel()
+            break
+        await asyncio.sleep(0.001)
+    await asyncio.wait({life})
+
+
+async def test_a_deeper_wish_goes_on_where_the_last_one_ended(server: Server, world: World) -> None:
+    store = MemoryStore()
+    memory = Memory(server)
+    await fetch(server, world, store, days=0.5)
+    memory.asked.clear()
+    await fetch(server, world, store, days=1)
+    assert await kept(store) == hours(24)
+    assert max(until for _, _, until in memory.asked) < START - 12 * HOUR
+
+
+async def test_a_throttle_is_waited_for_as_long_as_the_venue_asks(server: Server, world: World) -> None:
+    store = MemoryStore()
+    memory = Memory(server, faults=[429])
+    slow = SourceThrottled("slow", retry_after=timedelta(milliseconds=30))
+    throttles = replace(REMEMBERS, read_refusal=lambda status, body: slow)
+    waits = replace(world.setting, sleep=asyncio.sleep)
+    await fetch(server, world, store, throttles, setting=waits)
+    assert await kept(store) == hours(24)
+    assert memory.faults == []
+    refused, again = server.at[1], server.at[5]
+    assert again - refused >= 0.03
+
+
+async def test_a_ban_is_waited_for_hourly_by_who_is_patient(server: Server, world: World) -> None:
+    store = MemoryStore()
+    Memory(server, faults=[403, 403])
+    progress = await fetch(server, world, store, patient=True)
+    assert await kept(store) == hours(24)
+    assert (progress.why, progress.share) == ("", 1.0)
+    assert 3600.0 in world.slept
+
+
+async def test_a_ban_ends_it_for_who_is_not_patient(server: Server, world: World) -> None:
+    store = MemoryStore()
+    Memory(server, faults=[403] * 50)
+    progress = await fetch(server, world, store)
+    assert progress.over
+    assert "refuses this address" in progress.why
+    assert world.slept == []
+
+
+async def test_no_network_at_first_is_made_up_later(server: Server, world: World) -> None:
+    store = MemoryStore()
+    Memory(server)
+    refusals = [503] * 6
+
+    async def contracts(request: web.Request) -> web.Response:
+        if refusals:
+            return web.Response(status=refusals.pop())
+        return web.json_response({"contracts": ["BTC-PERP"]})
+
+    server.routes["/contracts"] = contracts
+    progress = await fetch(server, world, store, patient=True)
+    assert await kept(store) == hours(24)
+    assert progress.over
+    assert len(world.slept) == 6
+
+
+async def test_a_contract_that_cannot_be_read_is_named_and_left_out(
+    server: Server, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, memory = MemoryStore(), Memory(server)
+
+    async def odd(request: web.Request) -> web.Response:
+        if request.query["s"] == "ETH-PERP":
+            return web.Response(text=json.dumps({"error": "what?"}))
+        return await memory.answer(request)
+
+    server.routes["/past"] = odd
+    told: list[Asset] = []
+    with caplog.at_level(logging.WARNING):
+        progress = await fetch(server, world, store, told=told)
+    assert await kept(store, BTC) == hours(24)
+    assert await kept(store, ETH) == []
+    assert progress.skipped == 1
+    assert sorted(told) == [BTC, ETH]
     (record,) = caplog.records
     assert (record.__dict__["event"], record.__dict__["symbol"]) == ("backfill.skipped", "ETH-PERP")
 
 
-async def test_a_short_throttle_is_waited_for(world: World) -> None:
-    found = await ask(Past(SourceThrottled("slow", retry_after=timedelta(seconds=5))), world)
-    assert len({told.instrument for told in found}) == 3
-    assert world.slept == [5.0]
+async def test_it_spends_no_more_than_half_of_a_budget_that_others_share(
+    server: Server, world: World
+) -> None:
+    Memory(server)
+    small = replace(REMEMBERS, budget=Budget(8, timedelta(seconds=0.4)))
+    await fetch(server, world, MemoryStore(), small, days=2)
+    at = [when for when, path in zip(server.at, server.asked, strict=True) if path.startswith("/past")]
+    assert len(at) == 24
+    within = [sum(0 <= later - begin < 0.39 for later in at) for begin in at]
+    assert max(within) <= 4
 
 
-@pytest.mark.parametrize(
-    "fault", [SourceThrottled("slow", retry_after=timedelta(hours=1)), SourceBlocked("no")]
-)
-async def test_a_venue_that_wants_its_peace_is_left_alone(world: World, fault: Exception) -> None:
-    past = Past(fault)
-    many = [*CONTRACTS, *(Instrument(VENUE, f"X{n}", Asset("X")) for n in range(50))]
-    await backfill(REMEMBERS, past.fetch, many, START - 6 * HOUR, START, now=START, sleep=world.sleep)
-    assert len(set(past.asked)) < 10
-    assert many == []
-    assert world.slept == []
+async def test_live_requests_pass_while_the_past_waits_for_its_half(server: Server) -> None:
+    async def fine(request: web.Request) -> web.Response:
+        return web.json_response([])
 
-
-async def test_a_venue_without_a_memory_has_no_past(world: World) -> None:
-    nothing = replace(ACME, history=None)
-    past = Past()
-    assert await backfill(nothing, past.fetch, CONTRACTS, START - HOUR, START, now=START) == []
-    assert await backfill(REMEMBERS, past.fetch, CONTRACTS, START, START - HOUR, now=START) == []
-    assert past.asked == []
+    server.routes |= {"/past": fine, "/live": fine}
+    hourly = replace(REMEMBERS, budget=Budget(6, timedelta(hours=1)))
+    async with open_http(hourly, base_url=server.url) as http:
+        beside = http.beside()
+        for _ in range(3):
+            await beside(Request("/past"))
+        waiting = asyncio.ensure_future(beside(Request("/past")))
+        async with asyncio.timeout(2):
+            for _ in range(3):
+                await http.fetch(Request("/live"))
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.wait({waiting})
+    assert server.count("/past") == 3

@@ -13,7 +13,7 @@ from bot.domain.waves import Stage
 from bot.ports import Store
 from tests.storage.samples import BTC, BTC_SWAP, BTCUSDT, ETH, HOUR, KPEPE, MINUTE, NOW, PEPE, snapshot, wave
 
-KEY = (BTCUSDT.venue, BTCUSDT.symbol)
+KEY = (BTC, BTCUSDT.venue, BTCUSDT.symbol)
 
 
 def said(at: datetime, contract: Instrument = BTCUSDT, amount: str = "130000.250") -> OpenInterest:
@@ -53,7 +53,7 @@ async def test_an_empty_piece_counts_as_far_as_it_reaches(store: Store) -> None:
     await store.archive.keep(KPEPE, NOW - MINUTE, NOW, [])
     assert await store.archive.reached() == {
         KEY: NOW - 3 * HOUR,
-        (KPEPE.venue, KPEPE.symbol): NOW - MINUTE,
+        (PEPE, KPEPE.venue, KPEPE.symbol): NOW - MINUTE,
     }
 
 
