@@ -335,3 +335,27 @@ def test_every_payload_of_the_tests_can_be_put_to_it(payload: Any) -> None:
     lines, _ = decoded(payload.exchange, chosen, raw)
     for line in lines:
         assert {"kind", "venue", "symbol", "coins", "usd", "contracts", "verdict"} <= line.keys()
+
+
+def test_a_page_for_people_and_a_weeks_positions_are_read_like_any_payload(
+    capsys: pytest.CaptureFixture[str], kept: Any
+) -> None:
+    bodies = {str(p): p.body for p in PAYLOADS}
+    code, (cme,), _ = run(capsys, "cme", "volume", kept(bodies["cme/bitcoin_final"], "page.html"))
+    assert (code, cme["kind"], cme["asset"], cme["coins"], cme["preliminary"]) == (
+        *(0, "report", "BTC"),
+        *(145_000.0, False),
+    )
+    rows = json.loads(bodies["cftc/positions"])[:1]
+    code, (cot,), _ = run(capsys, "cftc", "cot", kept({"response": rows}))
+    assert (code, cot["venue"], cot["source"], cot["report"]) == (0, "cme", "cftc", "weekly")
+    assert cot["holders"]["leveraged funds"] == {"long": 10_000.0, "short": 60_000.0}
+    assert cot["previous_at"] == "2026-09-29T21:00:00Z"
+
+
+def test_a_report_from_the_future_is_not_believed(capsys: pytest.CaptureFixture[str], kept: Any) -> None:
+    row = {"venue": "cme", "asset": "BTC", "open_interest_coins": "1", "as_of": "2026-10-10T21:00:00Z"}
+    for coins, now, verdict in (("1", "09", "future"), ("-1", "11", "impossible"), ("1", "11", "accept")):
+        file = kept({"reports": [row | {"open_interest_coins": coins}]})
+        _, (line,), _ = run(capsys, "published", "reports", file, "--now", f"2026-10-{now}T00:00:00Z")
+        assert line["verdict"] == verdict

@@ -26,6 +26,7 @@ from bot.domain.units import UNKNOWN, Amount, Size, Unit, measure
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled
 from bot.exchanges.spec import Exchange, Socket
 from bot.feeds.contact import in_words
+from bot.pipeline.court import REPORT_AHEAD
 from bot.pipeline.gate import FUTURE_TOLERANCE, Gate
 
 FRESH = timedelta(minutes=3)
@@ -221,8 +222,15 @@ class Told:
         )
 
     def _report(self, one: Report) -> None:
-        told = line(self.exchange, "report", Verdict.ACCEPT) | {"venue": one.venue, "asset": one.asset}
+        verdict = Verdict.IMPOSSIBLE if one.coins < 0 else Verdict.ACCEPT
+        if one.as_of - self.clock > REPORT_AHEAD:
+            verdict = Verdict.FUTURE
+        reason = "" if verdict is Verdict.ACCEPT else VERDICT_MEANS[verdict]
+        told = line(self.exchange, "report", verdict, reason) | {"venue": one.venue, "asset": one.asset}
         told |= {"coins": one.coins, "exchange_at": one.as_of, "previous_coins": one.previous_coins}
+        told |= {"previous_at": one.previous_as_of, "report": one.kind, "source": one.series[1]}
+        told |= {"preliminary": one.preliminary, "holds_until": one.holds_until, "native": one.native}
+        told["holders"] = {h.holder: {"long": h.long_coins, "short": h.short_coins} for h in one.holdings}
         self._lines.append(told)
 
     def _amount(

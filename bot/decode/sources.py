@@ -19,7 +19,7 @@ MEANING = (
     ("prices", "price", "mark", "mark-price", "premium-index", "premium"),
     ("liquidations", "liquidation", "forced", "force-order", "forced-orders", "liquidation-orders"),
     ("socket", "sockets", "ws", "websocket", "stream"),
-    ("reports", "report", "cot"),
+    ("reports", "report", "cot", "positions", "volume", "exchange-list"),
 )
 """Words that mean the same; the first is ours where the venue has no name of its own for it."""
 

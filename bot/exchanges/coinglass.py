@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import msgspec
 
+from bot.domain.assets import Asset
 from bot.domain.market import Group, Instrument, Report, ReportKind, Venue
 from bot.errors import SourceBlocked, SourceChanged, SourceError
 from bot.exchanges.reading import code_refusal, coin, decode, evidence, peek, read_all, read_book, refusal
@@ -135,16 +136,16 @@ def parse_exchanges(body: bytes, book: Book, now: datetime) -> Answer:
 
     def read(row: _Row) -> Report | None:
         venue = venue_of(row.exchange)
-        if venue is None or row.symbol not in book or row.coins is None or row.coins == "":
+        if venue is None or row.coins is None or row.coins == "":
             return None
-        known = book[row.symbol]
-        coins = float(required(row.coins, "open_interest_quantity")) * known.coins_per_base
+        asset, multiple = coin(row.symbol)
+        coins = float(required(row.coins, "open_interest_quantity")) * multiple
         if coins < 0:
             raise SourceChanged(f"{row.exchange}: an open interest of {coins}")
-        return _report(venue, known, coins, now, now)
+        return _report(venue, asset, coins, now, now)
 
     reports, unreadable = read_all(rows, read)
-    return Answer(reports, sorted({row.symbol for row in rows} - set(book)), unreadable)
+    return Answer(reports, unreadable=unreadable)
 
 
 def parse_history(body: bytes, book: Book, now: datetime) -> Answer:
@@ -166,13 +167,13 @@ def parse_history(body: bytes, book: Book, now: datetime) -> Answer:
     ]
     steps = pairwise(points)
     return Answer(
-        [_report(CME, known, c, at, now, (was_at, was)) for (was_at, was), (at, c) in steps if c >= 0]
+        [_report(CME, known.asset, c, at, now, (was_at, was)) for (was_at, was), (at, c) in steps if c >= 0]
     )
 
 
 def _report(
     venue: Venue,
-    known: Instrument,
+    asset: Asset,
     coins: float,
     at: datetime,
     now: datetime,
@@ -180,7 +181,7 @@ def _report(
 ) -> Report:
     return Report(
         venue,
-        known.asset,
+        asset,
         coins,
         at,
         now,

@@ -80,7 +80,10 @@ class Coin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FiledReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An institutional figure, and when it appears."""
+    """An institutional figure, and when it appears.
+
+    ``holds_until`` is when the market opened again; ``told_by`` is who tells it, where not the venue itself.
+    """
 
     venue: str
     coin: str
@@ -88,6 +91,9 @@ class FiledReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     previous_coins: Positive
     as_of: Moment
     appears: Moment
+    holds_until: Moment | None = None
+    preliminary: bool = False
+    told_by: str = ""
 
 
 class Quote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -176,10 +182,10 @@ class Scenario:
             volume_coins=coins * self.script.coins[contract.coin].turnover,
         )
 
-    def reports(self, time: datetime) -> Sequence[FiledReport]:
+    def reports(self, time: datetime, told_by: str = "") -> Sequence[FiledReport]:
         """The newest of each venue and coin that has appeared by ``time``."""
-        out = {(r.venue, r.coin): r for r in sorted(self.script.reports, key=_appears) if r.appears <= time}
-        return list(out.values())
+        told = [r for r in self.script.reports if r.appears <= time and r.told_by == told_by]
+        return list({(r.venue, r.coin): r for r in sorted(told, key=_appears)}.values())
 
     @cached_property
     def _interest(self) -> Mapping[Contract, Series]:

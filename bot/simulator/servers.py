@@ -46,13 +46,14 @@ async def serve(
     faults: Faults | None = None,
     tick: timedelta = TICK,
     events: Events | None = None,
+    reporters: Sequence[str] = ("published",),
 ) -> AsyncIterator[Mapping[str, Address]]:
-    """Play ``scenario`` at the time ``clock`` tells; gives the address of each venue, reports included.
+    """Play ``scenario`` at the time ``clock`` tells; gives the address of each venue and reporter.
 
     ``port`` 0 takes a free one; ``events`` are told instead of the scenario's own liquidations.
     Raises ``ConfigError`` where the port is taken.
     """
-    venues = (*sorted(scenario.venues), "published")
+    venues = (*sorted(scenario.venues), *reporters)
 
     def scripted(venue: str, since: datetime, until: datetime) -> Sequence[Forced]:
         return [event for event in forced(scenario, since, until) if event.contract.venue == venue]
@@ -108,10 +109,12 @@ class _Stage:
                 said, status = _malformed(garbled), 400
             else:
                 said, status = self._swapped(fault, answer, view) or _said(answer, view, ask)
-            written = json.dumps(said).encode()
+            page = isinstance(said, str)  # whatever else is told is JSON
+            written = said.encode() if isinstance(said, str) else json.dumps(said).encode()
             if fault is Fault.GARBAGE:
                 written = written[: len(written) // 2]
-            return web.Response(body=written, status=status, content_type="application/json")
+            form = "text/html" if page else "application/json"
+            return web.Response(body=written, status=status, content_type=form)
 
         return handle
 

@@ -86,7 +86,7 @@ class View:
 
 
 Answer = Callable[[View, Ask], object]
-"""What a venue answers to one path: something JSON can say. Raises ``Refused``."""
+"""What a venue answers to one path: something JSON can say, or a page as text. Raises ``Refused``."""
 
 
 @dataclass(frozen=True, slots=True)
