@@ -100,7 +100,7 @@ def replay_tape(folder: Path, asset: Asset | None = None, progress: TextIO | Non
 
     player = Player(EXCHANGES, asset)
     groups = {venue: exchange.group for venue, exchange in EXCHANGES.items()}
-    feeds = {venue: told for venue, exchange in EXCHANGES.items() if (told := exchange.liquidations) is not None}
+    feeds = {venue: exchange.liquidations for venue, exchange in EXCHANGES.items()}
     judge = Judge(groups, Pace(step=MINUTE, fresh=LEAST_FRESH), feeds)
     waves: dict[str, Wave] = {}
     rejected: Counter[Verdict] = Counter()

@@ -14,7 +14,7 @@ from bot.domain.cards import Button, Card, Line, Picture, Tone
 from bot.domain.market import VERDICT_MEANS, Missing, ReportKind
 from bot.domain.posts import Latency
 from bot.domain.units import UsdChange
-from bot.domain.waves import Kind, Lead, Outcome, Rank, Stage, Wave
+from bot.domain.waves import Burst, Forced, Kind, Lead, Outcome, Rank, Stage, Wave
 from handlers.institutions import counted, report_lines
 from handlers.numbers import (
     Scale,
@@ -50,6 +50,9 @@ LEAD_WORDS = {
 }
 NAMED_VENUES = 4
 """So many venues are named one by one; the rest share a figure."""
+SEES_ENOUGH = 0.6
+"""Of the usual open interest: below it, what is early cannot be confirmed."""
+FORCED_ALL = 0.995
 
 
 def wave_card(
@@ -96,6 +99,8 @@ def wave_title(wave: Wave) -> str:
     match wave.stage:
         case Stage.EARLY:
             longs, shorts = wave.liquidated_long_usd or 0.0, wave.liquidated_short_usd or 0.0
+            if wave.burst is not None:
+                longs, shorts = wave.burst.long_share, 1 - wave.burst.long_share
             if not longs and not shorts:
                 return f"{wave.asset}: open interest is falling · early"
             return f"{wave.asset}: {'longs' if longs >= shorts else 'shorts'} are being liquidated · early"
@@ -130,13 +135,34 @@ def _tone(wave: Wave) -> Tone:
 
 
 def _early_lines(wave: Wave, titles: Titles) -> Iterable[str]:
-    yield from _liquidation_line(wave)
+    if wave.burst is not None:
+        yield from _burst_lines(wave.burst, titles)
+    else:
+        yield from _liquidation_lines(wave)
     if wave.coins_closed > 0:
         yield _closed(wave)
     if wave.price_move is not None:
-        yield f"Price {percent(wave.price_move)} in {duration(wave.duration)}"
-    yield "Not confirmed yet: the next figures of open interest confirm it or take it back"
+        yield f"Price {percent(wave.price_move)} in {duration(wave.at - wave.onset)}"
+    if wave.coverage < SEES_ENOUGH:
+        yield (
+            f"**Open interest is not heard: {share(wave.coverage)} of it since.** "
+            "So this is neither confirmed nor taken back yet"
+        )
+    else:
+        yield "Not confirmed yet: the next figures of open interest confirm it or take it back"
     yield coverage_line(wave.coverage, wave.missing, wave.at, titles)
+
+
+def _burst_lines(burst: Burst, titles: Titles) -> Iterable[str]:
+    longs = burst.long_share >= 0.5
+    side = percent(burst.long_share if longs else 1 - burst.long_share, signed=False, digits=0)
+    yield (
+        f"**{usd(burst.usd)} in the last minute**, {round(burst.multiple):,} × this hour's normal, "
+        f"{side} {'longs' if longs else 'shorts'}"
+    )
+    told = ", ".join(venue_title(venue, titles) for venue in burst.venues)
+    floors = " and ".join(venue_title(venue, titles) for venue in burst.floors)
+    yield f"{told} ({floors}: only the largest of each second, so a floor)" if floors else told
 
 
 def _wave_lines(wave: Wave, titles: Titles, in_full: bool) -> Iterable[str]:
@@ -151,7 +177,7 @@ def _wave_lines(wave: Wave, titles: Titles, in_full: bool) -> Iterable[str]:
     yield f"{_rank(wave.rank, wave.at)}{rarity[0].upper()}{rarity[1:]}"
     yield _venue_line(wave, titles, len(wave.venues) if in_full else NAMED_VENUES)
     yield from _lead_lines(wave, titles)
-    yield from _liquidation_line(wave)
+    yield from _liquidation_lines(wave)
     if wave.with_assets:
         yield f"Fell together: {_some([wave.asset, *wave.with_assets])}"
     if wave.aftershocks:
@@ -237,8 +263,8 @@ def _lead_lines(wave: Wave, titles: Titles) -> Iterable[str]:
     yield from report_lines(wave, titles)
 
 
-def _liquidation_line(wave: Wave) -> Iterable[str]:
-    """Feeds that throttle make every figure a floor."""
+def _liquidation_lines(wave: Wave) -> Iterable[str]:
+    """What was seen is a floor; what is likely, and what part of the fall that is, stands with it."""
     if wave.liquidated_long_usd is None or wave.liquidated_short_usd is None:
         return
     total = wave.liquidated_long_usd + wave.liquidated_short_usd
@@ -247,11 +273,37 @@ def _liquidation_line(wave: Wave) -> Iterable[str]:
         return
     longs = wave.liquidated_long_usd >= wave.liquidated_short_usd
     side = (wave.liquidated_long_usd if longs else wave.liquidated_short_usd) / total
-    text = f"Liquidations seen ≥ {usd(total)}, {percent(side, signed=False, digits=0)} "
-    text += "longs" if longs else "shorts"
+    text = f"Liquidations seen ≥ {usd(total)}{_likely(wave.forced, total)}, "
+    text += f"{percent(side, signed=False, digits=0)} {'longs' if longs else 'shorts'}"
     if wave.worst_minute_at and wave.worst_minute_usd:
         text += f". Worst minute {wave.worst_minute_at:%H:%M}: {usd(wave.worst_minute_usd, fine=True)}"
     yield text
+    if (part := wave.forced_share) is not None and wave.forced and wave.forced.likely_high_usd is not None:
+        low, high = part
+        if low >= FORCED_ALL:
+            yield "Forced: all of what closed, as far as can be told"
+        else:
+            yield f"Forced: {_from_to(low, high)} of the coins closed; the rest closed by choice"
+    if wave.forced and wave.forced.deleveraged_usd > 0:
+        yield f"Auto-deleveraged besides: {usd(wave.forced.deleveraged_usd)} of winners' positions"
+
+
+def _likely(forced: Forced | None, seen_usd: float) -> str:
+    """Nothing where the estimate adds nothing to what was seen."""
+    if forced is None or forced.likely_low_usd is None or forced.likely_high_usd is None:
+        return ""
+    low, high = usd(max(forced.likely_low_usd, seen_usd)), usd(forced.likely_high_usd)
+    if high == usd(seen_usd):
+        return ""
+    if low == high:
+        return f", likely {high}"
+    number, _, unit = low.partition(" ")
+    return f", likely {number if high.endswith(unit) else low}–{high.removeprefix('$')}"
+
+
+def _from_to(low: float, high: float) -> str:
+    one, other = share(low), share(high)
+    return one if one == other else f"{one.removesuffix(' %')}–{other}"
 
 
 def coverage_line(

@@ -103,7 +103,8 @@ class Burst(msgspec.Struct, frozen=True):
     """What was liquidated within one minute, far above the coin's own normal.
 
     ``multiple`` is of the normal minute of that hour of the week; ``long_share`` a fraction of the dollars;
-    ``venues`` those that told it, the largest first; ``magnitude`` a lower estimate.
+    ``venues`` those that told it, the largest first, of which ``floors`` do not tell everything;
+    ``magnitude`` a lower estimate.
     """
 
     at: datetime
@@ -112,6 +113,7 @@ class Burst(msgspec.Struct, frozen=True):
     long_share: float
     venues: tuple[Venue, ...]
     magnitude: Magnitude
+    floors: tuple[Venue, ...] = ()
 
 
 class Forced(msgspec.Struct, frozen=True):

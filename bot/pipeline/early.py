@@ -130,9 +130,9 @@ def not_confirmed(early: Early, now_s: float, heard: float, floor: float) -> str
     longs = early.told.kind is Kind.FLUSH
     if heard >= floor and waited_s >= TAKEN_BACK_S:
         return (
-            f"liquidations of {'longs' if longs else 'shorts'}, but no positions were closed: open interest "
-            f"stood as before {round(waited_s / 60)} min later, so new positions took the place of the forced"
+            f"{'Longs' if longs else 'Shorts'} were liquidated, but no positions were closed: open interest "
+            f"stood as before {round(waited_s / 60)} min later, so new ones took the place of the forced"
         )
     if waited_s >= UNHEARD_S:
-        return f"no fresh open interest for {round(waited_s / 3600)} h, so nobody can tell"
+        return f"No fresh open interest for {round(waited_s / 3600)} h, so nobody can tell"
     return ""

@@ -27,7 +27,7 @@ def forced(
     since_s: float,
     until_s: float,
     coins_before: Mapping[Venue, float],
-    feeds: Mapping[Venue, Completeness],
+    feeds: Mapping[Venue, Completeness | None],
 ) -> Forced | None:
     """What was forced from ``since_s`` to ``until_s``; ``None`` where nothing was heard at all.
 

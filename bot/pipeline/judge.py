@@ -101,7 +101,7 @@ class Judge:
         self,
         groups: Mapping[Venue, Group],
         pace: Pace,
-        completeness: Mapping[Venue, Completeness] | None = None,
+        completeness: Mapping[Venue, Completeness | None] | None = None,
     ) -> None:
         """``completeness`` is of the venues' liquidation feeds; one that is not in it tells a floor."""
         self._groups = groups
@@ -154,6 +154,9 @@ class Judge:
         burst = court.bursts.look(now_s, aggregate.usd_by_venue())
         if burst is None:
             return
+        throttled = Completeness.THROTTLED
+        floors = tuple(venue for venue in burst.venues if self._completeness.get(venue) is throttled)
+        burst = msgspec.structs.replace(burst, floors=floors)
         alarm = Alarm(
             burst,
             now_s,

@@ -40,7 +40,7 @@ class Sight(msgspec.Struct, frozen=True):
     coverage_floor: float
     noise: float
     """The share of coins that five minutes close one time in ten."""
-    feeds: Mapping[Venue, Completeness]
+    feeds: Mapping[Venue, Completeness | None]
     """What feeds of liquidations tell."""
 
 

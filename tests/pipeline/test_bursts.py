@@ -144,7 +144,7 @@ def test_once_open_interest_is_back_an_early_wave_is_judged(hear: Hear) -> None:
 def test_nobody_waits_for_open_interest_for_ever(hear: Hear) -> None:
     told = hear(unheard(9999), 8 * 60, chatter(60) + burst(AT, LARGE))
     assert told[-1].stage is Stage.RETRACTED
-    assert "no fresh open interest" in told[-1].reason
+    assert "No fresh open interest" in told[-1].reason
 
 
 def test_a_feed_that_joins_is_no_burst(hear: Hear) -> None:
