@@ -19,12 +19,14 @@ from pathlib import Path
 from bot.config import Settings
 from bot.deliver import deliver
 from bot.domain.cards import Card, ChartData, Line
+from bot.domain.market import Venue
 from bot.domain.posts import Destination, Subscription
 from bot.exchanges import EXCHANGES
 from bot.feeds.contact import Setting
-from bot.feeds.sources import Sources
+from bot.feeds.http import VenueHttp
+from bot.feeds.sources import Sources, open_lines
 from bot.health import Health
-from bot.past import remember
+from bot.past import Past
 from bot.pipeline.judge import Judge, Pace
 from bot.ports import Messenger, Store
 from bot.roles import Bench, judge, tidy, watch_over
@@ -39,11 +41,13 @@ from storage.streams import LocalStream
 log = logging.getLogger(__name__)
 
 STEP = timedelta(minutes=1)
+GROUPS = {venue: exchange.group for venue, exchange in EXCHANGES.items()}
 FEEDS = {venue: exchange.liquidations for venue, exchange in EXCHANGES.items()}
 FRESH_POLLS = 3
 """A figure counts until three polls were missed."""
 MET = "local.met"
 LOOK_EVERY_S = 5.0
+PLAYED_LOOK_BACK = timedelta(days=14)
 TIDY_EVERY_S = 3600.0
 
 
@@ -185,9 +189,8 @@ async def _faces(
 
 
 def _judge(settings: Settings) -> Judge:
-    groups = {venue: exchange.group for venue, exchange in EXCHANGES.items()}
     fresh = FRESH_POLLS * max(settings.poll_every, STEP)
-    return Judge(groups, Pace(STEP, fresh, settings.coverage_floor), FEEDS)
+    return Judge(GROUPS, Pace(STEP, fresh, settings.coverage_floor), FEEDS)
 
 
 async def _watch(
@@ -199,24 +202,42 @@ async def _watch(
     chat: LocalChat,
     desk: Desk,
 ) -> None:
-    """Recover or look back, then collect, judge and watch over until cancelled."""
-    if await bench.recover() is None:
-        told = await remember(bench, stage.venues, settings.assets, until=stage.clock(), speed=stage.speed)
-        log.info("remembered %d figures", told, extra={"event": "past.remembered"})
-    await _begin(stage, bench.store)
+    """Recover, then collect, judge, watch over and look back until cancelled."""
+    first = await bench.recover() is None
+    past = Past(bench.judge, bench.store, GROUPS, setting)
+    await past.load()
 
     async def destinations() -> Sequence[Destination]:
         subscribed = {s.destination for s in await bench.store.subscriptions.all()}
         return sorted(subscribed | {LOCAL})
 
-    sources = Sources(stage.venues, setting, watched=settings.assets)
-    async with running(
-        judge(bench, seen, speed=stage.speed),
-        watch_over(bench, destinations, sleep_s=LOOK_EVERY_S / min(stage.speed, 5)),
-        tidy(bench.store, stage.clock, sleep_s=TIDY_EVERY_S),
-        _curtain(stage, chat, desk),
-    ):
-        await sources.run(asyncio.Event())
+    async with open_lines(stage.venues, setting) as lines:
+        await _before_the_curtain(first, stage, past, lines, settings)
+        await _begin(stage, bench.store)
+        sources = Sources(stage.venues, setting, watched=settings.assets, lines=lines)
+        async with running(
+            judge(bench, seen, speed=stage.speed),
+            watch_over(bench, destinations, sleep_s=LOOK_EVERY_S / min(stage.speed, 5)),
+            tidy(bench.store, stage.clock, sleep_s=TIDY_EVERY_S),
+            _look_back(stage, past, lines, settings),
+            _curtain(stage, chat, desk),
+        ):
+            await sources.run(asyncio.Event())
+
+
+async def _before_the_curtain(
+    first: bool, stage: Stage, past: Past, lines: Mapping[Venue, VenueHttp], settings: Settings
+) -> None:
+    """A play begins when the time before it is known: its market stands still until then."""
+    if stage.until is not None and first:
+        past.rest = 0.0
+        await past.run(stage.venues, lines, settings.assets, look_back=PLAYED_LOOK_BACK, patient=False)
+
+
+async def _look_back(stage: Stage, past: Past, lines: Mapping[Venue, VenueHttp], settings: Settings) -> None:
+    """Beside live figures: what is not known yet of the time before them, as long as it takes."""
+    if stage.until is None:
+        await past.run(stage.venues, lines, settings.assets)
 
 
 async def _begin(stage: Stage, store: Store) -> None:
