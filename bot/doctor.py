@@ -18,6 +18,7 @@ from bot.stage import keyed
 
 HEADS = ("venue", "state", "symbols", "open interest", "dollars", "age", "verdict")
 OLD = timedelta(minutes=5)
+DAY = timedelta(days=1)
 
 
 async def doctor(settings: Settings, asset: str) -> int:
@@ -69,9 +70,15 @@ def _row(coin: Asset, report: SourceReport) -> tuple[str, ...]:
         f"{report.symbols:,}" if report.symbols else "–",
         f"{report.coins:,.0f} {coin}" if report.coins is not None else "–",
         f"${report.usd / 1e9:,.2f} B" if report.usd is not None else "–",
-        f"{report.age.total_seconds():.0f} s" if report.age is not None else "–",
+        _age(report.age),
         _verdict(report),
     )
+
+
+def _age(age: timedelta | None) -> str:
+    if age is None:
+        return "–"
+    return f"{age.total_seconds():.0f} s" if age < DAY else f"{age / DAY:.0f} days"
 
 
 def _verdict(report: SourceReport) -> str:

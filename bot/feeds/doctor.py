@@ -121,12 +121,13 @@ def _nothing(exchange: Exchange, asset: Asset) -> str:
 
 
 def _sizes(asset: Asset, told: Sequence[Observation]) -> tuple[list[Size], datetime | None]:
-    """The size of each contract of ``asset`` (or of its reports), and the time of the oldest."""
+    """The size of each contract of ``asset`` (or of its newest reports), and the time of the oldest."""
     prices = {price.instrument.symbol: price.price for price in told if isinstance(price, Price)}
     newest = {
         f.instrument.symbol: f for f in told if isinstance(f, OpenInterest) and f.instrument.asset == asset
     }
-    reports = [r for r in told if isinstance(r, Report) and r.asset == asset]
+    known = [r for r in told if isinstance(r, Report) and r.asset == asset]
+    reports = list({r.series: r for r in sorted(known, key=lambda r: r.as_of)}.values())
     sizes = [Size(report.coins, None) for report in reports]
     for symbol, figure in newest.items():
         price = figure.price or prices.get(symbol)

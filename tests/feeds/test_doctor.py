@@ -9,7 +9,7 @@ from aiohttp import web
 
 from bot.domain.assets import Asset
 from bot.domain.health import SourceState
-from bot.domain.market import OpenInterest, Price, Report
+from bot.domain.market import OpenInterest, Price, Report, Venue
 from bot.domain.units import Amount, Unit
 from bot.exchanges.spec import Answer, Book, Exchange, Request
 from bot.feeds.doctor import SourceReport, ask_once
@@ -125,3 +125,11 @@ async def test_a_report_is_read_with_its_own_age(server: Server) -> None:
 
     report = await ask(server.url, telling(cme))
     assert (report.coins, report.usd, report.age) == (145_000.0, None, timedelta(days=1))
+
+
+async def test_only_the_newest_report_of_each_source_is_counted(server: Server) -> None:
+    def cot(raw: bytes, book: Book, now: datetime) -> Answer:
+        weeks = [Report(VENUE, BTC, 100.0 + n, now - n * timedelta(days=7), now) for n in range(4)]
+        return Answer([*weeks, Report(Venue("other"), BTC, 10.0, now, now)])
+
+    assert (await ask(server.url, telling(cot))).coins == 110.0
