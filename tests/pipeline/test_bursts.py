@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bot.domain.market import Liquidation, Position
 from bot.domain.waves import Kind, Stage, Wave
@@ -272,3 +276,76 @@ def test_an_early_wave_is_adopted_where_the_memory_kept_is_older(
     told = live(judge, SCENE, 60, chatter(60), OPENING + 30 * MINUTE)
     assert {wave.id for wave in told} == {first.id}
     assert told[-1].stage is Stage.RETRACTED
+
+
+def played_in(
+    quiet: tuple[bytes, list[Wave]], heard: list[Liquidation], scale: float = 1.0
+) -> list[tuple[datetime, Stage, float]]:
+    """When which stage was told of what size, with every venue's dollars multiplied."""
+    told = live(listening(state_of(quiet)), SCENE, 33, [times(said, scale) for said in heard])
+    return [(wave.at, wave.stage, wave.magnitude.w) for wave in told]
+
+
+def times(said: Liquidation, scale: float) -> Liquidation:
+    amount = msgspec.structs.replace(said.amount, value=said.amount.value * Decimal(scale))
+    return msgspec.structs.replace(said, amount=amount)
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.randoms(use_true_random=False), st.floats(80e6, 900e6))
+def test_in_which_order_feeds_tell_the_same_second_changes_no_wave(
+    quiet_days: tuple[bytes, list[Wave]], chance: random.Random, usd: float
+) -> None:
+    heard = chatter(33) + burst(AT, usd)
+    mixed = list(heard)
+    chance.shuffle(mixed)
+    one, other = played_in(quiet_days, heard), played_in(quiet_days, mixed)
+    assert one[0][:2] == other[0][:2]
+    assert one[-1][:2] == other[-1][:2]
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.floats(10e6, 900e6), st.sampled_from([1, 2, 5]))
+def test_doubling_what_every_feed_tells_changes_nothing(
+    quiet_days: tuple[bytes, list[Wave]], usd: float, more: int
+) -> None:
+    heard = chatter(33) + burst(AT, usd)
+    assert played_in(quiet_days, heard * (1 + more)) == played_in(quiet_days, heard)
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.sampled_from([1, 1000, 1_000_000]), st.floats(80e6, 900e6))
+def test_in_which_units_coins_are_listed_changes_no_wave(
+    quiet_days: tuple[bytes, list[Wave]], coins_per_base: int, usd: float
+) -> None:
+    """A thousand coins to the unit: so many fewer units, each so much dearer."""
+
+    def relisted(said: Liquidation) -> Liquidation:
+        instrument = msgspec.structs.replace(said.instrument, coins_per_base=coins_per_base)
+        amount = msgspec.structs.replace(said.amount, value=said.amount.value / coins_per_base)
+        price = said.price * coins_per_base
+        return msgspec.structs.replace(said, instrument=instrument, amount=amount, price=price)
+
+    heard = chatter(33) + burst(AT, usd)
+    one, other = played_in(quiet_days, heard), played_in(quiet_days, [relisted(said) for said in heard])
+    assert [row[:2] for row in one] == [row[:2] for row in other]
+
+
+@pytest.mark.parametrize(("usd", "opens"), [(45e6, False), (75e6, True), (400e6, True)])
+def test_the_least_burst_is_a_five_hundredth_of_open_interest(
+    quiet_days: tuple[bytes, list[Wave]], usd: float, opens: bool
+) -> None:
+    assert bool(played_in(quiet_days, chatter(33) + burst(AT, usd))) is opens
+
+
+def test_the_worst_of_times_is_heard_in_time(quiet_days: tuple[bytes, list[Wave]]) -> None:
+    """Five thousand a second: whatever is looked at more often than the first time is looked at rarely."""
+    judge = listening(state_of(quiet_days))
+    live(judge, SCENE, 30, chatter(30))
+    seconds = [forced(AT + 1 + n / 5000, 20e3, list(FEEDS)[n % 4], number=f"{n}") for n in range(15_000)]
+    for said in seconds:
+        judge.take(said)
+    told = judge.early()
+    assert told
+    assert len(told) < 12
+    assert judge.early() == (), "each is told once"
