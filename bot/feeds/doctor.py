@@ -126,8 +126,8 @@ def _sizes(asset: Asset, told: Sequence[Observation]) -> tuple[list[Size], datet
     newest = {
         f.instrument.symbol: f for f in told if isinstance(f, OpenInterest) and f.instrument.asset == asset
     }
-    known = [r for r in told if isinstance(r, Report) and r.asset == asset]
-    reports = list({r.series: r for r in sorted(known, key=lambda r: r.as_of)}.values())
+    dated = [r for r in told if isinstance(r, Report) and r.asset == asset]
+    reports = list({r.series: r for r in sorted(dated, key=lambda r: r.as_of)}.values())
     sizes = [Size(report.coins, None) for report in reports]
     for symbol, figure in newest.items():
         price = figure.price or prices.get(symbol)
