@@ -112,7 +112,7 @@ async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: 
         return await answer(desk, Ask(LOCAL, person="you"), text)
 
     def figures() -> Mapping[str, float]:
-        return {"washout_observations_waiting": float(seen.waiting)}
+        return {"observations_waiting": float(seen.waiting)}
 
     chat = LocalChat(
         log=store.chat,
