@@ -103,6 +103,8 @@ def test_a_part_that_cannot_be_read_takes_its_sum_with_it() -> None:
     assert len(answer.unreadable) == 2
     with pytest.raises(SourceChanged, match="a part of it is missing"):
         positions(row(MICRO))
+    with pytest.raises(SourceChanged, match="open_interest_all"):
+        positions(row(BITCOIN), row(MICRO, open_interest_all="x"))
 
 
 def test_a_missing_column_leaves_its_part_unknown_and_no_more() -> None:

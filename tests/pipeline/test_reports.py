@@ -133,6 +133,13 @@ def test_a_report_days_late_is_compared_with_what_stood_before_the_wave() -> Non
     assert alone.previous_coins is None
 
 
+def test_a_figure_from_within_the_wave_is_neither_its_beginning_nor_its_end() -> None:
+    end = OPENING + timedelta(hours=1)
+    known = [figure(145_000.0, BEFORE), figure(90_000.0, OPENING + 40 * MINUTE), figure(FLAT, AFTER)]
+    (told,) = told_of(known, OPENING + 30 * MINUTE, end)
+    assert (told.coins, told.previous_coins) == (FLAT, 145_000.0)
+
+
 def test_the_nearest_figure_from_before_the_wave_is_compared_with() -> None:
     yesterday = OPENING - timedelta(hours=5)
     after = figure(FLAT, AFTER, previous_coins=146_000.0, previous_as_of=yesterday)

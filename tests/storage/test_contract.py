@@ -229,6 +229,8 @@ async def test_each_source_of_a_venue_keeps_its_own_newest_report(store: Store) 
         native=True,
     )
     await store.journal.report([first_hand, retold])
+    await store.journal.report([replace(first_hand, received=NOW + HOUR)])  # no news of this source
+    assert set(await store.journal.reports(BTC, NOW + DAY)) == {first_hand, retold}
     assert set(await store.journal.reports(BTC, NOW)) == {first_hand, retold}
 
 
