@@ -63,10 +63,12 @@ def wave_card(
     outcomes: Sequence[Outcome] = (),
     in_full: bool = False,
     latency: Latency | None = None,
+    record: str = "",
 ) -> Card:
     """The one message of a wave, at whatever stage it is. ``in_full`` names every venue and depth.
 
-    ``latency`` is how soon chats were told of it, where it is over.
+    ``latency`` is how soon chats were told of it, where it is over; ``record`` where it stands among what
+    was published.
     """
     titles = titles or {}
     match wave.stage:
@@ -83,6 +85,8 @@ def wave_card(
         tone=_tone(wave),
         lines=(
             *(Line(text) for text in lines),
+            *((Line(record, 2),) if record else ()),
+            *((Line(FOUND_LATER, 2),) if wave.from_history else ()),
             *((Line(latency_line(latency), 3),) if latency else ()),
             *(Line(text, 4) for text in outcome_lines(outcomes)),
         ),
@@ -90,6 +94,9 @@ def wave_card(
         buttons=() if in_full else _buttons(wave),
         picture=picture if wave.stage is not Stage.RETRACTED else None,
     )
+
+
+FOUND_LATER = "From history: found in what venues remember, and nobody was alerted of it"
 
 
 def wave_title(wave: Wave) -> str:

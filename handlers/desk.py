@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import exp
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -24,9 +24,11 @@ from bot.domain.market import Report, Snapshot
 from bot.domain.posts import WEEKLY_W, Destination, Measure, Shown, Subscription, Threshold, summed_waves
 from bot.domain.waves import Kind, Outcome, Stage, Wave
 from bot.errors import AskError
+from bot.known import place_in_coins, place_in_usd, published
 from bot.ports import Clock, HealthView, Store
 from handlers.cards import wave_card
 from handlers.drill import drill_begun, drill_shown
+from handlers.known_words import record_line
 from handlers.own_cards import notice_card
 from handlers.series import (
     aligned,
@@ -253,7 +255,23 @@ class Desk:
             outcomes=await self.outcomes(wave) if in_full else (),
             in_full=in_full,
             latency=await self.store.posts.latency(wave.id) if wave.stage is Stage.OVER else None,
+            record=await self._record(wave),
         )
+
+    async def _record(self, wave: Wave) -> str:
+        """Where the day up to the low stands among published days of all venues; nothing until it is over."""
+        if wave.stage is not Stage.OVER or not published(wave.asset, date.min):
+            return ""
+        low = await self._near(wave.asset, wave.low_at)
+        before = await self._near(wave.asset, wave.low_at - timedelta(days=1))
+        if low is None or before is None or not low.price_usd or not before.price_usd:
+            return ""
+        coins_before = low.coins * exp(before.index - low.index)  # of the same venues, whoever joined since
+        closed = coins_before - low.coins
+        usd = coins_before * before.price_usd - low.coins * low.price_usd
+        on = wave.low_at.astimezone(UTC).date()
+        places = place_in_usd(wave.asset, usd, on), place_in_coins(wave.asset, closed, on)
+        return record_line(wave.asset, usd, closed, places) if closed > 0 and usd > 0 else ""
 
     async def _wave_picture(self, wave: Wave) -> Picture | None:
         chart = await self.wave_chart(wave) if wave.stage not in (Stage.EARLY, Stage.RETRACTED) else None
@@ -278,7 +296,11 @@ class Desk:
     async def _wave_shown(self, wave: Wave) -> Shown:
         latency = await self.store.posts.latency(wave.id) if wave.stage is Stage.OVER else None
         card = wave_card(
-            self.here(wave), titles=self.titles(), picture=await self._picture(wave), latency=latency
+            self.here(wave),
+            titles=self.titles(),
+            picture=await self._picture(wave),
+            latency=latency,
+            record=await self._record(wave),
         )
         return Shown(
             revision=wave.revision, loud=wave.loud, over=wave.done, card=self.sign(card), w=wave.magnitude.w

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from math import log10
 from typing import Generic, TypeVar
 
@@ -130,6 +130,13 @@ def read_count(text: str, _known: Sequence[Asset] = ()) -> int:
             f'"{plain(text[:24])}" is not a number of rows from 1 to 20. `/resets btc 5`', "/resets"
         )
     return int(text)
+
+
+def read_year(text: str, _known: Sequence[Asset] = ()) -> date:
+    """``2020``: since its first day. Raises ``AskError``."""
+    if not re.fullmatch(r"20[12]\d", text):
+        raise AskError(f'"{plain(text[:24])}" is not a year like 2020. `/resets 2020`', "/resets 2020")
+    return date(int(text), 1, 1)
 
 
 def read_wave_id(text: str, _known: Sequence[Asset] = ()) -> str:
@@ -269,5 +276,6 @@ def _dollars(match: re.Match[str]) -> float:
 COIN = Parameter("coin", read_coin, looks=r"\W?[^\W\d].*")
 PERIOD = Parameter("period", read_period, looks=r"\d.*")
 COUNT = Parameter("n", read_count, looks=r"\d+")
+SINCE = Parameter("since", read_year, looks=r"\d{4}")
 WAVE_ID = Parameter("id", read_wave_id)
 EVERYTHING = Parameter("all", read_word("all"), looks="(?i)all")

@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.settings": {"bot.domain"},
     "bot.platforms": {"bot.errors", "bot.settings"},
     "bot.config": {"bot.domain", "bot.errors", "bot.platforms", "bot.settings"},
+    "bot.known": {"bot.domain"},
     "bot.logs": set(),
     "bot.running": set(),
     "bot.exchanges": {"bot.domain", "bot.errors"},
@@ -40,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.roles": INSIDE,
     "bot.past": INSIDE | {"bot.roles"},
     "bot.stage": INSIDE,
-    "handlers": CORE | {"bot.pipeline", "bot.running"},
+    "handlers": CORE | {"bot.known", "bot.pipeline", "bot.running"},
     "storage": CORE,
 }
 """A package or module of ours, and what of ours it may import besides itself."""

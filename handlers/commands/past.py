@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from math import exp
 
 from msgspec.structs import replace
 
+from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Table
 from bot.domain.market import VERDICT_MEANS, Snapshot
-from bot.domain.waves import Outcome, Stage, Wave
+from bot.domain.waves import FROM_HISTORY, Outcome, Stage, Wave
 from bot.errors import AskError
+from bot.known import published
 from handlers.cards import coverage_line, wave_title
 from handlers.commands.registry import Ask, command
 from handlers.desk import AFTER, Desk
 from handlers.institutions import report_lines
+from handlers.known_words import published_card
 from handlers.numbers import (
     Scale,
     clock,
@@ -30,7 +33,7 @@ from handlers.numbers import (
     tight,
 )
 from handlers.titles import TABLE_WIDTH, Titles, named, narrowed, venue_title
-from handlers.words import COIN, COUNT, EVERYTHING, WAVE_ID
+from handlers.words import COIN, COUNT, EVERYTHING, SINCE, WAVE_ID
 
 ROWS = 5
 NEXT_DAY = AFTER[1]
@@ -42,11 +45,14 @@ VENUE_ROWS = 10
     "Past waves: how large, how rare, what came next",
     COIN.optional,
     COUNT.optional,
+    SINCE.optional,
     EVERYTHING.optional,
-    examples=("/resets", "/resets btc 5", "/resets btc all"),
+    examples=("/resets", "/resets btc 5", "/resets btc all", "/resets since 2020"),
 )
 async def resets(desk: Desk, ask: Ask) -> Card:
     asset, unwinds = ask.get(COIN), ask.get(EVERYTHING) is not None
+    if (since := ask.get(SINCE)) is not None:
+        return _published(asset, since)
     waves = await desk.resets(asset, ask.get(COUNT) or ROWS, unwinds=unwinds)
     whose = f" of {asset}" if asset else ""
     if not waves:
@@ -70,9 +76,19 @@ async def resets(desk: Desk, ask: Ask) -> Card:
     return Card(
         title=f"The newest {len(waves)} waves{whose}" if len(waves) > 1 else f"The only wave{whose} so far",
         table=table,
-        footer=f"`/wave {waves[0].id}` for one in full · {hint}",
+        footer=f"`/wave {waves[0].id}` for one in full · {hint}{_marks(waves)}",
         buttons=ids,
     )
+
+
+def _published(asset: Asset | None, since: date) -> Card:
+    found = published(asset, since)
+    if not found:
+        raise AskError(
+            f"I know of no published reset of {asset or 'any coin'} since {since.year}. `/resets 2020`",
+            "/resets 2020",
+        )
+    return published_card(found, since, asset)
 
 
 def _row(wave: Wave, second: str, now: datetime) -> tuple[str, ...]:
@@ -83,6 +99,10 @@ def _row(wave: Wave, second: str, now: datetime) -> tuple[str, ...]:
         f"{wave.magnitude.w:.1f}",
         wave.id[:6],
     )
+
+
+def _marks(waves: Sequence[Wave]) -> str:
+    return f" · {FROM_HISTORY}…: from history" if any(wave.from_history for wave in waves) else ""
 
 
 def _next_day(outcomes: Sequence[Outcome], wave: Wave) -> str:

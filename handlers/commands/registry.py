@@ -167,6 +167,8 @@ def read_words(called: Command, words: Sequence[str], known: Sequence[Asset]) ->
             rest = left.pop(0)
             read[rest.name] = rest.read(" ".join(words[place:]), known)
             break
+        if _names_the_next(left, words[place : place + 2], known):
+            continue
         taker, value = _taker(called, left, word, known)
         read[taker.name] = value
         left.remove(taker)
@@ -191,6 +193,19 @@ def _taker(
         example = called.examples[0]
         raise AskError(f'I do not know what "{plain(word[:24])}" is for here. Try `{example}`', example)
     raise complaints[0]
+
+
+def _names_the_next(left: Sequence[Parameter[object]], words: Sequence[str], known: Sequence[Asset]) -> bool:
+    """``since 2020``: a word may say which parameter the next one is for."""
+    name, *value = words
+    named = next((parameter for parameter in left if parameter.name == name.lower()), None)
+    if named is None or not value or name.upper() in known:
+        return False
+    try:
+        named.read(value[0], known)
+    except AskError:
+        return False
+    return True
 
 
 def _article(name: str) -> str:
