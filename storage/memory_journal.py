@@ -12,6 +12,7 @@ from bot.domain.market import (
     Liquidation,
     LiquidationSum,
     Point,
+    Position,
     Quarantined,
     Reading,
     Report,
@@ -133,18 +134,18 @@ class MemoryJournal:
         for forced in self._liquidations.get(asset, {}).values():
             if not since <= forced.at < until:
                 continue
-            row = sums.setdefault((floor(forced.at, step), forced.instrument.venue), [0.0] * 5)
+            row = sums.setdefault((floor(forced.at, step), forced.instrument.venue), [0.0] * 6)
             long_usd, short_usd = (usd or 0.0 for usd in liquidated_usd(forced))
-            row[4] += 1
+            row[5] += 1
             if forced.deleveraged:
-                row[3] += long_usd or short_usd
+                row[4] += long_usd or short_usd
                 continue
             row[0] += long_usd
             row[1] += short_usd
-            row[2] += liquidated_coins(forced) or 0.0
+            row[2 if forced.position is Position.LONG else 3] += liquidated_coins(forced) or 0.0
         return [
-            VenueLiquidations(at, venue, long_usd, short_usd, coins, deleveraged_usd, int(count))
-            for (at, venue), (long_usd, short_usd, coins, deleveraged_usd, count) in sorted(sums.items())
+            VenueLiquidations(at, venue, row[0], row[1], row[2], row[3], row[4], int(row[5]))
+            for (at, venue), row in sorted(sums.items())
         ]
 
     async def report(self, reports: Sequence[Report]) -> None:

@@ -82,8 +82,14 @@ def read_liquidated_on(
         "until": micros(until),
         "step": positive(step) // MICROSECOND,
     }
-    forced = "sum(case when deleveraged then 0.0 else coalesce({}, 0.0) end)"
-    figures = ", ".join(forced.format(name) for name in ("long_usd", "short_usd", "coins"))
+    forced = "sum(case when {} and not deleveraged then {} else 0.0 end)"
+    sides = ("position = 'long'", "position = 'short'")
+    figures = ", ".join(
+        (
+            *(forced.format(side, usd) for side, usd in zip(sides, ("long_usd", "short_usd"), strict=True)),
+            *(forced.format(side, "coalesce(coins, 0.0)") for side in sides),
+        )
+    )
     rows = db.execute(
         "select at / :step * :step, substr(market, 1, instr(market, ':') - 1) as venue,"  # noqa: S608
         f" {figures},"

@@ -327,14 +327,15 @@ class LiquidationSum(msgspec.Struct, frozen=True, array_like=True):
 class VenueLiquidations(msgspec.Struct, frozen=True, array_like=True):
     """One venue's liquidations of one asset within one step that begins at ``at``.
 
-    Auto-deleveraging (``deleveraged_usd``) is in none of the other figures; ``coins`` are of both sides.
+    Auto-deleveraging (``deleveraged_usd``) is in none of the other figures.
     """
 
     at: datetime
     venue: Venue
     long_usd: float
     short_usd: float
-    coins: float
+    long_coins: float
+    short_coins: float
     deleveraged_usd: float
     count: int
 

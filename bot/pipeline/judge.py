@@ -215,7 +215,9 @@ class Judge:
         for sums in heard:
             at_s = int(sums.at.timestamp())
             minute = minutes.setdefault(at_s, Minute(at_s, {}))
-            minute.cells[sums.venue] = Cell(sums.long_usd, sums.short_usd, sums.coins, sums.deleveraged_usd)
+            minute.cells[sums.venue] = Cell(
+                sums.long_usd, sums.short_usd, sums.long_coins + sums.short_coins, sums.deleveraged_usd
+            )
         self._court(asset).tally.restore(minutes.values())
 
     def _court(self, asset: Asset) -> Court:

@@ -2,6 +2,7 @@
 
 from handlers.commands import (
     drill,
+    liquidations,
     market,
     past,
     quiet,
@@ -16,6 +17,7 @@ from handlers.commands.registry import COMMANDS, Ask, Command, answer
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [
     "drill",
+    "liquidations",
     "market",
     "past",
     "quiet",

@@ -31,6 +31,7 @@ ABOUT: dict[str, dict[str, str]] = {
     "de": {
         "oi": "Offene Positionen (Open Interest) einer Münze",
         "chart": "Open Interest, Preis und Liquidationen als Bild",
+        "liquidations": "Was zwangsweise geschlossen wurde",
         "resets": "Frühere Wellen: wie groß, wie selten, was folgte",
         "wave": "Eine Welle im Ganzen",
         "why": "Wie eine Welle berechnet wurde",
@@ -51,6 +52,7 @@ ABOUT: dict[str, dict[str, str]] = {
     "es": {
         "oi": "Interés abierto de una moneda",
         "chart": "Interés abierto, precio y liquidaciones en una imagen",
+        "liquidations": "Qué se cerró a la fuerza",
         "resets": "Olas pasadas: tamaño, rareza y qué vino después",
         "wave": "Una ola completa",
         "why": "Cómo se calculó una ola",

@@ -1,0 +1,188 @@
+"""What was forced lately: /liquidations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from statistics import median
+
+from bot.domain.assets import Asset
+from bot.domain.cards import Button, Card, Line, Picture, Table, plain
+from bot.domain.market import Completeness, Venue, VenueLiquidations
+from bot.errors import AskError
+from handlers.commands.registry import Ask, command
+from handlers.desk import Desk
+from handlers.numbers import clock, coins, duration, percent, tight, usd
+from handlers.series import said
+from handlers.titles import TABLE_WIDTH, narrowed, venue_title
+from handlers.words import COIN, PERIOD
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+TOLD_ONE_BY_ONE = timedelta(days=30)
+"""So long each is kept on its own, with its venue; afterwards only sums are."""
+BY_THE_MINUTE = timedelta(days=2)
+SPANS = 14
+LEAST_SPANS = 3
+"""As many earlier spans of the same length say what is normal."""
+MOST_COINS = 10
+MOST_VENUES = 12
+NAMED_REASONS = 3
+TELLS = {Completeness.COMPLETE: "all", Completeness.THROTTLED: "a floor", None: "?"}
+
+
+@command(
+    "liquidations",
+    "What was liquidated of one coin, or of the largest",
+    COIN.optional,
+    PERIOD.optional,
+    examples=("/liquidations btc", "/liquidations eth 7d", "/liquidations"),
+)
+async def liquidations(desk: Desk, ask: Ask) -> Card:
+    period = ask.get(PERIOD) or DAY
+    if (asset := ask.get(COIN)) is None:
+        return await _largest(desk, period)
+    now = desk.clock()
+    since = now - min(period, TOLD_ONE_BY_ONE)
+    step = MINUTE if period <= BY_THE_MINUTE else HOUR
+    told = await desk.store.journal.liquidated_on(asset, since, now + MINUTE, step)
+    lines = [*_sides(asset, told), *_worst(desk, told, step), await _normal(desk, asset, period, told)]
+    if period > TOLD_ONE_BY_ONE:
+        lines.append(f"I keep each of them for {duration(TOLD_ONE_BY_ONE)}, so this is of the last of those")
+    lines += [*_deleveraged(told), _unheard(desk)]
+    chart = await desk.period_chart(asset, period)
+    coin, span = asset.lower(), duration(now - since)
+    return Card(
+        title=f"{asset} liquidations in {span}: {_total(desk, told)}",
+        lines=tuple(Line(text) for text in lines if text),
+        table=_venues(desk, told),
+        footer=f"a floor: not every venue tells every one · as of {clock(desk.now())}",
+        picture=Picture(chart, said(chart)) if chart and any((*chart.long_usd, *chart.short_usd)) else None,
+        buttons=tuple(Button(each, f"/liquidations {coin} {each}") for each in ("1h", "24h", "7d")),
+    )
+
+
+def _sum(told: Sequence[VenueLiquidations]) -> tuple[float, float]:
+    return sum(row.long_usd for row in told), sum(row.short_usd for row in told)
+
+
+def _feeds(desk: Desk) -> dict[Venue, Completeness]:
+    """What each venue with a feed tells; a venue with several is as good as its worst."""
+    feeds: dict[Venue, Completeness] = {}
+    for feed in desk.feeds():
+        if feed.completeness and feeds.get(feed.venue) is not Completeness.THROTTLED:
+            feeds[feed.venue] = feed.completeness
+    return feeds
+
+
+def _total(desk: Desk, told: Sequence[VenueLiquidations]) -> str:
+    """Nothing heard is not nothing liquidated."""
+    if told:
+        return f"≥ {usd(sum(_sum(told)))}"
+    return "none heard" if _feeds(desk) else "unknown, no feed is followed"
+
+
+def _sides(asset: Asset, told: Sequence[VenueLiquidations]) -> list[str]:
+    longs, shorts = _sum(told)
+    if longs + shorts <= 0:
+        return []
+    long_coins, short_coins = sum(row.long_coins for row in told), sum(row.short_coins for row in told)
+    share = percent(longs / (longs + shorts), signed=False, digits=0)
+    return [
+        f"**Longs {usd(longs)}**{_in_coins(long_coins, asset)} · "
+        f"**shorts {usd(shorts)}**{_in_coins(short_coins, asset)} · {share} longs"
+    ]
+
+
+def _in_coins(amount: float, asset: Asset) -> str:
+    return f" ({coins(amount, asset)})" if amount > 0 else ""
+
+
+def _worst(desk: Desk, told: Sequence[VenueLiquidations], step: timedelta) -> list[str]:
+    sums: dict[object, float] = {}
+    for row in told:
+        sums[row.at] = sums.get(row.at, 0.0) + row.long_usd + row.short_usd
+    if not any(sums.values()):
+        return []
+    at = max((row.at for row in told), key=lambda each: sums[each])
+    local = desk.here(at)
+    when = f"{local:%H:%M}" if desk.clock() - at < DAY else f"{local.day} {local:%b %H:%M}"
+    return [f"Worst {'minute' if step == MINUTE else 'hour'} {when}: {usd(sums[at], fine=True)}"]
+
+
+async def _normal(desk: Desk, asset: Asset, period: timedelta, told: Sequence[VenueLiquidations]) -> str:
+    """Against the median of the spans of the same length before this one."""
+    now = desk.clock()
+    spans = min(SPANS, int(TOLD_ONE_BY_ONE / period) - 1)
+    if spans < LEAST_SPANS or not told:
+        return ""
+    step = min(period, HOUR)
+    rows = await desk.store.journal.liquidated(asset, now - (spans + 1) * period, now - period, step)
+    sums = [0.0] * spans
+    for row in rows:
+        sums[min(spans - 1, int((now - period - row.at) / period))] += row.long_usd + row.short_usd
+    known = int((now - period - rows[0].at) / period) if rows else 0
+    usual = median(sums[:known]) if known >= LEAST_SPANS else 0.0
+    if usual <= 0:
+        return f"I have heard too little yet to say what is normal in {duration(period)}"
+    times = sum(_sum(told)) / usual
+    shown = f"{times:,.0f}" if times >= 10 else f"{times:.1f}"
+    return f"{shown} × the usual {usd(usual)} in {duration(period)} (median of {min(known, spans)} before)"
+
+
+def _deleveraged(told: Sequence[VenueLiquidations]) -> list[str]:
+    total = sum(row.deleveraged_usd for row in told)
+    return [f"Auto-deleveraged besides: {usd(total)} of winners' positions"] if total > 0 else []
+
+
+def _unheard(desk: Desk) -> str:
+    never = sorted({(feed.title, feed.unheard) for feed in desk.feeds() if feed.unheard})
+    if not never:
+        return ""
+    named = [f"{title} ({plain(why)})" for title, why in never[:NAMED_REASONS]]
+    more = f" and {', '.join(title for title, _ in never[NAMED_REASONS:])}" if never[NAMED_REASONS:] else ""
+    return f"None public from {'; '.join(named)}{more}"
+
+
+def _venues(desk: Desk, told: Sequence[VenueLiquidations]) -> Table | None:
+    """The largest first; a venue whose feed told nothing stands with nothing."""
+    feeds = _feeds(desk)
+    sums: dict[Venue, list[float]] = {venue: [0.0, 0.0] for venue in feeds}
+    for row in told:
+        both = sums.setdefault(row.venue, [0.0, 0.0])
+        both[0] += row.long_usd
+        both[1] += row.short_usd
+    if not sums:
+        return None
+    ranked = sorted(sums, key=lambda venue: (-sum(sums[venue]), venue))[:MOST_VENUES]
+    figures = [(tight(usd(sum(sums[venue]))), TELLS[feeds.get(venue)]) for venue in ranked]
+    columns = zip(*figures, ("USD", "tells"), strict=True)
+    room = TABLE_WIDTH - sum(2 + max(map(len, cells)) for cells in columns)
+    names = narrowed([venue_title(venue, desk.titles()) for venue in ranked], room)
+    rows = tuple((name, *cells) for name, cells in zip(names, figures, strict=True))
+    return Table(("venue", "USD", "tells"), rows, right=(1,))
+
+
+async def _largest(desk: Desk, period: timedelta) -> Card:
+    known = await desk.known()
+    if not known:
+        raise AskError("I have not seen any market yet. See how the feeds do: `/venues`", "/venues")
+    now, sums = desk.clock(), []
+    for asset in known:
+        rows = await desk.store.journal.liquidated(asset, now - period, now + MINUTE, HOUR)
+        sums.append((asset, sum(row.long_usd for row in rows), sum(row.short_usd for row in rows)))
+    sums = sorted((row for row in sums if row[1] + row[2] > 0), key=lambda row: -row[1] - row[2])
+    total = sum(longs + shorts for _, longs, shorts in sums)
+    shown = sums[:MOST_COINS]
+    rows_shown = tuple((asset[:8], tight(usd(longs)), tight(usd(shorts))) for asset, longs, shorts in shown)
+    unheard, asks = _unheard(desk), [f"/liquidations {row[0].lower()}" for row in shown[:3]]
+    first = (shown[0][0] if shown else known[0]).lower()
+    heard = f"≥ {usd(total)}" if shown else _total(desk, ())
+    return Card(
+        title=f"Liquidations in {duration(period)}: {heard}",
+        lines=(Line(unheard, 6),) if unheard else (),
+        table=Table(("coin", "longs", "shorts"), rows_shown, right=(1, 2)) if shown else None,
+        footer=f"`/liquidations {first}` for one coin · a floor · as of {clock(desk.now())}",
+        buttons=tuple(Button(each, each) for each in asks),
+    )
