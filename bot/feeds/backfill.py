@@ -19,7 +19,7 @@ from bot.domain.assets import Asset
 from bot.domain.health import Remembered
 from bot.domain.market import Instrument, OpenInterest, Venue
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled
-from bot.exchanges.spec import MINUTE, Exchange, History
+from bot.exchanges.spec import MINUTE, SECOND, Exchange, History
 from bot.feeds.book import ask_book, limited
 from bot.feeds.contact import Patience, Setting, in_words, understand
 from bot.feeds.http import Fetch, VenueHttp
@@ -131,7 +131,7 @@ class VenuePast:
 
     async def _look_up(self) -> deque[_Reach]:
         """Which contracts there are, and how far back each is known already."""
-        patience = Patience(self._setting, MINUTE)
+        patience = Patience(self._setting, MINUTE if self._wanted.patient else SECOND)
         tries = 0
         while True:
             try:
@@ -183,7 +183,7 @@ class VenuePast:
 
     async def _contract(self, reach: _Reach) -> None:
         """Raises ``SourceError`` where this contract is to be left out."""
-        patience, tries, empty = Patience(self._setting, MINUTE / 6), 0, 0
+        patience, tries, empty = Patience(self._setting, 5 * SECOND), 0, 0
         page = _page(self._history, reach)
         while reach.at > reach.goal:
             since = max(reach.goal, reach.at - page)

@@ -124,6 +124,8 @@ async def candidates(desk: Desk, command: Command, parameter: Parameter[Any]) ->
             return [(title, str(venue)) for venue, title in titles.items()]
         case "n":
             return [(count, count) for count in ("3", "5", "10", "20")]
+        case "since":
+            return [(year, year) for year in ("2020", "2023", "2025")]
         case name if parameter.looks == f"(?i){name}":  # one word, said or not
             return [(name, name)]
         case _:
