@@ -32,7 +32,7 @@ class AssetState(msgspec.Struct):
     reports: list[Report]
     since_s: float | None
     bursts: BurstsState
-    judged: bool
+    judged_s: float
     coverage: float
     before_s: float | None = None
 
@@ -55,8 +55,8 @@ class Court:
         self.life = Life(asset, step_s=step_s)
         self.tally = Tally()
         self.bursts = Bursts()
-        self.judged, self.coverage = False, 0.0
-        """Could the newest step have declared a fall, and what did it see?"""
+        self.judged_s, self.coverage = 0.0, 0.0
+        """When a step last could have declared a fall, and what the newest one saw."""
         self.reports: dict[tuple[Venue, Venue], list[Report]] = {}
         self.news = False
         """A report came since the last step."""
@@ -74,7 +74,7 @@ class Court:
             self.told(),
             self.since_s,
             self.bursts.state(),
-            self.judged,
+            self.judged_s,
             self.coverage,
             self.before_s,
         )
@@ -85,7 +85,7 @@ class Court:
         self.life.restore(state.life)
         self.tally.restore(state.minutes)
         self.bursts.restore(state.bursts)
-        self.judged, self.coverage = state.judged, state.coverage
+        self.judged_s, self.coverage = state.judged_s, state.coverage
         for report in state.reports:
             self.reports.setdefault(report.series, []).append(report)
         self.news = True  # one may have come after the last step

@@ -18,7 +18,9 @@ from bot.pipeline.tally import Tally
 OPEN_W = 1.9
 """A wave begins at a return period of about three and a half days, whoever shows it."""
 RARER = 0.15
-"""A burst that grows by so much is worth another revision."""
+"""A burst that grows by so much is worth another revision of an early wave,"""
+MORE = 0.5
+"""and by so much of one that open interest shows already: people are told how it goes anyway."""
 CONFIRMED = 0.003
 BEYOND_NOISE = 1.5
 """Coins closed since the burst that confirm it: a share of all, and of what five minutes usually close."""
@@ -118,7 +120,8 @@ def grown(told: Wave, burst: Burst) -> bool:
     """Does the burst say more than the wave has told? Revisions of one wave lie apart in time."""
     if burst.at <= told.at:
         return False
-    return told.burst is None or burst.magnitude.w >= told.burst.magnitude.w + RARER
+    more = RARER if told.stage is Stage.EARLY else MORE
+    return told.burst is None or burst.magnitude.w >= told.burst.magnitude.w + more
 
 
 def not_confirmed(early: Early, now_s: float, heard: float, floor: float) -> str:

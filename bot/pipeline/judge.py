@@ -44,6 +44,8 @@ from bot.pipeline.rarity import Learned
 from bot.pipeline.running import Sight
 from bot.pipeline.tally import Cell, Minute
 
+REMEMBERED_S = 3600.0
+"""So long what open interest was stands for what it is: venues fall silent when it matters most."""
 YEAR_S = 365 * 86400.0
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -144,7 +146,8 @@ class Judge:
         settled = self._feeds.hear(venue, now_s)
         if settled and not said.deleveraged and abs(now_s - at_s) <= LIVE_S:
             long = said.position is Position.LONG
-            if court.bursts.hear(venue, now_s, counted.usd, long=long) and court.judged:
+            many = court.bursts.hear(venue, now_s, counted.usd, long=long)
+            if many and now_s - court.judged_s <= REMEMBERED_S:
                 self._look(court, now_s)
         return Verdict.ACCEPT
 
@@ -257,7 +260,9 @@ class Judge:
                 court.since_s = now_s
             now = court.detector.judge(step, court.life.since_s)
             moments[asset] = now
-            court.judged, court.coverage = now.judged, now.coverage
+            court.coverage = now.coverage
+            if now.judged:
+                court.judged_s = now_s
             listening = self._feeds.listening(now_s)
             oi_usd = step.coins / step.coverage * step.price_usd if step.price_usd else 0.0
             court.bursts.learn(now_s, oi_usd, step.price_usd, listening=listening)
@@ -297,7 +302,7 @@ class Judge:
 
     def _unseen(self, court: Court, now_s: float) -> list[Wave]:
         """Nothing is fresh. A wave that only liquidations told of says that it waits."""
-        court.judged = False
+        court.coverage = 0.0
         opened = court.life.early_s
         if opened is None:
             return []

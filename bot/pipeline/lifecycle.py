@@ -197,7 +197,7 @@ class Life:
         closed = early.opened_coins - sight.flow[0]
         high = sight.high_since(max(self._since_s, early.since_s - REACH_BACK_S))
         enough = max(CONFIRMED, BEYOND_NOISE * sight.noise) * early.coins
-        if high is not None and closed >= enough > 0 and closed_since(high, sight.changes) > 0:
+        if high is not None and closed >= enough > 0 and 2 * closed_since(high, sight.changes) >= enough:
             return [self._begin(now.fresh, high, now, sight, tally, early.told)]
         heard = sight.heard_since(early.opened_s + HEARD_AFTER_S)
         return self.wait(now.at_s, heard, sight.coverage_floor, sight.missing)

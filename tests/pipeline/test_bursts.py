@@ -134,6 +134,13 @@ def test_without_fresh_open_interest_a_wave_stays_early_and_says_so(hear: Hear) 
     assert {gone.venue for gone in told[-1].missing} == set(EVERYONE)
 
 
+def test_a_burst_is_told_though_open_interest_has_just_fallen_silent(hear: Hear) -> None:
+    silent = Scene(faults=tuple(outage(venue, 15, 999) for venue in EVERYONE))
+    assert hear(silent, 33, chatter(33) + burst(AT, LARGE))[0].stage is Stage.EARLY
+    long_ago = burst(AT + 60 * 60, LARGE)
+    assert hear(silent, 93, chatter(93) + long_ago) == [], "who knows what is open by now"
+
+
 def test_once_open_interest_is_back_an_early_wave_is_judged(hear: Hear) -> None:
     told = hear(unheard(60), 90, chatter(90) + burst(AT, LARGE))
     assert told[-1].stage is Stage.RETRACTED
@@ -244,6 +251,7 @@ def test_a_burst_inside_a_wave_revises_it_at_once(hear: Hear) -> None:
     told = hear(CRASH, 120, chatter(120) + late)
     assert told[0].stage is Stage.BUILDING
     revised = next(wave for wave in told if wave.burst is not None)
+    assert 1 <= sum(wave.at.second != 0 for wave in told) <= 3, "one message is not edited by the second"
     assert revised.at.second != 0
     assert revised.at - (OPENING + 45 * MINUTE) <= timedelta(seconds=6)
     assert [wave.revision for wave in told] == list(range(1, len(told) + 1))
