@@ -223,6 +223,22 @@ async def test_a_stop_in_the_middle_is_made_up_from_where_it_was(server: Server)
     assert [w.onset for w in await store.waves.recent()] == [w.onset for w in await whole.waves.recent()]
 
 
+async def test_what_was_fetched_but_not_learnt_before_a_stop_is_learnt_at_the_next_start(
+    server: Server,
+) -> None:
+    whole, cut = MemoryStore(), MemoryStore()
+    await Life(server, whole).run()
+    for name in (CHEAP, PRICED):
+        told = [
+            one for one in await whole.archive.told(PEPE, START - DAYS, START) if one.instrument.venue == name
+        ]
+        await cut.archive.keep(told[0].instrument, START - DAYS, START, told)
+    asked = server.count("/past")
+    await Life(server, cut).run()
+    assert server.count("/past") == asked
+    assert await cut.archive.learnt() == await whole.archive.learnt()
+
+
 async def test_a_slow_venue_delays_nobody_and_is_learnt_with_the_others_later(server: Server) -> None:
     opened = asyncio.Event()
 

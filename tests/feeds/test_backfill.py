@@ -136,10 +136,13 @@ async def test_it_never_asks_further_back_than_the_venue_remembers(server: Serve
     assert min(since for _, since, _ in memory.asked) == START - timedelta(days=2)
 
 
-async def test_a_contract_that_began_lately_is_not_asked_on_and_on(server: Server, world: World) -> None:
+@pytest.mark.parametrize("more", [(), (START + HOUR,)], ids=["empty", "of the future"])
+async def test_a_contract_that_began_lately_is_not_asked_on_and_on(
+    server: Server, world: World, more: Sequence[datetime]
+) -> None:
     store = MemoryStore()
     long = replace(REMEMBERS, history=History(HOUR, timedelta(days=900), requests, parse_past))
-    memory = Memory(server, begins=START - 6 * HOUR)
+    memory = Memory(server, begins=START - 6 * HOUR, more=more)
     progress = await fetch(server, world, store, long, days=900)
     assert await kept(store) == hours(6)
     assert len(memory.asked) < 12
