@@ -46,7 +46,7 @@ CLIP = 8.0
 REMEMBER_MINUTES = 60 * 1440.0
 HOURS = 168
 
-PRIOR_RATE = 1 / 85.0
+PRIOR_RATE = 1 / 58.0
 """Minutes of ``LEAST_SHARE``, an hour: at most."""
 PRIOR_SPREAD = 0.65
 """Mean of ln(share / ``LEAST_SHARE``) among them."""

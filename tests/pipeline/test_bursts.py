@@ -76,7 +76,7 @@ def test_a_burst_that_grows_revises_the_early_wave_without_a_sound(hear: Hear) -
         assert after.magnitude.w > before.magnitude.w
         assert after.at > before.at
     assert told[-1].burst is not None
-    assert told[-1].burst.usd == pytest.approx(LARGE, rel=0.1)
+    assert told[-1].burst.usd > 0.75 * LARGE
 
 
 def test_shorts_are_a_squeeze(hear: Hear) -> None:
