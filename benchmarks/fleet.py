@@ -18,6 +18,7 @@ import asyncio
 import gc
 import json
 import multiprocessing
+import os
 import re
 import signal
 import socket
@@ -45,7 +46,7 @@ from bot.simulator.servers import serve
 from bot.simulator.venues import WIRE_FORMATS
 
 ROOT = Path(__file__).resolve().parents[1]
-COINS = 230
+COINS = 265
 WAITING = "washout_observations_waiting"
 PEAK_S = 60
 A_SECOND = 5000
@@ -221,7 +222,8 @@ async def running_program(folder: Path) -> AsyncIterator[Running]:
         *(sys.executable, "-m", "benchmarks.fleet", "--program", str(folder)),
         stdout=asyncio.subprocess.PIPE,
         stderr=(folder / "log.txt").open("w"),
-        cwd=ROOT,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     try:
         assert process.stdout
@@ -340,7 +342,9 @@ async def measure(steady_s: float) -> Figures:
                 got.most_mb = one.resident_mb
                 await asyncio.sleep(DRAIN_S)
                 watching.cancel()
-                got.kept = one.rows("select count(*) from liquidations where at >= ?", peak_at * UNITS)[0][0]
+                got.kept = one.rows("select count(*) from liquidations where at >= ?", (peak_at - 1) * UNITS)[
+                    0
+                ][0]
                 got.contracts = one.rows("select count(*) from markets")[0][0]
                 ended = time.time()
                 got.most_mb = max(got.most_mb, one.resident_mb)

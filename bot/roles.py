@@ -40,6 +40,10 @@ TALLIED = timedelta(hours=36)
 CHUNK = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 BLIND_AFTER = timedelta(minutes=5)
+BREATH = 100
+"""Observations heard in one go: two or three milliseconds."""
+RECORD_AT = 2_000
+"""Liquidations, which in the worst minutes are hundreds of thousands."""
 
 
 @dataclass
@@ -91,7 +95,11 @@ class Bench:
         """
         await self.early()
         await self.record()
-        await self._publish([self.judge.step(at)])
+        for stepped in self.judge.stepping(at):
+            if stepped is None:
+                await asyncio.sleep(0)
+            else:
+                await self._publish([stepped])
         if self._kept_at is None or at - self._kept_at >= CHECKPOINT:
             await self.keep()
 
@@ -99,6 +107,11 @@ class Bench:
         """Keep and post what bursts of liquidations brought since the last time, ahead of the next step."""
         if told := self.judge.early():
             await self._publish([Stepped((), {}, told)])
+
+    @property
+    def full(self) -> bool:
+        """Is so much not yet recorded that it should not wait for the next step?"""
+        return len(self._heard) >= RECORD_AT
 
     async def record(self) -> None:
         """Write down what was heard since the last time."""
@@ -239,7 +252,7 @@ class Bench:
 
 async def judge(bench: Bench, seen: Stream, *, speed: float) -> None:
     """Take what is seen and make a step at every boundary of the market's clock, until cancelled."""
-    step = bench.judge.pace.step
+    step, heard = bench.judge.pace.step, 0
     due = last_step(bench.clock(), step) + step
     try:
         while True:
@@ -250,7 +263,13 @@ async def judge(bench: Bench, seen: Stream, *, speed: float) -> None:
                     await bench.step(due)
                     due += step
                 bench.hear(_not_before(said, due - step))
+                heard += 1
+                if heard % BREATH == 0:  # a flood must not hold the event loop, nor wait for its end
+                    await bench.early()
+                    await asyncio.sleep(0)
             await bench.early()
+            if bench.full:
+                await bench.record()
             if not batch and bench.clock() >= due:
                 await bench.step(due)
                 due += step

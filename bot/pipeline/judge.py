@@ -6,7 +6,7 @@ The live process and replay run this same object. It holds no clock and does no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -47,6 +47,7 @@ from bot.pipeline.tally import Cell, Minute
 REMEMBERED_S = 3600.0
 """So long what open interest was stands for what it is: venues fall silent when it matters most."""
 YEAR_S = 365 * 86400.0
+PIECE = 16  # assets of a step that are judged in one go
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -246,12 +247,18 @@ class Judge:
 
     def step(self, at: datetime, *, snap: bool = True) -> Stepped:
         """Compare every asset with the step before. ``snap`` also pictures each (live, for the journal)."""
+        return next(done for done in self.stepping(at, snap=snap) if done is not None)
+
+    def stepping(self, at: datetime, *, snap: bool = True) -> Iterator[Stepped | None]:
+        """A step in pieces, for hundreds of assets: ``None`` between two, at last what it brought."""
         self._at = at
         now_s = at.timestamp()
         snapshots: list[Snapshot] = []
         moments: dict[Asset, Moment] = {}
         waves: list[Wave] = []
-        for asset, court in self._courts.items():
+        for place, (asset, court) in enumerate(list(self._courts.items()), 1):
+            if place % PIECE == 0:
+                yield None
             step = court.aggregate.step(now_s)
             if step is None:
                 waves.extend(self._unseen(court, now_s))
@@ -269,7 +276,7 @@ class Judge:
             waves.extend(self._advance(court, now, step))
             if snap:
                 snapshots.append(court.aggregate.snapshot(step, at, self._why, self._funding(court)))
-        return Stepped(tuple(snapshots), moments, self._together(waves))
+        yield Stepped(tuple(snapshots), moments, self._together(waves))
 
     def _advance(self, court: Court, now: Moment, step: Step) -> list[Wave]:
         life = court.life

@@ -110,7 +110,7 @@ async def test_what_was_heard_is_recorded_before_anything_is_made_of_it(
         raise MemoryError
 
     bench = await world.begin()
-    monkeypatch.setattr(bench.judge, "step", crash)
+    monkeypatch.setattr(bench.judge, "stepping", crash)
     with pytest.raises(MemoryError):
         await world.play(bench, 0, 1)
     assert await recorded(world)
