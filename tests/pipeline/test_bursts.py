@@ -357,3 +357,14 @@ def test_the_worst_of_times_is_heard_in_time(quiet_days: tuple[bytes, list[Wave]
     assert told
     assert len(told) < 12
     assert judge.early() == (), "each is told once"
+
+
+def test_one_figure_however_large_is_no_burst(hear: Hear) -> None:
+    slip = forced(AT, 1500e6, "bybit", number="slip")
+    assert hear(SCENE, 60, [*chatter(60), slip]) == []
+
+
+def test_a_venue_that_loses_most_of_what_it_holds_in_a_minute_counts_in_other_units(hear: Hear) -> None:
+    """Bybit may lose so much at once, Deribit holds too little for it."""
+    assert hear(SCENE, 60, chatter(60) + burst(AT, 1450e6, ["bybit"], lasts=55)) != []
+    assert hear(SCENE, 60, chatter(60) + burst(AT, 1450e6, ["deribit"], lasts=55)) == []
