@@ -368,3 +368,12 @@ def test_a_venue_that_loses_most_of_what_it_holds_in_a_minute_counts_in_other_un
     """Bybit may lose so much at once, Deribit holds too little for it."""
     assert hear(SCENE, 60, chatter(60) + burst(AT, 1450e6, ["bybit"], lasts=55)) != []
     assert hear(SCENE, 60, chatter(60) + burst(AT, 1450e6, ["deribit"], lasts=55)) == []
+
+
+def test_a_fall_too_common_to_open_a_wave_still_confirms_a_burst(hear: Hear) -> None:
+    """Six coins in a thousand."""
+    small = Scene(positions=path((30, 1.0), (33, 0.994)), price=SCENE.price)
+    assert hear(small, 60, []) == []
+    told = hear(small, 60, chatter(60) + burst(AT, LARGE))
+    assert Stage.BUILDING in {wave.stage for wave in told}
+    assert Stage.RETRACTED not in {wave.stage for wave in told}
