@@ -55,6 +55,10 @@ SEES_ENOUGH = 0.6
 FORCED_ALL = 0.995
 
 
+HOW_MUCH = 2
+"""So many lines say how much was closed: behind them stands how it ranks."""
+
+
 def wave_card(
     wave: Wave,
     *,
@@ -79,13 +83,15 @@ def wave_card(
             lines = _early_lines(wave, titles)
         case _:
             lines = _wave_lines(wave, titles, in_full)
+    told = list(lines)
     footer = f"`/wave {wave.id}` · rev {wave.revision} · {clock(wave.at)}"
     return Card(
         title=wave_title(wave),
         tone=_tone(wave),
         lines=(
-            *(Line(text) for text in lines),
+            *(Line(text) for text in told[:HOW_MUCH]),
             *((Line(record, 2),) if record else ()),
+            *(Line(text) for text in told[HOW_MUCH:]),
             *((Line(FOUND_LATER, 2),) if wave.from_history else ()),
             *((Line(latency_line(latency), 3),) if latency else ()),
             *(Line(text, 4) for text in outcome_lines(outcomes)),

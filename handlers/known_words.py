@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from bot.domain.assets import Asset
 from bot.domain.cards import Card, Line
 from bot.known import Event, Fall, Place
-from handlers.numbers import Scale, ordinal, percent
+from handlers.numbers import Scale, percent
 
 LISTED = 12
 TOLD_PLACES = 5
@@ -17,32 +17,37 @@ TOLD_PLACES = 5
 
 
 def record_line(asset: Asset, usd: float, coins: float, places: tuple[Place | None, Place | None]) -> str:
-    """``Over one day −$12.0 B (largest on record), −79,000 BTC (second, after 12 Mar 2020)``.
+    """``**Largest on record in dollars, second in coins** after 12 Mar 2020 (one day: −$13.8 B, −74,220 BTC;
+    27 published since 2020)``.
 
     ``usd`` and ``coins`` are what fell (positive); the places are those in dollars and in coins. Empty where
     neither is among the largest.
     """
-    in_usd, in_coins = places
-    if not any(place is not None and place.place <= TOLD_PLACES for place in places):
+    told = [
+        (place, words)
+        for place, words in zip(places, ("in dollars", "in coins"), strict=True)
+        if place is not None and place.place <= TOLD_PLACES
+    ]
+    if not told:
         return ""
-    dollars = f"{Scale.usd(usd).show(-usd, signed=True)}{_standing(in_usd)}"
-    closed = f"{Scale.coins(coins).show(-coins, signed=True)} {asset}{_standing(in_coins)}"
+    standing = ", ".join(_standing(place, words) for place, words in told)
+    after = sorted({day for place, _ in told for day in place.after}, reverse=True)
+    unclear = sorted({day for place, _ in told for day in place.unclear}, reverse=True)
     most = max(place.of for place in places if place is not None)
+    fell = f"{Scale.usd(usd).show(-usd, signed=True)}, {Scale.coins(coins).show(-coins, signed=True)} {asset}"
     return (
-        f"Over one day {dollars}, {closed}: beside {most - 1} days that were published since 2020 "
-        "for all venues (here: those watched, so a floor)"
+        f"**{standing[0].upper()}{standing[1:]}**{f' after {_days(after)}' if after else ''} "
+        f"(one day: {fell}; {most} published since 2020"
+        f"{f', {_days(unclear)} without a figure' if unclear else ''})"
     )
 
 
-def _standing(place: Place | None) -> str:
-    if place is None:
-        return ""
-    unclear = f"; {_days(place.unclear)} not measured" if place.unclear else ""
-    if place.place == 1:
-        return f" (**largest on record**{unclear})"
-    if place.place > TOLD_PLACES:
-        return f" ({ordinal(place.place)} of {place.of}{unclear})"
-    return f" (**{ordinal(place.place)}**, after {_days(place.after)}{unclear})"
+def _standing(place: Place, words: str) -> str:
+    return f"largest on record {words}" if place.place == 1 else f"{_nth(place.place)} {words}"
+
+
+def _nth(place: int) -> str:
+    return ("second", "third", "fourth", "fifth")[place - 2]
 
 
 def _days(days: Sequence[date]) -> str:
