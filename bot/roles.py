@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -228,6 +228,24 @@ class Bench:
                 self.judge.take(report)
 
     async def _replay(self, since: datetime, until: datetime) -> None:
+        """Make the steps since the memory was kept once more, and go on from the revisions that were told.
+
+        Bursts told between steps are not in the readings, so the steps may count fewer revisions than chats
+        have seen: only what the last of them says is told, as the one after those.
+        """
+        replayed: dict[str, Wave] = {}
+        async for stepped in self._steps(since, until):
+            if stepped.snapshots:
+                await self.store.journal.snap(stepped.snapshots)
+            replayed |= {wave.id: wave for wave in stepped.waves}
+        for wave in replayed.values():
+            told = await self.store.waves.get(wave.id)
+            if wave != told:
+                next_one = following(told, wave)
+                self.judge.retell(next_one)
+                await self._publish([Stepped((), {}, (next_one,))])
+
+    async def _steps(self, since: datetime, until: datetime) -> AsyncIterator[Stepped]:
         """Steps from readings: the same as were made, or would have been made, at the time."""
         step, fresh = self.judge.pace.step, self.judge.pace.fresh
         due = last_step(since, step) + step
@@ -240,14 +258,21 @@ class Bench:
                     if newest is None or due - newest > fresh:
                         due = next_step(reading.received, step)
                         break
-                    await self._publish([self.judge.step(due)])
+                    yield self.judge.step(due)
                     due += step
                 self.judge.trust(reading)
                 newest = reading.received
             begin = end
         while newest is not None and due <= until and due - newest <= fresh:
-            await self._publish([self.judge.step(due)])
+            yield self.judge.step(due)
             due += step
+
+
+def following(told: Wave | None, wave: Wave) -> Wave:
+    """``wave`` as the revision after the one told; it sounds only where it is louder than all of those."""
+    number = told.revision + 1 if told else 1
+    loud = told.loud if told and wave.loud <= told.revision else number
+    return msgspec.structs.replace(wave, revision=number, loud=loud)
 
 
 async def judge(bench: Bench, seen: Stream, *, speed: float) -> None:

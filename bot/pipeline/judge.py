@@ -189,6 +189,10 @@ class Judge:
         at_s, since_s = wave.opened.timestamp(), wave.onset.timestamp()
         self._court(wave.asset).life.adopt(Early(wave, since_s, at_s, coins, opened))
 
+    def retell(self, wave: Wave) -> None:
+        """Count on from this revision of a wave rather than from the one last made of it (at a restart)."""
+        self._court(wave.asset).life.retell(wave)
+
     def changed(self, said: Observation, verdict: Verdict, before: Verdict | None) -> Quarantined | None:
         """The record of a rejection, once when an instrument's verdict changes."""
         if verdict in (Verdict.ACCEPT, Verdict.REPEATED) or verdict is before:

@@ -134,10 +134,14 @@ class Life:
     def beside(self, wave: Wave, assets: tuple[Asset, ...]) -> Wave:
         """The revision just told, with the coins that fell with it; later revisions keep them."""
         wave = msgspec.structs.replace(wave, with_assets=assets)
+        self.retell(wave)
+        return wave
+
+    def retell(self, wave: Wave) -> None:
+        """Revise further from what is given here as the revision just told."""
         for running in (self._early, self._running, *self._settling):
             if running is not None and running.told.id == wave.id:
                 running.told = wave
-        return wave
 
     def alarm(self, alarm: Alarm, tally: Tally, name: str) -> Wave | None:
         """A burst opens a wave early, or revises the one that runs. It comes between two steps."""
