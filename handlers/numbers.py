@@ -109,7 +109,7 @@ def tight(text: str) -> str:
 
 
 def duration(span: timedelta) -> str:
-    """``48 s``, ``41 min``, ``1 h 12 min``, ``36 h``, ``7 days``."""
+    """``48 s``, ``41 min``, ``1 h 12 min``, ``36 h``, ``7 days``, ``5.6 years``."""
     seconds = max(0, round(span.total_seconds()))
     if seconds < 90 and seconds != 60:
         return f"{seconds} s"
@@ -119,7 +119,10 @@ def duration(span: timedelta) -> str:
     if minutes < 12 * 60:
         return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
     hours = round(minutes / 60)
-    return f"{hours} h" if hours <= 48 else f"{round(hours / 24)} days"
+    if hours <= 48:
+        return f"{hours} h"
+    days = round(hours / 24)
+    return f"{days} days" if days <= 2 * 365 else f"{days / 365.25:.1f} years"
 
 
 def return_period(magnitude: Magnitude) -> str:

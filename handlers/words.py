@@ -16,7 +16,7 @@ from bot.domain.cards import plain
 from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Threshold
 from bot.errors import AskError
 from bot.pipeline.horizons import HORIZONS
-from handlers.numbers import duration
+from handlers.numbers import duration, percent
 
 T = TypeVar("T")
 
@@ -40,18 +40,31 @@ NAMES = {
 UNITS = {"m": 1, "min": 1, "h": 60, "hr": 60, "hour": 60, "d": 1440, "day": 1440, "w": 10080, "week": 10080}
 """Minutes in a period's unit."""
 POWERS = {"": 1.0, "k": 1e3, "m": 1e6, "mn": 1e6, "million": 1e6, "b": 1e9, "bn": 1e9, "billion": 1e9}
-EVERY_HOURS = {"day": 24.0, "week": 168.0, "month": 730.5, "year": 8766.0}
+EVERY_HOURS = {"day": 24.0, "week": 168.0, "wk": 168.0, "month": 730.5, "year": 8766.0, "yr": 8766.0}
+TIMES = {"once": "1", "one": "1", "twice": "2", "two": "2", "three": "3", "four": "4", "five": "5"}
+"""Counts that people write as words: "twice a month"."""
 OFTEN = {"daily": log10(24), "weekly": WEEKLY_W, "monthly": MONTHLY_W, "yearly": YEARLY_W}
 OFTEN |= {"notable": WEEKLY_W, "big": MONTHLY_W, "historic": YEARLY_W}
 """Magnitude W behind a word for how often."""
+LEAST_FALL = 0.001
+MOST = 1e15
+"""Dollars or coins; all open interest there is is some 1e11 dollars."""
 
-_NUMBER = r"(\d[\d,]*(?:\.\d+)?|\.\d+)"
+_THOUSANDS = r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?"
+_NUMBER = rf"({_THOUSANDS}|\d+(?:[.,]\d+)?|[.,]\d+)"
+"""``1,500,000`` is a million and a half; any other comma is a decimal one: ``5,5%`` is not 55 %."""
 _POWER = r"(k|mn|million|m|bn|billion|b)?"
-_PERIOD = r"(\d+(?:\.\d+)?)\s*(m|min|h|hr|hour|d|day|w|week)s?"
-_COUNTED = re.compile(rf"(?:about\s+)?{_NUMBER}\s*(?:x|times)?\s*(?:/|an?\b|per\b)\s*(day|week|month|year)\b")
+_PERIOD = r"(\d+(?:[.,]\d+)?)\s*(m|min|h|hr|hour|d|day|w|week)s?"
+_TIMES = re.compile(rf"\b({'|'.join(TIMES)})(?=\s+(?:times\s+)?(?:an?|per)\b)")
+_COUNTED = re.compile(
+    rf"(?:about\s+|[~≈]\s*)?{_NUMBER}\s*(?:x|times)?\s*(?:/|an?\b|per\b)\s*({'|'.join(EVERY_HOURS)})s?\b"
+)
 _NAMED = re.compile(rf"\b({'|'.join(OFTEN)})\b")
 _MAGNITUDE = re.compile(rf"\bw\s*(?:>=|≥|=)?\s*{_NUMBER}(?![\w.])")
-_SHARE = re.compile(rf"[-−]?{_NUMBER}\s*%(?:\s*(?:in|within|per|/)?\s*(?:{_PERIOD}|(whole|wave))\b)?")
+_SHARE = re.compile(
+    rf"[-−]?{_NUMBER}\s*(?:%|percent\b|pct\b)(?:\s*(?:in|within|per|/)?\s*(?:{_PERIOD}|(whole|wave))\b)?"
+)
+_ANY_GROUP = re.compile(r"\bany[ -](?:group|leader)\b|\bwhoever leads\b")
 _NO_COIN = r"(?!(?:usd|native|all|every|everything|any|only|from|and|alerts)\b)"
 _COINS = re.compile(rf"(?<![\d.,$])(?<!\$ )\b{_NUMBER}\s*{_POWER}\s+{_NO_COIN}([a-z]+)")
 _DOLLARS = re.compile(rf"\$\s*{_NUMBER}\s*{_POWER}\b|\b{_NUMBER}\s*{_POWER}\s*usd\b|\b{_NUMBER}(k|mn?|bn?)\b")
@@ -89,6 +102,8 @@ def read_coin(text: str, known: Sequence[Asset]) -> Asset:
     for written in (listed, text.strip()):  # kPEPE is told from KPEPE by its case
         if written and (asset := parse_asset(written)[0]) in known:
             return asset
+    if not known and name in NAMES.values():  # what is asked of it will say that it was not seen yet
+        return Asset(name)
     if not known:
         raise AskError(
             "I have not seen any market yet. Ask again in a minute, or see how the feeds do: `/venues`"
@@ -113,14 +128,15 @@ def read_period(text: str, _known: Sequence[Asset] = ()) -> timedelta:
         raise AskError(
             f'I cannot read "{plain(text[:24])}" as a period. Write it like `90m`, `24h`, `7d` or `1w`.'
         )
-    minutes = float(match[1]) * UNITS[match[2]]
+    minutes = _amount(match[1], None) * UNITS[match[2]]
     if not 5 <= minutes <= 5 * 366 * 1440:
         raise AskError("A period is between 5 minutes and 5 years, like `24h`.")
     return timedelta(minutes=minutes)
 
 
 def _amount(digits: str, power: str | None) -> float:
-    return float(digits.replace(",", "")) * POWERS[power or ""]
+    comma = "" if re.fullmatch(_THOUSANDS, digits) else "."
+    return float(digits.replace(",", comma)) * POWERS[power or ""]
 
 
 def read_count(text: str, _known: Sequence[Asset] = ()) -> int:
@@ -159,24 +175,25 @@ def read_text(text: str, _known: Sequence[Asset] = ()) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person wants to hear: coins (``None``: not said; empty: every coin) and from which size.
+    """What a person wants to hear: coins (empty: every coin) and from which size; ``None`` is not said.
 
     ``native_only`` leaves out waves that institutions led.
     """
 
     assets: frozenset[Asset] | None
     threshold: Threshold | None
-    native_only: bool = False
+    native_only: bool | None = None
 
 
 def read_wanted(text: str, known: Sequence[Asset], command: str) -> Wanted:
-    """``btc eth 3/week``, ``all monthly native``, ``5% 1h``, ``W 3.2``, ``$800m``, ``5000 btc``.
+    """``btc eth 3/week``, ``all monthly native``, ``5% 1h any group``, ``W 3.2``, ``$800m``, ``5000 btc``.
 
     Raises ``AskError`` with examples for ``command``.
     """
-    text = " ".join(text.lower().split())
+    text = _TIMES.sub(lambda said: TIMES[said[1]], " ".join(text.lower().split()))
+    text, any_group = _ANY_GROUP.subn(" ", text)
     assets: set[Asset] = set()
-    everything = native = False
+    everything, native = False, False if any_group else None
     threshold, rest = _read_threshold(text, command)
     for word in re.split(r"[\s,]+", rest):
         if word in ("all", "every", "everything", "any"):
@@ -188,6 +205,11 @@ def read_wanted(text: str, known: Sequence[Asset], command: str) -> Wanted:
     if threshold and threshold.measure is Measure.COINS and len(assets) != 1:
         raise AskError(f"An amount of coins needs one coin: `/{command} 5000 btc`", f"/{command} 5000 btc")
     return Wanted(frozenset(assets) if assets or everything else None, threshold, native)
+
+
+def says_how_often(text: str) -> bool:
+    """Does it ask to be told from some size on, whatever else stands in it?"""
+    return any(pattern.search(text.lower()) for pattern in (_SHARE, _COUNTED, _NAMED, _MAGNITUDE))
 
 
 def _coin_or_how_often(word: str, known: Sequence[Asset], command: str) -> Asset:
@@ -215,19 +237,27 @@ def _read_threshold(text: str, command: str) -> tuple[Threshold | None, str]:
     )
     for pattern, read in readers:
         if match := pattern.search(text):
-            threshold = read(match)
-            if threshold.value <= 0:
-                raise AskError(
-                    f"A threshold must be above zero, like `/{command} weekly`.", f"/{command} weekly"
-                )
+            threshold = _sensible(read(match), command)
             coin = f" {match[3]}" if pattern is _COINS else ""
             return threshold, text[: match.start()] + coin + " " + text[match.end() :]
     return None, text
 
 
+def _sensible(threshold: Threshold, command: str) -> Threshold:
+    """Raises ``AskError`` for what every wave would reach, or none ever."""
+    if threshold.measure is Measure.FALL and threshold.value < LEAST_FALL:
+        text = f"Falls of less than {percent(LEAST_FALL, signed=False)} are noise: `/{command} 5% 1h`"
+        raise AskError(text, f"/{command} 5% 1h")
+    if threshold.value <= 0:
+        raise AskError(f"A threshold must be above zero, like `/{command} weekly`.", f"/{command} weekly")
+    if threshold.value > MOST:
+        raise AskError(f"No market is as large as that. `/{command} $800m`", f"/{command} $800m")
+    return threshold
+
+
 def _share(match: re.Match[str], command: str) -> Threshold:
     said = match[0].strip()
-    fall = float(match[1].replace(",", "")) / 100
+    fall = _amount(match[1], None) / 100
     if fall >= 1:
         raise AskError(f"No more than 100 % can close. `/{command} 5% 1h`", f"/{command} 5% 1h")
     if match[4]:
@@ -245,7 +275,7 @@ def _share(match: re.Match[str], command: str) -> Threshold:
 
 
 def _counted(match: re.Match[str], command: str) -> Threshold:
-    times = _amount(match[1], "")
+    times = _amount(match[1], None)
     every = EVERY_HOURS[match[2]] / times if times else 0.0
     if not every >= 1:
         text = f"More than one an hour is noise. The most is about `24/day`: `/{command} 1/day`"
@@ -254,7 +284,7 @@ def _counted(match: re.Match[str], command: str) -> Threshold:
 
 
 def _magnitude(match: re.Match[str], command: str) -> Threshold:
-    w = _amount(match[1], "")
+    w = _amount(match[1], None)
     if not 0 < w <= 8:
         text = f"W runs from 0 to about 6: 2.2 weekly, 2.9 monthly, 3.9 yearly. `/{command} W 2.9`"
         raise AskError(text, f"/{command} W 2.9")

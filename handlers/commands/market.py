@@ -83,7 +83,10 @@ async def chart(desk: Desk, ask: Ask) -> Card:
     coin = asset.lower()
     return Card(
         title=data.title,
-        lines=(Line(said(data).removeprefix(f"{data.title}. "), 3),),
+        lines=(
+            Line(said(data).removeprefix(f"{data.title}. "), 3),
+            Line(data.note.removesuffix(desk.about.banner).rstrip(" ."), 7),
+        ),
         picture=Picture(data, said(data)),
         footer=f"`/oi {coin}` · {clock(desk.now())}",
         buttons=tuple(Button(span, f"/chart {coin} {span}") for span in ("4h", "24h", "7d")),

@@ -21,6 +21,7 @@ NAMED_FAULTS = 6
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 QUARANTINE_ROWS = 500
+LOG_ROWS = 1000
 NEWEST = 10
 
 
@@ -119,7 +120,8 @@ async def status(desk: Desk, ask: Ask) -> Card:
     fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
     running = await store.waves.running()
     here = await store.subscriptions.of(ask.destination)
-    told = [line for line in await store.posts.log(now - DAY, limit=1000) if not drill_begun(line.subject)]
+    log = await store.posts.log(now - DAY, LOG_ROWS, ask.destination)
+    told = [line for line in log if not drill_begun(line.subject)]
     aloud = sum(line.loud for line in told)
     facts = await store.facts()
     running_for = duration(desk.wall() - desk.about.started)
@@ -128,7 +130,7 @@ async def status(desk: Desk, ask: Ask) -> Card:
         f"Feeds: {fresh} of {len(feeds)} fresh" if feeds else "Feeds: none configured",
         await _newest(desk),
         f"Running waves: {', '.join(f'{w.asset} `/wave {w.id}`' for w in running[:4]) or 'none'}",
-        f"Told in the last day: {aloud} with a sound, {len(told) - aloud} quietly",
+        f"Told here in the last day: {aloud} with a sound, {len(told) - aloud} quietly",
         await _soonness(desk),
         f"Subscriptions here: {len(here)}, everywhere: {len(await store.subscriptions.all())}",
         " · ".join(f"{name} {plain(value)}" for name, value in facts.items()),

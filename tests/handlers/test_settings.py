@@ -27,7 +27,7 @@ CHANGES = [
     "/mute 2h",
     "/mute off",
     "/timezone Berlin",
-    "/settings native on",
+    "/threshold native",
     "/test",
     "/start btc-weekly",
 ]
@@ -63,7 +63,11 @@ async def everything(store: MemoryStore) -> tuple[object, ...]:
 async def test_who_may_not_change_a_group_changes_nothing_and_is_told_why(
     desk: Desk, store: MemoryStore, line: str, ask: Ask
 ) -> None:
-    await answer(desk, ask, "/subscribe btc monthly")
+    for chosen in ("/subscribe btc 3/week", "/quiet 22-6", "/mute 1h", "/ping 4242 weekly"):
+        await answer(desk, ask, chosen)
+    if line == "/test":
+        await answer(desk, ask, "/quiet off")
+        await answer(desk, ask, "/mute off")
     before = await everything(store)
     card = await answer(desk, replace(ask, may_configure=no, private_chat="t.me/washout_bot"), line)
     assert await everything(store) == before
@@ -228,24 +232,70 @@ async def test_a_choice_of_how_often_is_marked(desk: Desk) -> None:
 async def test_native_only_is_set_for_every_subscription(desk: Desk, store: MemoryStore) -> None:
     await answer(desk, GROUP, "/subscribe btc monthly")
     await answer(desk, GROUP, "/subscribe all weekly native")
-    for line, native in (("/settings native on", True), ("/settings native off", False)):
+    for line, native in (("/threshold native", True), ("/threshold any group", False)):
         await answer(desk, GROUP, line)
         assert [s.native_only for s in await store.subscriptions.of(HERE)] == [native, native]
+    assert [s.threshold.value for s in await store.subscriptions.of(HERE)] == [MONTHLY_W, WEEKLY_W]
+
+
+async def test_one_subscription_alone_is_for_native_led_waves_and_back(
+    desk: Desk, store: MemoryStore
+) -> None:
+    for line in ("/subscribe btc monthly", "/subscribe eth weekly"):
+        await answer(desk, GROUP, line)
+    tap = (await answer(desk, GROUP, "/threshold #2")).buttons[-1]
+    assert (tap.label, tap.command) == ("Native only", "/threshold #2 native")
+    undo = (await answer(desk, GROUP, tap.command)).buttons[0]
+    assert [s.native_only for s in await store.subscriptions.of(HERE)] == [False, True]
+    assert "institution-led left out" in await said(desk, "/alerts")
+    await answer(desk, GROUP, undo.command)
+    assert [s.native_only for s in await store.subscriptions.of(HERE)] == [False, False]
 
 
 async def test_the_log_says_who_changed_what_newest_first(desk: Desk, store: MemoryStore) -> None:
     assert "Nobody has changed anything here yet" in await said(desk, "/settings log")
-    lines = ("/subscribe btc weekly", "/threshold #1 monthly", "/quiet 23-7 Berlin", "/unsubscribe btc")
+    lines = (
+        "/subscribe btc weekly",
+        "/threshold #1 monthly",
+        "/quiet 23-7 Berlin",
+        "/quiet breakthrough on",
+        "/mute 2h",
+        "/unsubscribe btc",
+    )
     for minute, line in enumerate(lines):
         desk.wall = lambda minute=minute: NOW + timedelta(minutes=minute)  # type: ignore[misc]
         await answer(desk, replace(GROUP, person_name="*Bob*", person=str(minute)), line)
     told = (await said(desk, "/settings log")).splitlines()
-    assert told[1:5] == [
-        "01:53 CEST · ∗Bob∗ (3): alerts ended: BTC · about monthly (W 2.9 and more)",
-        "01:52 CEST · ∗Bob∗ (2): quiet hours 23:00–07:00, Berlin (CEST)",
-        "01:51 CEST · ∗Bob∗ (1): alerts changed: BTC · about monthly (W 2.9 and more)",
-        "01:50 CEST · ∗Bob∗ (0): alerts on: BTC · about weekly (W 2.2 and more)",
+    weekly, monthly = "about weekly (W 2.2 and more)", "about monthly (W 2.9 and more)"
+    assert told[1:7] == [
+        f"01:55 CEST · ∗Bob∗ (5): alerts 1 ended: BTC · {monthly}",
+        "01:54 CEST · ∗Bob∗ (4): mute no → until 03:54 CEST",
+        "01:53 CEST · ∗Bob∗ (3): waves of W 3.9 and more in quiet hours held → let through",
+        "01:52 CEST · ∗Bob∗ (2): quiet hours none → 23:00–07:00; clock UTC → Berlin (CEST)",
+        f"01:51 CEST · ∗Bob∗ (1): alerts 1, BTC: {weekly} → {monthly}",
+        f"01:50 CEST · ∗Bob∗ (0): alerts 1 on: BTC · {weekly}",
     ]
+
+
+async def test_the_log_holds_no_line_of_what_changed_nothing(desk: Desk, store: MemoryStore) -> None:
+    for line in ("/quiet off", "/mute off", "/timezone UTC", "/quiet breakthrough off"):
+        await answer(desk, GROUP, line)
+    await answer(desk, GROUP, "/subscribe btc weekly")
+    await answer(desk, GROUP, "/subscribe btc weekly")
+    assert [change.what.split(":")[0] for change in await store.chats.changes(HERE)] == ["alerts 1 on"]
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("/ping 42 W 3.5", "role pings none → <@&42> about once in 4 months (W 3.5 and more)"),
+        ("/settings managers 7", "managers Manage Server only → <@&7>"),
+        ("/settings managers off", ""),
+    ],
+)
+async def test_the_log_tells_roles_as_well(desk: Desk, store: MemoryStore, line: str, what: str) -> None:
+    await answer(desk, DISCORD, line)
+    assert [c.what for c in await store.chats.changes(DISCORD.destination)] == ([what] if what else [])
 
 
 async def test_roles_are_pinged_from_the_size_that_was_chosen(desk: Desk, store: MemoryStore) -> None:
@@ -297,7 +347,7 @@ async def test_one_subscription_is_edited_by_its_number(desk: Desk, store: Memor
         "/threshold #2",
         "/unsubscribe 2",
     ]
-    assert commands(await answer(desk, GROUP, "/threshold #2"))[1] == "/threshold #2 monthly"
+    assert commands(await answer(desk, GROUP, "/threshold #2"))[1] == "/threshold #2 big"
     changed = await answer(desk, GROUP, "/threshold #2 monthly")
     by_w = [Threshold(Measure.W, w) for w in (WEEKLY_W, MONTHLY_W)]
     assert [s.threshold for s in await store.subscriptions.of(HERE)] == by_w

@@ -44,7 +44,8 @@ def test_a_coin_like_nothing_known_lists_what_is_watched() -> None:
 
 def test_before_anything_is_seen_no_coin_is_called_unknown() -> None:
     with pytest.raises(AskError, match="not seen any market yet"):
-        read_coin("btc", [])
+        read_coin("pepe", [])
+    assert read_coin("bitcoin", []) == "BTC"
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,16 @@ def test_a_period_that_is_none_says_how_to_write_one(said: str) -> None:
         ("3/week", Threshold(Measure.W, log10(56))),
         ("about 3 a week", Threshold(Measure.W, log10(56))),
         ("2 per month", Threshold(Measure.W, log10(730.5 / 2))),
+        ("twice a month", Threshold(Measure.W, log10(730.5 / 2))),
+        ("three times a week", Threshold(Measure.W, log10(56))),
+        ("~1 a month", Threshold(Measure.W, log10(730.5))),
+        ("2,5/wk", Threshold(Measure.W, log10(168 / 2.5))),
+        ("only historic", Threshold(Measure.W, YEARLY_W)),
+        ("W 2,9", Threshold(Measure.W, 2.9)),
+        ("5,5% 1,0h", Threshold(Measure.FALL, 0.055, HOUR)),
+        ("5 percent in 1h", Threshold(Measure.FALL, 0.05, HOUR)),
+        ("$1,5b", Threshold(Measure.USD, 1.5e9)),
+        ("٣/week", Threshold(Measure.W, log10(56))),
         ("weekly", Threshold(Measure.W, WEEKLY_W)),
         ("monthly", Threshold(Measure.W, MONTHLY_W)),
         ("historic", Threshold(Measure.W, YEARLY_W)),
@@ -114,7 +125,13 @@ def test_native_only_is_a_word_among_the_others(said: str) -> None:
         frozenset(),
         Threshold(Measure.W, WEEKLY_W),
     )
-    assert not read_wanted("all weekly", KNOWN, "subscribe").native_only
+    assert read_wanted("all weekly", KNOWN, "subscribe").native_only is None
+
+
+@pytest.mark.parametrize("said", ["btc weekly any group", "any leader btc weekly", "weekly any-group btc"])
+def test_any_group_is_not_every_coin(said: str) -> None:
+    read = read_wanted(said, KNOWN, "subscribe")
+    assert (read.native_only, read.assets) == (False, {"BTC"})
 
 
 @pytest.mark.parametrize(
@@ -123,7 +140,10 @@ def test_native_only_is_a_word_among_the_others(said: str) -> None:
         ("5%", "`/threshold 5%` needs a period: `/threshold 5% 1h`"),
         ("5% 2h", "5 min, 15 min, 1 h, 4 h, 24 h"),
         ("200%", "No more than 100 %"),
-        ("0%  1h", "above zero"),
+        ("0%  1h", "less than 0.1 % are noise"),
+        ("$0", "above zero"),
+        (f"${'9' * 400}", "No market is as large"),
+        ("9000000b btc", "No market is as large"),
         ("5000 coins", "needs one coin"),
         ("100/day", "More than one an hour is noise"),
         ("0/week", "More than one an hour is noise"),
@@ -164,7 +184,7 @@ thresholds = st.one_of(
     st.builds(
         Threshold,
         st.just(Measure.FALL),
-        st.integers(1, 9990).map(lambda n: n / 10_000),
+        st.integers(10, 9990).map(lambda n: n / 10_000),
         st.sampled_from([None, HOUR, 4 * HOUR, HOUR / 4]),
     ),
     st.builds(Threshold, st.just(Measure.USD), st.integers(1, 10**12).map(float)),
