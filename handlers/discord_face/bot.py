@@ -34,8 +34,11 @@ INTENTS = discord.Intents(guilds=True)
 """Servers, channels and threads. None that Discord calls privileged."""
 LONGEST_WAIT_S = 30.0
 """A longer rate limit is waited for by delivery, not in the library (its least value)."""
-PAUSES_S = (1.0, 60.0)
-"""Between attempts to log in: doubled from the first to the last, with some chance in it."""
+PAUSES_S = (6.5, 120.0)
+"""Between attempts to log in: doubled from the first to the last, with a fifth of chance in it.
+
+Discord takes one IDENTIFY in 5 s and 1,000 in a day; more cost the token (its documentation, "Identifying").
+"""
 NO_MENTIONS = discord.AllowedMentions.none()
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody speaks here
 
@@ -110,14 +113,17 @@ class _Tree(app_commands.CommandTree["_Client"]):
 
 _PASSING = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError)
 _UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
-"""Of the library, on an event that is not what it maps: a new connection may go on."""
+"""Of the library, on an answer or event that is not what it maps: a new connection may go on."""
 _FINAL = (discord.LoginFailure, discord.PrivilegedIntentsRequired, discord.ConnectionClosed)
 
 
 def _advice(fault: Exception) -> str:
     """For the operator; without the library's words, which might hold anything."""
     if isinstance(fault, discord.ConnectionClosed):
-        what = {4004: "the token is not accepted", 4011: "it is in too many servers for one connection"}
+        what = {
+            4004: "the token is not accepted",
+            4011: "the bot is in 2,500 servers or more, too many for the one connection of this program",
+        }
         return f"Discord closed the gateway for good ({what.get(fault.code, f'code {fault.code}')})"
     if isinstance(fault, discord.PrivilegedIntentsRequired):
         return "Discord refused the intents that were asked for (code 4014)"
@@ -145,6 +151,8 @@ async def _live(
             except _PASSING as fault:
                 what = type(fault).__name__
                 log.warning("Discord is not reached (%s)", what, extra={"event": "discord.lost"})
+            except _UNREADABLE:
+                log.exception("Discord said what the library cannot read", extra={"event": "discord.unread"})
             begun.set()
             await sleep(pause * (0.8 + 0.4 * chance()))
             pause = min(pause * 2, most)
@@ -160,8 +168,6 @@ async def _once(face: DiscordFace, token: str, begun: asyncio.Event) -> None:
         begun.set()
         try:
             await client.connect()
-        except _UNREADABLE:
-            log.exception("Discord said what the library cannot read", extra={"event": "discord.unread"})
         finally:
             face.client = None
 

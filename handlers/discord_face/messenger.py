@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from hashlib import blake2b
@@ -39,6 +40,7 @@ class DiscordFace:
     def __init__(self, desk: Desk, draw: DrawPng, guard: Guard, *, defer_after_s: float) -> None:
         self._pictures = Pictures(draw)
         self.guard = guard
+        self._said = Nonces()
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self.tasks: set[asyncio.Task[None]] = set()
         self.answers = Answers(desk, self._pictures, defer_after_s)
@@ -61,14 +63,16 @@ class DiscordFace:
                 more["files"] = reply.files()
             if reply.view:
                 more["view"] = reply.view
+            name = nonce(destination, card, reply_to)
             message = await channel.send(
                 reply.rendered.content or None,
                 embed=reply.rendered.embed,
                 mention_author=False,
                 allowed_mentions=_mentions(reply),
-                nonce=nonce(destination, card, reply_to),
+                nonce=self._said.of(name),
                 **more,
             )
+            self._said.again(name)
             return str(message.id)
 
         return await self._call(destination, card, call)
@@ -77,12 +81,11 @@ class DiscordFace:
         partial = self._channel(destination).get_partial_message(_snowflake(message))
 
         async def call(reply: Reply) -> None:
-            await partial.edit(
-                content=reply.rendered.content or None,
+            await partial.edit(  # its content stays: the roles that were pinged
                 embed=reply.rendered.embed,
                 attachments=reply.files(),  # the new picture takes the place of the old one
                 view=reply.view,
-                allowed_mentions=_mentions(reply),
+                allowed_mentions=discord.AllowedMentions.none(),
             )
 
         await self._call(destination, card, call)
@@ -141,12 +144,32 @@ class DiscordFace:
 
 
 def nonce(destination: Destination, card: Card, reply_to: str | None) -> str:
-    """The same message again has the same name, so Discord returns the first instead of posting a second.
-
-    Also across a restart: only what is said and where counts. At most 25 characters.
-    """
+    """What is said, where: the same across a restart. At most 25 characters."""
     said = msgspec.json.encode((destination, card, reply_to))
-    return blake2b(said, digest_size=12).hexdigest()
+    return blake2b(said, digest_size=10).hexdigest()
+
+
+class Nonces:
+    """A message that is tried again keeps its nonce, so Discord returns the first and posts no second.
+
+    What is said again once it was accepted (another drill, a second hello) has another, or Discord would
+    keep it back. Discord remembers nonces for some minutes; the newest ``KEPT`` outlast them at any pace.
+    """
+
+    KEPT = 10_000
+
+    def __init__(self) -> None:
+        self._accepted: OrderedDict[str, int] = OrderedDict()
+
+    def of(self, said: str) -> str:
+        """At most 25 characters (Discord developer documentation, "Create Message")."""
+        return f"{said}{self._accepted.get(said, 0):x}"[:25]
+
+    def again(self, said: str) -> None:
+        """It was accepted: the next such message is another one."""
+        self._accepted[said] = self._accepted.pop(said, 0) + 1
+        if len(self._accepted) > self.KEPT:
+            self._accepted.popitem(last=False)
 
 
 def _mentions(reply: Reply) -> discord.AllowedMentions:
