@@ -31,6 +31,8 @@ DEFER_AFTER_S = 1.5
 """Half of the 3 s in which a first answer is due (Discord developer documentation, "Interactions")."""
 MOST_UPLOAD = 20 * 1024 * 1024
 ACKNOWLEDGED = 40060
+COMES_BACK = ("start", "subscribe", "alerts", "settings", "unsubscribe", "threshold")
+"""Commands that show or change alerts: said where the bot may write, what was put aside goes on first."""
 NEEDED = discord.Permissions(view_channel=True, send_messages=True, embed_links=True, attach_files=True)
 
 
@@ -137,8 +139,11 @@ class Answers:
                 )
             )
             return await prepared(card, self.pictures)
+        lacking = _lacking(interaction)
+        if _command(text) in COMES_BACK and not lacking:
+            await self.desk.store.chats.back(whole(place), self.desk.wall())
         card = await answer(self.desk, self._ask(interaction, place), text)
-        if _configures(text) and (lacking := _lacking(interaction)):
+        if _configures(text) and lacking:
             card = replace(card, lines=(*card.lines, Line(f"**I still need here: {lacking}**", 9)))
         settings = text.strip() == "/settings"
         return await prepared(card, self.pictures, settings=settings, roles=interaction.guild_id is not None)

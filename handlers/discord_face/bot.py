@@ -72,10 +72,13 @@ class _Client(discord.Client):
             await self.face.answers.used(interaction)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        await self.face.guilds.met(guild, still=self.get_guild)
+        self._met(guild)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        await self.face.guilds.met(guild, still=self.get_guild)
+        self._met(guild)
+
+    def _met(self, guild: discord.Guild) -> None:
+        self.face.later(self.face.guilds.met(guild, still=self.get_guild))
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         await self.face.guilds.left(guild)
@@ -90,11 +93,21 @@ class _Client(discord.Client):
         self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel
     ) -> None:
         if may_speak(after) and not may_speak(before):
-            await self.face.guilds.restore(after.guild)
+            await self._opened(after.guild)
 
     async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
         if before.permissions != after.permissions:
-            await self.face.guilds.restore(after.guild)
+            await self._opened(after.guild)
+
+    async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
+        """Told of the bot itself without any intent for members."""
+        if after == after.guild.me:
+            await self._opened(after.guild)
+
+    async def _opened(self, guild: discord.Guild) -> None:
+        """The bot may write where it might not: what waited for that goes on."""
+        await self.face.guilds.restore(guild)
+        self._met(guild)
 
     async def on_error(self, event_method: str, /, *args: Any, **_: Any) -> None:
         """Called within the handling of a fault of ours in an event."""
@@ -201,7 +214,7 @@ async def open_discord(
     ``ConfigError`` where the token is not accepted.
     """
     logging.getLogger("discord").setLevel(logging.INFO)  # its debug lines hold tokens of interactions
-    face = DiscordFace(desk, draw, Guard(monotonic), defer_after_s=defer_after_s)
+    face = DiscordFace(desk, draw, Guard(monotonic), defer_after_s=defer_after_s, sleep=sleep)
     begun = asyncio.Event()
     with _addressed(api_base, gateway):
         try:

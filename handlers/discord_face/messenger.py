@@ -19,8 +19,8 @@ from bot.domain.posts import Destination
 from bot.errors import DestinationGone, MessageGone, TryLater
 from handlers.desk import Desk
 from handlers.discord_face.answers import PLATFORM, Answers, Reply, prepared
-from handlers.discord_face.faults import HOURLY, SOON, Barred, Revoked, translated
-from handlers.discord_face.guard import Guard
+from handlers.discord_face.faults import HOURLY, SOON, Barred, Revoked, ThreadBarred, translated
+from handlers.discord_face.guard import Guard, Sleep
 from handlers.discord_face.guilds import Guilds
 from handlers.discord_face.pictures import DrawPng, Pictures
 
@@ -37,14 +37,16 @@ class DiscordFace:
 
     platform = PLATFORM
 
-    def __init__(self, desk: Desk, draw: DrawPng, guard: Guard, *, defer_after_s: float) -> None:
+    def __init__(
+        self, desk: Desk, draw: DrawPng, guard: Guard, *, defer_after_s: float, sleep: Sleep
+    ) -> None:
         self._pictures = Pictures(draw)
         self.guard = guard
         self._said = Nonces()
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self.tasks: set[asyncio.Task[None]] = set()
         self.answers = Answers(desk, self._pictures, defer_after_s)
-        self.guilds = Guilds(desk, self)
+        self.guilds = Guilds(desk, self, sleep)
         self.client: discord.Client | None = None
         """Logged in; ``None`` before, and while Discord cannot be reached."""
         self.over = ""
@@ -105,9 +107,15 @@ class DiscordFace:
             self.over = str(gone)
             log.error("Discord no longer accepts the token", extra={"event": "discord.revoked"})
             raise
-        except Barred:
-            self._tell_barred(destination)
+        except (Barred, ThreadBarred):
+            await self._tell_barred(destination)
             raise
+
+    async def direct(self, person: int) -> Destination:
+        """The direct messages with a person. Raises ``DeliveryError`` where there can be none."""
+        with translated():
+            channel = await self._may_speak().create_dm(discord.Object(person))
+        return Destination(PLATFORM, str(channel.id))
 
     def _may_speak(self) -> discord.Client:
         """The client, where a request may be made now; raises ``TryLater`` where not."""
@@ -125,11 +133,13 @@ class DiscordFace:
         except ValueError:
             raise DestinationGone(f"{destination.key} is not the id of a channel") from None
 
-    def _tell_barred(self, destination: Destination) -> None:
+    async def _tell_barred(self, destination: Destination) -> None:
+        """Beside delivery, which puts aside meanwhile: so it is asked first who subscribed."""
         channel = self.client.get_channel(int(destination.chat)) if self.client else None
         guild: discord.Guild | None = getattr(channel, "guild", None)
         if guild is not None:
-            self.later(self.guilds.barred(guild, destination))
+            people = await self.guilds.subscribers(destination)
+            self.later(self.guilds.barred(guild, destination, people))
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it beside delivery; ``live`` ends it with the face."""
