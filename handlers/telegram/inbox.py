@@ -21,7 +21,8 @@ from bot.running import running
 from handlers.telegram.faults import AMISS_S, UNSENT, fault
 from handlers.telegram.menus import offer_menus
 from handlers.telegram.pace import Rank
-from handlers.telegram.talk import Sleep, Start, Talk
+from handlers.telegram.talk import Talk
+from handlers.telegram.waits import Sleep, Start
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Inbox:
         source = self._hook() if self.webhook_url else self._poll()
         async with running(source, offer_menus(self.bot)) as start:
             talk = self.talk(start)
+            await talk.resume()
             while True:
                 self._hand_over(await self._updates.get(), talk, start)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from telegram import InputMediaPhoto, LinkPreviewOptions, Message, ReplyParameters
@@ -135,7 +136,7 @@ class Voice:
             raise
         return True
 
-    async def unsay(self, chat: str, messages: list[int]) -> None:
+    async def unsay(self, chat: str, messages: Sequence[int]) -> None:
         """Delete what may be deleted: the bot's own, and others' where it is an administrator."""
         for message in messages:
             with delivering():

@@ -207,7 +207,8 @@ async def test_whoever_subscribed_a_chat_that_is_closed_is_told_once(
 ) -> None:
     there = Destination("telegram", str(GROUP))
     await store.subscriptions.add(Subscription(destination=there, created=NOW, created_by="7"))
-    api.fail(Failure(403, "Forbidden: bot was kicked from the supergroup chat"), chat=str(GROUP), times=2)
+    kicked = Failure(403, "Forbidden: bot was kicked from the supergroup chat")
+    api.fail(kicked, method="send", chat=str(GROUP), times=2)
     for _ in range(2):
         with pytest.raises(DestinationGone):
             await face.send(there, card())
