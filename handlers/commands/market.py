@@ -77,8 +77,10 @@ async def chart(desk: Desk, ask: Ask) -> Card:
     period = ask.get(PERIOD) or DAY
     data = await desk.period_chart(asset, period)
     if data is None:
+        line = f"/oi {asset.lower()}"
         raise AskError(
-            f"I have recorded too little of {asset} in {duration(period)} for a picture.", "/venues"
+            f"I have recorded too little of {asset} in {duration(period)} for a picture. In words: `{line}`",
+            line,
         )
     coin = asset.lower()
     return Card(

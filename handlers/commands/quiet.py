@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from bot.domain.cards import Button, Card, Line
 from bot.domain.chats import ChatSettings
+from bot.domain.posts import YEARLY_W
 from bot.errors import AskError
 from handlers.commands.changes import choose
 from handlers.commands.registry import Ask, command
@@ -32,7 +33,7 @@ LONGEST_MUTE = timedelta(days=30)
 ZONES = ("Europe/London", "Europe/Berlin", "America/New_York", "Asia/Singapore", "Asia/Tokyo", "UTC")
 """Offered for a tap; every other one is typed."""
 ALL = Button("All settings", "/settings")
-_BREAK = re.compile(r"break[ -]?through(?:\s+(on|off))?")
+_BREAK = re.compile(r"break[ -]?through(?:\s+(on|off|yes|no))?")
 
 
 @command(
@@ -50,7 +51,13 @@ async def quiet(desk: Desk, ask: Ask) -> Card:
     if text == "off":
         after = replace(before, quiet=None)
     elif found := _BREAK.fullmatch(text):
-        after = replace(before, break_through=found[1] != "off")
+        after = replace(before, break_through=found[1] not in ("off", "no"))
+    elif text.startswith("break"):
+        raise AskError(
+            f"That is on or off: it is for waves of W {YEARLY_W} and more. `/quiet breakthrough on`",
+            "/quiet breakthrough on",
+            "/quiet breakthrough off",
+        )
     else:
         hours, zone = read_quiet(text)
         after = replace(before, quiet=hours, zone=zone or before.zone)

@@ -17,7 +17,8 @@ from handlers.desk import Desk
 from handlers.numbers import moment
 from handlers.quiet_words import EXAMPLE, clock_words, mute_words, quiet_words
 from handlers.subscription_words import CHOICES, group_tap, pings_words, subscription_words
-from handlers.words import Parameter, read_text, read_wanted
+from handlers.wanted import read_wanted
+from handlers.words import Parameter, read_text
 
 WHAT = Parameter("log|managers", read_text, rest=True)
 ROLE = Parameter("role", read_text)
@@ -40,9 +41,9 @@ async def settings(desk: Desk, ask: Ask) -> Card:
     text = (ask.get(WHAT) or "").lower()
     if not text:
         return await settings_card(desk, ask)
-    if text == "log":
-        return await _log(desk, ask)
     what, _, choice = text.partition(" ")
+    if what == "log":
+        return await _log(desk, ask)
     if what == "managers" and choice:
         return await _managers(desk, ask, choice)
     raise AskError(f'I know no setting "{plain(text[:24])}". All of them: `/settings`', "/settings")

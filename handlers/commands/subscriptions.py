@@ -27,7 +27,8 @@ from handlers.subscription_words import (
     typed_whole,
     would_have_told,
 )
-from handlers.words import Parameter, Wanted, read_coin, read_text, read_wanted
+from handlers.wanted import Wanted, read_wanted
+from handlers.words import Parameter, read_coin, read_text
 
 WHAT = Parameter("coins… how often", read_text, rest=True)
 WHICH = Parameter("coin|id|all", read_text)
@@ -101,7 +102,7 @@ async def unsubscribe(desk: Desk, ask: Ask) -> Card:
     await ask.may_change()
     kept, here = desk.store.subscriptions, await desk.subscriptions_here(ask.destination)
     which = (ask.get(WHICH) or "").lower()
-    if which == "all" or (not which and len(here) == 1):
+    if which in ("all", "every", "everything") or (not which and len(here) == 1):
         await kept.remove(ask.destination)
         title = "You get no alerts here any more"
     elif not which:
@@ -114,7 +115,7 @@ async def unsubscribe(desk: Desk, ask: Ask) -> Card:
             raise AskError(f"There is no subscription {which} here. They are listed by `/alerts`", "/alerts")
         title = f"Subscription {which} is gone"
     else:
-        title = await _without(desk, here, read_coin(which, await desk.known()))
+        title = await _without(desk, here, read_coin(which, await desk.known(), "/unsubscribe {coin}"))
     left = await kept.of(ask.destination)
     await note(desk, ask, here)
     gone = [s for s in here if s not in left]

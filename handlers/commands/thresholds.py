@@ -25,7 +25,8 @@ from handlers.subscription_words import (
     typed,
     typed_whole,
 )
-from handlers.words import Parameter, Wanted, read_text, read_wanted
+from handlers.wanted import Wanted, read_wanted
+from handlers.words import Parameter, read_text
 
 HOW_MUCH = Parameter("how often or how large", read_text, rest=True)
 ROWS = 8
@@ -44,15 +45,16 @@ async def threshold(desk: Desk, ask: Ask) -> Card:
     number, text = _split(ask.get(HOW_MUCH) or "", "#")
     word, text = _split(text, "try")
     trying = word is not None
-    here = _numbered(every, number) if number else every
+    here = every if number is None else _numbered(every, number)
     if not text:
         return _choices(here, past, number)
-    wanted = read_wanted(text, await desk.known(), "threshold")
+    beginning = f"threshold{f' #{number}' if number else ''}{' try' if trying else ''}"
+    wanted = read_wanted(text, await desk.known(), beginning)
     if wanted.threshold is None and wanted.native_only is None:
         raise AskError(
             "Say how often or how large: `/threshold 3/week`, `/threshold 5% 1h`", "/threshold 3/week"
         )
-    before = [s for s in here if number or wanted.assets in (None, s.assets or frozenset())]
+    before = [s for s in here if number is not None or wanted.assets in (None, s.assets or frozenset())]
     after = [_as_wanted(s, wanted) for s in before]
     if not after:
         raise _nobody(_as_wanted(replace(here[0], assets=wanted.assets or None), wanted))
@@ -87,7 +89,7 @@ def _numbered(here: Sequence[Subscription], number: str) -> Sequence[Subscriptio
     found = [s for s in here if str(s.id) == number]
     if not found:
         raise AskError(
-            f"There is no subscription {plain(number[:9])} here. They are listed by `/alerts`", "/alerts"
+            f"There is no subscription #{plain(number[:9])} here. They are listed by `/alerts`", "/alerts"
         )
     return found
 
@@ -137,10 +139,12 @@ def _compared(
     tried_on = many(len(past), "recorded wave")
     counts = f"Of {tried_on}: before {sum(r[1] for r in tried)}, now {sum(r[2] for r in tried)}"
     olds, news = (dict.fromkeys(map(terms_words, terms)) for terms in (before, after))
+    many_terms = f"{many(len(after), 'subscription')} changed" if len(news) > 1 else "; ".join(news)
     return Card(
-        title=f"{'Would tell' if trying else 'Now telling'}: {' and '.join(news)}",
+        title=f"{'Would tell' if trying else 'Now telling'}: {many_terms}",
         lines=(
-            Line(f"Before: {' · '.join(olds)}"),
+            Line(f"Before: {'; '.join(olds)}"),
+            *((Line(f"Now: {'; '.join(news)}"),) if len(news) > 1 else ()),
             Line(counts if past else "No wave is recorded yet to try it on"),
         ),
         table=Table(("date", "coin", "coins", "W", "told"), tuple(rows[:ROWS]), right=(2, 3))

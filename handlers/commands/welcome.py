@@ -14,7 +14,8 @@ from handlers.desk import Desk
 from handlers.example import example_picture
 from handlers.numbers import many
 from handlers.subscription_words import first_taps, subscription_words
-from handlers.words import Parameter, Wanted, read_text, read_wanted, says_how_often
+from handlers.wanted import Wanted, read_wanted, says_how_often
+from handlers.words import Parameter, read_text
 
 LINK = Parameter("choice", read_text, rest=True)
 """What a deep link carries, such as ``btc-weekly``: Telegram allows letters, digits, ``_`` and ``-``."""

@@ -285,7 +285,9 @@ async def test_unsubscribing_from_one_coin_keeps_the_others(desk: Desk, store: M
     assert kept.assets == frozenset({Asset("ETH")})
 
 
-@pytest.mark.parametrize("line", ["/unsubscribe", "/unsubscribe all", "/unsubscribe 1"])
+@pytest.mark.parametrize(
+    "line", ["/unsubscribe", "/unsubscribe all", "/unsubscribe everything", "/unsubscribe 1"]
+)
 async def test_the_only_subscription_can_be_ended(desk: Desk, store: MemoryStore, line: str) -> None:
     await answer(desk, ASK, "/subscribe")
     await answer(desk, ASK, line)

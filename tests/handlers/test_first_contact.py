@@ -77,7 +77,7 @@ async def test_a_link_that_asks_for_nothing_we_know_is_a_welcome(
     ("link", "why"),
     [
         ("bct-weekly", 'I know no coin "bct". Did you mean BTC?'),
-        ("btc-5-percent", "needs a period: /subscribe 5 percent 1h"),
+        ("btc-5-percent", "needs a period: /subscribe btc 5% 1h"),
     ],
 )
 async def test_a_link_that_asks_for_what_cannot_be_says_why(

@@ -134,6 +134,18 @@ async def test_undo_brings_the_old_quiet_hours_back(desk: Desk, store: MemorySto
         assert await store.chats.settings(HERE) == before
 
 
+async def test_quiet_hours_in_an_unknown_zone_are_proposed_whole(desk: Desk) -> None:
+    card = await answer(desk, GROUP, "/quiet 23-7 Berln")
+    assert commands(card) == ["/quiet 23:00-07:00 Europe/Berlin"]
+
+
+async def test_how_the_largest_waves_may_break_through_is_shown_where_they_are_held(desk: Desk) -> None:
+    held = await answer(desk, GROUP, "/quiet 23-7")
+    assert "are held as well; /quiet breakthrough on lets them through" in words(held)
+    assert ("Let W ≥ 3.9 through", "/quiet breakthrough on") in [(b.label, b.command) for b in held.buttons]
+    assert "That is on or off" in await said(desk, "/quiet breakthrough W 3.5")
+
+
 async def test_the_largest_waves_may_break_through_when_the_chat_says_so(
     desk: Desk, store: MemoryStore
 ) -> None:
@@ -353,4 +365,7 @@ async def test_one_subscription_is_edited_by_its_number(desk: Desk, store: Memor
     assert [s.threshold for s in await store.subscriptions.of(HERE)] == by_w
     await answer(desk, GROUP, changed.buttons[0].command)
     assert [s.threshold for s in await store.subscriptions.of(HERE)] == [by_w[0], by_w[0]]
-    assert "no subscription 9 here" in await said(desk, "/threshold #9 monthly")
+    for number in ("9", "", "x"):
+        assert f"no subscription #{number} here" in await said(desk, f"/threshold #{number} monthly")
+    assert [s.threshold for s in await store.subscriptions.of(HERE)] == [by_w[0], by_w[0]]
+    assert "`/threshold #2 5% 1h`".strip("`") in await said(desk, "/threshold #2 5%")
