@@ -200,6 +200,15 @@ class SqlitePosts:
             )
         )
 
+    async def take_back(self) -> None:
+        """Whatever a process that died had in hand is due now; what a platform or a chat put off is not.
+
+        Only for who has the file alone. A claim is told from ``later`` by its ``tries``.
+        """
+        await self._file.write(
+            lambda db: db.execute("update posts set not_before = 0 where not_before > 0 and tries = 0")
+        )
+
     async def drop(self, post: Post) -> None:
         await self._file.write(
             lambda db: db.execute(
