@@ -15,7 +15,7 @@ from handlers.discord_face import DiscordFace
 from handlers.discord_face.bot import PAUSES_S
 from handlers.discord_face.faults import CODES, STATUSES, Reaction
 from tests.discord_face.conftest import Opened, until
-from tests.discord_face.payloads import ALERTS, DIRECT, FORUM, GUILD, MANAGERS, POST, SECRET, SYSTEM
+from tests.discord_face.payloads import ALERTS, DIRECT, FORUM, MANAGERS, POST, SYSTEM
 from tests.discord_face.records import TOKEN, Fault
 from tests.discord_face.server import Discord
 from tests.local import wave
@@ -239,19 +239,6 @@ async def test_too_many_refusals_stop_everything_for_a_while(face: DiscordFace, 
         await face.send(HERE, wave(1))
     assert 500 < raised.value.retry_after.total_seconds() <= 600
     assert not discord.asked("POST", MESSAGES)
-
-
-async def test_missing_rights_are_told_elsewhere_once(face: DiscordFace, discord: Discord) -> None:
-    await until(lambda: face.client and face.client.get_guild(int(GUILD)))
-    barred = Destination("discord", SECRET)
-    discord.fail("POST", f"/channels/{SECRET}/messages", Fault(403, 50013), Fault(403, 50013))
-    for _ in range(2):
-        with pytest.raises(DestinationGone):
-            await face.send(barred, wave(1))
-    await until(lambda: discord.asked("POST", f"/channels/{SYSTEM}/messages"))
-    told = [r.json["embeds"][0] for r in discord.asked("POST", f"/channels/{SYSTEM}/messages")]
-    (warning,) = [embed for embed in told if "may not post" in embed["title"]]
-    assert f"<#{SECRET}>" in warning["description"]
 
 
 async def test_a_name_that_is_no_id_is_a_place_that_does_not_exist(face: DiscordFace) -> None:
