@@ -11,7 +11,13 @@ from bot.domain.waves import Magnitude
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-NAMED_PERIODS = ((24.0, "daily"), (24 * 7.0, "weekly"), (24 * 30.44, "monthly"), (24 * 365.25, "yearly"))
+NAMED_PERIODS = (
+    (1.0, "hourly"),
+    (24.0, "daily"),
+    (24 * 7.0, "weekly"),
+    (24 * 30.44, "monthly"),
+    (24 * 365.25, "yearly"),
+)
 """Return periods that have a name, in hours; "about weekly" is within a fifth of one."""
 
 

@@ -22,7 +22,7 @@ from handlers.numbers import duration, percent
 from handlers.words import NUMBER, PERIOD_LIKE, amount, read_coin, read_period
 
 FILLERS = {"", "coins", "coin", "about", "only", "from", "and", "alerts", "for", "or", "more", "than", "at"}
-FILLERS |= {"least", "over", "above", ">", "≥", ">=", "+"}
+FILLERS |= {"least", "over", "above", "a", "an", "per", "in", "me", ">", "≥", ">=", "+"}
 """Words and signs between the others that change nothing."""
 NOTHING = {"off", "none", "nothing", "stop", "never"}
 EVERY_HOURS = {
@@ -30,6 +30,7 @@ EVERY_HOURS = {
     "day": 24.0,
     "week": 168.0,
     "wk": 168.0,
+    "fortnight": 336.0,
     "month": 730.5,
     "year": 8766.0,
     "yr": 8766.0,

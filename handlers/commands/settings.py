@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -180,8 +181,9 @@ def _role(text: str) -> str:
 
 
 async def _from_w(desk: Desk, text: str, role: str) -> float:
-    threshold = read_wanted(text, await desk.known(), f"ping {role}").threshold
-    if threshold is None or threshold.measure is not Measure.W:
-        line = f"/ping {role} monthly"
-        raise AskError(f"Pings go by how often or by W: `{line}`, `/ping {role} W 3.5`", line)
-    return threshold.value
+    with suppress(AskError):
+        threshold = read_wanted(text, await desk.known(), "ping").threshold
+        if threshold is not None and threshold.measure is Measure.W:
+            return threshold.value
+    line = f"/ping {role} monthly"
+    raise AskError(f"Pings go by how often or by W: `{line}`, `/ping {role} W 3.5`", line)

@@ -327,6 +327,7 @@ async def test_roles_are_pinged_from_the_size_that_was_chosen(desk: Desk, store:
     [
         ("/ping @everyone weekly", "is no role"),
         ("/ping 42 $800m", "Pings go by how often or by W"),
+        ("/ping 42 often", "Pings go by how often or by W: /ping 42 monthly"),
         ("/settings managers all", "is no role"),
         ("/settings colour red", "I know no setting"),
     ],
