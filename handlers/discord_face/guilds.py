@@ -60,13 +60,13 @@ class Guilds:
         mark = f"discord.met.{guild.id}"
         if await self._desk.store.journal.kept(mark):
             return None
-        await self.restore(guild)
+        restored = await self.restore(guild)
         channel = speaking_channel(guild)
         if channel is None:
             log.info("nowhere to say hello", extra={"event": "discord.joined", "guild": guild.id})
             return None
         here = Destination(PLATFORM, str(channel.id))
-        hello = await answer(self._desk, Ask(destination=here, is_group=True), "/start")
+        hello = await answer(self._desk, Ask(destination=here, is_group=True, restored=restored), "/start")
         try:
             await self._speak.send(here, hello)
         except TryLater as later:
@@ -76,14 +76,17 @@ class Guilds:
         await self._desk.store.journal.keep(mark, b"yes")
         return None
 
-    async def restore(self, guild: discord.Guild) -> None:
-        """Alerts that were put aside go on, wherever the bot may write (again)."""
+    async def restore(self, guild: discord.Guild) -> int:
+        """Alerts that were put aside go on, wherever the bot may write (again): so many subscriptions."""
+        count = 0
         for channel in guild.channels:
             if may_speak(channel):
                 here = Destination(PLATFORM, str(channel.id))
                 if restored := await self._desk.store.chats.back(here, self._desk.wall()):
+                    count += restored
                     self._told.discard(here)
                     log.info("%d subscriptions restored", restored, extra={"destination": here.key})
+        return count
 
     async def left(self, guild: discord.Guild) -> None:
         """The bot was removed: what its channels get is put aside."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -267,7 +268,7 @@ class Talk:
             )
             moved_here = not restored and await self._desk.store.subscriptions.of(place)
             if _may_greet(change) and not moved_here:
-                await self._greet(change, place)
+                await self._greet(change, place, restored)
 
     async def _left(self, change: ChatMemberUpdated, place: Destination) -> None:
         kept = [s for s in await self._desk.store.subscriptions.all() if whole(s.destination) == place]
@@ -277,9 +278,9 @@ class Talk:
             title = change.chat.title or place.chat
             await self._owners.removed(title, kept, by=str(change.from_user.id))
 
-    async def _greet(self, change: ChatMemberUpdated, place: Destination) -> None:
+    async def _greet(self, change: ChatMemberUpdated, place: Destination, restored: int) -> None:
         """A channel without a sound: it is for its readers."""
-        ask = self._ask(change.chat, place, user(change.from_user))
+        ask = replace(self._ask(change.chat, place, user(change.from_user)), restored=restored)
         silent = change.chat.type == ChatType.CHANNEL
         card = await answer(self._desk, ask, "/start")
         said = await self._voice.say(place, card, rank=Rank.ANSWER, silent=silent)

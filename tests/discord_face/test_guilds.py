@@ -83,6 +83,7 @@ async def test_removed_puts_aside_and_added_again_restores(
     await discord.gateway.dispatch("GUILD_CREATE", added)
     await until(lambda: discord.asked("POST", HELLO))
     assert await desk.store.subscriptions.of(HERE)
+    assert "I am back, and 1 subscription with me" in str(discord.asked("POST", HELLO)[-1])
 
 
 async def test_an_outage_is_not_a_removal(face: DiscordFace, discord: Discord, desk: Desk) -> None:

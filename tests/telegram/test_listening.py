@@ -178,6 +178,7 @@ async def test_being_removed_puts_aside_and_being_added_again_restores(
     api.member(GROUP, "kicked", "member")
     await api.until(lambda: api.shown(GROUP))
     assert len(await store.subscriptions.all()) == 1
+    assert "I am back, and 1 subscription with me" in str(api.shown(GROUP)[-1])
 
 
 async def test_who_unblocks_the_bot_has_what_they_had_and_is_not_spoken_to(
