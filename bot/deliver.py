@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from bot.domain.chats import ChatSettings, silent_until
-from bot.domain.posts import Destination, Post, Shown, summary_subject
+from bot.domain.posts import Destination, Post, Shown, summary_subject, urgency
 from bot.errors import (
     CardRefused,
     DeliveryError,
@@ -180,6 +180,29 @@ class _Claim(NamedTuple):
     post: Post
     until: datetime
 
+    @property
+    def name(self) -> tuple[str, Destination]:
+        return self.post.subject, self.post.destination
+
+
+@dataclass(slots=True)
+class _Room:
+    """What is in hand for one chat: the post that is being settled, and those whose turn comes after it."""
+
+    waiting: dict[tuple[str, Destination], _Claim] = field(default_factory=dict)
+    now: _Claim | None = None
+
+    def take(self, claim: _Claim, at: datetime) -> None:
+        """A post that is being settled is claimed again for what came after its record, which is next; or
+        because the call outlasts its claim, and then the record is still to come: it is left alone."""
+        if self.now is None or self.now.name != claim.name or at < self.now.until:
+            self.waiting[claim.name] = claim
+
+    def next(self) -> _Claim | None:
+        """The most urgent goes first."""
+        self.now = min(self.waiting.values(), key=lambda claim: urgency(claim.post), default=None)
+        return self.waiting.pop(self.now.name) if self.now else None
+
 
 async def deliver(
     messenger: Messenger,
@@ -199,16 +222,13 @@ async def deliver(
     """
     posts = store.posts
     lane = Lane(messenger, store, present, clock, wall)
-    chats: dict[str, dict[tuple[str, Destination], _Claim]] = {}
+    rooms: dict[str, _Room] = {}
 
     async def work(chat: str) -> None:
-        mine = chats[chat]
-        while mine:
-            name, claim = next(iter(mine.items()))
+        while claim := rooms[chat].next():
             if wall() < claim.until:  # otherwise it is due again and somebody else may have it
                 await finish(lane.settle(claim.post))
-            del mine[name]
-        del chats[chat]
+        del rooms[chat]
         news.set()  # there is room again, and what was settled may have been raised meanwhile
 
     async def sweep() -> None:
@@ -227,14 +247,13 @@ async def deliver(
         while True:
             await news.wait()
             news.clear()
-            room = AT_ONCE - sum(map(len, chats.values()))
-            if room <= 0:
+            space = AT_ONCE - sum(len(room.waiting) + 1 for room in rooms.values())
+            if space <= 0:
                 continue
             now = wall()
-            for post in await posts.claim(messenger.platform, now, HOLD, room):
+            for post in await posts.claim(messenger.platform, now, HOLD, space):
                 chat = post.destination.chat
-                if chat not in chats:
-                    chats[chat] = {}
+                if chat not in rooms:
+                    rooms[chat] = _Room()
                     start(work(chat))
-                # One whose call outlasts its claim is claimed again; ``work`` forgets that with the call.
-                chats[chat][post.subject, post.destination] = _Claim(post, now + HOLD)
+                rooms[chat].take(_Claim(post, now + HOLD), now)

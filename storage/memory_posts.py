@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from bot.domain.chats import whole
-from bot.domain.posts import AlertLog, Destination, Latency, Post
-from storage.rules import EPOCH, may_break_through, urgency
+from bot.domain.posts import AlertLog, Destination, Latency, Post, urgency
+from storage.rules import EPOCH, may_break_through
 
 
 class MemoryPosts:

@@ -11,8 +11,8 @@ from operator import attrgetter
 
 from sqlite_utils import Database
 
-from bot.domain.posts import YEARLY_W, AlertLog, Destination, Latency, Post
-from storage.rules import EPOCH, MICROSECOND, micros, moment, urgency
+from bot.domain.posts import YEARLY_W, AlertLog, Destination, Latency, Post, urgency
+from storage.rules import EPOCH, MICROSECOND, micros, moment
 from storage.sqlite_connections import Connections
 
 _COLUMNS = (

@@ -114,6 +114,11 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
         return self.message is None or self.loud > self.shown
 
 
+def urgency(post: Post) -> tuple[bool, float, datetime, str, Destination]:
+    """Sorts posts that are due: what must ring before edits, larger before smaller, longest due first."""
+    return (not post.must_ring, -post.size, post.not_before, post.subject, post.destination)
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """Something the bot must say of itself: that it is blind, that it sees again. Revised like a wave."""
 
