@@ -31,9 +31,15 @@ CHOICES = (
 """Offered wherever it is asked how often to speak."""
 
 
-def first_taps() -> tuple[Button, ...]:
-    """For a chat that gets nothing yet."""
-    return tuple(Button(f"{c.label}, {c.often}", f"/subscribe {c.word}") for c in CHOICES)
+def choice_taps(subscriptions: Sequence[Subscription], line: str, *, shortly: bool = False) -> list[Button]:
+    """The choices behind ``line``; the one that all ``subscriptions`` have is marked."""
+    standing = {s.threshold for s in subscriptions}
+    taps = []
+    for choice in CHOICES:
+        mark = "✓ " if standing == {Threshold(Measure.W, choice.w)} else ""
+        often = "" if shortly else f", {choice.often}"
+        taps.append(Button(f"{mark}{choice.label}{often}", f"{line} {choice.word}"))
+    return taps
 
 
 def group_tap(subscriptions: Sequence[Subscription], number: str = "") -> Button:

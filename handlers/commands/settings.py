@@ -10,14 +10,14 @@ from msgspec.structs import replace
 
 from bot.domain.cards import Button, Card, Line, plain
 from bot.domain.chats import ChatSettings, RolePing
-from bot.domain.posts import Measure, Subscription, Threshold
+from bot.domain.posts import Measure, Subscription
 from bot.errors import AskError
 from handlers.commands.changes import choose
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import moment
 from handlers.quiet_words import EXAMPLE, clock_words, mute_words, quiet_words
-from handlers.subscription_words import CHOICES, group_tap, pings_words, subscription_words
+from handlers.subscription_words import choice_taps, group_tap, pings_words, subscription_words
 from handlers.wanted import read_wanted
 from handlers.words import Parameter, read_text
 
@@ -64,22 +64,13 @@ async def settings_card(desk: Desk, ask: Ask, title: str = "What this chat chose
     if ask.destination.platform == HAS_ROLES:
         managers = f"; <@&{chosen.manager_role}> may change this too" if chosen.manager_role else ""
         lines.append(f"**Role pings**: {pings_words(chosen)}{managers}")
+    line = "/threshold" if here else "/subscribe"  # where there are several subscriptions it changes all
     return Card(
         title=title,
         lines=tuple(Line(text, 7 if text.startswith("**Alerts") else 5) for text in lines),
         footer="`/settings log` says who changed what · `/alerts` · `/timezone` · `/test`",
-        buttons=(*_how_often(here), *_silence(desk, chosen), *_more(here, chosen)),
+        buttons=(*choice_taps(here, line, shortly=True), *_silence(desk, chosen), *_more(here, chosen)),
     )
-
-
-def _how_often(here: Sequence[Subscription]) -> tuple[Button, ...]:
-    """The choice that stands is marked; where there are several subscriptions it changes all of them."""
-    line = "/threshold" if here else "/subscribe"
-    buttons = []
-    for choice in CHOICES:
-        chosen = bool(here) and all(s.threshold == Threshold(Measure.W, choice.w) for s in here)
-        buttons.append(Button(f"{'✓ ' if chosen else ''}{choice.label}", f"{line} {choice.word}"))
-    return tuple(buttons)
 
 
 def _silence(desk: Desk, chosen: ChatSettings) -> tuple[Button, ...]:

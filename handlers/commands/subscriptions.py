@@ -19,8 +19,8 @@ from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import duration, moment
 from handlers.subscription_words import (
+    choice_taps,
     coins_words,
-    first_taps,
     subscription_words,
     terms_words,
     threshold_words,
@@ -149,7 +149,7 @@ async def alerts(desk: Desk, ask: Ask) -> Card:
         return Card(
             title="This chat gets no alerts",
             lines=(Line("How often may I speak here? For some coins only: `/subscribe btc weekly`"),),
-            buttons=first_taps(),
+            buttons=tuple(choice_taps((), "/subscribe")),
         )
     lately = await _told_lately(desk, ask)
     lines = [Line(f"**{s.id}** · {subscription_words(s)} · {_last_told(desk, s, lately)}", 7) for s in here]

@@ -17,6 +17,7 @@ from handlers.desk import Desk
 from handlers.numbers import many, percent, short_day, tight
 from handlers.subscription_words import (
     CHOICES,
+    choice_taps,
     coins_words,
     group_tap,
     subscription_words,
@@ -157,18 +158,19 @@ def _compared(
 
 def _choices(here: Sequence[Subscription], past: Sequence[Wave], number: str | None) -> Card:
     lines = [Line(f"**{s.id}** · {subscription_words(s)}", 7) for s in here]
-    which = f"#{number} " if number else ""
+    if past:
+        lines.append(Line(f"What others would have told of {many(len(past), 'recorded wave')}:"))
+    else:
+        lines.append(Line("No wave is recorded yet to try others on"))
     rows = []
     for choice in CHOICES:
         as_if = [replace(s, threshold=Threshold(Measure.W, choice.w)) for s in here]
         rows.append((choice.often, f"{choice.w:.1f}", str(sum(told(as_if, wave) for wave in past))))
+    which = f"#{number}" if number else ""
     return Card(
         title=f"From which size on I speak here{f', subscription {number}' if number else ''}",
-        lines=(*lines, Line(f"What others would have told of {many(len(past), 'recorded wave')}:")),
-        table=Table(("how often", "W", "told"), tuple(rows), right=(1, 2)),
+        lines=tuple(lines),
+        table=Table(("how often", "W", "told"), tuple(rows), right=(1, 2)) if past else None,
         footer="`/threshold 3/week` · `/threshold 5% 1h` · `/threshold try $800m`",
-        buttons=(
-            *(Button(f"{c.label}, {c.often}", f"/threshold {which}{c.word}") for c in CHOICES),
-            group_tap(here, which.strip()),
-        ),
+        buttons=(*choice_taps(here, f"/threshold {which}".rstrip()), group_tap(here, which)),
     )

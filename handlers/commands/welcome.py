@@ -13,7 +13,7 @@ from handlers.commands.subscriptions import add_subscription
 from handlers.desk import Desk
 from handlers.example import example_picture
 from handlers.numbers import many
-from handlers.subscription_words import first_taps, subscription_words
+from handlers.subscription_words import choice_taps, subscription_words
 from handlers.wanted import Wanted, read_wanted, says_how_often
 from handlers.words import Parameter, read_text
 
@@ -45,7 +45,7 @@ async def start(desk: Desk, ask: Ask) -> Card:
             Line(f"{change}. `/oi`, `/resets` and `/chart`{everyone}; `/help` has the rest", 7),
             Line("This is what an alert looks like, told again from 10 October 2025:", 6),
         ),
-        buttons=first_taps(),
+        buttons=tuple(choice_taps((), "/subscribe")),
         picture=example_picture(),
     )
 

@@ -166,6 +166,17 @@ async def test_why_shows_the_inputs(desk: Desk) -> None:
     assert "python -m bot replay FILE --asset BTC" in told
 
 
+async def test_one_venue_is_shown_feed_by_feed(desk: Desk) -> None:
+    card = await answer(desk, ASK, "/venues Bybit")
+    assert card.title == "Bybit: 2 of 2 feeds fresh"
+    assert card.table is not None
+    assert [row[0] for row in card.table.rows] == ["tickers", "forced"]
+    assert "Gate, tickers: no answer for 4 min" in await said(desk, "/venues gat")
+    assert 'I watch no venue "mtgox". All of them: /venues' in (await said(desk, "/venues mtgox")).replace(
+        "`", ""
+    )
+
+
 async def test_venues_names_what_is_not_fresh(desk: Desk) -> None:
     told = await said(desk, "/venues")
     assert "8 of 9 feeds fresh" in told

@@ -241,6 +241,22 @@ async def test_a_choice_of_how_often_is_marked(desk: Desk) -> None:
     assert marked == ["✓ Big"]
 
 
+async def test_the_choice_that_stands_is_marked_where_one_subscription_is_edited(desk: Desk) -> None:
+    for line in ("/subscribe btc monthly", "/subscribe eth 3/week"):
+        await answer(desk, GROUP, line)
+    labels = [b.label for b in (await answer(desk, GROUP, "/threshold #1")).buttons]
+    assert labels == ["Only historic, ~1 a year", "✓ Big, ~1 a month", "Notable, ~1 a week", "Native only"]
+    assert not any("✓" in b.label for b in (await answer(desk, GROUP, "/threshold")).buttons)
+
+
+async def test_before_any_wave_nothing_is_compared(desk: Desk) -> None:
+    desk.store = MemoryStore()
+    await answer(desk, GROUP, "/subscribe btc monthly")
+    card = await answer(desk, GROUP, "/threshold")
+    assert card.table is None
+    assert "No wave is recorded yet to try others on" in words(card)
+
+
 async def test_native_only_is_set_for_every_subscription(desk: Desk, store: MemoryStore) -> None:
     await answer(desk, GROUP, "/subscribe btc monthly")
     await answer(desk, GROUP, "/subscribe all weekly native")
