@@ -21,6 +21,7 @@ from bot.ports import Clock, Store
 from handlers.desk import Desk
 from handlers.telegram.faults import Muted, Wire
 from handlers.telegram.inbox import REFUSED, Inbox
+from handlers.telegram.news import NewsWire
 from handlers.telegram.owners import Owners
 from handlers.telegram.pace import Rank
 from handlers.telegram.pacer import Pacer
@@ -84,7 +85,7 @@ async def open_telegram(
             pool_timeout=CONNECT_S,
             media_write_timeout=UPLOAD_S,
         ),
-        Wire(2, read_timeout=READ_S, connect_timeout=CONNECT_S),
+        NewsWire(2, read_timeout=READ_S, connect_timeout=CONNECT_S),
     )
     try:
         bot = ExtBot(
@@ -124,7 +125,7 @@ class Face:
     pacer: Pacer
     platform: str = field(default=PLATFORM, init=False)
     _closed: set[Destination] = field(default_factory=set, init=False)
-    """Those whose owners know."""
+    """Those whose owners know, or cannot be told."""
 
     async def listen(self) -> None:
         """Hear people until cancelled. Raises ``ConfigError`` for a bad token, and ``StorageError``."""
@@ -139,9 +140,9 @@ class Face:
             said = await self.voice.say(destination, card, rank=Rank.LOUD, reply_to=reply_to)
         except (DestinationGone, Muted) as closed:
             if destination not in self._closed:
-                self._closed.add(destination)
                 kept = await self.store.subscriptions.of(destination)
-                await self.owners.tell(destination, kept, closed)
+                if await self.owners.tell(destination, kept, closed):
+                    self._closed.add(destination)
             raise
         self._closed.discard(destination)
         return said

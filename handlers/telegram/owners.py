@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 
 from telegram import ChatMember
 from telegram.constants import ChatMemberStatus
@@ -20,27 +21,44 @@ from handlers.telegram.voice import Voice
 
 log = logging.getLogger(__name__)
 
+IN_WORDS = {
+    "topic_closed": "the topic is closed",
+    "topic_deleted": "the topic was deleted",
+    "chat_write_forbidden": "I may not write there",
+    "chat_restricted": "the chat is restricted",
+    "peer_id_invalid": "chat not found",
+}
+"""What Telegram says as a code."""
+
 
 class Owners:
     def __init__(self, bot: ExtBot[Rank], voice: Voice) -> None:
         self._bot = bot
         self._voice = voice
 
-    async def tell(self, destination: Destination, kept: Iterable[Subscription], why: DeliveryError) -> None:
-        """Tell those who made the subscriptions ``kept`` of a destination that refused a card."""
+    async def tell(self, destination: Destination, kept: Iterable[Subscription], why: DeliveryError) -> bool:
+        """Tell those who made the subscriptions ``kept`` of a destination that refused a card.
+
+        Returns whether that is settled: everyone was told who can be, and Telegram asked nobody to wait.
+        """
         chat = destination.chat
         gone = isinstance(why, DestinationGone) and not why.topic_only
         name = f"the chat {chat}" if gone else await self._name(chat)
         if destination.topic and not gone:
             name = f"a topic of {name}"
         owners = people(kept)
-        if owners:
-            for owner in sorted(owners - {chat}):
-                await self._told(owner, closed_card(name, why))
-        elif isinstance(why, Muted):
-            for owner in await self._administrators(chat):
-                if await self._told(owner, closed_card(name, why)):
-                    return
+        card = closed_card(name, why)
+        try:
+            if owners:
+                for owner in sorted(owners - {chat}):
+                    await self._told(owner, card)
+            elif isinstance(why, Muted):
+                for owner in await self._administrators(chat):
+                    if await self._told(owner, card):
+                        break
+        except TryLater:
+            return False
+        return True
 
     async def removed(self, title: str, kept: Iterable[Subscription], by: str) -> None:
         """Tell them that the bot was taken out of the chat; whoever did it, ``by``, knows."""
@@ -50,11 +68,15 @@ class Owners:
             lines=(Line(f"{plain(title)}: its alerts are put aside. Add me there again and they go on."),),
         )
         for owner in sorted(people(kept) - {by}):
-            await self._told(owner, card)
+            with suppress(TryLater):
+                await self._told(owner, card)
 
     async def _told(self, owner: str, card: Card) -> bool:
+        """Whether there was somebody to tell. Raises ``TryLater``."""
         try:
             await self._voice.say(Destination(PLATFORM, owner), card, rank=Rank.EDIT)
+        except TryLater:
+            raise
         except DeliveryError as refused:
             log.info("nobody to tell: %s", refused, extra={"destination": f"{PLATFORM}:{owner}"})
             return False
@@ -83,16 +105,25 @@ def people(kept: Iterable[Subscription]) -> set[str]:
 
 
 def closed_card(name: str, why: DeliveryError) -> Card:
-    again = (
-        "The subscription stays. Let me speak there again, and the next wave is told"
-        if isinstance(why, Muted)
-        else "Once I may speak there again, `/subscribe` in it begins anew"
-    )
+    match why:
+        case Muted():
+            again = "The subscription stays. Let me speak there again, and the next wave is told"
+        case DestinationGone(topic_only=True):
+            again = "`/subscribe` in another topic begins anew"
+        case _:
+            again = "Its alerts are put aside. Once I am there again they go on"
     return Card(
         title="A chat you subscribed cannot be told any more",
         tone=Tone.WARNING,
-        lines=(Line(f"Telegram says of {name}: {plain(str(why))}."), Line(f"{again}.")),
+        lines=(Line(f"**{name}**: {plain(reason(why))}"), Line(again)),
     )
+
+
+def reason(why: DeliveryError) -> str:
+    """Telegram's words, where they are words."""
+    text = str(why).removeprefix("Forbidden: ")
+    said = next((ours for code, ours in IN_WORDS.items() if code in text.lower()), text)
+    return said[:1].lower() + said[1:] if said[1:2].islower() else said
 
 
 def _is_not_creator(member: ChatMember) -> bool:

@@ -104,7 +104,7 @@ class Budget:
         self._usual_s = inf
         self._closed_until_s = 0.0
         self._gap_s = 1 / PACE_A_SECOND
-        self._refused: tuple[str, float] | None = None
+        self._refused: tuple[str, float, float] | None = None
         self._asked = 0
 
     def ask(self, rank: Rank, chat: str | None, now_s: float, *, message: bool = True) -> Turn:
@@ -181,15 +181,19 @@ class Budget:
             self._forget(now_s)
 
     def refuse(self, turn: Turn, retry_after_s: float, now_s: float) -> None:
-        """Telegram asked to wait. A refusal does not say who is meant: two chats in a row mean all."""
+        """Telegram asked to wait. A refusal does not say who is meant: two chats in a row mean all.
+
+        All wait only as long as both were asked to: one chat may be banned for hours on its own account.
+        """
         until_s = now_s + retry_after_s
         if turn.chat is not None:
             chat = self._chat(turn.chat)
             chat.refused_s = max(chat.refused_s, until_s)
-        last, self._refused = self._refused, (turn.chat or "", now_s)
+        last, self._refused = self._refused, (turn.chat or "", now_s, until_s)
         others = last is not None and last[0] != turn.chat and now_s - last[1] <= SUSPICIOUS_S
         if turn.chat is None or others:
-            self._closed_until_s = max(self._closed_until_s, until_s)
+            both_s = until_s if turn.chat is None or last is None else min(until_s, last[2])
+            self._closed_until_s = max(self._closed_until_s, both_s)
             self._gap_s = min(self._gap_s * SLOWER, SLOWEST / PACE_A_SECOND)
 
     def _ready_s(self, turn: Turn) -> float:

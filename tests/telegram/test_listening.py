@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from urllib.parse import urlsplit
 
 import pytest
@@ -224,6 +225,18 @@ async def test_an_update_told_twice_is_heard_once(listening: Face, api: BotApi) 
     assert len(api.shown(PRIVATE)) == 1
 
 
+async def test_an_update_that_cannot_be_read_holds_up_none_behind_it(
+    opened: Opened, api: BotApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.update(callback_query={"id": "1", "from": {"id": 7}})
+    api.says(PRIVATE, "/status")
+    async with opened() as face, running(face.listen()):
+        await api.until(lambda: api.shown(PRIVATE))
+        api.says(7, "/status")
+        await api.until(lambda: api.shown(7))
+    assert "an update cannot be read" in caplog.text
+
+
 async def test_menus_are_offered_per_scope_and_language(listening: Face, api: BotApi) -> None:
     everything = set(COMMANDS) - {"ping"}  # roles are Discord's
     settings = {name for name, command in COMMANDS.items() if command.configures}
@@ -313,10 +326,14 @@ async def test_a_webhook_takes_updates_from_telegram_alone(opened: Opened, api: 
             for secret, body, code in (
                 ("", update, 403),
                 ("another", update, 403),
+                ("known-to-two", "no update", 400),
                 ("known-to-two", {"no": "update"}, 400),
+                ("known-to-two", ["no update"], 400),
+                ("known-to-two", {"update_id": 1, "message": {"of": "another kind"}}, 200),
                 ("known-to-two", update, 200),
             ):
-                async with client.post(address, json=body, headers={SECRET_HEADER: secret}) as answer:
+                sent = body if isinstance(body, str) else json.dumps(body)
+                async with client.post(address, data=sent, headers={SECRET_HEADER: secret}) as answer:
                     assert answer.status == code
             await api.until(lambda: api.shown(PRIVATE))
         await runner.cleanup()

@@ -134,6 +134,22 @@ def test_a_chat_that_was_refused_waits_as_long_as_asked_and_others_do_not() -> N
     assert budget.start(15.1) is again
 
 
+@pytest.mark.parametrize("waits_s", [(7200.0, 5.0), (5.0, 7200.0)])
+def test_one_chats_ban_of_hours_closes_no_other_beyond_what_both_were_asked(
+    waits_s: tuple[float, float],
+) -> None:
+    budget = Budget()
+    for chat, wait_s in zip(("1", "2"), waits_s, strict=True):
+        budget.ask(Rank.LOUD, chat, 0.0)
+        turn = budget.start(1.0 if chat == "2" else 0.0)
+        assert turn is not None
+        budget.refuse(turn, wait_s, 1.0)
+        budget.finish(turn, 1.0)
+    budget.ask(Rank.ANSWER, "3", 1.0)
+    assert budget.start(5.9) is None
+    assert budget.start(6.1) is not None
+
+
 def test_after_all_were_refused_the_pace_is_slower_and_recovers() -> None:
     budget = Budget()
     for chat in ("1", "2"):

@@ -12,6 +12,7 @@ from bot.errors import CardRefused
 from bot.running import running
 from handlers.telegram import Face
 from handlers.telegram.links import asked, asking
+from handlers.telegram.owners import reason
 from handlers.telegram.tidy import KEPT, Litter
 from storage.memory import MemoryStore
 from tests.handlers.october import NOW
@@ -241,3 +242,28 @@ async def test_a_closed_topic_is_named_and_its_subscription_stays(
     (told,) = api.shown(PRIVATE)
     assert "a topic of Desk" in text(told)
     assert await store.subscriptions.of(topic)
+
+
+async def test_an_owner_who_cannot_be_told_now_is_told_with_the_next_refusal(
+    face: Face, api: BotApi, store: MemoryStore
+) -> None:
+    there = await subscribed(store, CHANNEL, "42")
+    refusal = Failure(400, "Bad Request: need administrator rights in the channel chat")
+    api.fail(refusal, method="send", chat=str(CHANNEL), times=2)
+    api.fail(Failure(502, "Bad Gateway"), method="send", chat="42")
+    for known in (0, 1):
+        with pytest.raises(CardRefused):
+            await face.send(there, card())
+        assert len(api.shown(PRIVATE)) == known
+
+
+@pytest.mark.parametrize(
+    ("said_by_telegram", "ours"),
+    [
+        ("Topic_closed", "the topic is closed"),
+        ("Forbidden: bot was kicked from the group chat", "bot was kicked from the group chat"),
+        ("Not enough rights to send text messages to the chat", "not enough rights to send text messages"),
+    ],
+)
+def test_an_owner_reads_words_and_no_codes(said_by_telegram: str, ours: str) -> None:
+    assert reason(CardRefused(said_by_telegram)).startswith(ours)
