@@ -25,6 +25,8 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 QUARANTINE_ROWS = 500
 LOG_ROWS = 1000
+TOLD_OF_STORE = ("store", "size")
+"""Anyone in a group may ask: where the file lies is nobody's affair but the operator's."""
 NEWEST = 10
 
 
@@ -182,7 +184,7 @@ async def status(desk: Desk, ask: Ask) -> Card:
         f"Told here in the last day: {aloud} with a sound, {len(told) - aloud} quietly",
         await _soonness(desk),
         f"Subscriptions here: {len(here)}, everywhere: {len(await store.subscriptions.all())}",
-        " · ".join(f"{name} {plain(value)}" for name, value in facts.items()),
+        " · ".join(f"{name} {plain(facts[name])}" for name in TOLD_OF_STORE if name in facts),
     ]
     return Card(
         title=f"Washout {desk.about.version}" + (" is blind" if blind else " is watching"),

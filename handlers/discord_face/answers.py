@@ -32,8 +32,8 @@ DEFER_AFTER_S = 1.5
 """Half of the 3 s in which a first answer is due (Discord developer documentation, "Interactions")."""
 MOST_UPLOAD = 20 * 1024 * 1024
 ACKNOWLEDGED = 40060
-COMES_BACK = ("start", "subscribe", "alerts", "settings", "unsubscribe", "threshold")
-"""Commands that show or change alerts: said where the bot may write, what was put aside goes on first."""
+SHOW_ALERTS = ("start", "alerts")
+"""Beside the commands that change something: said where the bot may write, what was put aside goes on."""
 NEEDED = discord.Permissions(view_channel=True, send_messages=True, embed_links=True, attach_files=True)
 
 
@@ -152,12 +152,14 @@ class Answers:
                 )
             )
             return await prepared(card, self.pictures)
+        alerts = _about_alerts(text) and _is_member(interaction)
         lacking = _lacking(interaction)
-        if _command(text) in COMES_BACK and not lacking:
+        if alerts and not lacking:
             await self.desk.store.chats.back(whole(place), self.desk.wall())
         card = await answer(self.desk, self._ask(interaction, place), text)
-        if _configures(text) and lacking:
-            card = replace(card, lines=(*card.lines, Line(f"**I still need here: {lacking}**", 9)))
+        if alerts and lacking:
+            needs = Line(f"**No alert can come here before I have: {lacking}**", 9)
+            card = replace(card, lines=(*card.lines, needs))
         in_server = interaction.guild_id is not None
         return await prepared(card, self.pictures, settings=of_settings(card), roles=in_server)
 
@@ -194,6 +196,10 @@ def _command(text: str) -> str:
 def _configures(text: str) -> bool:
     command = COMMANDS.get(_command(text))
     return command is not None and command.configures
+
+
+def _about_alerts(text: str) -> bool:
+    return _configures(text) or _command(text) in SHOW_ALERTS
 
 
 def _is_member(interaction: discord.Interaction[Any]) -> bool:

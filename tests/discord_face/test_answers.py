@@ -209,11 +209,14 @@ async def test_where_the_bot_is_no_member_it_answers_but_takes_no_subscription(
     assert not await desk.store.subscriptions.all()
 
 
-async def test_missing_rights_are_said_when_alerts_are_chosen(face: DiscordFace, discord: Discord) -> None:
-    data = {"id": "1", "name": "subscribe", "type": 1, "options": []}
+@pytest.mark.parametrize("command", ["subscribe", "alerts", "start"])
+async def test_missing_rights_are_said_where_alerts_are_spoken_of(
+    face: DiscordFace, discord: Discord, command: str
+) -> None:
+    data = {"id": "1", "name": command, "type": 1, "options": []}
     rights = member(MEMBER, permissions=WRITE | MANAGE_GUILD)
     asked = await discord.interact(2, data, member=rights, app_permissions=str(WRITE & ~(1 << 14)))
-    assert "I still need here: Embed Links" in words(await asked.answer())
+    assert "No alert can come here before I have: Embed Links" in words(await asked.answer())
 
 
 # --- suggestions ---------------------------------------------------------------------------------------
@@ -225,6 +228,7 @@ async def test_missing_rights_are_said_when_alerts_are_chosen(face: DiscordFace,
         ("oi", "coin", "b", "btc"),
         ("oi", "period", "2", "24h"),
         ("wave", "id", "", "1a"),
+        ("venues", "venue", "by", "bybit"),
         ("threshold", "what", "w", "W 2.9"),
         ("ping", "what", "", "monthly"),
         ("help", "command", "o", "oi"),

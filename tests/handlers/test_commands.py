@@ -16,6 +16,7 @@ from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import Desk
 from handlers.titles import TABLE_WIDTH
 from storage.memory import MemoryStore
+from storage.sqlite import open_sqlite
 from tests.handlers.conftest import HERE
 from tests.handlers.october import BANNER, NOW, SeenVenues, snapshot, source, wave
 from tests.handlers.test_cards import words
@@ -170,7 +171,7 @@ async def test_one_venue_is_shown_feed_by_feed(desk: Desk) -> None:
     card = await answer(desk, ASK, "/venues Bybit")
     assert card.title == "Bybit: 2 of 2 feeds fresh"
     assert card.table is not None
-    assert [row[0] for row in card.table.rows] == ["tickers", "forced"]
+    assert [row[0] for row in card.table.rows] == ["forced", "tickers"]
     assert "Gate, tickers: no answer for 4 min" in await said(desk, "/venues gat")
     assert 'I watch no venue "mtgox". All of them: /venues' in (await said(desk, "/venues mtgox")).replace(
         "`", ""
@@ -312,6 +313,14 @@ async def test_help_lists_every_command(desk: Desk) -> None:
 
 async def test_status_says_both_the_markets_time_and_its_own(desk: Desk) -> None:
     assert "Market time 23:50 UTC, 10 Oct 2025; running for 3 h 10 min" in await said(desk, "/status")
+
+
+async def test_status_does_not_say_where_the_operators_files_are(desk: Desk, tmp_path: Path) -> None:
+    async with open_sqlite(tmp_path / "washout.db") as store:
+        desk.store = store
+        told = await said(desk, "/status")
+    assert "store SQLite" in told
+    assert str(tmp_path) not in told
 
 
 async def test_an_empty_store_is_answered_honestly(desk: Desk) -> None:
