@@ -197,6 +197,6 @@ def moment(at: datetime, now: datetime) -> str:
 
 
 def shortly(span: timedelta) -> str:
-    """A wait: ``1.9 s`` below ten seconds, otherwise as ``duration``."""
-    seconds = max(0.0, span.total_seconds())
+    """A wait: ``1.9 s`` below ten seconds (and never 0.0 s), otherwise as ``duration``."""
+    seconds = max(0.1, span.total_seconds())
     return f"{seconds:.1f} s" if seconds < 9.95 else duration(span)
