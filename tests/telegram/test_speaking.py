@@ -103,10 +103,18 @@ async def test_a_picture_that_cannot_be_drawn_costs_only_the_picture(
     assert api.shown(PRIVATE)[0]["text"] == "BTC long flush"
 
 
-async def test_a_loud_revision_replies_to_the_message_before(face: Face, api: BotApi) -> None:
+async def test_each_loud_revision_replies_to_the_first_message_and_the_newest_is_edited(
+    face: Face, api: BotApi
+) -> None:
     first = await face.send(HERE, pictured())
-    await face.send(HERE, card("louder"), reply_to=first)
-    assert api.shown(PRIVATE)[1]["reply_to_message"]["caption"] == "BTC long flush"
+    second = await face.send(HERE, pictured("louder"), reply_to=first)
+    third = await face.send(HERE, card("loudest"), reply_to=second)
+    await face.edit(HERE, third, card("over"))
+    await face.edit(HERE, second, pictured("not the newest"))
+    shown = api.shown(PRIVATE)
+    replies = [message["reply_to_message"]["message_id"] for message in shown[1:]]
+    assert replies == [shown[0]["message_id"]] * 2
+    assert [m.get("text") or m["caption"] for m in shown] == ["BTC long flush", "not the newest", "over"]
 
 
 async def test_a_reply_is_sent_though_its_message_is_gone(face: Face, api: BotApi) -> None:
