@@ -139,6 +139,8 @@ class Face:
         try:
             said = await self.voice.say(destination, card, rank=Rank.LOUD, reply_to=reply_to)
         except (DestinationGone, Muted) as closed:
+            if isinstance(closed, DestinationGone) and not closed.topic_only:
+                self.voice.gone.add(destination.chat)
             if destination not in self._closed:
                 kept = await self.store.subscriptions.of(destination)
                 if await self.owners.tell(destination, kept, closed):

@@ -124,9 +124,13 @@ class Talk:
     async def _answer(self, message: Message, text: str) -> None:
         place, person = place_of(message), person_of(message)
         alone = is_private(message.chat)
+        started = command_of(text)[0] == "start"
+        if started or place.chat in self._voice.gone:  # who speaks to the bot lets it speak
+            self._voice.gone.discard(place.chat)
+            await self._desk.store.chats.back(whole(place), self._wall())
         ask = self._ask(message.chat, place, person)
         card = await answer(self._desk, ask, asked(text) if alone else text)
-        if command_of(text)[0] == "start" and await self._greeting_becomes(place, message.chat, card):
+        if started and await self._greeting_becomes(place, message.chat, card):
             return
         said = await self._voice.say(
             place,
@@ -273,6 +277,7 @@ class Talk:
     async def _left(self, change: ChatMemberUpdated, place: Destination) -> None:
         kept = [s for s in await self._desk.store.subscriptions.all() if whole(s.destination) == place]
         await self._desk.store.chats.leave(place, self._wall())
+        self._voice.gone.add(place.chat)
         log.info("left a chat", extra={"event": "telegram.left", "destination": place.key})
         if not is_private(change.chat):
             title = change.chat.title or place.chat

@@ -54,6 +54,8 @@ class Voice:
         self._bot = bot
         self._pictures = pictures
         self._presses = presses
+        self.gone: set[str] = set()
+        """Chats that refused us, or that we were taken out of, since the start."""
 
     async def say(
         self,

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from bot.domain.posts import Destination, Subscription
-from bot.errors import CardRefused
+from bot.errors import CardRefused, DestinationGone
 from bot.running import running
 from handlers.telegram import Face
 from handlers.telegram.links import asked, asking
@@ -202,6 +202,27 @@ async def test_who_subscribed_a_group_learns_that_somebody_removed_the_bot(
     api.member(GROUP, "member", "kicked", person=ADMINISTRATOR)
     await api.until(lambda: api.shown(PRIVATE))
     assert "Desk" in text(api.shown(PRIVATE)[0])
+
+
+async def test_a_chat_that_speaks_again_has_what_it_had_though_no_update_said_it_was_back(
+    listening: Face, api: BotApi, store: MemoryStore
+) -> None:
+    there = await subscribed(store, PRIVATE, str(PRIVATE))
+    api.fail(Failure(403, "Forbidden: bot was blocked by the user"), method="send", chat=str(PRIVATE))
+    with pytest.raises(DestinationGone):
+        await listening.send(there, card())
+    await store.chats.leave(there, NOW)  # as delivery does
+    await said(api, PRIVATE, "/alerts", person=PRIVATE)
+    assert len(await store.subscriptions.of(there)) == 1
+
+
+async def test_start_restores_what_was_put_aside_before_a_restart(
+    listening: Face, api: BotApi, store: MemoryStore
+) -> None:
+    there = await subscribed(store, PRIVATE, str(PRIVATE))
+    await store.chats.leave(there, NOW)
+    await said(api, PRIVATE, "/start", person=PRIVATE)
+    assert len(await store.subscriptions.of(there)) == 1
 
 
 async def test_who_removed_the_bot_themselves_is_not_told(
