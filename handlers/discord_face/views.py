@@ -65,7 +65,7 @@ FORMS = {
 
 CHOSEN = "✓ "
 """Stands before the choice that is in force."""
-HOW_OFTEN = ("/threshold ", "/subscribe ")
+HOW_OFTEN = {f"{line} {choice.word}" for line in ("/threshold", "/subscribe") for choice in CHOICES}
 """On the card of ``/settings`` the choices of how often are one select."""
 ROLE = "role:"
 PING = "/ping"
@@ -94,7 +94,7 @@ class Controls(NamedTuple):
 def controls(card: Card, *, settings: bool = False, roles: bool = False) -> Controls:
     """``settings`` adds forms and selects; ``roles``: there are some to be pinged."""
     different = list({button.command: button for button in reversed(card.buttons)}.values())[::-1]
-    choices = [b for b in different if settings and fits(b) and b.command.startswith(HOW_OFTEN)]
+    choices = [b for b in different if settings and fits(b) and b.command in HOW_OFTEN]
     choices = choices[:MOST_CHOICES]
     rest = [button for button in different if button not in choices]
     forms: list[Button] = []

@@ -76,6 +76,7 @@ async def test_settings_offer_a_select_for_how_often_and_a_role_to_ping(
     assert len(often["options"]) >= 3
     assert "role:/ping" in custom_ids(message)
     value = often["options"][1]["value"]
+    assert value == "/subscribe big"
     chosen = await discord.press(message, "say:", values=[value], rights=WRITE | MANAGE_GUILD)
     await chosen.answer()
     assert await desk.store.subscriptions.of(HERE)
@@ -108,6 +109,20 @@ async def test_settings_keep_their_selects_and_forms_after_a_change(
 ) -> None:
     message = await (await discord.command("ping", manager=True, role=MANAGERS)).answer()
     assert {"say:", "role:/ping", "form:/quiet"} <= set(custom_ids(message))
+
+
+async def test_the_select_of_how_often_holds_that_alone_and_marks_what_stands(
+    face: DiscordFace, discord: Discord
+) -> None:
+    await (await discord.command("subscribe", manager=True, what="all weekly")).answer()
+    message = await (await discord.command("settings", manager=True)).answer()
+    (often,) = [row["components"][0] for row in message["components"] if custom(row) == ["say:"]]
+    chosen = {option["value"]: bool(option.get("default")) for option in often["options"]}
+    assert chosen == {"/threshold historic": False, "/threshold big": False, "/threshold notable": True}
+
+
+def custom(row: dict[str, Any]) -> list[str]:
+    return [component["custom_id"] for component in row["components"]]
 
 
 async def test_a_refused_person_is_told_where_to_speak_with_the_bot_alone(
