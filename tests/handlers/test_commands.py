@@ -304,6 +304,23 @@ async def test_the_only_subscription_can_be_ended(desk: Desk, store: MemoryStore
     assert not await store.subscriptions.of(HERE)
 
 
+async def test_a_picture_is_said_with_its_age_and_coverage(desk: Desk) -> None:
+    desk.clock = lambda: NOW + timedelta(minutes=30)
+    told = await said(desk, "/chart btc")
+    assert "As of 10 Oct 23:50 UTC, seen 97 % of usual open interest" in told
+    assert BANNER not in told
+
+
+async def test_a_coin_without_waves_is_asked_with_those_of_choice(desk: Desk) -> None:
+    card = await answer(desk, ASK, "/resets eth")
+    assert [button.command for button in card.buttons] == ["/resets eth all"]
+
+
+async def test_help_begins_with_what_is_asked_most(desk: Desk) -> None:
+    lines = (await answer(desk, ASK, "/help")).lines
+    assert [line.text.split("`")[1] for line in lines][:3] == ["/oi", "/resets", "/chart"]
+
+
 async def test_help_lists_every_command(desk: Desk) -> None:
     told = await said(desk, "/help")
     assert all(f"/{name} " in told for name in COMMANDS)
