@@ -206,9 +206,9 @@ async def test_alerts_tells_of_each_subscription_when_it_was_last_told(
 ) -> None:
     for line in ("/subscribe btc weekly", "/subscribe eth weekly"):
         await answer(desk, ASK, line)
+    await tell(store, "19", Destination(HERE.platform, HERE.chat, "5"))
     assert (await said(desk, "/alerts")).count("nothing told in 30 days") == 2
     await tell(store, "1a", HERE)
-    await tell(store, "19", Destination(HERE.platform, HERE.chat, "5"))
     told = await said(desk, "/alerts")
     assert "1 · BTC · about weekly (W 2.2 and more) · last told 23:50 UTC, /wave 1a" in told
     assert "2 · ETH · about weekly (W 2.2 and more) · nothing told in 30 days" in told
