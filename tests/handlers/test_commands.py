@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -192,10 +192,12 @@ async def test_a_subscription_is_kept_and_listed(desk: Desk, store: MemoryStore)
     assert "1 · BTC, ETH · about 3 a week" in await said(desk, "/alerts")
 
 
-async def tell(store: MemoryStore, subject: str, place: Destination, revisions: int = 1) -> None:
-    """What delivery leaves behind."""
+async def tell(
+    store: MemoryStore, subject: str, place: Destination, revisions: int = 1, last: datetime = NOW
+) -> None:
+    """What delivery leaves behind, a revision a minute."""
     for revision in range(1, revisions + 1):
-        at = NOW - timedelta(minutes=revisions - revision)
+        at = last - timedelta(minutes=revisions - revision)
         await store.posts.want(subject, [place], revision=revision, loud=1, size=1.0, now=at)
         (post,) = await store.posts.claim(place.platform, at, timedelta(minutes=1), 1)
         await store.posts.shown(post, revision=revision, message="7", loud=revision == 1, now=at)
@@ -218,9 +220,9 @@ async def test_many_revisions_of_one_wave_hide_no_other(desk: Desk, store: Memor
     await answer(desk, ASK, "/subscribe btc W 2")
     await answer(desk, ASK, "/subscribe eth W 2")
     await store.waves.save(wave(id="2e", asset=Asset("ETH")))
-    await tell(store, "2e", HERE)
+    await tell(store, "2e", HERE, last=NOW - timedelta(hours=2))
     await tell(store, "1a", HERE, revisions=60)
-    assert "last told 23:50 UTC, /wave 2e" in await said(desk, "/alerts")
+    assert "last told 21:50 UTC, /wave 2e" in await said(desk, "/alerts")
 
 
 async def test_status_counts_what_was_told_in_this_chat(desk: Desk, store: MemoryStore) -> None:
