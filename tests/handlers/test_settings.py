@@ -380,6 +380,8 @@ async def test_one_subscription_is_edited_by_its_number(desk: Desk, store: Memor
     changed = await answer(desk, GROUP, "/threshold #2 monthly")
     by_w = [Threshold(Measure.W, w) for w in (WEEKLY_W, MONTHLY_W)]
     assert [s.threshold for s in await store.subscriptions.of(HERE)] == by_w
+    (line,) = await store.chats.changes(HERE, 1)
+    assert line.what == "alerts 2, ETH: about weekly (W 2.2 and more) → about monthly (W 2.9 and more)"
     await answer(desk, GROUP, changed.buttons[0].command)
     assert [s.threshold for s in await store.subscriptions.of(HERE)] == [by_w[0], by_w[0]]
     for number in ("9", "", "x"):
