@@ -100,7 +100,7 @@ async def open_telegram(
         raise ConfigError(REFUSED) from None
     presses = Presses()
     voice = Voice(bot, Pictures(draw), presses)
-    owners = Owners(bot, voice)
+    owners = Owners(bot, voice, store, wall)
 
     def talk(start: Start) -> Talk:
         return Talk(bot, voice, presses, owners, desk, wall, Tidy(voice, store.journal, wall, sleep, start))
@@ -108,7 +108,7 @@ async def open_telegram(
     hook = options.webhook_url if options.mode == "webhook" else None
     inbox = Inbox(bot, talk, sleep, hook, webhook_secret or secrets.token_urlsafe(32))
     try:
-        yield Face(voice, owners, store, inbox, pacer)
+        yield Face(voice, owners, inbox, pacer)
     finally:
         await pacer.shutdown()
         await asyncio.gather(*(line.shutdown() for line in lines))
@@ -120,12 +120,9 @@ class Face:
 
     voice: Voice
     owners: Owners
-    store: Store
     inbox: Inbox
     pacer: Pacer
     platform: str = field(default=PLATFORM, init=False)
-    _closed: set[Destination] = field(default_factory=set, init=False)
-    """Those whose owners know, or cannot be told."""
 
     async def listen(self) -> None:
         """Hear people until cancelled. Raises ``ConfigError`` for a bad token, and ``StorageError``."""
@@ -136,17 +133,15 @@ class Face:
         self.pacer.close()
 
     async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
+        await self.owners.check(destination)
         try:
             said = await self.voice.say(destination, card, rank=Rank.LOUD, reply_to=reply_to)
         except (DestinationGone, Muted) as closed:
             if isinstance(closed, DestinationGone) and not closed.topic_only:
                 self.voice.gone.add(destination.chat)
-            if destination not in self._closed:
-                kept = await self.store.subscriptions.of(destination)
-                if await self.owners.tell(destination, kept, closed):
-                    self._closed.add(destination)
+            await self.owners.closed(destination, closed)
             raise
-        self._closed.discard(destination)
+        await self.owners.opened(destination)
         return said
 
     async def edit(self, destination: Destination, message: str, card: Card) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime, timedelta
 
+import msgspec
 from telegram import ChatMember
 from telegram.constants import ChatMemberStatus
 from telegram.error import TelegramError
@@ -14,6 +16,7 @@ from telegram.ext import ExtBot
 from bot.domain.cards import Card, Line, Tone, plain
 from bot.domain.posts import Destination, Subscription
 from bot.errors import DeliveryError, DestinationGone, TryLater
+from bot.ports import Clock, Store
 from handlers.telegram.faults import Muted
 from handlers.telegram.pace import Rank
 from handlers.telegram.people import PLATFORM
@@ -31,10 +34,68 @@ IN_WORDS = {
 """What Telegram says as a code."""
 
 
+MUTED_FOR = timedelta(minutes=10)
+"""So long a place that does not let the bot speak is not asked again, unless something is heard there."""
+KEPT = "telegram.closed"
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """A place that does not let us speak since ``at``; ``told``: its owners know, or cannot be told."""
+
+    at: datetime
+    why: str
+    told: bool
+
+
 class Owners:
-    def __init__(self, bot: ExtBot[Rank], voice: Voice) -> None:
+    """Also remembers who knows already, over restarts: everyone is told once."""
+
+    def __init__(self, bot: ExtBot[Rank], voice: Voice, store: Store, wall: Clock) -> None:
         self._bot = bot
         self._voice = voice
+        self._store = store
+        self._wall = wall
+        self._closed: dict[str, Closed] | None = None
+        self._heard: set[str] = set()
+
+    async def check(self, destination: Destination) -> None:
+        """Raises ``Muted`` for a place that said a short while ago that the bot may not speak there."""
+        closed = (await self._all()).get(destination.key)
+        if closed is None or not closed.told or destination.chat in self._heard:
+            return
+        if self._wall() - closed.at < MUTED_FOR:
+            raise Muted(closed.why)
+
+    def heard(self, chat: str) -> None:
+        """Rights may have changed, or a topic was opened again: the next post finds out."""
+        self._heard.add(chat)
+
+    async def closed(self, destination: Destination, why: DeliveryError) -> None:
+        """A place refused us: tell its owners, unless they know. Raises ``StorageError``."""
+        everywhere = await self._all()
+        before = everywhere.get(destination.key)
+        told = before is not None and before.told
+        if not told:
+            told = await self.tell(destination, await self._store.subscriptions.of(destination), why)
+        if isinstance(why, Muted):
+            self._heard.discard(destination.chat)
+            everywhere[destination.key] = Closed(self._wall(), str(why), told)
+            await self._remember(everywhere)
+
+    async def opened(self, destination: Destination) -> None:
+        """It was spoken there. Raises ``StorageError``."""
+        everywhere = await self._all()
+        if everywhere.pop(destination.key, None) is not None:
+            await self._remember(everywhere)
+
+    async def _all(self) -> dict[str, Closed]:
+        if self._closed is None:
+            kept = await self._store.journal.kept(KEPT)
+            self._closed = msgspec.json.decode(kept, type=dict[str, Closed]) if kept else {}
+        return self._closed
+
+    async def _remember(self, everywhere: dict[str, Closed]) -> None:
+        await self._store.journal.keep(KEPT, msgspec.json.encode(everywhere))
 
     async def tell(self, destination: Destination, kept: Iterable[Subscription], why: DeliveryError) -> bool:
         """Tell those who made the subscriptions ``kept`` of a destination that refused a card.

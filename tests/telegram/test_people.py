@@ -288,3 +288,22 @@ async def test_an_owner_who_cannot_be_told_now_is_told_with_the_next_refusal(
 )
 def test_an_owner_reads_words_and_no_codes(said_by_telegram: str, ours: str) -> None:
     assert reason(CardRefused(said_by_telegram)).startswith(ours)
+
+
+async def test_a_place_that_is_closed_is_asked_again_once_something_is_heard_from_there(
+    opened: Opened, api: BotApi, store: MemoryStore
+) -> None:
+    topic = Destination("telegram", str(GROUP), "17")
+    await store.subscriptions.add(Subscription(destination=topic, created=NOW, created_by="42"))
+    api.fail(Failure(400, "Bad Request: TOPIC_CLOSED"), method="send", chat=str(GROUP))
+    for _ in range(2):  # the second time in another life of the program
+        async with opened() as face:
+            with pytest.raises(CardRefused):
+                await face.send(topic, card())
+    assert len(api.of("sendMessage")) == 2, "one to the topic, one to its owner"
+    async with opened() as face, running(face.listen()):
+        api.says(GROUP, "", message_thread_id=17, is_topic_message=True, forum_topic_reopened={})
+        api.says(PRIVATE, "/status")
+        await api.until(lambda: len(api.shown(PRIVATE)) == 2, timeout_s=8)
+        await face.send(topic, card())
+    assert len(api.shown(GROUP)) == 1

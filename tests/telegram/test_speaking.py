@@ -220,6 +220,7 @@ async def test_whoever_subscribed_a_chat_that_is_closed_is_told_once(
     for _ in range(2):
         with pytest.raises(DestinationGone):
             await face.send(there, card())
+        await store.chats.leave(there, NOW)  # as delivery does
     (told,) = api.shown(7)
     assert "bot was kicked" in told["text"]
 
