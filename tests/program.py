@@ -128,12 +128,16 @@ class Program:
         self.process.send_signal(number)
         return self.process.wait(20), time.monotonic() - begun
 
-    def output(self) -> str:
-        """All it ever said, once it has ended."""
-        self._reader.join(10)
+    def so_far(self) -> str:
+        """What it has said until now."""
         while not self._lines.empty():
             self.said.append(self._lines.get())
         return "".join(self.said)
+
+    def output(self) -> str:
+        """All it ever said, once it has ended."""
+        self._reader.join(10)
+        return self.so_far()
 
 
 @contextmanager

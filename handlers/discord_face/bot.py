@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -39,6 +39,8 @@ PAUSES_S = (6.5, 120.0)
 
 Discord takes one IDENTIFY in 5 s and 1,000 in a day; more cost the token (its documentation, "Identifying").
 """
+FIRST_LOOK_S = 3.0
+"""A bad token is told of before anything else begins; a Discord that is slow to say no holds up nobody."""
 NO_MENTIONS = discord.AllowedMentions.none()
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody speaks here
 
@@ -208,7 +210,7 @@ async def open_discord(
     sleep: Sleep = asyncio.sleep,
     chance: Callable[[], float] = random.random,
 ) -> AsyncIterator[DiscordFace]:
-    """Talk on Discord while the block lasts; yields its ``Messenger`` after the first attempt to log in.
+    """Talk on Discord while the block lasts; yields its ``Messenger`` when login was tried, or is slow.
 
     ``draw`` makes PNGs (``open_studio``). A Discord that cannot be reached is tried again by itself. Raises
     ``ConfigError`` where the token is not accepted.
@@ -221,7 +223,8 @@ async def open_discord(
             async with asyncio.TaskGroup() as group:
                 life = group.create_task(_live(face, token, begun, sleep, chance))
                 try:
-                    await begun.wait()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(begun.wait(), FIRST_LOOK_S)
                     yield face
                 finally:
                     life.cancel()

@@ -102,7 +102,7 @@ class Inbox:
                 await self.bot.initialize()
             except InvalidToken:
                 raise ConfigError(REFUSED) from None
-            except (TelegramError, TryLater) as why:
+            except (TelegramError, TryLater, *UNREADABLE) as why:
                 log.warning(
                     "Telegram does not answer: %s", why, extra={"event": "telegram.lost", "wait_s": wait_s}
                 )
