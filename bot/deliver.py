@@ -24,6 +24,7 @@ from bot.errors import (
     DestinationGone,
     DestinationMoved,
     MessageGone,
+    PlaceClosed,
     TryLater,
 )
 from bot.ports import Clock, Messenger, Present, Store
@@ -58,8 +59,11 @@ class Step(StrEnum):
     """Nothing now."""
 
 
-def decide(post: Post, newest: Shown | None, *, silent: bool = False) -> Step:
-    """The one rule of delivery; pure. In a silent chat nothing sounds, and what stands there stays true."""
+def decide(post: Post, newest: Shown | None, *, silent: bool = False, calls: bool = False) -> Step:
+    """The one rule of delivery; pure. In a silent chat nothing sounds, and what stands there stays true.
+
+    ``calls``: the wave has grown to where a role of this chat wants to be called.
+    """
     if newest is None:
         return Step.DROP
     if post.message is None:
@@ -68,7 +72,16 @@ def decide(post: Post, newest: Shown | None, *, silent: bool = False) -> Step:
         return Step.HUSH if silent else Step.SEND
     if newest.revision <= post.shown:
         return Step.REST
-    return Step.SEND if newest.loud > post.shown and not silent else Step.EDIT
+    return Step.SEND if (newest.loud > post.shown or calls) and not silent else Step.EDIT
+
+
+def called(post: Post, newest: Shown, settings: ChatSettings) -> tuple[str, ...]:
+    """The roles to ping with this revision: all whose size it reaches where it is loud in itself, else those
+    whose size was not reached when the chat last heard a sound."""
+    if newest.w is None:
+        return ()
+    beyond = 0.0 if post.message is None or newest.loud > post.shown else post.rung_w
+    return tuple(ping.role for ping in settings.pings if beyond < ping.from_w <= newest.w)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +104,10 @@ class Lane:
         newest = await self.present(post.subject, post.destination)
         settings = await self.store.chats.settings(post.destination)
         silence = silent_until(settings, self.wall(), newest.w or 0.0) if newest else None
-        step = decide(post, newest, silent=silence is not None)
+        roles = called(post, newest, settings) if newest else ()
+        # What is over calls nobody any more.
+        calls = bool(roles) and newest is not None and not newest.over
+        step = decide(post, newest, silent=silence is not None, calls=calls)
         if newest is None or step is Step.DROP:
             if newest is not None and newest.w is not None and not post.shown:
                 await self.store.chats.hold(post.destination, post.subject, self.wall())
@@ -104,7 +120,7 @@ class Lane:
             await posts.later(post, self.wall() + SWEEP)
             return step
         try:
-            message = await self._show(post, newest, step, settings)
+            message = await self._show(post, newest, step, roles)
         except DeliveryError as fault:
             await self._react(post, fault)
         else:
@@ -115,15 +131,14 @@ class Lane:
                 loud=step is Step.SEND,
                 now=self.clock(),
                 wall=self.wall(),
+                rung_w=(newest.w or 0.0) if step is Step.SEND else 0.0,
             )
         return step
 
-    async def _show(self, post: Post, newest: Shown, step: Step, settings: ChatSettings) -> str:
+    async def _show(self, post: Post, newest: Shown, step: Step, roles: tuple[str, ...]) -> str:
         if step is Step.EDIT and post.message is not None:
             await self.messenger.edit(post.destination, post.message, newest.card)
             return post.message
-        w = newest.w
-        roles = () if w is None else tuple(ping.role for ping in settings.pings if w >= ping.from_w)
         card = msgspec.structs.replace(newest.card, pings=roles)
         return await self.messenger.send(post.destination, card, reply_to=post.message)
 
@@ -145,6 +160,9 @@ class Lane:
             case DestinationGone():
                 log.info("chat gone: %s", fault, extra=place)
                 await self.store.chats.leave(post.destination, self.wall())
+            case PlaceClosed():
+                log.warning("may not speak there: %s", fault, extra=place | {"wave": post.subject})
+                await posts.drop(post)
             case CardRefused() | MessageGone():  # nothing to edit or to answer was named: the face is wrong
                 log.error("card refused: %s", fault, extra=place | {"wave": post.subject})
                 await posts.drop(post)

@@ -82,6 +82,7 @@ class MemoryPosts:
         loud: bool,
         now: datetime,
         wall: datetime | None = None,
+        rung_w: float = 0.0,
     ) -> None:
         wall = wall or now
         if row := self._posts.get((post.subject, post.destination)):
@@ -95,6 +96,7 @@ class MemoryPosts:
                     first_shown_at=row.first_shown_at or wall,
                     tries=0,
                     not_before=EPOCH if row.not_before == post.not_before else row.not_before,
+                    rung_w=max(row.rung_w, rung_w),
                 )
             )
         self._log.append(

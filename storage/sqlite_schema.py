@@ -132,6 +132,12 @@ def m0003_chats(db: Database) -> None:
         db.execute(statement)
 
 
+@schema()
+def m0004_calls(db: Database) -> None:
+    """How large a wave was when each chat last heard a sound of it."""
+    db.execute("alter table posts add column rung_w real not null default 0")
+
+
 def known() -> list[str]:
     """The names of every migration of this release, in order."""
     nothing = Database(memory=True, execute_plugins=False)

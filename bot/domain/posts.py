@@ -89,7 +89,8 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     """One subject (a wave or a notice) in one destination, on its way to the newest revision.
 
     ``wanted`` is the newest revision, ``loud`` the newest worth a sound, ``shown`` the one the chat shows
-    (0: none), ``message`` the platform's name for what it shows. Larger ``size`` goes first.
+    (0: none), ``message`` the platform's name for what it shows. Larger ``size`` goes first. ``rung_w`` is
+    the magnitude when it last made a sound (0: none had).
 
     Times are real time: nothing is due before ``not_before`` (a claim, or the platform's wish) and before
     ``silent_until`` (the chat's). ``due_since`` is when it was first to be shown, moved on by silence.
@@ -107,6 +108,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     first_shown_at: datetime | None = None
     silent_until: datetime | None = None
     due_since: datetime | None = None
+    rung_w: float = 0.0
 
     @property
     def must_ring(self) -> bool:

@@ -1,4 +1,4 @@
-"""What Discord answers when it will not do something, and what is done next (table in docs/discord.md)."""
+"""What Discord answers when it will not do something, and what is done next (table in docs/delivery.md)."""
 
 from __future__ import annotations
 

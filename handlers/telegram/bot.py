@@ -16,10 +16,10 @@ from telegram.ext import ExtBot
 
 from bot.domain.cards import Card
 from bot.domain.posts import Destination
-from bot.errors import ConfigError, DestinationGone
+from bot.errors import ConfigError, DestinationGone, PlaceClosed
 from bot.ports import Clock, Store
 from handlers.desk import Desk
-from handlers.telegram.faults import Muted, Wire
+from handlers.telegram.faults import Wire
 from handlers.telegram.inbox import REFUSED, Inbox
 from handlers.telegram.news import NewsWire
 from handlers.telegram.owners import Owners
@@ -136,7 +136,7 @@ class Face:
         await self.owners.check(destination)
         try:
             said = await self.voice.say(destination, card, rank=Rank.LOUD, reply_to=reply_to)
-        except (DestinationGone, Muted) as closed:
+        except (DestinationGone, PlaceClosed) as closed:
             if isinstance(closed, DestinationGone) and not closed.topic_only:
                 self.voice.gone.add(destination.chat)
             await self.owners.closed(destination, closed)

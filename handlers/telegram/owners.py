@@ -15,9 +15,8 @@ from telegram.ext import ExtBot
 
 from bot.domain.cards import Card, Line, Tone, plain
 from bot.domain.posts import Destination, Subscription
-from bot.errors import DeliveryError, DestinationGone, TryLater
+from bot.errors import DeliveryError, DestinationGone, PlaceClosed, TryLater
 from bot.ports import Clock, Store
-from handlers.telegram.faults import Muted
 from handlers.telegram.pace import Rank
 from handlers.telegram.people import PLATFORM
 from handlers.telegram.voice import Voice
@@ -59,12 +58,12 @@ class Owners:
         self._heard: set[str] = set()
 
     async def check(self, destination: Destination) -> None:
-        """Raises ``Muted`` for a place that said a short while ago that the bot may not speak there."""
+        """Raises ``PlaceClosed`` for a place that said a short while ago that the bot may not speak there."""
         closed = (await self._all()).get(destination.key)
         if closed is None or not closed.told or destination.chat in self._heard:
             return
         if self._wall() - closed.at < MUTED_FOR:
-            raise Muted(closed.why)
+            raise PlaceClosed(closed.why)
 
     def heard(self, chat: str) -> None:
         """Rights may have changed, or a topic was opened again: the next post finds out."""
@@ -77,7 +76,7 @@ class Owners:
         told = before is not None and before.told
         if not told:
             told = await self.tell(destination, await self._store.subscriptions.of(destination), why)
-        if isinstance(why, Muted):
+        if isinstance(why, PlaceClosed):
             self._heard.discard(destination.chat)
             everywhere[destination.key] = Closed(self._wall(), str(why), told)
             await self._remember(everywhere)
@@ -113,7 +112,7 @@ class Owners:
             if owners:
                 for owner in sorted(owners - {chat}):
                     await self._told(owner, card)
-            elif isinstance(why, Muted):
+            elif isinstance(why, PlaceClosed):
                 for owner in await self._administrators(chat):
                     if await self._told(owner, card):
                         break
@@ -167,7 +166,7 @@ def people(kept: Iterable[Subscription]) -> set[str]:
 
 def closed_card(name: str, why: DeliveryError) -> Card:
     match why:
-        case Muted():
+        case PlaceClosed():
             again = "The subscription stays. Let me speak there again, and the next wave is told"
         case DestinationGone(topic_only=True):
             again = "`/subscribe` in another topic begins anew"

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from bot.domain.posts import Destination, Subscription
-from bot.errors import CardRefused, DestinationGone
+from bot.errors import DestinationGone, PlaceClosed
 from bot.running import running
 from handlers.telegram import Face
 from handlers.telegram.links import asked, asking
@@ -242,7 +242,7 @@ async def test_rights_lost_in_a_channel_are_told_to_an_administrator_who_speaks_
     refusal = Failure(400, "Bad Request: need administrator rights in the channel chat")
     api.fail(refusal, method="send", chat=str(CHANNEL), times=2)
     for _ in range(2):
-        with pytest.raises(CardRefused):
+        with pytest.raises(PlaceClosed):
             await face.send(there, card())
     (told,) = api.shown(PRIVATE)
     assert "Desk" in text(told)
@@ -257,7 +257,7 @@ async def test_a_closed_topic_is_named_and_its_subscription_stays(
     topic = Destination("telegram", str(GROUP), "17")
     await store.subscriptions.add(Subscription(destination=topic, created=NOW, created_by="42"))
     api.fail(Failure(400, "Bad Request: TOPIC_CLOSED"), method="send", chat=str(GROUP))
-    with pytest.raises(CardRefused):
+    with pytest.raises(PlaceClosed):
         await face.send(topic, card())
     (told,) = api.shown(PRIVATE)
     assert "a topic of Desk" in text(told)
@@ -272,7 +272,7 @@ async def test_an_owner_who_cannot_be_told_now_is_told_with_the_next_refusal(
     api.fail(refusal, method="send", chat=str(CHANNEL), times=2)
     api.fail(Failure(502, "Bad Gateway"), method="send", chat="42")
     for known in (0, 1):
-        with pytest.raises(CardRefused):
+        with pytest.raises(PlaceClosed):
             await face.send(there, card())
         assert len(api.shown(PRIVATE)) == known
 
@@ -286,7 +286,7 @@ async def test_an_owner_who_cannot_be_told_now_is_told_with_the_next_refusal(
     ],
 )
 def test_an_owner_reads_words_and_no_codes(said_by_telegram: str, ours: str) -> None:
-    assert reason(CardRefused(said_by_telegram)).startswith(ours)
+    assert reason(PlaceClosed(said_by_telegram)).startswith(ours)
 
 
 async def test_a_place_that_is_closed_is_asked_again_once_something_is_heard_from_there(
@@ -297,7 +297,7 @@ async def test_a_place_that_is_closed_is_asked_again_once_something_is_heard_fro
     api.fail(Failure(400, "Bad Request: TOPIC_CLOSED"), method="send", chat=str(GROUP))
     for _ in range(2):  # the second time in another life of the program
         async with opened() as face:
-            with pytest.raises(CardRefused):
+            with pytest.raises(PlaceClosed):
                 await face.send(topic, card())
     assert len(api.of("sendMessage")) == 2, "one to the topic, one to its owner"
     async with opened() as face, running(face.listen()):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bot.domain.cards import Button, Card, Line, Picture
 from bot.domain.posts import Destination, Subscription
-from bot.errors import CardRefused, DestinationGone, DestinationMoved, MessageGone, TryLater
+from bot.errors import CardRefused, DestinationGone, DestinationMoved, MessageGone, PlaceClosed, TryLater
 from handlers.telegram import Face
 from storage.memory import MemoryStore
 from tests.handlers.october import NOW
@@ -147,8 +147,8 @@ async def test_a_deleted_message_is_told_as_gone(face: Face, api: BotApi) -> Non
         (Failure(403, "Forbidden: bot was blocked by the user"), DestinationGone),
         (Failure(403, "Forbidden: bot was kicked from the supergroup chat"), DestinationGone),
         (Failure(400, "Bad Request: chat not found"), DestinationGone),
-        (Failure(400, "Bad Request: TOPIC_CLOSED"), CardRefused),
-        (Failure(400, "Bad Request: not enough rights to send text messages to the chat"), CardRefused),
+        (Failure(400, "Bad Request: TOPIC_CLOSED"), PlaceClosed),
+        (Failure(400, "Bad Request: not enough rights to send text messages to the chat"), PlaceClosed),
         (Failure(400, "Bad Request: can't parse entities: byte offset 3"), CardRefused),
         (Failure(500, "Internal Server Error"), TryLater),
         (Failure(502, body=b"<html>Bad Gateway</html>"), TryLater),
