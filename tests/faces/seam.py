@@ -67,7 +67,7 @@ async def market() -> Desk:
     store = MemoryStore()
     await store.journal.snap(snapshots(NOW - timedelta(hours=25), NOW, MINUTE))
     await store.waves.save(wave())
-    about = About(version="0.1.0", started=ONSET - 10 * MINUTE, banner=BANNER)
+    about = About(version="0.2.0", started=ONSET - 10 * MINUTE, banner=BANNER)
     return Desk(store, SeenVenues(), lambda: NOW, about, wall=lambda: NOW)
 
 

@@ -36,7 +36,7 @@ async def new_desk() -> Desk:
     store = MemoryStore()
     await store.journal.snap([snapshot(NOW, fallen=1.0), snapshot(NOW, fallen=1.0, asset=ETH, scale=0.1)])
     await store.waves.save(wave())
-    return Desk(store, SeenVenues(), lambda: NOW, About(version="0.1.0", started=ONSET), wall=lambda: NOW)
+    return Desk(store, SeenVenues(), lambda: NOW, About(version="0.2.0", started=ONSET), wall=lambda: NOW)
 
 
 def is_sound(card: Card) -> None:
