@@ -115,30 +115,29 @@ class Budget:
 
     def start(self, now_s: float) -> Turn | None:
         """The next to go, if anyone may go now; call until there is none."""
-        if now_s < self._open_s():
-            return None
-        ready = (turn for turn in self._waiting if self._ready_s(turn) <= now_s)
+        ready = (turn for turn in self._waiting if max(self._ready_s(turn), self._open_s(turn)) <= now_s)
         turn = min(ready, key=lambda turn: turn.order, default=None)
         if turn is not None:
             self._waiting.remove(turn)
             turn.began_s = now_s
             self._newest.append(turn)
-            self._due_s = max(self._due_s, now_s - CATCH_UP_S) + self._gap_s
+            self._due_s = max(self._due_s, now_s - CATCH_UP_S) + self._gap_s  # also behind an answer
             if turn.chat is not None:
                 self._chat(turn.chat).busy = True
         return turn
 
     def wakes_s(self) -> float | None:
         """When somebody may go next; ``None`` while that takes an answer or a question first."""
-        soonest = min(map(self._ready_s, self._waiting), default=inf)
-        return None if soonest == inf else max(soonest, self._open_s())
+        soonest = min((max(self._ready_s(turn), self._open_s(turn)) for turn in self._waiting), default=inf)
+        return None if soonest == inf else soonest
 
-    def _open_s(self) -> float:
-        """When the lane is open to the next."""
+    def _open_s(self, turn: Turn) -> float:
+        """When the lane is open to it: posts keep their distance; a person waits for the second alone."""
         second_s = 0.0
         if len(self._newest) == ALL_A_SECOND:
             second_s = self._came_by_s(self._newest[0]) + SECOND_S
-        return max(self._due_s, second_s, self._closed_until_s)
+        due_s = 0.0 if turn.rank is Rank.ANSWER else self._due_s
+        return max(due_s, second_s, self._closed_until_s)
 
     def _came_by_s(self, turn: Turn) -> float:
         """The latest moment at which a request that has begun can have come."""

@@ -106,6 +106,19 @@ def test_answers_go_before_posts_and_posts_before_edits() -> None:
     assert ranks == [Rank.LOUD, Rank.LOUD, Rank.ANSWER, Rank.LOUD, Rank.EDIT, Rank.CHORE]
 
 
+def test_a_person_does_not_wait_for_the_distance_that_posts_keep() -> None:
+    budget = Budget()
+    for number in range(3):
+        budget.ask(Rank.LOUD, str(number), 0.0)
+    assert budget.start(0.0) is not None
+    assert budget.start(0.001) is None
+    person = budget.ask(Rank.ANSWER, "9", 0.001)
+    assert budget.wakes_s() == 0.0
+    assert budget.start(0.001) is person
+    assert budget.start(1 / PACE_A_SECOND) is None  # the place behind it is the person's
+    assert budget.start(2 / PACE_A_SECOND) is not None
+
+
 def test_a_full_group_holds_up_nobody_else() -> None:
     asked = [(0.0, Rank.LOUD, "-1")] * 25 + [(0.1, Rank.LOUD, "-2")]
     started = play(asked)
