@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -17,13 +17,14 @@ from typing import NamedTuple
 import msgspec
 
 from bot.domain.chats import ChatSettings, silent_until
-from bot.domain.posts import Destination, Post, Shown, summary_subject
+from bot.domain.posts import Destination, Post, Shown, summary_subject, urgency
 from bot.errors import (
     CardRefused,
     DeliveryError,
     DestinationGone,
     DestinationMoved,
     MessageGone,
+    PlaceClosed,
     TryLater,
 )
 from bot.ports import Clock, Messenger, Present, Store
@@ -58,8 +59,11 @@ class Step(StrEnum):
     """Nothing now."""
 
 
-def decide(post: Post, newest: Shown | None, *, silent: bool = False) -> Step:
-    """The one rule of delivery; pure. In a silent chat nothing sounds, and what stands there stays true."""
+def decide(post: Post, newest: Shown | None, *, silent: bool = False, calls: bool = False) -> Step:
+    """The one rule of delivery; pure. In a silent chat nothing sounds, and what stands there stays true.
+
+    ``calls``: the wave has grown to where a role of this chat wants to be called.
+    """
     if newest is None:
         return Step.DROP
     if post.message is None:
@@ -68,7 +72,16 @@ def decide(post: Post, newest: Shown | None, *, silent: bool = False) -> Step:
         return Step.HUSH if silent else Step.SEND
     if newest.revision <= post.shown:
         return Step.REST
-    return Step.SEND if newest.loud > post.shown and not silent else Step.EDIT
+    return Step.SEND if (newest.loud > post.shown or calls) and not silent else Step.EDIT
+
+
+def called(post: Post, newest: Shown, settings: ChatSettings) -> tuple[str, ...]:
+    """The roles to ping with this revision: all whose size it reaches where it is loud in itself, else those
+    whose size was not reached when the chat last heard a sound."""
+    if newest.w is None:
+        return ()
+    beyond = 0.0 if post.message is None or newest.loud > post.shown else post.rung_w
+    return tuple(ping.role for ping in settings.pings if beyond < ping.from_w <= newest.w)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +104,10 @@ class Lane:
         newest = await self.present(post.subject, post.destination)
         settings = await self.store.chats.settings(post.destination)
         silence = silent_until(settings, self.wall(), newest.w or 0.0) if newest else None
-        step = decide(post, newest, silent=silence is not None)
+        roles = called(post, newest, settings) if newest else ()
+        # What is over calls nobody any more.
+        calls = bool(roles) and newest is not None and not newest.over
+        step = decide(post, newest, silent=silence is not None, calls=calls)
         if newest is None or step is Step.DROP:
             if newest is not None and newest.w is not None and not post.shown:
                 await self.store.chats.hold(post.destination, post.subject, self.wall())
@@ -104,7 +120,7 @@ class Lane:
             await posts.later(post, self.wall() + SWEEP)
             return step
         try:
-            message = await self._show(post, newest, step, settings)
+            message = await self._show(post, newest, step, roles)
         except DeliveryError as fault:
             await self._react(post, fault)
         else:
@@ -115,15 +131,14 @@ class Lane:
                 loud=step is Step.SEND,
                 now=self.clock(),
                 wall=self.wall(),
+                rung_w=(newest.w or 0.0) if step is Step.SEND else 0.0,
             )
         return step
 
-    async def _show(self, post: Post, newest: Shown, step: Step, settings: ChatSettings) -> str:
+    async def _show(self, post: Post, newest: Shown, step: Step, roles: tuple[str, ...]) -> str:
         if step is Step.EDIT and post.message is not None:
             await self.messenger.edit(post.destination, post.message, newest.card)
             return post.message
-        w = newest.w
-        roles = () if w is None else tuple(ping.role for ping in settings.pings if w >= ping.from_w)
         card = msgspec.structs.replace(newest.card, pings=roles)
         return await self.messenger.send(post.destination, card, reply_to=post.message)
 
@@ -145,6 +160,9 @@ class Lane:
             case DestinationGone():
                 log.info("chat gone: %s", fault, extra=place)
                 await self.store.chats.leave(post.destination, self.wall())
+            case PlaceClosed():
+                log.warning("may not speak there: %s", fault, extra=place | {"wave": post.subject})
+                await posts.drop(post)
             case CardRefused() | MessageGone():  # nothing to edit or to answer was named: the face is wrong
                 log.error("card refused: %s", fault, extra=place | {"wave": post.subject})
                 await posts.drop(post)
@@ -180,6 +198,29 @@ class _Claim(NamedTuple):
     post: Post
     until: datetime
 
+    @property
+    def name(self) -> tuple[str, Destination]:
+        return self.post.subject, self.post.destination
+
+
+@dataclass(slots=True)
+class _Room:
+    """What is in hand for one chat: the post that is being settled, and those whose turn comes after it."""
+
+    waiting: dict[tuple[str, Destination], _Claim] = field(default_factory=dict)
+    now: _Claim | None = None
+
+    def take(self, claim: _Claim, at: datetime) -> None:
+        """A post that is being settled is claimed again for what came after its record, which is next; or
+        because the call outlasts its claim, and then the record is still to come: it is left alone."""
+        if self.now is None or self.now.name != claim.name or at < self.now.until:
+            self.waiting[claim.name] = claim
+
+    def next(self) -> _Claim | None:
+        """The most urgent goes first."""
+        self.now = min(self.waiting.values(), key=lambda claim: urgency(claim.post), default=None)
+        return self.waiting.pop(self.now.name) if self.now else None
+
 
 async def deliver(
     messenger: Messenger,
@@ -199,16 +240,13 @@ async def deliver(
     """
     posts = store.posts
     lane = Lane(messenger, store, present, clock, wall)
-    chats: dict[str, dict[tuple[str, Destination], _Claim]] = {}
+    rooms: dict[str, _Room] = {}
 
     async def work(chat: str) -> None:
-        mine = chats[chat]
-        while mine:
-            name, claim = next(iter(mine.items()))
+        while claim := rooms[chat].next():
             if wall() < claim.until:  # otherwise it is due again and somebody else may have it
                 await finish(lane.settle(claim.post))
-            del mine[name]
-        del chats[chat]
+        del rooms[chat]
         news.set()  # there is room again, and what was settled may have been raised meanwhile
 
     async def sweep() -> None:
@@ -227,14 +265,13 @@ async def deliver(
         while True:
             await news.wait()
             news.clear()
-            room = AT_ONCE - sum(map(len, chats.values()))
-            if room <= 0:
+            space = AT_ONCE - sum(len(room.waiting) + 1 for room in rooms.values())
+            if space <= 0:
                 continue
             now = wall()
-            for post in await posts.claim(messenger.platform, now, HOLD, room):
+            for post in await posts.claim(messenger.platform, now, HOLD, space):
                 chat = post.destination.chat
-                if chat not in chats:
-                    chats[chat] = {}
+                if chat not in rooms:
+                    rooms[chat] = _Room()
                     start(work(chat))
-                # One whose call outlasts its claim is claimed again; ``work`` forgets that with the call.
-                chats[chat][post.subject, post.destination] = _Claim(post, now + HOLD)
+                rooms[chat].take(_Claim(post, now + HOLD), now)

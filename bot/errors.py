@@ -93,6 +93,10 @@ class CardRefused(DeliveryError):
     pass
 
 
+class PlaceClosed(DeliveryError):
+    """The chat is there, but does not let the bot speak just now; its owner should know."""
+
+
 class AskError(WashoutError):
     """``suggestions`` are commands that would work, ready to be tapped."""
 

@@ -265,8 +265,11 @@ class Posts(Protocol):
         loud: bool,
         now: datetime,
         wall: datetime | None = None,
+        rung_w: float = 0.0,
     ) -> None:
         """The chat shows ``revision`` as ``message``; written to the log of alerts.
+
+        ``rung_w`` is the wave's magnitude where it made a sound.
 
         Whatever more was wanted meanwhile is due at once. ``now`` is the market's time and is logged,
         ``wall`` real time (``now`` where there is but one clock) and counts for ``latency``.

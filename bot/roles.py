@@ -24,8 +24,8 @@ from bot.domain.market import (
 from bot.domain.posts import Destination, Notice
 from bot.domain.waves import Stage, Wave
 from bot.health import Health
-from bot.pipeline.horizons import moment
-from bot.pipeline.judge import Judge, JudgeState, Stepped, last_step, next_step
+from bot.pipeline.horizons import last_step, moment, next_step
+from bot.pipeline.judge import Judge, JudgeState, Stepped
 from bot.pipeline.route import listeners, outshone_by, weight_usd
 from bot.ports import Clock, Store, Stream
 

@@ -12,7 +12,7 @@ from html import escape
 from bot.domain.cards import Button, Card, Picture, Table, Tone
 from bot.domain.posts import ChatMessage
 
-_DOLLARS = re.compile(r"[−+]\$[\d,.]+(?: [KMBT]\b)?")
+_AMOUNT = re.compile(r"[−+≥]?\$?\d[\d,.]*(?: (?:%|[kMBT]|s|min|h|days|[A-Z0-9]{2,6})(?!\w))+|[−+]\$[\d,.]+")
 _MARKS = re.compile(r"\*\*(?P<bold>.+?)\*\*|`(?P<code>[^`]+)`")
 
 
@@ -66,8 +66,8 @@ def stamp(at: datetime, *, short: bool = False) -> str:
 
 
 def _unbroken(text: str) -> str:
-    """Browsers would leave the sign of −$3.4 B at the end of a line."""
-    return _DOLLARS.sub(r'<span class="sum">\g<0></span>', escape(text))
+    """Browsers would leave the sign of −$3.4 B, or the 5.5 of 5.5 %, at the end of a line."""
+    return _AMOUNT.sub(r'<span class="sum">\g<0></span>', escape(text))
 
 
 def _marked_part(found: re.Match[str]) -> str:

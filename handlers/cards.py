@@ -11,7 +11,7 @@ from datetime import datetime
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Picture, Tone
-from bot.domain.market import VERDICT_MEANS, Missing, ReportKind
+from bot.domain.market import VERDICT_MEANS, Missing, ReportKind, Verdict
 from bot.domain.posts import Latency
 from bot.domain.units import UsdChange
 from bot.domain.waves import Burst, Forced, Kind, Lead, Outcome, Rank, Stage, Wave
@@ -328,10 +328,15 @@ def coverage_line(
         return text
     largest = sorted(missing, key=lambda gone: -gone.coins)
     named = [
-        f"{venue_title(gone.venue, titles or {})} ({duration(now - gone.since)}: {VERDICT_MEANS[gone.why]})"
+        f"{venue_title(gone.venue, titles or {})} ({duration(now - gone.since)}{_because(gone)})"
         for gone in largest
     ]
     return f"{text}. Missing: {_some(named, 2)}"
+
+
+def _because(gone: Missing) -> str:
+    """That a venue has not answered for so long is said by the time alone."""
+    return "" if gone.why is Verdict.STALE else f": {VERDICT_MEANS[gone.why]}"
 
 
 def outcome_lines(outcomes: Sequence[Outcome]) -> Iterable[str]:

@@ -24,7 +24,8 @@ EACH = timedelta(seconds=6)
 """A revision stands so long before the next."""
 TOO_LATE = timedelta(minutes=10)
 """A drill that nobody saw by then is not shown any more."""
-BANNER = "Drill: nothing happened. The figures are those of 10 October 2025"
+MARK = "Drill"
+BANNER = f"{MARK}: nothing happened. The figures are those of 10 October 2025"
 LAST_REVISION = len(STAGES)
 _SUBJECT = re.compile(r"drill-(\d{1,12})")
 
@@ -54,11 +55,11 @@ def drill_shown(
     revision = min(1 + max(0, (wall - begun) // EACH), shown + 1, LAST_REVISION)
     stage = STAGES[revision - 1]
     wave = in_zone(example_wave(stage, begun), zone)
-    picture = None if stage is Stage.EARLY else example_picture(stage, begun)
+    picture = None if stage is Stage.EARLY else example_picture(stage, begun, mark=MARK, note=BANNER)
     like = wave_card(wave, picture=picture)
     card = replace(
         like,
-        title=f"Drill: {like.title}",
+        title=f"{MARK}: {like.title}",
         footer=f"drill, revision {revision} of {LAST_REVISION} · {clock(wave.at)}",
         buttons=(),
         banner=f"{BANNER} · {banner}" if banner else BANNER,

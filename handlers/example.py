@@ -98,13 +98,15 @@ def example_wave(stage: Stage, low_at: datetime = OCTOBER_LOW) -> Wave:
     )
 
 
-def example_picture(stage: Stage = Stage.OVER, low_at: datetime = OCTOBER_LOW) -> Picture:
-    """The picture of ``example_wave``, a point a minute."""
+def example_picture(
+    stage: Stage = Stage.OVER, low_at: datetime = OCTOBER_LOW, *, mark: str = "Example", note: str = NOTE
+) -> Picture:
+    """The picture of ``example_wave``, a point a minute. ``mark`` begins its title: pictures travel."""
     wave = example_wave(stage, low_at)
     minutes = range(BEFORE, (AFTER if stage is Stage.OVER else AT[stage]) + 1)
     liquidated_usd = [_LIQUIDATED_USD_M[m] * 1e6 if 0 <= m < len(_LIQUIDATED_USD_M) else 0.0 for m in minutes]
     chart = ChartData(
-        title=wave_finding(wave),
+        title=f"{mark}: {wave_finding(wave)}",
         asset=wave.asset,
         times=tuple(wave.onset + minute * MINUTE for minute in minutes),
         coins=tuple(_between(_COINS, minute) for minute in minutes),
@@ -112,9 +114,9 @@ def example_picture(stage: Stage = Stage.OVER, low_at: datetime = OCTOBER_LOW) -
         long_usd=tuple(usd * _LONG_SHARE for usd in liquidated_usd),
         short_usd=tuple(usd * (1 - _LONG_SHARE) for usd in liquidated_usd),
         shade=(wave.onset, wave.at),
-        note=NOTE,
+        note=note,
     )
-    return Picture(chart, f"Example. {said(chart)}")
+    return Picture(chart, said(chart))
 
 
 def _between(values: Sequence[int], minute: int) -> float:

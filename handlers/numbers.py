@@ -11,7 +11,13 @@ from bot.domain.waves import Magnitude
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-NAMED_PERIODS = ((24.0, "daily"), (24 * 7.0, "weekly"), (24 * 30.44, "monthly"), (24 * 365.25, "yearly"))
+NAMED_PERIODS = (
+    (1.0, "hourly"),
+    (24.0, "daily"),
+    (24 * 7.0, "weekly"),
+    (24 * 30.44, "monthly"),
+    (24 * 365.25, "yearly"),
+)
 """Return periods that have a name, in hours; "about weekly" is within a fifth of one."""
 
 
@@ -109,7 +115,7 @@ def tight(text: str) -> str:
 
 
 def duration(span: timedelta) -> str:
-    """``48 s``, ``41 min``, ``1 h 12 min``, ``36 h``, ``7 days``."""
+    """``48 s``, ``41 min``, ``1 h 12 min``, ``36 h``, ``7 days``, ``5.6 years``."""
     seconds = max(0, round(span.total_seconds()))
     if seconds < 90 and seconds != 60:
         return f"{seconds} s"
@@ -119,7 +125,10 @@ def duration(span: timedelta) -> str:
     if minutes < 12 * 60:
         return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
     hours = round(minutes / 60)
-    return f"{hours} h" if hours <= 48 else f"{round(hours / 24)} days"
+    if hours <= 48:
+        return f"{hours} h"
+    days = round(hours / 24)
+    return f"{days} days" if days <= 2 * 365 else f"{days / 365.25:.1f} years"
 
 
 def return_period(magnitude: Magnitude) -> str:
@@ -188,6 +197,6 @@ def moment(at: datetime, now: datetime) -> str:
 
 
 def shortly(span: timedelta) -> str:
-    """A wait: ``1.9 s`` below ten seconds, otherwise as ``duration``."""
-    seconds = max(0.0, span.total_seconds())
+    """A wait: ``1.9 s`` below ten seconds (and never 0.0 s), otherwise as ``duration``."""
+    seconds = max(0.1, span.total_seconds())
     return f"{seconds:.1f} s" if seconds < 9.95 else duration(span)

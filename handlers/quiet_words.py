@@ -32,7 +32,8 @@ def read_quiet(text: str) -> tuple[QuietHours, str | None]:
     begin, end = _time(*found.group(1, 2, 3)), _time(*found.group(4, 5, 6))
     if begin == end:
         raise AskError("Quiet hours begin and end at different times. To be silent for a while: `/mute 8h`")
-    return QuietHours(begin, end), read_zone(found[7]) if found[7] else None
+    hours = QuietHours(begin, end)
+    return hours, read_zone(found[7], f"/quiet {hours_typed(hours)}") if found[7] else None
 
 
 def _time(hours: str, minutes: str | None, half: str | None) -> time:

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 from bot.domain.cards import ChartData
 from handlers.charts import png
@@ -55,3 +56,11 @@ def _be_modest() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(10)
+    Thread(target=_end_with_the_main_one, daemon=True).start()
+
+
+def _end_with_the_main_one() -> None:
+    """Whoever is killed can tell nobody: a process that waits for pictures would wait for ever."""
+    if (main := parent_process()) is not None:
+        main.join()
+        os._exit(1)

@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from bot.domain.assets import Asset
-from bot.domain.posts import Measure, Subscription, Threshold
-from bot.domain.waves import Kind, Magnitude, Wave
+from bot.domain.cards import Button
+from bot.domain.chats import ChatSettings
+from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Subscription, Threshold
+from bot.domain.waves import Magnitude, Wave
 from bot.pipeline.route import wants
 from handlers.numbers import coins, day, duration, many, percent, return_period, usd
+
+
+class Choice(NamedTuple):
+    """One tap: how it is typed, what it is called, about how often that is, and the magnitude."""
+
+    word: str
+    label: str
+    often: str
+    w: float
+
+
+CHOICES = (
+    Choice("historic", "Only historic", "~1 a year", YEARLY_W),
+    Choice("big", "Big", "~1 a month", MONTHLY_W),
+    Choice("notable", "Notable", "~1 a week", WEEKLY_W),
+)
+"""Offered wherever it is asked how often to speak."""
+
+
+def choice_taps(subscriptions: Sequence[Subscription], line: str, *, shortly: bool = False) -> list[Button]:
+    """The choices behind ``line``; the one that all ``subscriptions`` have is marked."""
+    standing = {s.threshold for s in subscriptions}
+    taps = []
+    for choice in CHOICES:
+        mark = "✓ " if standing == {Threshold(Measure.W, choice.w)} else ""
+        often = "" if shortly else f", {choice.often}"
+        taps.append(Button(f"{mark}{choice.label}{often}", f"{line} {choice.word}"))
+    return taps
+
+
+def group_tap(subscriptions: Sequence[Subscription], number: str = "") -> Button:
+    """Turns round whether institution-led waves are left out; of subscription ``number`` (``#2``) alone."""
+    native = all(s.native_only for s in subscriptions)
+    line = f"/threshold {number} ".replace("  ", " ")
+    return Button("Any group", f"{line}any group") if native else Button("Native only", f"{line}native")
 
 
 def told(subscriptions: Sequence[Subscription], wave: Wave) -> bool:
@@ -30,16 +68,15 @@ def coins_words(assets: frozenset[Asset] | None) -> str:
     return ", ".join(sorted(assets)) if assets else "every coin"
 
 
-def kinds_words(subscription: Subscription) -> str:
-    """``long flushes and short squeezes``."""
-    names = {Kind.FLUSH: "long flushes", Kind.SQUEEZE: "short squeezes", Kind.UNWIND: "unwinds"}
-    return " and ".join(name for kind, name in names.items() if kind in subscription.kinds)
-
-
 def subscription_words(subscription: Subscription) -> str:
     """``BTC, ETH · about weekly (W 2.2 and more) · institution-led left out``."""
+    return f"{coins_words(subscription.assets)} · {terms_words(subscription)}"
+
+
+def terms_words(subscription: Subscription) -> str:
+    """The same without the coins."""
     native = " · institution-led left out" if subscription.native_only else ""
-    return f"{coins_words(subscription.assets)} · {threshold_words(subscription.threshold)}{native}"
+    return f"{threshold_words(subscription.threshold)}{native}"
 
 
 def threshold_words(threshold: Threshold) -> str:
@@ -60,8 +97,14 @@ def threshold_words(threshold: Threshold) -> str:
             return f"{coins(value, 'coins')} or more closed"
 
 
+def pings_words(chosen: ChatSettings) -> str:
+    """Each role's mention as Discord writes it, and from which size on: ``<@&42> about monthly (…)``."""
+    pings = [f"<@&{p.role}> {threshold_words(Threshold(Measure.W, p.from_w))}" for p in chosen.pings]
+    return ", ".join(pings) or "none"
+
+
 def typed(subscription: Subscription) -> str:
-    """Its threshold as a person would type it, so that it is read back as the same."""
+    """From which size on, as a person would type it, so that it is read back as the same."""
     threshold = subscription.threshold
     match threshold.measure:
         case Measure.W:
@@ -73,3 +116,10 @@ def typed(subscription: Subscription) -> str:
             return f"${threshold.value:.0f}"
         case Measure.COINS:
             return f"{threshold.value:.12g} {coins_words(subscription.assets).lower()}"
+
+
+def typed_whole(subscription: Subscription) -> str:
+    """All of it, as it stands behind ``/subscribe``."""
+    coins = " ".join(sorted(subscription.assets)).lower() if subscription.assets else "all"
+    beside = "" if subscription.threshold.measure is Measure.COINS else f"{coins} "
+    return f"{beside}{typed(subscription)}{' native' if subscription.native_only else ''}"

@@ -32,7 +32,7 @@ def summary_card(waves: Sequence[Wave], settings: ChatSettings, now: datetime) -
 def _why(settings: ChatSettings) -> str:
     if settings.quiet is not None:
         return f"While you were quiet ({settings.quiet.begin:%H:%M}–{settings.quiet.end:%H:%M})"
-    return "While you were muted" if settings.muted_until else "While I could not reach this chat"
+    return "While you were muted" if settings.muted_until else "While I could not speak here"
 
 
 def _told(wave: Wave, now: datetime) -> str:

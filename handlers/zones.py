@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from importlib.resources import files
@@ -14,7 +13,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 from rapidfuzz import fuzz, process
 
-from bot.domain.assets import Asset
 from bot.domain.cards import plain
 from bot.errors import AskError
 
@@ -50,6 +48,31 @@ CITIES = {
     "rio rio_de_janeiro brasilia": "America/Sao_Paulo",
     "abuja": "Africa/Lagos",
     "cape_town": "Africa/Johannesburg",
+    "germany": "Europe/Berlin",
+    "france": "Europe/Paris",
+    "spain": "Europe/Madrid",
+    "italy": "Europe/Rome",
+    "netherlands holland": "Europe/Amsterdam",
+    "austria": "Europe/Vienna",
+    "switzerland": "Europe/Zurich",
+    "sweden": "Europe/Stockholm",
+    "norway": "Europe/Oslo",
+    "denmark": "Europe/Copenhagen",
+    "finland": "Europe/Helsinki",
+    "uk england": "Europe/London",
+    "ireland": "Europe/Dublin",
+    "ukraine": "Europe/Kyiv",
+    "greece": "Europe/Athens",
+    "india": "Asia/Kolkata",
+    "china": "Asia/Shanghai",
+    "korea south_korea": "Asia/Seoul",
+    "thailand": "Asia/Bangkok",
+    "vietnam": "Asia/Ho_Chi_Minh",
+    "philippines": "Asia/Manila",
+    "taiwan": "Asia/Taipei",
+    "uae": "Asia/Dubai",
+    "nigeria": "Africa/Lagos",
+    "kenya": "Africa/Nairobi",
     "gmt z": "UTC",
     "et edt est": "America/New_York",
     "ct cdt": "America/Chicago",
@@ -79,16 +102,16 @@ PART_HOURS = {
 _OFFSET = re.compile(r"(?:utc|gmt)?\s*([+\-−])\s*(\d{1,2})(?::?([0-5]\d))?")
 
 
-def read_zone(text: str, _known: Sequence[Asset] = ()) -> str:
+def read_zone(text: str, line: str = "/timezone") -> str:
     """The IANA name behind ``Europe/Berlin``, ``berlin``, ``New York``, ``CET`` or ``UTC+2``.
 
-    Raises ``AskError`` with the nearest.
+    Raises ``AskError`` with the nearest, behind what else was said (``line``).
     """
     said = " ".join(text.split())
     bare = "".join(sign for sign in unicodedata.normalize("NFKD", said) if not unicodedata.combining(sign))
     name = re.sub(r"[\s_]+", "_", bare).lower()
     if offset := _OFFSET.fullmatch(said.lower()):
-        return _fixed(offset)
+        return _fixed(offset, line)
     names = _names()
     if name in names:
         return names[name]
@@ -96,16 +119,16 @@ def read_zone(text: str, _known: Sequence[Asset] = ()) -> str:
     near = process.extractOne(name, list(names), scorer=fuzz.ratio, score_cutoff=60)
     if near is None:
         raise AskError(
-            f'I know no time zone "{shown}". Name a large city in it, `/timezone Berlin`, or say `UTC+2`',
-            "/timezone Europe/Berlin",
-            "/timezone UTC",
+            f'I know no time zone "{shown}". Name a large city in it, `{line} Berlin`, or say `UTC+2`',
+            f"{line} Europe/Berlin",
+            f"{line} UTC",
         )
     zone = names[near[0]]
-    line = f"/timezone {zone}"
-    raise AskError(f'I know no time zone "{shown}". Did you mean **{zone}**? `{line}`', line)
+    meant = f"{line} {zone}"
+    raise AskError(f'I know no time zone "{shown}". Did you mean **{zone}**? `{meant}`', meant)
 
 
-def _fixed(offset: re.Match[str]) -> str:
+def _fixed(offset: re.Match[str], line: str) -> str:
     east = offset[1] == "+"
     hours, minutes = int(offset[2]), int(offset[3] or 0)
     if not minutes and -12 <= (hours if east else -hours) <= 14:
@@ -114,7 +137,7 @@ def _fixed(offset: re.Match[str]) -> str:
     if zone := PART_HOURS.get(f"{'+' if east else '-'}{hours}:{minutes:02}"):
         return zone
     shown = plain(offset[0].strip()[:24])
-    raise AskError(f'No country keeps "{shown}" all year. Name a large city: `/timezone Adelaide`')
+    raise AskError(f'No country keeps "{shown}" all year. Name a large city: `{line} Adelaide`')
 
 
 @cache

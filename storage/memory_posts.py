@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from bot.domain.chats import whole
-from bot.domain.posts import AlertLog, Destination, Latency, Post
-from storage.rules import EPOCH, may_break_through, urgency
+from bot.domain.posts import AlertLog, Destination, Latency, Post, urgency
+from storage.rules import EPOCH, may_break_through
 
 
 class MemoryPosts:
@@ -82,6 +82,7 @@ class MemoryPosts:
         loud: bool,
         now: datetime,
         wall: datetime | None = None,
+        rung_w: float = 0.0,
     ) -> None:
         wall = wall or now
         if row := self._posts.get((post.subject, post.destination)):
@@ -95,6 +96,7 @@ class MemoryPosts:
                     first_shown_at=row.first_shown_at or wall,
                     tries=0,
                     not_before=EPOCH if row.not_before == post.not_before else row.not_before,
+                    rung_w=max(row.rung_w, rung_w),
                 )
             )
         self._log.append(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from bot.domain.market import Liquidation, Position
-from bot.domain.posts import YEARLY_W, Destination, Post, Subscription
+from bot.domain.posts import YEARLY_W, Subscription
 from bot.domain.units import measure
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,11 +71,6 @@ def liquidated_coins(forced: Liquidation) -> float | None:
 def assets_key(subscription: Subscription) -> str:
     """One text per set of assets. Every coin is ``*``."""
     return "*" if subscription.assets is None else ",".join(sorted(subscription.assets))
-
-
-def urgency(post: Post) -> tuple[bool, float, datetime, str, Destination]:
-    """Sorts posts that are due: what must ring before edits, larger before smaller, longest due first."""
-    return (not post.must_ring, -post.size, post.not_before, post.subject, post.destination)
 
 
 def may_break_through(size_before: float, size_now: float) -> bool:

@@ -51,7 +51,7 @@ class SqliteStore:
 async def open_sqlite(
     path: Path | str, *, busy_timeout: timedelta = timedelta(seconds=5)
 ) -> AsyncIterator[SqliteStore]:
-    """Create or upgrade the file and hold it, alone, while the block runs.
+    """Create or upgrade the file and hold it, alone, while the block runs. Posts in nobody's hand are due.
 
     Raises ``StorageError``: not a database, another program's, a newer release's, in use, damaged, full or
     not writable. ``busy_timeout`` is how long another program's lock on the file is waited for.
@@ -62,7 +62,9 @@ async def open_sqlite(
     except asyncio.CancelledError:
         (await opening).close()
         raise
+    store = SqliteStore(file)
     try:
-        yield SqliteStore(file)
+        await store.posts.take_back()
+        yield store
     finally:
         file.close()

@@ -11,25 +11,27 @@ from operator import attrgetter
 
 from sqlite_utils import Database
 
-from bot.domain.posts import YEARLY_W, AlertLog, Destination, Latency, Post
-from storage.rules import EPOCH, MICROSECOND, micros, moment, urgency
+from bot.domain.posts import YEARLY_W, AlertLog, Destination, Latency, Post, urgency
+from storage.rules import EPOCH, MICROSECOND, micros, moment
 from storage.sqlite_connections import Connections
 
 _COLUMNS = (
     "subject, platform, chat, topic, wanted, loud, shown, message, not_before, size, tries, first_shown_at,"
-    " silent_until, due_since"
+    " silent_until, due_since, rung_w"
 )
 _THIS = "subject = :subject and platform = :platform and chat = :chat and topic = :topic"
 
 PIECE = 2_000
 """So many posts are wanted in one transaction: what is claimed and shown meanwhile goes in between."""
 
-_Row = tuple[str, str, str, str, int, int, int, str | None, int, float, int, int | None, int, int | None]
+_Row = tuple[
+    str, str, str, str, int, int, int, str | None, int, float, int, int | None, int, int | None, float
+]
 
 
 def _post(row: _Row) -> Post:
-    subject, platform, chat, topic, wanted, loud, shown, message, not_before, size, tries, *times = row
-    first, silent_until, due_since = times
+    subject, platform, chat, topic, wanted, loud, shown, message, not_before, size, *_ = row
+    tries, first, silent_until, due_since, rung_w = row[10:]
     return Post(
         subject=subject,
         destination=Destination(platform, chat, topic),
@@ -43,6 +45,7 @@ def _post(row: _Row) -> Post:
         first_shown_at=None if first is None else moment(first),
         silent_until=moment(silent_until) if silent_until else None,
         due_since=None if due_since is None else moment(due_since),
+        rung_w=rung_w,
     )
 
 
@@ -137,6 +140,7 @@ class SqlitePosts:
         loud: bool,
         now: datetime,
         wall: datetime | None = None,
+        rung_w: float = 0.0,
     ) -> None:
         to = post.destination
         seen = _name(post.subject, to) | {
@@ -145,6 +149,7 @@ class SqlitePosts:
             "wall": micros(wall or now),
             "held": micros(post.not_before),
             "epoch": micros(EPOCH),
+            "rung_w": rung_w,
         }
 
         def write(db: Database) -> None:
@@ -159,7 +164,8 @@ class SqlitePosts:
             db.execute(
                 "update posts set message = iif(:revision >= shown, :message, message),"  # noqa: S608
                 " shown = max(shown, :revision), first_shown_at = coalesce(first_shown_at, :wall),"
-                " tries = 0, not_before = iif(not_before = :held, :epoch, not_before)"
+                " rung_w = max(rung_w, :rung_w), tries = 0,"
+                " not_before = iif(not_before = :held, :epoch, not_before)"
                 f" where {_THIS}",
                 seen,
             )
@@ -198,6 +204,15 @@ class SqlitePosts:
                 f" not_before = iif(not_before = :held, :epoch, not_before) where {_THIS}",
                 told,
             )
+        )
+
+    async def take_back(self) -> None:
+        """Whatever a process that died had in hand is due now; what a platform or a chat put off is not.
+
+        Only for who has the file alone. A claim is told from ``later`` by its ``tries``.
+        """
+        await self._file.write(
+            lambda db: db.execute("update posts set not_before = 0 where not_before > 0 and tries = 0")
         )
 
     async def drop(self, post: Post) -> None:

@@ -136,7 +136,13 @@ def m0003_chats(db: Database) -> None:
 
 
 @schema()
-def m0004_reports(db: Database) -> None:
+def m0004_calls(db: Database) -> None:
+    """How large a wave was when each chat last heard a sound of it."""
+    db.execute("alter table posts add column rung_w real not null default 0")
+
+
+@schema()
+def m0005_reports(db: Database) -> None:
     """Reports by who told them, whole: holders, preliminary or final, as of when the one before was.
 
     ``body`` is MessagePack with ``received`` left at the as-of time, so that one figure is one text.
@@ -158,7 +164,7 @@ def m0004_reports(db: Database) -> None:
 
 
 @schema()
-def m0005_archive(db: Database) -> None:
+def m0006_archive(db: Database) -> None:
     """What venues remember of the time before live figures began, in pieces, and what was learnt from it."""
     db.execute(
         """create table past (
@@ -170,7 +176,7 @@ def m0005_archive(db: Database) -> None:
 
 
 @schema()
-def m0006_liquidations(db: Database) -> None:
+def m0007_liquidations(db: Database) -> None:
     """Liquidations in coins too, and whether it was auto-deleveraging. Of older ones neither is known."""
     db.execute("alter table liquidations add column coins real")
     db.execute("alter table liquidations add column deleveraged integer not null default 0")

@@ -1,14 +1,14 @@
-"""``python -m tests.deliver_process DATABASE ADDRESS AHEAD_S``: a bot with a few waves to tell, over HTTP.
+"""``python -m tests.deliver_process DATABASE ADDRESS``: a bot with a few waves to tell, over HTTP.
 
 It revises each wave to ``LAST`` and ends when every chat shows that. It may be killed at any time and
-started again, each time with a clock so many seconds further ahead that old claims have run out.
+started again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from aiohttp import ClientSession
 
@@ -74,10 +74,11 @@ async def shown(store: Store, revision: int) -> None:
         await asyncio.sleep(0.005)
 
 
-async def main(database: str, address: str, ahead_s: float) -> None:
-    def wall() -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=ahead_s)
+def wall() -> datetime:
+    return datetime.now(UTC)
 
+
+async def main(database: str, address: str) -> None:
     news = asyncio.Event()
     async with open_sqlite(database) as store, ClientSession() as session:
 
@@ -96,4 +97,4 @@ async def main(database: str, address: str, ahead_s: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2]))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
@@ -20,6 +20,9 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parents[1]
+LAST_WORDS = 5000
+"""So many characters of what a program said stand under a failure."""
+NOTHING: Mapping[str, str] = {}
 T = TypeVar("T")
 
 _ARTICLE = re.compile(
@@ -107,8 +110,17 @@ class Program:
         return [m for m in self.messages() if words in m.text and "bot" in m.kind]
 
     def kill(self) -> None:
+        """As the machine would; fails when something that it started lives on."""
         self.process.kill()
         self.process.wait(10)
+        self.close()
+
+    def close(self) -> None:
+        """Whatever still can write there holds the line open, and closing it would wait for that."""
+        self._reader.join(10)
+        assert not self._reader.is_alive(), "something that the program started has outlived it"
+        if self.process.stdout:
+            self.process.stdout.close()
 
     def interrupt(self, number: signal.Signals = signal.SIGINT) -> tuple[int, float]:
         """Ctrl-C, or another signal; returns the exit code and how many seconds the stop took."""
@@ -116,34 +128,45 @@ class Program:
         self.process.send_signal(number)
         return self.process.wait(20), time.monotonic() - begun
 
-    def output(self) -> str:
-        """All it ever said, once it has ended."""
-        self._reader.join(10)
+    def so_far(self) -> str:
+        """What it has said until now."""
         while not self._lines.empty():
             self.said.append(self._lines.get())
         return "".join(self.said)
 
+    def output(self) -> str:
+        """All it ever said, once it has ended."""
+        self._reader.join(10)
+        return self.so_far()
+
 
 @contextmanager
-def program(*arguments: str, at: Path) -> Iterator[Program]:
-    """``python -m bot run …`` in the folder ``at``, killed at the end if it still runs."""
+def program(*arguments: str, at: Path, env: Mapping[str, str] = NOTHING) -> Iterator[Program]:
+    """``python -m bot run …`` in the folder ``at``, killed at the end if it still runs.
+
+    What fails within the block is raised with the last lines that the program said.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "bot", "run", "--port", "0", *arguments],
         cwd=at,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    started = Program(process)
     try:
-        yield Program(process)
+        yield started
+    except BaseException as failed:
+        process.kill()
+        failed.add_note(f"The program said:\n{started.output()[-LAST_WORDS:]}")
+        raise
     finally:
         if process.poll() is None:
             process.kill()
         process.wait(10)
-        if process.stdout:
-            process.stdout.close()
+        started.close()
 
 
 def eventually(look: Callable[[], T | None], within_s: float, what: str) -> T:

@@ -55,7 +55,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 
 def test_the_version_is_told(tmp_path: Path) -> None:
     told = washout(tmp_path, "--version")
-    assert (told.returncode, told.stdout) == (0, "washout 0.1.0\n")
+    assert (told.returncode, told.stdout) == (0, "washout 0.2.0\n")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from bot.errors import (
     DestinationGone,
     DestinationMoved,
     MessageGone,
+    PlaceClosed,
     TryLater,
 )
 from tests.acme import CHAT, OTHER, START, World
@@ -186,6 +187,19 @@ async def test_a_refused_card_is_dropped_and_logged_with_its_wave(
     assert record.__dict__["wave"] == "1a"
 
 
+async def test_a_place_that_is_closed_just_now_loses_the_post_and_keeps_its_subscription(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World([PlaceClosed("topic closed")])
+    kept = Subscription(destination=CHAT, created=START)
+    await world.store.subscriptions.add(kept)
+    await world.revise(1)
+    await world.settle_all()
+    assert world.room.calls == ["send"]
+    assert [one.destination for one in await world.store.subscriptions.of(CHAT)] == [CHAT]
+    assert [r.levelname for r in caplog.records if r.name == "bot.deliver"] == ["WARNING"]
+
+
 async def test_a_revision_that_cannot_be_seen_yet_is_looked_for_again_soon() -> None:
     world = World()
     await world.revise(1)
@@ -269,7 +283,7 @@ def test_a_chat_that_was_never_told_is_never_told_of_a_wave_that_is_over(
     asyncio.run(play())
 
 
-REACTIONS = {TryLater, DestinationGone, DestinationMoved, MessageGone, CardRefused}
+REACTIONS = {TryLater, DestinationGone, DestinationMoved, MessageGone, CardRefused, PlaceClosed}
 
 
 def test_every_delivery_error_has_a_reaction_tested_above() -> None:

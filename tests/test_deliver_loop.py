@@ -71,6 +71,48 @@ async def test_a_revision_that_comes_while_a_message_is_on_its_way_is_shown_afte
     assert world.room.calls == ["send", "edit"]
 
 
+async def test_a_revision_wanted_in_the_moment_of_recording_is_shown_at_once() -> None:
+    world, news = World(), asyncio.Event()
+
+    async def nervous() -> None:
+        """Looks between any two steps of the others."""
+        while True:
+            news.set()
+            await asyncio.sleep(0)
+
+    async def door(destination: Destination) -> None:
+        if len(world.room.calls) < 5:
+            await world.revise(len(world.room.calls) + 1)
+
+    world.chat.door = door
+    async with running(world.delivering(news, never), nervous()):
+        await world.revise(1)
+        await until(lambda: world.room.showing == {"1": 5})
+    assert world.room.calls == ["send", "edit", "edit", "edit", "edit"]
+
+
+async def test_in_one_chat_what_must_ring_goes_before_edits_and_larger_before_smaller() -> None:
+    world, news, open_door = World(), asyncio.Event(), asyncio.Event()
+    for subject in ("told", "first"):
+        await world.revise(1, subject=subject, size=9.0)
+    await world.settle()
+    world.chat.door = lambda destination: open_door.wait()
+    world.room.showing.clear()
+    async with running(world.delivering(news, never)):
+        await world.revise(2, subject="first", size=9.0)
+        news.set()
+        await until(lambda: world.chat.inside)
+        for subject, size in (("told", 9.0), ("small", 2.0), ("large", 4.0)):  # one look finds each
+            await world.revise(2, subject=subject, size=size)
+            news.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+        open_door.set()
+        await until(lambda: len(world.room.calls) == 6 and not world.chat.inside)
+    assert world.room.calls == ["send", "send", "edit", "send", "send", "edit"]
+    assert [card.title for card in world.room.cards[2:]] == ["large", "small"]
+
+
 async def test_a_call_that_outlasts_its_claim_is_not_made_twice() -> None:
     world, news, open_door = World(), asyncio.Event(), asyncio.Event()
     world.chat.door = lambda destination: open_door.wait()

@@ -182,21 +182,52 @@ async def test_a_chat_that_was_told_is_not_told_again_in_a_summary() -> None:
     assert await world.store.chats.held("acme") == {}
 
 
+ROLES = replace(NIGHT, quiet=None, pings=(RolePing("41", 2.5), RolePing("42", YEARLY_W)))
+
+
 async def test_roles_are_pinged_by_a_sound_as_large_as_they_chose_and_by_nothing_else() -> None:
-    world = World()
-    await world.choose(replace(NIGHT, quiet=None, pings=(RolePing("41", 2.5), RolePing("42", YEARLY_W))))
+    world = await asleep(ROLES)
     await world.revise(1, size=3.0)
     await world.revise(1, subject="blind", size=9.0, notice=True)
     await world.settle()
-    await world.revise(2, size=4.0)
-    await world.settle()
-    await world.revise(3, size=4.0, loud=3)
+    await world.revise(2, size=4.0, loud=2)
     await world.settle()
     assert [(card.title, card.pings) for card in world.room.cards] == [
         ("blind", ()),
         ("1a", ("41",)),
         ("1a", ("41", "42")),
     ]
+
+
+async def test_a_role_is_called_once_when_the_wave_grows_to_its_size_though_the_revision_is_quiet() -> None:
+    world = await asleep(ROLES)
+    for revision, size in enumerate((3.0, 3.8, 3.9, 4.7), start=1):
+        await world.revise(revision, size=size)
+        await world.settle()
+    assert [card.pings for card in world.room.cards] == [("41",), ("42",)]
+    assert world.room.calls == ["send", "edit", "send", "edit"]
+
+
+async def test_a_wave_that_is_over_calls_no_role() -> None:
+    world = await asleep(ROLES)
+    await world.revise(1, size=3.0)
+    await world.settle()
+    await world.revise(2, size=4.0, over=True)
+    await world.settle()
+    assert world.room.calls == ["send", "edit"]
+
+
+async def test_a_role_that_silence_held_back_is_called_when_it_ends() -> None:
+    world = await asleep(ROLES)
+    await world.revise(1, size=3.0)
+    await world.settle()
+    await world.choose(replace(ROLES, muted_until=START + timedelta(hours=1)))
+    await world.revise(2, size=4.0)
+    await world.settle()
+    world.time.pass_by(timedelta(hours=1))
+    await world.revise(3, size=4.0)
+    await world.settle()
+    assert [card.pings for card in world.room.cards] == [("41",), ("42",)]
 
 
 async def test_delivery_is_timed_in_real_time_whatever_the_markets_clock_does() -> None:

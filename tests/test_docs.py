@@ -8,10 +8,12 @@ import pytest
 from bot.__main__ import CODES, ExitCode, parser
 from bot.config import LEVELS, OFTEN_W, SETTINGS, VENUE_SETTINGS
 from bot.errors import WashoutError
+from handlers.commands import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text("utf-8")
+COMMANDS_PAGE = (ROOT / "docs/commands.md").read_text("utf-8")
 OPERATING = (ROOT / "docs/operating.md").read_text("utf-8")
 
 
@@ -68,3 +70,15 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", (ROOT / page).read_text("utf-8"))
     missing = [target for target in targets if not (ROOT / page.parent / target).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_a_command_is_documented_with_its_usage_and_examples(name: str) -> None:
+    section = re.search(rf"^## `/{name}\b.*?(?=^## |\Z)", COMMANDS_PAGE, re.MULTILINE | re.DOTALL)
+    assert section, name
+    assert f"`{COMMANDS[name].usage}`" in section[0]
+    assert all(f"`{example}`" in section[0] for example in COMMANDS[name].examples)
+
+
+def test_no_command_is_documented_that_does_not_exist() -> None:
+    assert set(re.findall(r"^## `/(\w+)", COMMANDS_PAGE, re.MULTILINE)) == set(COMMANDS)

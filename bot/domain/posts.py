@@ -89,7 +89,8 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     """One subject (a wave or a notice) in one destination, on its way to the newest revision.
 
     ``wanted`` is the newest revision, ``loud`` the newest worth a sound, ``shown`` the one the chat shows
-    (0: none), ``message`` the platform's name for what it shows. Larger ``size`` goes first.
+    (0: none), ``message`` the platform's name for what it shows. Larger ``size`` goes first. ``rung_w`` is
+    the magnitude when it last made a sound (0: none had).
 
     Times are real time: nothing is due before ``not_before`` (a claim, or the platform's wish) and before
     ``silent_until`` (the chat's). ``due_since`` is when it was first to be shown, moved on by silence.
@@ -107,11 +108,17 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     first_shown_at: datetime | None = None
     silent_until: datetime | None = None
     due_since: datetime | None = None
+    rung_w: float = 0.0
 
     @property
     def must_ring(self) -> bool:
         """An edit is silent; an unseen loud revision deserves a new message."""
         return self.message is None or self.loud > self.shown
+
+
+def urgency(post: Post) -> tuple[bool, float, datetime, str, Destination]:
+    """Sorts posts that are due: what must ring before edits, larger before smaller, longest due first."""
+    return (not post.must_ring, -post.size, post.not_before, post.subject, post.destination)
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

@@ -188,6 +188,7 @@ class Exchange:
         if Completeness.THROTTLED in told:
             return Completeness.THROTTLED
         return Completeness.COMPLETE if told else None
+
     key_header: str = ""
     """The header in which the operator's key goes; without a key such a venue is off."""
 

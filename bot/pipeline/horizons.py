@@ -30,3 +30,15 @@ def moment(at_s: float) -> datetime:
 def gap_limit_s(step_s: float) -> float:
     """How long an instrument may be away and still bring back the change it made: never under two steps."""
     return max(LONGEST_GAP.total_seconds(), 2 * step_s)
+
+
+def last_step(at: datetime, step: timedelta) -> datetime:
+    """The newest step boundary at or before ``at``; boundaries are counted from the Unix epoch."""
+    step_s = step.total_seconds()
+    return moment(at.timestamp() // step_s * step_s)
+
+
+def next_step(at: datetime, step: timedelta) -> datetime:
+    """The first step boundary at or after ``at``."""
+    before = last_step(at, step)
+    return before if before == at else before + step

@@ -390,15 +390,3 @@ class Judge:
             return timedelta(0)
         scales = court.detector.scales
         return timedelta(days=scales.days + (scales.before.days if scales.before else 0.0))
-
-
-def last_step(at: datetime, step: timedelta) -> datetime:
-    """The newest step boundary at or before ``at``; boundaries are counted from the Unix epoch."""
-    step_s = step.total_seconds()
-    return moment(at.timestamp() // step_s * step_s)
-
-
-def next_step(at: datetime, step: timedelta) -> datetime:
-    """The first step boundary at or after ``at``."""
-    before = last_step(at, step)
-    return before if before == at else before + step

@@ -12,7 +12,12 @@ from handlers.commands import (
     washout,
     welcome,
 )
-from handlers.commands.registry import COMMANDS, Ask, Command, answer
+from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
+
+in_order(
+    "oi resets chart wave why subscribe alerts threshold unsubscribe quiet mute timezone settings ping test "
+    "status venues start help"
+)
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [

@@ -1,25 +1,63 @@
-"""Changing what a chat chose: who may, and that it is kept who did what."""
+"""Changing what a chat chose: who may, and that it is kept who changed what, from what to what."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
 from bot.domain.chats import ChatSettings, SettingsChange, whole
+from bot.domain.posts import Subscription
 from handlers.commands.registry import Ask
 from handlers.desk import Desk
+from handlers.quiet_words import hours_words, mute_words
+from handlers.subscription_words import coins_words, pings_words, subscription_words, terms_words
+from handlers.zones import zone_words
 
 
-async def choose(desk: Desk, ask: Ask, settings: ChatSettings, what: str) -> None:
-    """Keep ``settings``; ``what`` is the line of ``/settings log``.
+async def choose(desk: Desk, ask: Ask, after: ChatSettings) -> None:
+    """Keep ``after``, with a line of ``/settings log`` where it is something else than before.
 
     Raises ``AskError`` for a person who may not.
     """
     await ask.may_change()
-    await desk.store.chats.choose(settings, _change(desk, ask, what))
+    before, wall = await desk.settings(ask.destination), desk.wall()
+    was, is_now = _choices(before, wall), _choices(after, wall)
+    moved = [f"{name} {was[name]} → {is_now[name]}" for name in was if was[name] != is_now[name]]
+    if after != before:
+        await desk.store.chats.choose(after, _change(desk, ask, moved))
 
 
-async def note(desk: Desk, ask: Ask, what: str) -> None:
-    """Keep who changed subscriptions, which are stored elsewhere."""
-    await desk.store.chats.note(_change(desk, ask, what))
+async def note(desk: Desk, ask: Ask, before: Sequence[Subscription]) -> None:
+    """Keep who changed subscriptions; ``before`` is what there was, what there is stands in the store."""
+    after = await desk.store.subscriptions.of(ask.destination)
+    if moved := list(_moved({s.id: s for s in before}, {s.id: s for s in after})):
+        await desk.store.chats.note(_change(desk, ask, moved))
 
 
-def _change(desk: Desk, ask: Ask, what: str) -> SettingsChange:
-    return SettingsChange(destination=whole(ask.destination), at=desk.wall(), who=ask.who, what=what)
+def _choices(chosen: ChatSettings, wall: datetime) -> dict[str, str]:
+    return {
+        "quiet hours": hours_words(chosen.quiet) if chosen.quiet else "none",
+        "waves of W 3.9 and more in quiet hours": "let through" if chosen.break_through else "held",
+        "mute": mute_words(chosen, wall),
+        "clock": zone_words(chosen.zone, wall),
+        "role pings": pings_words(chosen),
+        "managers": f"<@&{chosen.manager_role}>" if chosen.manager_role else "Manage Server only",
+    }
+
+
+def _moved(before: dict[int, Subscription], after: dict[int, Subscription]) -> Iterable[str]:
+    """Ended, changed and new ones, in order of their numbers."""
+    for number in sorted(before.keys() | after.keys()):
+        old, new = before.get(number), after.get(number)
+        if new is None and old is not None:
+            yield f"alerts {number} ended: {subscription_words(old)}"
+        elif old is None and new is not None:
+            yield f"alerts {number} on: {subscription_words(new)}"
+        elif old and new and old.wish != new.wish:
+            yield f"alerts {number}, {coins_words(new.assets)}: {terms_words(old)} → {terms_words(new)}"
+
+
+def _change(desk: Desk, ask: Ask, moved: Sequence[str]) -> SettingsChange:
+    return SettingsChange(
+        destination=whole(ask.destination), at=desk.wall(), who=ask.who, what="; ".join(moved)
+    )

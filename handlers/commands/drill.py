@@ -20,13 +20,16 @@ from handlers.numbers import duration, moment
 async def test(desk: Desk, ask: Ask) -> Card:
     await ask.may_change()
     now = desk.wall()
-    silent = silent_until(await desk.settings(ask.destination), now)
+    chosen = await desk.settings(ask.destination)
+    silent = silent_until(chosen, now)
     if silent is not None:
         until = moment(desk.here(silent), now)
+        muted = chosen.muted_until is not None and chosen.muted_until > now
+        line = "/mute off" if muted else "/quiet off"
         raise AskError(
-            f"It is quiet here until {until}, so a drill would be held back like an alert. "
-            "End the silence first: `/settings`",
-            "/settings",
+            f"No drill was sent: it is quiet here until {until}. An alert would be held and summed up then; "
+            f"a drill would be too old. End the silence with `{line}`, or say `/test` after it",
+            line,
         )
     await desk.store.posts.want(
         drill_subject(now), [ask.destination], revision=LAST_REVISION, loud=1, size=0.0, now=now

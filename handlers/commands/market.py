@@ -77,13 +77,18 @@ async def chart(desk: Desk, ask: Ask) -> Card:
     period = ask.get(PERIOD) or DAY
     data = await desk.period_chart(asset, period)
     if data is None:
+        line = f"/oi {asset.lower()}"
         raise AskError(
-            f"I have recorded too little of {asset} in {duration(period)} for a picture.", "/venues"
+            f"I have recorded too little of {asset} in {duration(period)} for a picture. In words: `{line}`",
+            line,
         )
     coin = asset.lower()
     return Card(
         title=data.title,
-        lines=(Line(said(data).removeprefix(f"{data.title}. "), 3),),
+        lines=(
+            Line(said(data).removeprefix(f"{data.title}. "), 3),
+            Line(data.note.removesuffix(desk.about.banner).rstrip(" ."), 7),
+        ),
         picture=Picture(data, said(data)),
         footer=f"`/oi {coin}` · {clock(desk.now())}",
         buttons=tuple(Button(span, f"/chart {coin} {span}") for span in ("4h", "24h", "7d")),

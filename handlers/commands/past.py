@@ -56,8 +56,9 @@ async def resets(desk: Desk, ask: Ask) -> Card:
     waves = await desk.resets(asset, ask.get(COUNT) or ROWS, unwinds=unwinds)
     whose = f" of {asset}" if asset else ""
     if not waves:
-        hint = "" if unwinds else " Those that people closed by choice are left out: `/resets all`"
-        raise AskError(f"No wave{whose} has been recorded yet.{hint}", *(() if unwinds else ("/resets all",)))
+        line = f"/resets {asset.lower()} all" if asset else "/resets all"
+        hint = "" if unwinds else f" Those that people closed by choice are left out: `{line}`"
+        raise AskError(f"No wave{whose} has been recorded yet.{hint}", *(() if unwinds else (line,)))
     now = desk.now()
     ids = tuple(Button(f"/wave {wave.id}", f"/wave {wave.id}") for wave in waves[:3])
     if asset is None:

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from bot.domain.cards import Button, Card, Line
 from bot.domain.chats import ChatSettings
+from bot.domain.posts import YEARLY_W
 from bot.errors import AskError
 from handlers.commands.changes import choose
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.numbers import duration
 from handlers.quiet_words import (
     EXAMPLE,
     clock_words,
@@ -24,7 +24,7 @@ from handlers.quiet_words import (
     read_quiet,
 )
 from handlers.words import Parameter, read_period, read_text
-from handlers.zones import read_zone, zone_words
+from handlers.zones import read_zone
 
 HOURS = Parameter("hours|off", read_text, rest=True)
 FOR = Parameter("period|off", read_text, rest=True)
@@ -33,7 +33,7 @@ LONGEST_MUTE = timedelta(days=30)
 ZONES = ("Europe/London", "Europe/Berlin", "America/New_York", "Asia/Singapore", "Asia/Tokyo", "UTC")
 """Offered for a tap; every other one is typed."""
 ALL = Button("All settings", "/settings")
-_BREAK = re.compile(r"break[ -]?through(?:\s+(on|off))?")
+_BREAK = re.compile(r"break[ -]?through(?:\s+(on|off|yes|no))?")
 
 
 @command(
@@ -50,15 +50,18 @@ async def quiet(desk: Desk, ask: Ask) -> Card:
         return _quiet_card(desk, before, undo=None)
     if text == "off":
         after = replace(before, quiet=None)
-        what = "quiet hours off"
     elif found := _BREAK.fullmatch(text):
-        after = replace(before, break_through=found[1] != "off")
-        what = f"break-through {'on' if after.break_through else 'off'}"
+        after = replace(before, break_through=found[1] not in ("off", "no"))
+    elif text.startswith("break"):
+        raise AskError(
+            f"That is on or off: it is for waves of W {YEARLY_W} and more. `/quiet breakthrough on`",
+            "/quiet breakthrough on",
+            "/quiet breakthrough off",
+        )
     else:
         hours, zone = read_quiet(text)
         after = replace(before, quiet=hours, zone=zone or before.zone)
-        what = f"quiet hours {hours_words(hours)}, {zone_words(after.zone, desk.wall())}"
-    await choose(desk, ask, after, what)
+    await choose(desk, ask, after)
     return _quiet_card(desk, after, undo=before if before != after else None)
 
 
@@ -71,14 +74,17 @@ def _quiet_card(desk: Desk, now: ChatSettings, undo: ChatSettings | None) -> Car
             footer=f"`{EXAMPLE}`, `{EXAMPLE} Europe/Berlin`",
             buttons=(*back, Button("Quiet 23:00–07:00", EXAMPLE), ALL),
         )
-    turn = "off" if now.break_through else "on"
-    label = "Hold every wave" if now.break_through else "Let W ≥ 3.9 through"
+    through, turn, would, label = (
+        ("may break through", "off", "holds them too", "Hold every wave")
+        if now.break_through
+        else ("are held as well", "on", "lets them through", "Let W ≥ 3.9 through")
+    )
     return Card(
         title=f"Quiet from {now.quiet.begin:%H:%M} to {now.quiet.end:%H:%M}",
         lines=(
             Line(f"By the clock of {clock_words(now, desk.wall())}"),
             Line(f"New waves become one summary at {now.quiet.end:%H:%M}; what is shown is revised silently"),
-            Line(f"Waves of W 3.9 and more (about yearly) {quiet_words(now).rpartition('more ')[2]}"),
+            Line(f"Waves of W 3.9 and more (about yearly) {through}; `/quiet breakthrough {turn}` {would}"),
         ),
         footer="`/quiet off` · `/timezone` · `/mute 2h`",
         buttons=(*back, Button(label, f"/quiet breakthrough {turn}"), Button("Off", "/quiet off"), ALL),
@@ -104,7 +110,7 @@ async def mute(desk: Desk, ask: Ask) -> Card:
     text, now = (ask.get(FOR) or "").lower(), desk.wall()
     if text == "off":
         settings = replace(settings, muted_until=None)
-        await choose(desk, ask, settings, "mute off")
+        await choose(desk, ask, settings)
     elif text:
         period = read_period(text)
         if period > LONGEST_MUTE:
@@ -112,7 +118,7 @@ async def mute(desk: Desk, ask: Ask) -> Card:
                 "I am silent for 30 days at most. To end alerts: `/unsubscribe all`", "/mute 30d", "/alerts"
             )
         settings = replace(settings, muted_until=now + period)
-        await choose(desk, ask, settings, f"mute for {duration(period)}")
+        await choose(desk, ask, settings)
     until = mute_words(settings, now)
     if until == "no":
         return Card(
@@ -143,7 +149,7 @@ async def timezone(desk: Desk, ask: Ask) -> Card:
     if text:
         before = settings.zone
         settings = replace(settings, zone=read_zone(text))
-        await choose(desk, ask, settings, f"time zone {settings.zone}")
+        await choose(desk, ask, settings)
         back = (Button("Undo", f"/timezone {before}"),) if before != settings.zone else ()
     quiet = f"Quiet hours {hours_words(settings.quiet)} are on this clock" if settings.quiet else ""
     lines = ("Alerts and answers tell times by it; pictures keep UTC", quiet)

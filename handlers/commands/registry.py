@@ -37,7 +37,8 @@ class Ask:
 
     ``person`` is the platform's id of who asks and ``person_name`` what people call them. ``may_configure``
     may cost the face a call, so it is only asked when something is about to change. ``private_chat`` is where
-    the person can speak with the bot alone (``t.me/…``), where the face knows.
+    the person can speak with the bot alone (``t.me/…``), where the face knows. ``restored`` is how many
+    subscriptions came back with the bot, where it was just let in again.
     """
 
     destination: Destination
@@ -46,6 +47,7 @@ class Ask:
     may_configure: Callable[[], Awaitable[bool]] = anyone
     is_group: bool = False
     private_chat: str = ""
+    restored: int = 0
     words: Mapping[str, object] = field(default_factory=dict)
 
     def get(self, parameter: Parameter[T]) -> T | None:
@@ -113,6 +115,13 @@ def command(
         return run
 
     return enter
+
+
+def in_order(names: str) -> None:
+    """As helps and menus list them: what is asked most comes first. Raises ``KeyError`` for one not there."""
+    entered = {**COMMANDS}
+    COMMANDS.clear()
+    COMMANDS.update({name: entered.pop(name) for name in names.split()}, **entered)
 
 
 async def answer(desk: Desk, ask: Ask, text: str) -> Card:

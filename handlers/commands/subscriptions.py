@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line
 from bot.domain.posts import Subscription
+from bot.domain.waves import Wave
 from bot.errors import AskError
+from bot.pipeline.route import wants
 from handlers.commands.changes import note
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.numbers import moment
+from handlers.numbers import duration, moment
 from handlers.subscription_words import (
+    choice_taps,
     coins_words,
-    kinds_words,
     subscription_words,
+    terms_words,
     threshold_words,
+    typed_whole,
     would_have_told,
 )
-from handlers.words import Parameter, Wanted, read_coin, read_text, read_wanted
+from handlers.wanted import Wanted, read_wanted
+from handlers.words import Parameter, read_coin, read_text
 
 WHAT = Parameter("coins… how often", read_text, rest=True)
 WHICH = Parameter("coin|id|all", read_text)
 LOG_REACH = timedelta(days=30)
-LOG_ROWS = 20
+LOG_ROWS = 1000
 MOST_TAPS = 8
 
 
@@ -47,16 +52,22 @@ MOST_TAPS = 8
 async def subscribe(desk: Desk, ask: Ask) -> Card:
     wanted = read_wanted(ask.get(WHAT) or "", await desk.known(), "subscribe")
     await ask.may_change()
+    before = await desk.store.subscriptions.of(ask.destination)
     subscription = await add_subscription(desk, ask, wanted)
+    old = next((s for s in before if s.id == subscription.id), None)
+    told = (
+        "You get long flushes and short squeezes: one message per wave, revised in place",
+        f"In place of: {terms_words(old)}" if old else "",
+        would_have_told(await desk.past(), [subscription]),
+    )
     return Card(
-        title=f"Subscribed: {coins_words(subscription.assets)}, {threshold_words(subscription.threshold)}",
-        lines=(
-            Line(f"You get {kinds_words(subscription)}: one message per wave, revised in place"),
-            Line(would_have_told(await desk.past(), [subscription])),
-        ),
+        title=f"Subscribed: {subscription_words(subscription)}",
+        lines=tuple(Line(text) for text in told if text),
         footer="`/alerts` shows all of this chat's · `/threshold` changes how often",
         buttons=(
-            Button("Take it back", f"/unsubscribe {subscription.id}"),
+            Button("Undo", f"/subscribe {typed_whole(old)}")
+            if old
+            else Button("Take it back", f"/unsubscribe {subscription.id}"),
             Button("All alerts", "/alerts"),
             Button("Settings", "/settings"),
         ),
@@ -65,17 +76,18 @@ async def subscribe(desk: Desk, ask: Ask) -> Card:
 
 async def add_subscription(desk: Desk, ask: Ask, wanted: Wanted) -> Subscription:
     """Keep what is wanted, and that it was changed; the same set of coins replaces what was there."""
+    before = await desk.store.subscriptions.of(ask.destination)
     subscription = await desk.store.subscriptions.add(
         Subscription(
             destination=ask.destination,
             assets=wanted.assets or None,
             threshold=wanted.threshold or desk.about.threshold,
-            native_only=wanted.native_only,
+            native_only=bool(wanted.native_only),
             created=desk.wall(),
             created_by=ask.person,
         )
     )
-    await note(desk, ask, f"alerts on: {subscription_words(subscription)}")
+    await note(desk, ask, before)
     return subscription
 
 
@@ -90,7 +102,7 @@ async def unsubscribe(desk: Desk, ask: Ask) -> Card:
     await ask.may_change()
     kept, here = desk.store.subscriptions, await desk.subscriptions_here(ask.destination)
     which = (ask.get(WHICH) or "").lower()
-    if which == "all" or (not which and len(here) == 1):
+    if which in ("all", "every", "everything") or (not which and len(here) == 1):
         await kept.remove(ask.destination)
         title = "You get no alerts here any more"
     elif not which:
@@ -103,11 +115,12 @@ async def unsubscribe(desk: Desk, ask: Ask) -> Card:
             raise AskError(f"There is no subscription {which} here. They are listed by `/alerts`", "/alerts")
         title = f"Subscription {which} is gone"
     else:
-        title = await _without(desk, here, read_coin(which, await desk.known()))
+        title = await _without(desk, here, read_coin(which, await desk.known(), "/unsubscribe {coin}"))
     left = await kept.of(ask.destination)
+    await note(desk, ask, here)
     gone = [s for s in here if s not in left]
-    await note(desk, ask, f"alerts ended: {'; '.join(subscription_words(s) for s in gone)}")
-    return _left(title, left)
+    back = Button("Undo", f"/subscribe {typed_whole(gone[0])}") if len(here) - len(left) == 1 else None
+    return _left(title, left, back)
 
 
 async def _without(desk: Desk, here: Sequence[Subscription], asset: Asset) -> str:
@@ -123,9 +136,10 @@ async def _without(desk: Desk, here: Sequence[Subscription], asset: Asset) -> st
     return f"No more alerts about {asset} alone"
 
 
-def _left(title: str, left: Sequence[Subscription]) -> Card:
-    lines = tuple(Line(f"Still on: {subscription_words(s)}") for s in left)
-    return Card(title=title, lines=lines, footer="`/subscribe` to hear again")
+def _left(title: str, left: Sequence[Subscription], back: Button | None) -> Card:
+    lines = tuple(Line(f"Still on: **{s.id}** · {subscription_words(s)}") for s in left)
+    footer = "`/subscribe weekly` to hear again"
+    return Card(title=title, lines=lines, footer=footer, buttons=(back,) if back else ())
 
 
 @command("alerts", "What this chat gets, and what it got last", examples=("/alerts",))
@@ -134,17 +148,14 @@ async def alerts(desk: Desk, ask: Ask) -> Card:
     if not here:
         return Card(
             title="This chat gets no alerts",
-            footer="`/subscribe btc weekly`",
-            buttons=(
-                Button("Notable, ~1 a week", "/subscribe notable"),
-                Button("Big, ~1 a month", "/subscribe big"),
-            ),
+            lines=(Line("How often may I speak here? For some coins only: `/subscribe btc weekly`"),),
+            buttons=tuple(choice_taps((), "/subscribe")),
         )
-    past = await desk.past()
-    lines = [Line(f"**{s.id}** · {subscription_words(s)} · {kinds_words(s)}", 7) for s in here]
+    lately = await _told_lately(desk, ask)
+    lines = [Line(f"**{s.id}** · {subscription_words(s)} · {_last_told(desk, s, lately)}", 7) for s in here]
     return Card(
         title="What this chat gets",
-        lines=(*lines, Line(would_have_told(past, here)), Line(await _last_told(desk, ask))),
+        lines=(*lines, Line(would_have_told(await desk.past(), here))),
         footer="`/subscribe` adds one · `/threshold` changes how often · `/unsubscribe` ends it",
         buttons=(*(tap for s in here[:MOST_TAPS] for tap in _taps(s)), Button("Settings", "/settings")),
     )
@@ -157,10 +168,17 @@ def _taps(subscription: Subscription) -> tuple[Button, Button]:
     )
 
 
-async def _last_told(desk: Desk, ask: Ask) -> str:
-    """The newest wave among what was told here: notices, summaries and drills are none."""
+async def _told_lately(desk: Desk, ask: Ask) -> Sequence[tuple[Wave, datetime]]:
+    """Waves told in this place and when last, newest first; notices, summaries and drills are none."""
     log = await desk.store.posts.log(desk.clock() - LOG_REACH, LOG_ROWS, ask.destination)
-    for line in {line.subject: line for line in reversed(log)}.values():
-        if await desk.store.waves.get(line.subject):
-            return f"Last told: `/wave {line.subject}`, {moment(desk.here(line.sent), desk.clock())}"
-    return "Nothing told yet"
+    newest = {line.subject: line.sent for line in reversed(log)}
+    found = [(await desk.store.waves.get(subject), sent) for subject, sent in newest.items()]
+    return sorted(((wave, at) for wave, at in found if wave), key=lambda told: told[1], reverse=True)
+
+
+def _last_told(desk: Desk, subscription: Subscription, lately: Sequence[tuple[Wave, datetime]]) -> str:
+    """Of this subscription: a wave of a coin it does not name was told for another's sake."""
+    for wave, at in lately:
+        if wants(subscription, wave):
+            return f"last told {moment(desk.here(at), desk.clock())}, `/wave {wave.id}`"
+    return f"nothing told in {duration(LOG_REACH)}"

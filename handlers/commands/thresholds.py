@@ -8,19 +8,29 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from bot.domain.cards import Button, Card, Line, Table, plain
-from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Subscription, Threshold
+from bot.domain.posts import Measure, Subscription, Threshold
 from bot.domain.waves import Wave
 from bot.errors import AskError
 from handlers.commands.changes import note
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import many, percent, short_day, tight
-from handlers.subscription_words import coins_words, subscription_words, threshold_words, told, typed
-from handlers.words import Parameter, read_text, read_wanted
+from handlers.subscription_words import (
+    CHOICES,
+    choice_taps,
+    coins_words,
+    group_tap,
+    subscription_words,
+    terms_words,
+    told,
+    typed,
+    typed_whole,
+)
+from handlers.wanted import Wanted, read_wanted
+from handlers.words import Parameter, read_text
 
 HOW_MUCH = Parameter("how often or how large", read_text, rest=True)
 ROWS = 8
-CHOICES = (("weekly", WEEKLY_W), ("monthly", MONTHLY_W), ("yearly", YEARLY_W))
 
 
 @command(
@@ -36,18 +46,19 @@ async def threshold(desk: Desk, ask: Ask) -> Card:
     number, text = _split(ask.get(HOW_MUCH) or "", "#")
     word, text = _split(text, "try")
     trying = word is not None
-    here = _numbered(every, number) if number else every
+    here = every if number is None else _numbered(every, number)
     if not text:
         return _choices(here, past, number)
-    wanted = read_wanted(text, await desk.known(), "threshold")
-    if wanted.threshold is None:
+    beginning = f"threshold{f' #{number}' if number else ''}{' try' if trying else ''}"
+    wanted = read_wanted(text, await desk.known(), beginning)
+    if wanted.threshold is None and wanted.native_only is None:
         raise AskError(
             "Say how often or how large: `/threshold 3/week`, `/threshold 5% 1h`", "/threshold 3/week"
         )
-    before = [s for s in here if number or wanted.assets in (None, s.assets)]
-    after = [replace(s, threshold=wanted.threshold) for s in before]
+    before = [s for s in here if number is not None or wanted.assets in (None, s.assets or frozenset())]
+    after = [_as_wanted(s, wanted) for s in before]
     if not after:
-        raise _nobody(replace(here[0], assets=wanted.assets or None, threshold=wanted.threshold))
+        raise _nobody(_as_wanted(replace(here[0], assets=wanted.assets or None), wanted))
     if trying:
         meant = f"#{number} {text}" if number else text
         return _compared(
@@ -56,8 +67,15 @@ async def threshold(desk: Desk, ask: Ask) -> Card:
     await ask.may_change()
     for subscription in after:
         await desk.store.subscriptions.add(subscription)
-    await note(desk, ask, "alerts changed: " + "; ".join(subscription_words(s) for s in after))
+    await note(desk, ask, every)
     return _compared(before, after, past, _undo(before), now=desk.now(), trying=False)
+
+
+def _as_wanted(subscription: Subscription, wanted: Wanted) -> Subscription:
+    """What is not said stays as it was."""
+    native = subscription.native_only if wanted.native_only is None else wanted.native_only
+    threshold = wanted.threshold or subscription.threshold
+    return replace(subscription, threshold=threshold, native_only=native)
 
 
 def _split(text: str, beginning: str) -> tuple[str | None, str]:
@@ -72,28 +90,28 @@ def _numbered(here: Sequence[Subscription], number: str) -> Sequence[Subscriptio
     found = [s for s in here if str(s.id) == number]
     if not found:
         raise AskError(
-            f"There is no subscription {plain(number[:9])} here. They are listed by `/alerts`", "/alerts"
+            f"There is no subscription #{plain(number[:9])} here. They are listed by `/alerts`", "/alerts"
         )
     return found
 
 
 def _undo(before: Sequence[Subscription]) -> Button | None:
     """Only where one line can bring back all that there was."""
+    first = before[0]
+    line = f"{typed(first)} {'native' if first.native_only else 'any group'}"
     if len(before) == 1:
-        return Button("Undo", f"/threshold #{before[0].id} {typed(before[0])}")
-    alike = len({s.threshold for s in before}) == 1 and before[0].threshold.measure is not Measure.COINS
-    return Button("Undo", f"/threshold {typed(before[0])}") if alike else None
+        return Button("Undo", f"/threshold #{first.id} {line}")
+    alike = len({(s.threshold, s.native_only) for s in before}) == 1
+    return (
+        Button("Undo", f"/threshold {line}")
+        if alike and first.threshold.measure is not Measure.COINS
+        else None
+    )
 
 
 def _nobody(meant: Subscription) -> AskError:
-    names = coins_words(meant.assets)
-    coins = (
-        ""
-        if meant.threshold.measure is Measure.COINS
-        else names.replace(", ", " ").replace("every coin", "all")
-    )
-    line = f"/subscribe {coins.lower()} {typed(meant)}".replace("  ", " ")
-    return AskError(f"No subscription here is for just {names}. Make one: `{line}`", line)
+    line = f"/subscribe {typed_whole(meant)}"
+    return AskError(f"No subscription here is for just {coins_words(meant.assets)}. Make one: `{line}`", line)
 
 
 def _compared(
@@ -121,11 +139,13 @@ def _compared(
     ]
     tried_on = many(len(past), "recorded wave")
     counts = f"Of {tried_on}: before {sum(r[1] for r in tried)}, now {sum(r[2] for r in tried)}"
-    olds = dict.fromkeys(threshold_words(s.threshold) for s in before)
+    olds, news = (dict.fromkeys(map(terms_words, terms)) for terms in (before, after))
+    many_terms = f"{many(len(after), 'subscription')} changed" if len(news) > 1 else "; ".join(news)
     return Card(
-        title=f"{'Would tell' if trying else 'Now telling'}: {threshold_words(after[0].threshold)}",
+        title=f"{'Would tell' if trying else 'Now telling'}: {many_terms}",
         lines=(
-            Line(f"Before: {' · '.join(olds)}"),
+            Line(f"Before: {'; '.join(olds)}"),
+            *((Line(f"Now: {'; '.join(news)}"),) if len(news) > 1 else ()),
             Line(counts if past else "No wave is recorded yet to try it on"),
         ),
         table=Table(("date", "coin", "coins", "W", "told"), tuple(rows[:ROWS]), right=(2, 3))
@@ -138,15 +158,19 @@ def _compared(
 
 def _choices(here: Sequence[Subscription], past: Sequence[Wave], number: str | None) -> Card:
     lines = [Line(f"**{s.id}** · {subscription_words(s)}", 7) for s in here]
-    which = f"#{number} " if number else ""
+    if past:
+        lines.append(Line(f"What others would have told of {many(len(past), 'recorded wave')}:"))
+    else:
+        lines.append(Line("No wave is recorded yet to try others on"))
     rows = []
-    for name, w in CHOICES:
-        as_if = [replace(s, threshold=Threshold(Measure.W, w)) for s in here]
-        rows.append((name, f"{w:.1f}", str(sum(told(as_if, wave) for wave in past))))
+    for choice in CHOICES:
+        as_if = [replace(s, threshold=Threshold(Measure.W, choice.w)) for s in here]
+        rows.append((choice.often, f"{choice.w:.1f}", str(sum(told(as_if, wave) for wave in past))))
+    which = f"#{number}" if number else ""
     return Card(
         title=f"From which size on I speak here{f', subscription {number}' if number else ''}",
-        lines=(*lines, Line(f"What others would have told of {many(len(past), 'recorded wave')}:")),
-        table=Table(("how often", "W", "told"), tuple(rows), right=(1, 2)),
+        lines=tuple(lines),
+        table=Table(("how often", "W", "told"), tuple(rows), right=(1, 2)) if past else None,
         footer="`/threshold 3/week` · `/threshold 5% 1h` · `/threshold try $800m`",
-        buttons=tuple(Button(name, f"/threshold {which}{name}") for name, _ in CHOICES),
+        buttons=(*choice_taps(here, f"/threshold {which}".rstrip()), group_tap(here, which)),
     )

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.domain.cards import Button, Card, Line, Table, Tone, plain
-from bot.domain.health import SourceState
+from bot.domain.health import SourceHealth, SourceState
 from bot.domain.market import VERDICT_MEANS, Completeness
+from bot.errors import AskError
 from handlers.cards import latency_line
 from handlers.commands.registry import COMMANDS, Ask, command, find
 from handlers.desk import Desk
 from handlers.drill import drill_begun
-from handlers.numbers import clock, coins, duration, share
+from handlers.numbers import clock, coins, duration, many, share
 from handlers.past_words import history_line
 from handlers.titles import TABLE_WIDTH, narrowed, venue_title
 from handlers.words import Parameter, read_text
 
 NAME = Parameter("command", read_text)
+VENUE = Parameter("venue", read_text, rest=True)
 NAMED_FAULTS = 6
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 QUARANTINE_ROWS = 500
+LOG_ROWS = 1000
+TOLD_OF_STORE = ("store", "size")
+"""Anyone in a group may ask: where the file lies is nobody's affair but the operator's."""
 NEWEST = 10
 
 
@@ -49,13 +55,39 @@ def _parameters(usage: str) -> str:
     return f"{words} " if words else ""
 
 
-@command("venues", "Which venues I see right now, and which not", examples=("/venues",))
-async def venues(desk: Desk, _ask: Ask) -> Card:
-    feeds, now = desk.feeds(), desk.clock()
+@command(
+    "venues",
+    "Which venues I see right now, and which not",
+    VENUE.optional,
+    examples=("/venues", "/venues bybit"),
+)
+async def venues(desk: Desk, ask: Ask) -> Card:
+    feeds = desk.feeds()
     if not feeds:
         return Card(title="No venue is configured", tone=Tone.WARNING, footer="`/status`")
-    fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
-    faults = [feed for feed in feeds if feed.state is not SourceState.FRESH]
+    if name := ask.get(VENUE):
+        return _one_venue(desk, _named(desk, name))
+    lines = [
+        *_faults(desk, feeds),
+        *(Line(text) for text in (_completeness(desk), await _quarantined(desk)) if text),
+    ]
+    blind = desk.blind_since()
+    return Card(
+        title=_fresh(feeds) if blind is None else "I cannot see the market",
+        tone=Tone.ANSWER if blind is None else Tone.WARNING,
+        lines=tuple(lines),
+        table=_states(desk),
+        footer="silence now is not calm" if blind else "a venue that is not fresh is named and never guessed",
+    )
+
+
+def _fresh(feeds: Sequence[SourceHealth]) -> str:
+    return f"{sum(feed.state is SourceState.FRESH for feed in feeds)} of {many(len(feeds), 'feed')} fresh"
+
+
+def _faults(desk: Desk, feeds: Sequence[SourceHealth]) -> list[Line]:
+    """Feeds that are not fresh, and why."""
+    now, faults = desk.clock(), [feed for feed in feeds if feed.state is not SourceState.FRESH]
     lines = [
         Line(
             f"{feed.title}, {feed.source}: {plain(feed.why) or feed.state} for {duration(now - feed.since)}",
@@ -65,27 +97,47 @@ async def venues(desk: Desk, _ask: Ask) -> Card:
     ]
     if len(faults) > NAMED_FAULTS:
         lines.append(Line(f"{len(faults) - NAMED_FAULTS} more feeds are not fresh"))
-    lines += [Line(text) for text in (_completeness(desk), await _quarantined(desk)) if text]
-    blind = desk.blind_since()
+    return lines
+
+
+def _named(desk: Desk, name: str) -> Sequence[SourceHealth]:
+    """The feeds of the venue called so, or of all whose names begin so. Raises ``AskError``."""
+    sought = name.casefold()
+    called = {venue: (str(venue), title.casefold()) for venue, title in desk.titles().items()}
+    found = [venue for venue, names in called.items() if sought in names]
+    found = found or [v for v, names in called.items() if any(one.startswith(sought) for one in names)]
+    if not found:
+        raise AskError(f'I watch no venue "{plain(name[:24])}". All of them: `/venues`', "/venues")
+    return [feed for feed in desk.feeds() if feed.venue in found]
+
+
+def _one_venue(desk: Desk, feeds: Sequence[SourceHealth]) -> Card:
+    """Each feed of one venue."""
+    titles = " and ".join(dict.fromkeys(feed.title for feed in feeds))
+    rows = tuple((feed.source, str(feed.state), _heard(desk, [feed])) for feed in feeds)
     return Card(
-        title=f"{fresh} of {len(feeds)} feeds fresh" if blind is None else "I cannot see the market",
-        tone=Tone.ANSWER if blind is None else Tone.WARNING,
-        lines=tuple(lines),
-        table=_states(desk),
-        footer="silence now is not calm" if blind else "a venue that is not fresh is named and never guessed",
+        title=f"{titles}: {_fresh(feeds)}",
+        lines=tuple(_faults(desk, feeds)),
+        table=Table(("feed", "state", "heard"), rows, right=(2,)),
+        footer="`/venues` for all",
     )
+
+
+def _heard(desk: Desk, feeds: Sequence[SourceHealth]) -> str:
+    """How long ago any of them answered."""
+    newest = max((feed.last_answer for feed in feeds if feed.last_answer), default=None)
+    return duration(desk.clock() - newest) if newest else "never"
 
 
 def _states(desk: Desk) -> Table:
     """Each venue by its worst feed."""
-    feeds, now = desk.feeds(), desk.clock()
+    feeds = desk.feeds()
     venues = sorted({feed.venue for feed in feeds})
     heard = []
     for venue in venues:
         own = [feed for feed in feeds if feed.venue == venue]
-        newest = max((feed.last_answer for feed in own if feed.last_answer), default=None)
         worst = min(own, key=lambda feed: feed.state is SourceState.FRESH).state
-        heard.append((str(worst), duration(now - newest) if newest else "never"))
+        heard.append((str(worst), _heard(desk, own)))
     room = TABLE_WIDTH - sum(
         2 + max(map(len, column)) for column in zip(*heard, ("state", "heard"), strict=True)
     )
@@ -129,7 +181,8 @@ async def status(desk: Desk, ask: Ask) -> Card:
     fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
     running = await store.waves.running()
     here = await store.subscriptions.of(ask.destination)
-    told = [line for line in await store.posts.log(now - DAY, limit=1000) if not drill_begun(line.subject)]
+    log = await store.posts.log(now - DAY, LOG_ROWS, ask.destination)
+    told = [line for line in log if not drill_begun(line.subject)]
     aloud = sum(line.loud for line in told)
     facts = await store.facts()
     running_for = duration(desk.wall() - desk.about.started)
@@ -139,10 +192,10 @@ async def status(desk: Desk, ask: Ask) -> Card:
         await _newest(desk),
         plain(history_line(await desk.remembered())),
         f"Running waves: {', '.join(f'{w.asset} `/wave {w.id}`' for w in running[:4]) or 'none'}",
-        f"Told in the last day: {aloud} with a sound, {len(told) - aloud} quietly",
+        f"Told here in the last day: {aloud} with a sound, {len(told) - aloud} quietly",
         await _soonness(desk),
         f"Subscriptions here: {len(here)}, everywhere: {len(await store.subscriptions.all())}",
-        " · ".join(f"{name} {plain(value)}" for name, value in facts.items()),
+        " · ".join(f"{name} {plain(facts[name])}" for name in TOLD_OF_STORE if name in facts),
     ]
     return Card(
         title=f"Washout {desk.about.version}" + (" is blind" if blind else " is watching"),

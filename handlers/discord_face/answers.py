@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -21,7 +22,7 @@ from handlers.desk import Desk
 from handlers.discord_face.faults import Reaction, reaction
 from handlers.discord_face.pictures import Pictures
 from handlers.discord_face.render import PICTURE, Rendered, render
-from handlers.discord_face.views import asks_for, controls, form, said, view
+from handlers.discord_face.views import asks_for, controls, form, of_settings, said, severities, view
 from handlers.own_cards import error_card
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ DEFER_AFTER_S = 1.5
 """Half of the 3 s in which a first answer is due (Discord developer documentation, "Interactions")."""
 MOST_UPLOAD = 20 * 1024 * 1024
 ACKNOWLEDGED = 40060
+SHOW_ALERTS = ("start", "alerts")
+"""Beside the commands that change something: said where the bot may write, what was put aside goes on."""
 NEEDED = discord.Permissions(view_channel=True, send_messages=True, embed_links=True, attach_files=True)
 
 
@@ -86,7 +89,8 @@ class Answers:
 
     async def typed(self, interaction: discord.Interaction[Any], text: str) -> None:
         """A slash command."""
-        await self._answer(interaction, text, private=_configures(text), replaces=False)
+        work = self._answered(interaction, text)
+        await self._answer(interaction, text, work, private=_configures(text), replaces=False)
 
     async def used(self, interaction: discord.Interaction[Any]) -> None:
         """A button, a select or a form. In a message only its presser sees, the answer takes its place."""
@@ -95,10 +99,15 @@ class Answers:
             here = await self.desk.store.chats.settings(whole(place_of(interaction)))
             with unanswered("a form"):
                 await interaction.response.send_modal(form(wanted, {"zone": here.zone}))
+            return
+        message = interaction.message
+        own = message is not None and message.flags.ephemeral
+        if (asked := severities(data)) is not None:
+            work = prepared(self.desk.sign(asked), self.pictures)
+            await self._answer(interaction, "a role", work, private=True, replaces=own)
         elif text := said(data):
-            message = interaction.message
-            own = message is not None and message.flags.ephemeral
-            await self._answer(interaction, text, private=True, replaces=own)
+            work = self._answered(interaction, text)
+            await self._answer(interaction, text, work, private=True, replaces=own)
 
     async def apologise(self, interaction: discord.Interaction[Any]) -> None:
         """After a fault of ours, which is in the log."""
@@ -109,12 +118,18 @@ class Answers:
             await _show(interaction, reply, private=True, replaces=False)
 
     async def _answer(
-        self, interaction: discord.Interaction[Any], text: str, *, private: bool, replaces: bool
+        self,
+        interaction: discord.Interaction[Any],
+        what: str,
+        reply_of: Coroutine[Any, Any, Reply],
+        *,
+        private: bool,
+        replaces: bool,
     ) -> None:
-        work = asyncio.ensure_future(self._card(interaction, text))
+        work = asyncio.ensure_future(reply_of)
         try:
             done, _ = await asyncio.wait({work}, timeout=self.defer_after_s)
-            with unanswered(text):
+            with unanswered(what):
                 if not done:
                     await _defer(interaction, private=private, replaces=replaces)
                 reply = await work
@@ -122,7 +137,7 @@ class Answers:
         finally:
             work.cancel()
 
-    async def _card(self, interaction: discord.Interaction[Any], text: str) -> Reply:
+    async def _answered(self, interaction: discord.Interaction[Any], text: str) -> Reply:
         place = place_of(interaction)
         if _configures(text) and not _is_member(interaction):
             card = self.desk.sign(
@@ -137,22 +152,29 @@ class Answers:
                 )
             )
             return await prepared(card, self.pictures)
+        alerts = _about_alerts(text) and _is_member(interaction)
+        lacking = _lacking(interaction)
+        if alerts and not lacking:
+            await self.desk.store.chats.back(whole(place), self.desk.wall())
         card = await answer(self.desk, self._ask(interaction, place), text)
-        if _configures(text) and (lacking := _lacking(interaction)):
-            card = replace(card, lines=(*card.lines, Line(f"**I still need here: {lacking}**", 9)))
-        settings = text.strip() == "/settings"
-        return await prepared(card, self.pictures, settings=settings, roles=interaction.guild_id is not None)
+        if alerts and lacking:
+            needs = Line(f"**No alert can come here before I have: {lacking}**", 9)
+            card = replace(card, lines=(*card.lines, needs))
+        in_server = interaction.guild_id is not None
+        return await prepared(card, self.pictures, settings=of_settings(card), roles=in_server)
 
     def _ask(self, interaction: discord.Interaction[Any], place: Destination) -> Ask:
         async def may_configure() -> bool:
             return await self._may_configure(interaction, place)
 
+        me = interaction.client.user
         return Ask(
             destination=place,
             person=str(interaction.user.id),
             person_name=interaction.user.display_name,
             may_configure=may_configure,
             is_group=interaction.guild_id is not None,
+            private_chat=f"https://discord.com/users/{me.id}" if me else "",
         )
 
     async def _may_configure(self, interaction: discord.Interaction[Any], place: Destination) -> bool:
@@ -174,6 +196,10 @@ def _command(text: str) -> str:
 def _configures(text: str) -> bool:
     command = COMMANDS.get(_command(text))
     return command is not None and command.configures
+
+
+def _about_alerts(text: str) -> bool:
+    return _configures(text) or _command(text) in SHOW_ALERTS
 
 
 def _is_member(interaction: discord.Interaction[Any]) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -34,8 +34,13 @@ INTENTS = discord.Intents(guilds=True)
 """Servers, channels and threads. None that Discord calls privileged."""
 LONGEST_WAIT_S = 30.0
 """A longer rate limit is waited for by delivery, not in the library (its least value)."""
-PAUSES_S = (1.0, 60.0)
-"""Between attempts to log in: doubled from the first to the last, with some chance in it."""
+PAUSES_S = (6.5, 120.0)
+"""Between attempts to log in: doubled from the first to the last, with a fifth of chance in it.
+
+Discord takes one IDENTIFY in 5 s and 1,000 in a day; more cost the token (its documentation, "Identifying").
+"""
+FIRST_LOOK_S = 3.0
+"""A bad token is told of before anything else begins; a Discord that is slow to say no holds up nobody."""
 NO_MENTIONS = discord.AllowedMentions.none()
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody speaks here
 
@@ -69,10 +74,13 @@ class _Client(discord.Client):
             await self.face.answers.used(interaction)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        await self.face.guilds.met(guild, still=self.get_guild)
+        self._met(guild)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        await self.face.guilds.met(guild, still=self.get_guild)
+        self._met(guild)
+
+    def _met(self, guild: discord.Guild) -> None:
+        self.face.later(self.face.guilds.met(guild, still=self.get_guild))
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         await self.face.guilds.left(guild)
@@ -87,11 +95,21 @@ class _Client(discord.Client):
         self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel
     ) -> None:
         if may_speak(after) and not may_speak(before):
-            await self.face.guilds.restore(after.guild)
+            await self._opened(after.guild)
 
     async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
         if before.permissions != after.permissions:
-            await self.face.guilds.restore(after.guild)
+            await self._opened(after.guild)
+
+    async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
+        """Told of the bot itself without any intent for members."""
+        if after == after.guild.me:
+            await self._opened(after.guild)
+
+    async def _opened(self, guild: discord.Guild) -> None:
+        """The bot may write where it might not: what waited for that goes on."""
+        await self.face.guilds.restore(guild)
+        self._met(guild)
 
     async def on_error(self, event_method: str, /, *args: Any, **_: Any) -> None:
         """Called within the handling of a fault of ours in an event."""
@@ -110,14 +128,17 @@ class _Tree(app_commands.CommandTree["_Client"]):
 
 _PASSING = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError)
 _UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
-"""Of the library, on an event that is not what it maps: a new connection may go on."""
+"""Of the library, on an answer or event that is not what it maps: a new connection may go on."""
 _FINAL = (discord.LoginFailure, discord.PrivilegedIntentsRequired, discord.ConnectionClosed)
 
 
 def _advice(fault: Exception) -> str:
     """For the operator; without the library's words, which might hold anything."""
     if isinstance(fault, discord.ConnectionClosed):
-        what = {4004: "the token is not accepted", 4011: "it is in too many servers for one connection"}
+        what = {
+            4004: "the token is not accepted",
+            4011: "the bot is in 2,500 servers or more, too many for the one connection of this program",
+        }
         return f"Discord closed the gateway for good ({what.get(fault.code, f'code {fault.code}')})"
     if isinstance(fault, discord.PrivilegedIntentsRequired):
         return "Discord refused the intents that were asked for (code 4014)"
@@ -145,6 +166,8 @@ async def _live(
             except _PASSING as fault:
                 what = type(fault).__name__
                 log.warning("Discord is not reached (%s)", what, extra={"event": "discord.lost"})
+            except _UNREADABLE:
+                log.exception("Discord said what the library cannot read", extra={"event": "discord.unread"})
             begun.set()
             await sleep(pause * (0.8 + 0.4 * chance()))
             pause = min(pause * 2, most)
@@ -160,8 +183,6 @@ async def _once(face: DiscordFace, token: str, begun: asyncio.Event) -> None:
         begun.set()
         try:
             await client.connect()
-        except _UNREADABLE:
-            log.exception("Discord said what the library cannot read", extra={"event": "discord.unread"})
         finally:
             face.client = None
 
@@ -189,20 +210,21 @@ async def open_discord(
     sleep: Sleep = asyncio.sleep,
     chance: Callable[[], float] = random.random,
 ) -> AsyncIterator[DiscordFace]:
-    """Talk on Discord while the block lasts; yields its ``Messenger`` after the first attempt to log in.
+    """Talk on Discord while the block lasts; yields its ``Messenger`` when login was tried, or is slow.
 
     ``draw`` makes PNGs (``open_studio``). A Discord that cannot be reached is tried again by itself. Raises
     ``ConfigError`` where the token is not accepted.
     """
     logging.getLogger("discord").setLevel(logging.INFO)  # its debug lines hold tokens of interactions
-    face = DiscordFace(desk, draw, Guard(monotonic), defer_after_s=defer_after_s)
+    face = DiscordFace(desk, draw, Guard(monotonic), defer_after_s=defer_after_s, sleep=sleep)
     begun = asyncio.Event()
     with _addressed(api_base, gateway):
         try:
             async with asyncio.TaskGroup() as group:
                 life = group.create_task(_live(face, token, begun, sleep, chance))
                 try:
-                    await begun.wait()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(begun.wait(), FIRST_LOOK_S)
                     yield face
                 finally:
                     life.cancel()

@@ -1,4 +1,4 @@
-"""What Discord answers when it will not do something, and what is done next (table in docs/discord.md)."""
+"""What Discord answers when it will not do something, and what is done next (table in docs/delivery.md)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.errors import CardRefused, DeliveryError, DestinationGone, MessageGone,
 class Reaction(StrEnum):
     LATER = "again later"
     GONE = "forget the destination"
-    BARRED = "put the destination aside and tell the server's people elsewhere"
+    BARRED = "put the channel aside (try a thread again hourly) and tell the server's people elsewhere"
     ANEW = "send it as a new message"
     REFUSED = "drop the card and log it: our fault"
     REVOKED = "say nothing more: the token is not accepted"
@@ -65,7 +65,11 @@ HOURLY = timedelta(hours=1)
 
 
 class Barred(DestinationGone):
-    """The destination exists, but the bot may not see it or write there."""
+    """The channel exists, but the bot may not see it or write there."""
+
+
+class ThreadBarred(TryLater):
+    """The same of a thread, whose channel may be open: its subscriptions stay, and it is tried again."""
 
 
 class Revoked(TryLater):
@@ -100,7 +104,7 @@ def delivery_error(fault: discord.HTTPException, *, topic: bool = False) -> Deli
         case Reaction.GONE:
             return DestinationGone(why, topic_only=topic)
         case Reaction.BARRED:
-            return Barred(why, topic_only=topic)
+            return ThreadBarred(why, retry_after=HOURLY) if topic else Barred(why)
         case Reaction.ANEW:
             return MessageGone(why)
         case Reaction.REVOKED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from hashlib import blake2b
@@ -18,8 +19,8 @@ from bot.domain.posts import Destination
 from bot.errors import DestinationGone, MessageGone, TryLater
 from handlers.desk import Desk
 from handlers.discord_face.answers import PLATFORM, Answers, Reply, prepared
-from handlers.discord_face.faults import HOURLY, SOON, Barred, Revoked, translated
-from handlers.discord_face.guard import Guard
+from handlers.discord_face.faults import HOURLY, SOON, Barred, Revoked, ThreadBarred, translated
+from handlers.discord_face.guard import Guard, Sleep
 from handlers.discord_face.guilds import Guilds
 from handlers.discord_face.pictures import DrawPng, Pictures
 
@@ -36,13 +37,16 @@ class DiscordFace:
 
     platform = PLATFORM
 
-    def __init__(self, desk: Desk, draw: DrawPng, guard: Guard, *, defer_after_s: float) -> None:
+    def __init__(
+        self, desk: Desk, draw: DrawPng, guard: Guard, *, defer_after_s: float, sleep: Sleep
+    ) -> None:
         self._pictures = Pictures(draw)
         self.guard = guard
+        self._said = Nonces()
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self.tasks: set[asyncio.Task[None]] = set()
         self.answers = Answers(desk, self._pictures, defer_after_s)
-        self.guilds = Guilds(desk, self)
+        self.guilds = Guilds(desk, self, sleep)
         self.client: discord.Client | None = None
         """Logged in; ``None`` before, and while Discord cannot be reached."""
         self.over = ""
@@ -61,14 +65,16 @@ class DiscordFace:
                 more["files"] = reply.files()
             if reply.view:
                 more["view"] = reply.view
+            name = nonce(destination, card, reply_to)
             message = await channel.send(
                 reply.rendered.content or None,
                 embed=reply.rendered.embed,
                 mention_author=False,
                 allowed_mentions=_mentions(reply),
-                nonce=nonce(destination, card, reply_to),
+                nonce=self._said.of(name),
                 **more,
             )
+            self._said.again(name)
             return str(message.id)
 
         return await self._call(destination, card, call)
@@ -77,12 +83,11 @@ class DiscordFace:
         partial = self._channel(destination).get_partial_message(_snowflake(message))
 
         async def call(reply: Reply) -> None:
-            await partial.edit(
-                content=reply.rendered.content or None,
+            await partial.edit(  # its content stays: the roles that were pinged
                 embed=reply.rendered.embed,
                 attachments=reply.files(),  # the new picture takes the place of the old one
                 view=reply.view,
-                allowed_mentions=_mentions(reply),
+                allowed_mentions=discord.AllowedMentions.none(),
             )
 
         await self._call(destination, card, call)
@@ -102,9 +107,15 @@ class DiscordFace:
             self.over = str(gone)
             log.error("Discord no longer accepts the token", extra={"event": "discord.revoked"})
             raise
-        except Barred:
-            self._tell_barred(destination)
+        except (Barred, ThreadBarred):
+            await self._tell_barred(destination)
             raise
+
+    async def direct(self, person: int) -> Destination:
+        """The direct messages with a person. Raises ``DeliveryError`` where there can be none."""
+        with translated():
+            channel = await self._may_speak().create_dm(discord.Object(person))
+        return Destination(PLATFORM, str(channel.id))
 
     def _may_speak(self) -> discord.Client:
         """The client, where a request may be made now; raises ``TryLater`` where not."""
@@ -122,11 +133,13 @@ class DiscordFace:
         except ValueError:
             raise DestinationGone(f"{destination.key} is not the id of a channel") from None
 
-    def _tell_barred(self, destination: Destination) -> None:
+    async def _tell_barred(self, destination: Destination) -> None:
+        """Beside delivery, which puts aside meanwhile: so it is asked first who subscribed."""
         channel = self.client.get_channel(int(destination.chat)) if self.client else None
         guild: discord.Guild | None = getattr(channel, "guild", None)
         if guild is not None:
-            self.later(self.guilds.barred(guild, destination))
+            people = await self.guilds.subscribers(destination)
+            self.later(self.guilds.barred(guild, destination, people))
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it beside delivery; ``live`` ends it with the face."""
@@ -141,12 +154,32 @@ class DiscordFace:
 
 
 def nonce(destination: Destination, card: Card, reply_to: str | None) -> str:
-    """The same message again has the same name, so Discord returns the first instead of posting a second.
-
-    Also across a restart: only what is said and where counts. At most 25 characters.
-    """
+    """What is said, where: the same across a restart. At most 25 characters."""
     said = msgspec.json.encode((destination, card, reply_to))
-    return blake2b(said, digest_size=12).hexdigest()
+    return blake2b(said, digest_size=10).hexdigest()
+
+
+class Nonces:
+    """A message that is tried again keeps its nonce, so Discord returns the first and posts no second.
+
+    What is said again once it was accepted (another drill, a second hello) has another, or Discord would
+    keep it back. Discord remembers nonces for some minutes; the newest ``KEPT`` outlast them at any pace.
+    """
+
+    KEPT = 10_000
+
+    def __init__(self) -> None:
+        self._accepted: OrderedDict[str, int] = OrderedDict()
+
+    def of(self, said: str) -> str:
+        """At most 25 characters (Discord developer documentation, "Create Message")."""
+        return f"{said}{self._accepted.get(said, 0):x}"[:25]
+
+    def again(self, said: str) -> None:
+        """It was accepted: the next such message is another one."""
+        self._accepted[said] = self._accepted.pop(said, 0) + 1
+        if len(self._accepted) > self.KEPT:
+            self._accepted.popitem(last=False)
 
 
 def _mentions(reply: Reply) -> discord.AllowedMentions:

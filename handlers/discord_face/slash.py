@@ -89,11 +89,16 @@ def option_name(parameter: Parameter[Any]) -> str:
     return parameter.name if re.fullmatch(r"[a-z]{1,32}", parameter.name) else "what"
 
 
+ABOUT = {"n": "How many", "all": "With all kinds, unwinds too", "id": "The wave, as its message names it"}
+"""Of parameters whose names say too little where nothing else is to be seen."""
+
+
 def _about(command: Command, parameter: Parameter[Any]) -> str:
     """``Coin``; of free words also an example."""
-    examples = [said for _, said in _examples(command)] if parameter.rest else []
+    name = parameter.name.replace("|", " or ")
+    examples = [said for _, said in _examples(command, parameter)] if parameter.rest else []
     such_as = f", such as {examples[0]}" if examples else ""
-    return cut(f"{parameter.name[:1].upper()}{parameter.name[1:]}{such_as}", MOST_ABOUT)
+    return cut(ABOUT.get(name, f"{name[:1].upper()}{name[1:]}{such_as}"), MOST_ABOUT)
 
 
 Suggest = Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, list[app_commands.Choice[str]]]]
@@ -129,12 +134,14 @@ async def candidates(desk: Desk, command: Command, parameter: Parameter[Any]) ->
         case name if parameter.looks == f"(?i){name}":  # one word, said or not
             return [(name, name)]
         case _:
-            return _examples(command)
+            return _examples(command, parameter)
 
 
-def _examples(command: Command) -> list[tuple[str, str]]:
-    tails = (example.partition(" ")[2] for example in command.examples)
-    return [(tail, tail) for tail in tails if tail]
+def _examples(command: Command, parameter: Parameter[Any]) -> list[tuple[str, str]]:
+    """What the command's examples say for this parameter and the ones after it."""
+    before = command.parameters.index(parameter)
+    tails = (" ".join(example.split()[1 + before :]) for example in command.examples)
+    return [(tail, tail) for tail in dict.fromkeys(tails) if tail]
 
 
 def matching(typed: str, among: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import discord
 
-from bot.domain.cards import Button, Card
+from bot.domain.cards import Button, Card, Line
 from handlers.discord_face.render import cut, unmarked
+from handlers.subscription_words import CHOICES
 
 # Discord developer documentation, "Component reference".
 MOST_ID = 100
@@ -64,9 +65,17 @@ FORMS = {
 
 CHOSEN = "✓ "
 """Stands before the choice that is in force."""
-HOW_OFTEN = ("/threshold ", "/subscribe ")
+HOW_OFTEN = {f"{line} {choice.word}" for line in ("/threshold", "/subscribe") for choice in CHOICES}
 """On the card of ``/settings`` the choices of how often are one select."""
 ROLE = "role:"
+PING = "/ping"
+CLOCK = "/timezone"
+"""Without a city it is a button of the card of ``/settings`` and of no other."""
+
+
+def of_settings(card: Card) -> bool:
+    """Whether it shows all that a chat chose, whichever command brought it up."""
+    return any(button.command == CLOCK for button in card.buttons)
 
 
 def fits(button: Button) -> bool:
@@ -85,7 +94,7 @@ class Controls(NamedTuple):
 def controls(card: Card, *, settings: bool = False, roles: bool = False) -> Controls:
     """``settings`` adds forms and selects; ``roles``: there are some to be pinged."""
     different = list({button.command: button for button in reversed(card.buttons)}.values())[::-1]
-    choices = [b for b in different if settings and fits(b) and b.command.startswith(HOW_OFTEN)]
+    choices = [b for b in different if settings and fits(b) and b.command in HOW_OFTEN]
     choices = choices[:MOST_CHOICES]
     rest = [button for button in different if button not in choices]
     forms: list[Button] = []
@@ -118,8 +127,8 @@ def view(under: Controls) -> discord.ui.View | None:
         placeholder = "How often may I speak here?"
         made.add_item(discord.ui.Select(custom_id=SAY, placeholder=placeholder, options=options))
     if under.roles:
-        placeholder = "A role to ping about the big ones"
-        made.add_item(discord.ui.RoleSelect(custom_id=ROLE + "/ping", placeholder=placeholder))
+        placeholder = "Ping a role…"
+        made.add_item(discord.ui.RoleSelect(custom_id=ROLE + PING, placeholder=placeholder))
     made.stop()
     return made
 
@@ -150,11 +159,26 @@ def said(data: Mapping[str, Any]) -> str:
         command = custom_id.removeprefix(FORM)
         written = {str(c["custom_id"]): str(c.get("value") or "") for c in _inputs(data["components"])}
         return FORMS[command].text(written) if command in FORMS else ""
-    if custom_id.startswith(ROLE):
-        return " ".join([custom_id.removeprefix(ROLE), *map(str, data.get("values") or ())])
     if custom_id == SAY:
         return str(next(iter(data.get("values") or ()), ""))
     return custom_id.removeprefix(SAY) if custom_id.startswith(SAY) else ""
+
+
+def severities(data: Mapping[str, Any]) -> Card | None:
+    """Where a role was picked: from which size on it is to be pinged, each a button."""
+    if data.get("custom_id") != ROLE + PING or not data.get("values"):
+        return None
+    role = str(data["values"][0])
+    sizes = (Button(f"{choice.label}, {choice.often}", f"{PING} {role} {choice.word}") for choice in CHOICES)
+    return Card(
+        title="From which size on is this role pinged?",
+        lines=(
+            Line(f"<@&{role}> is mentioned beside each alert at least that large, never with a revision", 9),
+            Line(f"Any other size: `{PING}` with the role and `3/week` or `W 3.5`"),
+        ),
+        buttons=(*sizes, Button("Never", f"{PING} {role} off"), Button("All settings", "/settings")),
+        private=True,
+    )
 
 
 def asks_for(data: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Telegram, through python-telegram-bot. What it does and how faults are met: docs/telegram.md."""
+"""Telegram, through python-telegram-bot. What it does: docs/telegram.md."""
 
 import os
 

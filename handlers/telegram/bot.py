@@ -14,20 +14,24 @@ from typing import Protocol
 from telegram.error import InvalidToken
 from telegram.ext import ExtBot
 
-from bot.domain.cards import Card, Line, Tone
+from bot.domain.cards import Card
 from bot.domain.posts import Destination
-from bot.errors import ConfigError, DeliveryError, DestinationGone
+from bot.errors import ConfigError, DestinationGone, PlaceClosed
 from bot.ports import Clock, Store
 from handlers.desk import Desk
-from handlers.telegram.faults import Muted, Wire
+from handlers.telegram.faults import Wire
 from handlers.telegram.inbox import REFUSED, Inbox
+from handlers.telegram.news import NewsWire
+from handlers.telegram.owners import Owners
 from handlers.telegram.pace import Rank
 from handlers.telegram.pacer import Pacer
 from handlers.telegram.people import PLATFORM
 from handlers.telegram.pictures import Draw, Pictures
 from handlers.telegram.presses import Presses
-from handlers.telegram.talk import Sleep, Start, Talk
+from handlers.telegram.talk import Talk
+from handlers.telegram.tidy import Tidy
 from handlers.telegram.voice import Voice
+from handlers.telegram.waits import Sleep, Start
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +85,7 @@ async def open_telegram(
             pool_timeout=CONNECT_S,
             media_write_timeout=UPLOAD_S,
         ),
-        Wire(2, read_timeout=READ_S, connect_timeout=CONNECT_S),
+        NewsWire(2, read_timeout=READ_S, connect_timeout=CONNECT_S),
     )
     try:
         bot = ExtBot(
@@ -96,14 +100,15 @@ async def open_telegram(
         raise ConfigError(REFUSED) from None
     presses = Presses()
     voice = Voice(bot, Pictures(draw), presses)
+    owners = Owners(bot, voice, store, wall)
 
     def talk(start: Start) -> Talk:
-        return Talk(bot, voice, presses, desk, wall, sleep, start)
+        return Talk(bot, voice, presses, owners, desk, wall, Tidy(voice, store.journal, wall, sleep, start))
 
     hook = options.webhook_url if options.mode == "webhook" else None
     inbox = Inbox(bot, talk, sleep, hook, webhook_secret or secrets.token_urlsafe(32))
     try:
-        yield Face(voice, store, inbox, pacer)
+        yield Face(voice, owners, inbox, pacer)
     finally:
         await pacer.shutdown()
         await asyncio.gather(*(line.shutdown() for line in lines))
@@ -114,12 +119,10 @@ class Face:
     """``send`` and ``edit`` raise ``DeliveryError`` and nothing else."""
 
     voice: Voice
-    store: Store
+    owners: Owners
     inbox: Inbox
     pacer: Pacer
     platform: str = field(default=PLATFORM, init=False)
-    _closed: set[Destination] = field(default_factory=set, init=False)
-    """Those whose owners know."""
 
     async def listen(self) -> None:
         """Hear people until cancelled. Raises ``ConfigError`` for a bad token, and ``StorageError``."""
@@ -130,36 +133,19 @@ class Face:
         self.pacer.close()
 
     async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
+        await self.owners.check(destination)
         try:
             said = await self.voice.say(destination, card, rank=Rank.LOUD, reply_to=reply_to)
-        except (DestinationGone, Muted) as closed:
-            if destination not in self._closed:
-                self._closed.add(destination)
-                await self._tell_owners(destination, closed)
+        except (DestinationGone, PlaceClosed) as closed:
+            if isinstance(closed, DestinationGone) and not closed.topic_only:
+                self.voice.gone.add(destination.chat)
+            await self.owners.closed(destination, closed)
             raise
-        self._closed.discard(destination)
+        await self.owners.opened(destination)
         return said
 
     async def edit(self, destination: Destination, message: str, card: Card) -> None:
         await self.voice.revise(destination, message, card, rank=Rank.EDIT)
-
-    async def _tell_owners(self, destination: Destination, why: DeliveryError) -> None:
-        """Whoever subscribed a chat learns that it hears no more, where they speak with the bot alone."""
-        kept = await self.store.subscriptions.of(destination)
-        owners = {found[0] for s in kept if (found := re.search(r"\d+", s.created_by))}
-        for owner in sorted(owners - {destination.chat}):
-            card = Card(
-                title="A chat you subscribed cannot be told any more",
-                tone=Tone.WARNING,
-                lines=(
-                    Line(f"Telegram says of the chat {destination.chat}: {why}."),
-                    Line("Once I may speak there again, `/subscribe` in it begins anew."),
-                ),
-            )
-            try:
-                await self.voice.say(Destination(PLATFORM, owner), card, rank=Rank.EDIT)
-            except DeliveryError as refused:
-                log.info("nobody to tell: %s", refused, extra={"destination": destination.key})
 
 
 class _Cut(logging.Filter):

@@ -1,4 +1,4 @@
-"""What Telegram's refusals mean for us: every error of the library has a row here, and in docs/telegram.md.
+"""What Telegram's refusals mean for us: every error of the library has a row here, and in docs/delivery.md.
 
 The kind of error decides. Its words, which may change without notice, only tell 400s and 403s apart, by a
 fragment and whatever their case.
@@ -17,7 +17,15 @@ import httpx
 from telegram import error as tg
 from telegram.request import HTTPXRequest
 
-from bot.errors import CardRefused, DeliveryError, DestinationGone, DestinationMoved, MessageGone, TryLater
+from bot.errors import (
+    CardRefused,
+    DeliveryError,
+    DestinationGone,
+    DestinationMoved,
+    MessageGone,
+    PlaceClosed,
+    TryLater,
+)
 from handlers.telegram.pacer import seconds
 
 
@@ -130,10 +138,6 @@ def _cut_off(error: tg.TelegramError) -> bool:
     return isinstance(error.__cause__, httpx.HTTPError) and not isinstance(error.__cause__, UNSENT)
 
 
-class Muted(CardRefused):
-    """The chat does not let the bot speak just now; its owner should know."""
-
-
 def delivery_error(error: tg.TelegramError) -> DeliveryError | None:
     """What delivery is told; ``None`` where all is well. No text of ours holds the token."""
     found = fault(error)
@@ -150,7 +154,7 @@ def delivery_error(error: tg.TelegramError) -> DeliveryError | None:
         case Reaction.ANEW:
             return MessageGone(why)
         case Reaction.MUTE:
-            return Muted(why)
+            return PlaceClosed(why)
         case _:
             return CardRefused(why)
 

@@ -20,8 +20,10 @@ from bot.errors import ConfigError, StorageError, TryLater
 from bot.running import running
 from handlers.telegram.faults import AMISS_S, UNSENT, fault
 from handlers.telegram.menus import offer_menus
+from handlers.telegram.news import UNREADABLE, readable
 from handlers.telegram.pace import Rank
-from handlers.telegram.talk import Sleep, Start, Talk
+from handlers.telegram.talk import Talk
+from handlers.telegram.waits import Sleep, Start
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Inbox:
         source = self._hook() if self.webhook_url else self._poll()
         async with running(source, offer_menus(self.bot)) as start:
             talk = self.talk(start)
+            await talk.resume()
             while True:
                 self._hand_over(await self._updates.get(), talk, start)
 
@@ -99,7 +102,7 @@ class Inbox:
                 await self.bot.initialize()
             except InvalidToken:
                 raise ConfigError(REFUSED) from None
-            except (TelegramError, TryLater) as why:
+            except (TelegramError, TryLater, *UNREADABLE) as why:
                 log.warning(
                     "Telegram does not answer: %s", why, extra={"event": "telegram.lost", "wait_s": wait_s}
                 )
@@ -178,14 +181,14 @@ class Inbox:
                 await self.sleep(max(AMISS_S, fault(why).wait_s if isinstance(why, TelegramError) else 0))
 
     async def webhook(self, request: web.Request) -> web.Response:
-        """Takes one update; answers at once, so that Telegram does not repeat it."""
+        """Takes one update; answers at once, and well, so that Telegram does not repeat it."""
         shown = request.headers.get(SECRET_HEADER, "")
         if not hmac.compare_digest(shown.encode(), self.secret.encode()):
             raise web.HTTPForbidden(text="Only Telegram may speak here.")
         body = await request.clone(client_max_size=UPDATE_BYTES).read()
         try:
-            update = Update.de_json(json.loads(body), self.bot)
-        except (ValueError, TypeError, KeyError) as why:
+            update = Update.de_json(readable(json.loads(body)), self.bot)
+        except (ValueError, *UNREADABLE) as why:
             raise web.HTTPBadRequest(text="This is no update.") from why
         self._updates.put_nowait(update)
         return web.Response()

@@ -11,6 +11,7 @@ from telegram import (
     BotCommandScopeAllChatAdministrators,
     BotCommandScopeAllGroupChats,
     BotCommandScopeAllPrivateChats,
+    BotCommandScopeDefault,
 )
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 MOST_COMMANDS = 100
 ABOUT_UNITS = 256
+
+NOT_HERE = {"ping"}
+"""What Telegram has no use for (it knows no roles); typed, it says so."""
 
 ENGLISH = ""
 """Telegram shows it to whoever speaks a language we have no words for."""
@@ -77,7 +81,9 @@ ABOUT: dict[str, dict[str, str]] = {
 def menu(language: str, *, configuring: bool) -> list[BotCommand]:
     """What a person is offered; ``configuring`` commands only where that person may use them."""
     words = ABOUT[language]
-    offered: Iterable[Command] = (c for c in COMMANDS.values() if configuring or not c.configures)
+    offered: Iterable[Command] = (
+        c for c in COMMANDS.values() if c.name not in NOT_HERE and (configuring or not c.configures)
+    )
     return [
         BotCommand(command.name, words.get(command.name, command.about)[:ABOUT_UNITS])
         for command in list(offered)[:MOST_COMMANDS]
@@ -85,6 +91,7 @@ def menu(language: str, *, configuring: bool) -> list[BotCommand]:
 
 
 SCOPES: tuple[tuple[BotCommandScope, bool], ...] = (
+    (BotCommandScopeDefault(), False),
     (BotCommandScopeAllPrivateChats(), True),
     (BotCommandScopeAllGroupChats(), False),
     (BotCommandScopeAllChatAdministrators(), True),

@@ -104,7 +104,7 @@ class Budget:
         self._usual_s = inf
         self._closed_until_s = 0.0
         self._gap_s = 1 / PACE_A_SECOND
-        self._refused: tuple[str, float] | None = None
+        self._refused: tuple[str, float, float] | None = None
         self._asked = 0
 
     def ask(self, rank: Rank, chat: str | None, now_s: float, *, message: bool = True) -> Turn:
@@ -115,30 +115,29 @@ class Budget:
 
     def start(self, now_s: float) -> Turn | None:
         """The next to go, if anyone may go now; call until there is none."""
-        if now_s < self._open_s():
-            return None
-        ready = (turn for turn in self._waiting if self._ready_s(turn) <= now_s)
+        ready = (turn for turn in self._waiting if max(self._ready_s(turn), self._open_s(turn)) <= now_s)
         turn = min(ready, key=lambda turn: turn.order, default=None)
         if turn is not None:
             self._waiting.remove(turn)
             turn.began_s = now_s
             self._newest.append(turn)
-            self._due_s = max(self._due_s, now_s - CATCH_UP_S) + self._gap_s
+            self._due_s = max(self._due_s, now_s - CATCH_UP_S) + self._gap_s  # also behind an answer
             if turn.chat is not None:
                 self._chat(turn.chat).busy = True
         return turn
 
     def wakes_s(self) -> float | None:
         """When somebody may go next; ``None`` while that takes an answer or a question first."""
-        soonest = min(map(self._ready_s, self._waiting), default=inf)
-        return None if soonest == inf else max(soonest, self._open_s())
+        soonest = min((max(self._ready_s(turn), self._open_s(turn)) for turn in self._waiting), default=inf)
+        return None if soonest == inf else soonest
 
-    def _open_s(self) -> float:
-        """When the lane is open to the next."""
+    def _open_s(self, turn: Turn) -> float:
+        """When the lane is open to it: posts keep their distance; a person waits for the second alone."""
         second_s = 0.0
         if len(self._newest) == ALL_A_SECOND:
             second_s = self._came_by_s(self._newest[0]) + SECOND_S
-        return max(self._due_s, second_s, self._closed_until_s)
+        due_s = 0.0 if turn.rank is Rank.ANSWER else self._due_s
+        return max(due_s, second_s, self._closed_until_s)
 
     def _came_by_s(self, turn: Turn) -> float:
         """The latest moment at which a request that has begun can have come."""
@@ -181,15 +180,19 @@ class Budget:
             self._forget(now_s)
 
     def refuse(self, turn: Turn, retry_after_s: float, now_s: float) -> None:
-        """Telegram asked to wait. A refusal does not say who is meant: two chats in a row mean all."""
+        """Telegram asked to wait. A refusal does not say who is meant: two chats in a row mean all.
+
+        All wait only as long as both were asked to: one chat may be banned for hours on its own account.
+        """
         until_s = now_s + retry_after_s
         if turn.chat is not None:
             chat = self._chat(turn.chat)
             chat.refused_s = max(chat.refused_s, until_s)
-        last, self._refused = self._refused, (turn.chat or "", now_s)
+        last, self._refused = self._refused, (turn.chat or "", now_s, until_s)
         others = last is not None and last[0] != turn.chat and now_s - last[1] <= SUSPICIOUS_S
         if turn.chat is None or others:
-            self._closed_until_s = max(self._closed_until_s, until_s)
+            both_s = until_s if turn.chat is None or last is None else min(until_s, last[2])
+            self._closed_until_s = max(self._closed_until_s, both_s)
             self._gap_s = min(self._gap_s * SLOWER, SLOWEST / PACE_A_SECOND)
 
     def _ready_s(self, turn: Turn) -> float:

@@ -31,13 +31,21 @@ def place_of(message: Message) -> Destination:
     return Destination(PLATFORM, str(message.chat.id), topic)
 
 
+def is_private(chat: Chat) -> bool:
+    return chat.type == ChatType.PRIVATE
+
+
 def is_group(chat: Chat) -> bool:
     return chat.type in (ChatType.GROUP, ChatType.SUPERGROUP)
 
 
 def person_of(message: Message) -> Person:
-    """Anonymous administrators and channels speak in the name of a chat; ``from`` is then a stand-in."""
-    if (sender := message.sender_chat) is not None:
+    """Anonymous administrators and channels speak in the name of a chat; ``from`` is then a stand-in.
+
+    A post without any sender is the channel's own (both fields are optional there).
+    """
+    unsigned = message.chat if message.chat.type == ChatType.CHANNEL and not message.from_user else None
+    if (sender := message.sender_chat or unsigned) is not None:
         return Person(str(sender.id), message.author_signature or sender.title or "", sender)
     return user(message.from_user) if message.from_user else Person("", "")
 
@@ -49,11 +57,11 @@ def user(who: User) -> Person:
 async def may_configure(bot: ExtBot[Rank], chat: Chat, person: Person) -> bool:
     """Whether a person may change the settings of a chat, asked of Telegram at this moment.
 
-    Everybody in a private chat, whoever can post in a channel, and in a group its creator and
-    administrators, also anonymous (they speak as the group) and as the channel linked to it. Raises
-    ``AskError`` where Telegram does not say.
+    Everybody in a private chat; elsewhere its creator and administrators, also anonymous (they speak as the
+    chat, as every post of a channel does) and as the channel linked to a group. A channel's readers press
+    its buttons in their own name. Raises ``AskError`` where Telegram does not say.
     """
-    if not is_group(chat):
+    if is_private(chat):
         return True
     sender = person.sender_chat
     try:
@@ -62,13 +70,13 @@ async def may_configure(bot: ExtBot[Rank], chat: Chat, person: Person) -> bool:
             return any(str(m.user.id) == person.id and m.status in ADMINISTRATORS for m in found)
         if sender.id == chat.id:
             return True
-        if sender.type != ChatType.CHANNEL:
+        if sender.type != ChatType.CHANNEL or not is_group(chat):
             return False
         whole = await bot.get_chat(chat.id, rate_limit_args=Rank.ANSWER)
         return whole.linked_chat_id == sender.id
     except (TelegramError, TryLater) as why:
         raise AskError(
-            "Telegram does not tell me who administers this group just now. Try again in a minute."
+            "Telegram does not tell me who administers this chat just now. Try again in a minute."
         ) from why
 
 

@@ -217,7 +217,14 @@ def _table_lines(table: Table) -> list[str]:
 def _html(paragraphs: Iterable[Rich]) -> str:
     return "\n".join(
         "".join(
-            f"<{style}>{escape(text)}</{style}>" if style else escape(text) for text, style in rich if text
+            f"<{style}>{_escaped(text)}</{style}>" if style else _escaped(text)
+            for text, style in rich
+            if text
         )
         for rich in paragraphs
     )
+
+
+def _escaped(text: str) -> str:
+    """Outside of attributes only these three mean something, and fewer entities are fewer to misread."""
+    return escape(text, quote=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from telegram import InputMediaPhoto, LinkPreviewOptions, Message, ReplyParameters
@@ -22,13 +23,28 @@ from handlers.telegram.render import caption_html, message_html
 log = logging.getLogger(__name__)
 
 WITH_PICTURE = "p"
-"""Ends our name of a message that was sent with a picture: what is edited there is its caption."""
+"""Stands behind the number of a message that was sent with a picture: what is edited there is its caption."""
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+FIRST = "<"
+"""Stands in our name of a reply before the number of the first message: the louder ones all reply to it."""
 WORDS_WILL_DO = {Reaction.WITHOUT_PICTURE, Reaction.UPLOAD}
 
 
 def number_of(message: str) -> int:
-    return int(message.removesuffix(WITH_PICTURE))
+    return int(message.partition(FIRST)[0].removesuffix(WITH_PICTURE))
+
+
+def first_of(message: str) -> int:
+    """The message with which it began."""
+    return number_of(message.partition(FIRST)[2] or message)
+
+
+def is_pictured(message: str) -> bool:
+    return message.partition(FIRST)[0].endswith(WITH_PICTURE)
+
+
+def _name(sent: Message, reply_to: str | None, mark: str = "") -> str:
+    return f"{sent.message_id}{mark}" + (f"{FIRST}{first_of(reply_to)}" if reply_to else "")
 
 
 class Voice:
@@ -38,6 +54,8 @@ class Voice:
         self._bot = bot
         self._pictures = pictures
         self._presses = presses
+        self.gone: set[str] = set()
+        """Chats that refused us, or that we were taken out of, since the start."""
 
     async def say(
         self,
@@ -61,11 +79,11 @@ class Voice:
         }
         with delivering():
             if card.picture is not None and (sent := await self._with_picture(card, where)) is not None:
-                return f"{sent.message_id}{WITH_PICTURE}"
+                return _name(sent, reply_to, WITH_PICTURE)
             sent = await self._bot.send_message(
                 text=message_html(card), link_preview_options=NO_PREVIEW, **where
             )
-            return str(sent.message_id)
+            return _name(sent, reply_to)
         raise CardRefused("Telegram took the message for one it has")
 
     async def _with_picture(self, card: Card, where: dict[str, Any]) -> Message | None:
@@ -88,7 +106,7 @@ class Voice:
 
     async def revise(self, to: Destination, message: str, card: Card, *, rank: Rank, owner: str = "") -> None:
         """Edit in place. A message of words is given its picture once there is one."""
-        pictured = message.endswith(WITH_PICTURE)
+        pictured = is_pictured(message)
         which: dict[str, Any] = {
             "chat_id": to.chat,
             "message_id": number_of(message),
@@ -135,7 +153,7 @@ class Voice:
             raise
         return True
 
-    async def unsay(self, chat: str, messages: list[int]) -> None:
+    async def unsay(self, chat: str, messages: Sequence[int]) -> None:
         """Delete what may be deleted: the bot's own, and others' where it is an administrator."""
         for message in messages:
             with delivering():
@@ -143,4 +161,4 @@ class Voice:
 
 
 def _reply(to: str | None) -> ReplyParameters | None:
-    return ReplyParameters(number_of(to), allow_sending_without_reply=True) if to else None
+    return ReplyParameters(first_of(to), allow_sending_without_reply=True) if to else None

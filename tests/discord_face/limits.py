@@ -43,6 +43,36 @@ def _broken(message: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]
     for n, embed in enumerate(embeds):
         yield from _broken_embed(str(n), embed)
     yield from _broken_components(message.get("components") or ())
+    yield from _broken_files(message)
+    mentions = message.get("allowed_mentions") or {}
+    if "roles" in mentions.get("parse", ()) and mentions.get("roles"):
+        yield ("allowed_mentions",), "parse and roles are mutually exclusive"
+    if len(str(message.get("nonce") or "")) > 25:
+        yield ("nonce",), "Must be 25 or fewer in length."
+
+
+def _broken_files(message: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """A picture of an embed is an address, or a file that comes along."""
+    attached = {entry["filename"] for entry in message.get("attachments") or ()}
+    for n, embed in enumerate(message.get("embeds") or ()):
+        url = (embed.get("image") or {}).get("url", "https://")
+        if not url.startswith(("https://", "http://")) and url.removeprefix("attachment://") not in attached:
+            yield ("embeds", str(n), "image", "url"), "Not a well formed URL, nor an attachment."
+    for n, entry in enumerate(message.get("attachments") or ()):
+        if len(entry.get("description") or "") > 1024:
+            yield ("attachments", str(n), "description"), "Must be 1024 or fewer in length."
+
+
+def faults_of_modal(modal: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a form."""
+    inputs = [component for row in modal["components"] for component in row["components"]]
+    fine = (
+        1 <= len(modal["title"]) <= 45
+        and 1 <= len(modal["custom_id"]) <= 100
+        and 1 <= len(inputs) == len(modal["components"]) <= 5
+        and all(1 <= len(one["label"]) <= 45 and len(one.get("placeholder") or "") <= 100 for one in inputs)
+    )
+    return {} if fine else {"_errors": [{"code": TOO_LONG, "message": "A form over its limits."}]}
 
 
 def _broken_embed(n: str, embed: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -75,5 +105,18 @@ def _broken_components(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tupl
             seen.add(custom_id)
             if component["type"] == 2 and not 1 <= len(component.get("label") or "") <= 80:
                 yield (*where, "label"), "Must be between 1 and 80 in length."
-            if component["type"] == 3 and not 1 <= len(component["options"]) <= 25:
-                yield (*where, "options"), "Must be between 1 and 25 in length."
+            if component["type"] == 3:
+                yield from _broken_options(where, component["options"])
+
+
+def _broken_options(
+    where: tuple[str, ...], options: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    values = [option["value"] for option in options]
+    if not 1 <= len(options) <= 25 or len(set(values)) < len(values):
+        yield (*where, "options"), "Must be between 1 and 25 in length, each value once."
+    if sum(bool(option.get("default")) for option in options) > 1:
+        yield (*where, "options"), "Only one may be the default."
+    for option in options:
+        if not (1 <= len(option["label"]) <= 100 and 1 <= len(option["value"]) <= 100):
+            yield (*where, "options"), "Must be between 1 and 100 in length."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +14,6 @@ from typing import Any
 from aiohttp import web
 
 from tests.discord_face.gateway import Gateway
-from tests.discord_face.limits import faults, is_empty
 from tests.discord_face.payloads import (
     ALERTS,
     APPLICATION,
@@ -35,17 +33,9 @@ from tests.discord_face.payloads import (
     user,
 )
 from tests.discord_face.records import TOKEN, Fault, Interaction, Request
+from tests.discord_face.wire import body_of, cut, error, refused, refused_callback, reply
 
 ACK_WITHIN_S = 3.0
-
-
-def error(status: int, code: int, message: str, **more: Any) -> web.Response:
-    return reply({"message": message, "code": code, **more}, status)
-
-
-def reply(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    body = b"" if status == 204 else json.dumps(data).encode()
-    return web.Response(body=body, status=status, content_type="application/json", headers=headers)
 
 
 class Discord:
@@ -101,7 +91,7 @@ class Discord:
 
     async def _rest(self, request: web.Request) -> web.Response:
         path = request.path.removeprefix("/api/v10")
-        body, files = await _body(request)
+        body, files = await body_of(request)
         asked = Request(request.method, path, body, files, dict(request.headers), monotonic())
         self.requests.append(asked)
         fault = self._fault(request.method, path)
@@ -109,7 +99,7 @@ class Discord:
             found = await self._carry_out(asked)
         if fault is None:
             return found
-        return _cut(request) if fault.cut else self._refusal(fault)
+        return cut(request) if fault.cut else self._refusal(fault)
 
     def _fault(self, method: str, path: str) -> Fault | None:
         for n, (wanted, pattern, fault) in enumerate(self._faults):
@@ -137,6 +127,7 @@ class Discord:
             ("GET", "/users/@me", self._me),
             ("GET", "/oauth2/applications/@me", self._application),
             ("PUT", r"/applications/\d+/commands", self._commands),
+            ("POST", "/users/@me/channels", self._direct),
             ("POST", r"/channels/(\d+)/messages", self._post),
             ("PATCH", r"/channels/(\d+)/messages/(\d+)", self._patch),
             ("POST", r"/interactions/(\d+)/([\w-]+)/callback", self._callback),
@@ -171,6 +162,9 @@ class Discord:
         ]
         return reply(made)
 
+    async def _direct(self, request: Request) -> web.Response:
+        return reply({"id": DIRECT, "type": 1, "recipients": [user(str(request.json["recipient_id"]))]})
+
     # --- messages ----------------------------------------------------------------------------------
 
     async def _post(self, request: Request, channel: str) -> web.Response:
@@ -180,8 +174,8 @@ class Discord:
             return limited
         async with self._flight(channel):
             body = request.json
-            if refused := _refused(body):
-                return refused
+            if broken := refused(body):
+                return broken
             name = (channel, str(body.get("nonce")))
             if body.get("enforce_nonce") and name in self.nonces:
                 return reply(self.messages[self.nonces[name]], headers=self._headers(channel))
@@ -195,8 +189,8 @@ class Discord:
         if message not in self.messages:
             return error(404, 10008, "Unknown Message")
         async with self._flight(channel):
-            if refused := _refused({**self.messages[message], **request.json}):
-                return refused
+            if broken := refused({**self.messages[message], **request.json}):
+                return broken
             return reply(self._revise(message, request.json, request.files))
 
     @asynccontextmanager
@@ -289,8 +283,8 @@ class Discord:
             return error(400, 40060, "Interaction has already been acknowledged.")
         body = request.json
         data = body.get("data") or {}
-        if body["type"] in (4, 7) and (refused := _refused(data)):
-            return refused
+        if broken := refused_callback(asked.type, body):
+            return broken
         asked.callback = body
         asked.acknowledged.set()
         if body["type"] in (4, 7):
@@ -307,8 +301,8 @@ class Discord:
         asked = next((i for i in self.interactions.values() if i.token == token), None)
         if asked is None or asked.callback is None:
             return error(404, 10015, "Unknown Webhook")
-        if refused := _refused(request.json):
-            return refused
+        if broken := refused(request.json):
+            return broken
         if asked.message is None:
             asked.message = self._message(SYSTEM, request.json, request.files)
         else:
@@ -370,31 +364,3 @@ class Discord:
             "guilds": [{"id": GUILD, "unavailable": True}],
             "application": {"id": APPLICATION, "flags": 0},
         }
-
-
-async def _body(request: web.Request) -> tuple[dict[str, Any], dict[str, bytes]]:
-    if not request.can_read_body:
-        return {}, {}
-    if request.content_type != "multipart/form-data":
-        return await request.json(), {}
-    form = await request.post()
-    files = {name: part.file.read() for name, part in form.items() if isinstance(part, web.FileField)}
-    said = form["payload_json"]
-    if isinstance(said, web.FileField):
-        said = files.pop("payload_json").decode()
-    return json.loads(str(said)), files
-
-
-def _refused(body: dict[str, Any]) -> web.Response | None:
-    if broken := faults(body):
-        return error(400, 50035, "Invalid Form Body", errors=broken)
-    if is_empty(body):
-        return error(400, 50006, "Cannot send an empty message")
-    return None
-
-
-def _cut(request: web.Request) -> web.Response:
-    """The connection ends without an answer."""
-    assert request.transport
-    request.transport.abort()
-    return web.Response()

@@ -48,10 +48,6 @@ def words(message: dict[str, Any]) -> str:
     return f"{embed.get('title', '')}\n{embed.get('description', '')}"
 
 
-def custom_ids(message: dict[str, Any]) -> list[str]:
-    return [c["custom_id"] for row in message["components"] for c in row["components"]]
-
-
 # --- offering ------------------------------------------------------------------------------------------
 
 
@@ -213,11 +209,14 @@ async def test_where_the_bot_is_no_member_it_answers_but_takes_no_subscription(
     assert not await desk.store.subscriptions.all()
 
 
-async def test_missing_rights_are_said_when_alerts_are_chosen(face: DiscordFace, discord: Discord) -> None:
-    data = {"id": "1", "name": "subscribe", "type": 1, "options": []}
+@pytest.mark.parametrize("command", ["subscribe", "alerts", "start"])
+async def test_missing_rights_are_said_where_alerts_are_spoken_of(
+    face: DiscordFace, discord: Discord, command: str
+) -> None:
+    data = {"id": "1", "name": command, "type": 1, "options": []}
     rights = member(MEMBER, permissions=WRITE | MANAGE_GUILD)
     asked = await discord.interact(2, data, member=rights, app_permissions=str(WRITE & ~(1 << 14)))
-    assert "I still need here: Embed Links" in words(await asked.answer())
+    assert "No alert can come here before I have: Embed Links" in words(await asked.answer())
 
 
 # --- suggestions ---------------------------------------------------------------------------------------
@@ -229,7 +228,10 @@ async def test_missing_rights_are_said_when_alerts_are_chosen(face: DiscordFace,
         ("oi", "coin", "b", "btc"),
         ("oi", "period", "2", "24h"),
         ("wave", "id", "", "1a"),
+        ("venues", "venue", "by", "bybit"),
         ("threshold", "what", "w", "W 2.9"),
+        ("ping", "what", "", "monthly"),
+        ("help", "command", "o", "oi"),
     ],
 )
 async def test_what_may_be_meant_is_suggested_while_typing(
@@ -243,91 +245,6 @@ async def test_what_may_be_meant_is_suggested_while_typing(
     choices = asked.callback["data"]["choices"]
     assert suggested in [choice["value"] for choice in choices]
     assert len(choices) <= 25
-
-
-# --- buttons, selects, forms ---------------------------------------------------------------------------
-
-
-async def test_a_button_works_after_a_restart_because_it_carries_its_command(
-    opened: Opened, discord: Discord, face: DiscordFace
-) -> None:
-    message = await (await discord.command("wave", id="1a")).answer()
-    assert "say:/why 1a" in custom_ids(message)
-    async with opened():
-        await until(lambda: len(discord.gateway.sessions) == 2)
-        pressed = await discord.press(message, "say:/why 1a")
-        assert "Why" in words(await pressed.answer())
-        assert pressed.ephemeral
-
-
-async def test_a_press_is_checked_for_the_person_who_presses(
-    face: DiscordFace, discord: Discord, desk: Desk
-) -> None:
-    message = await (await discord.command("start")).answer()
-    refused = await discord.press(message, "say:/subscribe big")
-    assert "Manage Server" in words(await refused.answer())
-    assert not await desk.store.subscriptions.of(HERE)
-    allowed = await discord.press(message, "say:/subscribe big", rights=WRITE | MANAGE_GUILD)
-    await allowed.answer()
-    assert await desk.store.subscriptions.of(HERE)
-
-
-async def test_in_a_private_message_the_answer_takes_its_place(face: DiscordFace, discord: Discord) -> None:
-    asked = await discord.command("settings", manager=True)
-    message = await asked.answer()
-    assert asked.ephemeral
-    pressed = await discord.press({**message, "flags": 64}, "say:/settings log")
-    await pressed.answer()
-    assert pressed.callback
-    assert pressed.callback["type"] == 7
-
-
-async def test_settings_offer_a_select_for_how_often_and_a_role_to_ping(
-    face: DiscordFace, discord: Discord, desk: Desk
-) -> None:
-    message = await (await discord.command("settings", manager=True)).answer()
-    rows = [row["components"] for row in message["components"]]
-    (often,) = [row[0] for row in rows if row[0]["custom_id"] == "say:"]
-    assert len(often["options"]) >= 3
-    assert "role:/ping" in custom_ids(message)
-    value = often["options"][1]["value"]
-    chosen = await discord.press(message, "say:", values=[value], rights=WRITE | MANAGE_GUILD)
-    await chosen.answer()
-    assert await desk.store.subscriptions.of(HERE)
-    pinged = await discord.press(message, "role:/ping", values=[MANAGERS], rights=WRITE | MANAGE_GUILD)
-    await pinged.answer()
-    assert [ping.role for ping in (await desk.settings(HERE)).pings] == [MANAGERS]
-
-
-async def test_quiet_hours_are_asked_for_in_a_form(face: DiscordFace, discord: Discord, desk: Desk) -> None:
-    message = await (await discord.command("settings", manager=True)).answer()
-    pressed = await discord.press(message, "form:/quiet", rights=WRITE | MANAGE_GUILD)
-    asked_for = await pressed.answer()
-    assert pressed.callback
-    assert pressed.callback["type"] == 9
-    assert len(asked_for["title"]) <= 45
-    written = {"begin": "23:00", "end": "07:00", "zone": "Europe/Berlin"}
-    rows = [
-        {"type": 1, "components": [{"type": 4, "custom_id": name, "value": value}]}
-        for name, value in written.items()
-    ]
-    submitted = await discord.interact(
-        5,
-        {"custom_id": "form:/quiet", "components": rows},
-        member=member(MEMBER, permissions=WRITE | MANAGE_GUILD),
-    )
-    await submitted.answer()
-    settings = await desk.settings(HERE)
-    assert settings.zone == "Europe/Berlin"
-    assert settings.quiet
-    assert f"{settings.quiet.begin:%H:%M}" == "23:00"
-
-
-async def test_a_press_that_is_none_of_ours_is_left_alone(face: DiscordFace, discord: Discord) -> None:
-    message = await (await discord.command("start")).answer()
-    await discord.press(message, "somebody:else")
-    await (await discord.command("help")).answer()
-    assert len(discord.asked("POST", CALLBACK)) == 2
 
 
 # --- faults --------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from handlers.discord_face.messenger import nonce
 from tests.discord_face.server import Discord
 from tests.local import wave
 
-DOCS = (Path(__file__).parents[2] / "docs/discord.md").read_text("utf-8")
+DOCS = (Path(__file__).parents[2] / "docs/delivery.md").read_text("utf-8")
 
 
 class Time:

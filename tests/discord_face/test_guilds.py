@@ -14,7 +14,7 @@ from handlers.desk import Desk
 from handlers.discord_face import DiscordFace
 from tests.discord_face.conftest import Opened, until
 from tests.discord_face.gateway import INVALID, RECONNECT
-from tests.discord_face.payloads import ALERTS, FORUM, GUILD, POST, SEND, SYSTEM, WRITE, channel, guild, role
+from tests.discord_face.payloads import ALERTS, FORUM, GUILD, POST, SYSTEM, WRITE, channel, guild, role
 from tests.discord_face.records import TOKEN
 from tests.discord_face.server import Discord
 
@@ -83,6 +83,7 @@ async def test_removed_puts_aside_and_added_again_restores(
     await discord.gateway.dispatch("GUILD_CREATE", added)
     await until(lambda: discord.asked("POST", HELLO))
     assert await desk.store.subscriptions.of(HERE)
+    assert "I am back, and 1 subscription with me" in str(discord.asked("POST", HELLO)[-1])
 
 
 async def test_an_outage_is_not_a_removal(face: DiscordFace, discord: Discord, desk: Desk) -> None:
@@ -113,31 +114,6 @@ async def test_a_deleted_thread_leaves_its_channel_alone(
     await discord.gateway.dispatch("THREAD_DELETE", gone)
     await subscribed(desk, THREAD, False)
     assert await desk.store.subscriptions.of(whole)
-
-
-@pytest.mark.parametrize("what", ["channel", "role"])
-async def test_rights_that_come_back_bring_the_alerts_back(
-    opened: Opened, discord: Discord, desk: Desk, what: str
-) -> None:
-    await desk.store.journal.keep(f"discord.met.{GUILD}", b"yes")
-    await subscribe(desk, HERE)
-    await desk.store.chats.leave(HERE, AT)
-    mute = copy.deepcopy(guild())
-    if what == "channel":
-        mute["channels"][1]["permission_overwrites"] = [
-            {"id": GUILD, "type": 0, "allow": "0", "deny": str(SEND)}
-        ]
-    else:
-        mute["roles"][0]["permissions"] = str(WRITE & ~SEND)
-    discord.gateway.ready[1] = ("GUILD_CREATE", mute)
-    async with opened() as face:
-        await known(face)
-        if what == "channel":
-            await discord.gateway.dispatch("CHANNEL_UPDATE", channel(ALERTS, 0, "alerts"))
-        else:
-            changed = {"guild_id": GUILD, "role": role(GUILD, "@everyone", WRITE)}
-            await discord.gateway.dispatch("GUILD_ROLE_UPDATE", changed)
-        await subscribed(desk, HERE)
 
 
 # --- the gateway ---------------------------------------------------------------------------------------

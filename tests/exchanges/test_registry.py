@@ -56,7 +56,8 @@ def test_what_is_only_read_is_never_asked_for(exchange: Exchange) -> None:
 
 def test_every_source_of_a_venue_has_a_name_of_its_own(exchange: Exchange) -> None:
     """Health, the schedule and ``decode`` know them by it; the book is ``contracts`` everywhere."""
-    names = [source.name for source in (*exchange.polls, *exchange.unasked, *exchange.sockets)]
+    names = [poll.name for poll in (*exchange.polls, *exchange.unasked)]
+    names += [socket.name for socket in exchange.sockets]
     assert len({SOURCE, *names}) == 1 + len(names)
 
 

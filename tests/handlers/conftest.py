@@ -59,5 +59,5 @@ async def store() -> MemoryStore:
 
 @pytest.fixture
 def desk(store: MemoryStore) -> Desk:
-    about = About(version="0.1.0", started=ONSET - timedelta(minutes=10), banner=BANNER)
+    about = About(version="0.2.0", started=ONSET - timedelta(minutes=10), banner=BANNER)
     return Desk(store, SeenVenues(), lambda: NOW, about, wall=lambda: NOW)

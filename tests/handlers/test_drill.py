@@ -78,6 +78,11 @@ async def test_every_revision_says_that_it_is_a_drill(desk: Desk) -> None:
         assert card.footer.startswith(f"drill, revision {number} of 3 · ")
         assert not card.buttons
         assert (card.picture is not None) == (number > 1)
+        if card.picture:
+            chart = card.picture.chart
+            assert chart.title.startswith("Drill: ")
+            assert chart.note == BANNER
+            assert card.picture.alt.startswith("Drill: ")
 
 
 async def test_a_drill_on_a_busy_platform_skips_no_revision(desk: Desk) -> None:
@@ -122,8 +127,15 @@ async def test_a_drill_is_told_by_the_chats_clock(desk: Desk) -> None:
 async def test_in_silence_a_drill_is_not_even_begun(desk: Desk, store: MemoryStore) -> None:
     await answer(desk, ASK, "/quiet 23-7")
     told = words(await answer(desk, ASK, "/test"))
-    assert "It is quiet here until 11 Oct 07:00 UTC, so a drill would be held back like an alert" in told
+    assert "No drill was sent: it is quiet here until 11 Oct 07:00 UTC" in told
+    assert "End the silence with /quiet off, or say /test after it" in told
     assert not await store.posts.claim("local", NOW, HOLD, 9)
+    await answer(desk, ASK, "/quiet off")
+    await answer(desk, ASK, "/mute 30m")
+    silent = await answer(desk, ASK, "/test")
+    assert "quiet here until 00:20 UTC" in words(silent).replace("11 Oct ", "")
+    await answer(desk, ASK, silent.buttons[0].command)
+    assert "A drill is on its way" in words(await answer(desk, ASK, "/test"))
 
 
 async def test_a_chat_without_alerts_is_told_so_with_its_drill(desk: Desk) -> None:

@@ -64,13 +64,40 @@ async def test_a_deep_link_subscribes_at_once(
     assert [change.who for change in await store.chats.changes(HERE)] == ["Ann (12)"]
 
 
-@pytest.mark.parametrize("link", ["ref123", "x" * 64, "__", "-", "5-percent"])
+@pytest.mark.parametrize("link", ["ref123", "x" * 64, "__", "-"])
 async def test_a_link_that_asks_for_nothing_we_know_is_a_welcome(
     desk: Desk, store: MemoryStore, link: str
 ) -> None:
     card = await answer(desk, ALONE, f"/start {link}")
     assert (card.title, card.tone) == ("Washout", Tone.ANSWER)
     assert not await store.subscriptions.of(HERE)
+
+
+@pytest.mark.parametrize(
+    ("link", "why"),
+    [
+        ("bct-weekly", 'I know no coin "bct". Did you mean BTC?'),
+        ("btc-5-percent", "needs a period: /subscribe btc 5% 1h"),
+    ],
+)
+async def test_a_link_that_asks_for_what_cannot_be_says_why(
+    desk: Desk, store: MemoryStore, link: str, why: str
+) -> None:
+    card = await answer(desk, ALONE, f"/start {link}")
+    assert why in words(card)
+    assert len(card.lines) == 4
+    assert not await store.subscriptions.of(HERE)
+
+
+async def test_a_link_works_before_anything_was_seen(desk: Desk) -> None:
+    desk.store = MemoryStore()
+    assert (await answer(desk, ALONE, "/start btc-weekly")).title.startswith("Subscribed: BTC")
+
+
+async def test_a_chat_that_lets_the_bot_in_again_is_told_what_came_back(desk: Desk) -> None:
+    await answer(desk, GROUP, "/subscribe btc weekly")
+    told = words(await answer(desk, replace(GROUP, restored=1), "/start"))
+    assert "I am back, and 1 subscription with me. On here: BTC · about weekly" in told
 
 
 async def test_a_chat_that_is_met_again_is_told_what_it_gets(desk: Desk) -> None:
@@ -81,9 +108,9 @@ async def test_a_chat_that_is_met_again_is_told_what_it_gets(desk: Desk) -> None
 async def test_the_example_has_the_reconstructions_shape_and_says_what_it_is(desk: Desk) -> None:
     picture = (await answer(desk, GROUP, "/start")).picture
     assert picture is not None
-    assert picture.chart.title == "BTC long flush: 79,000 BTC closed (−19.0 %) in 41 min"
+    assert picture.chart.title == "Example: BTC long flush: 79,000 BTC closed (−19.0 %) in 41 min"
     assert "Reconstruction of 10 October 2025" in picture.chart.note
-    assert picture.alt.startswith("Example. ")
+    assert picture.alt.startswith("Example: ")
     known = [value for value in picture.chart.coins if value is not None]
     assert (max(known), min(known)) == (415_000, 336_000)
     assert sum(picture.chart.long_usd) + sum(picture.chart.short_usd) == pytest.approx(6.93e9, rel=0.001)

@@ -51,7 +51,7 @@ def read(html: str) -> Reader:
 @pytest.mark.parametrize(
     ("text", "html"),
     [
-        ("**−9.9 %** in 19 min", "<strong>−9.9 %</strong> in 19 min"),
+        ("**falls** of 19", "<strong>falls</strong> of 19"),
         ("`WASHOUT_TOKEN`", "<code>WASHOUT_TOKEN</code>"),
         (
             "Did you mean **BTC**? `/oi btc`",
@@ -59,6 +59,8 @@ def read(html: str) -> Reader:
             '<button class="command" form="tap" name="text" value="/oi btc">/oi btc</button>',
         ),
         ("**bold with `code`**", "<strong>bold with <code>code</code></strong>"),
+        ("−5.5 % in 1 h", '<span class="sum">−5.5 %</span> in <span class="sum">1 h</span>'),
+        ("41,200 BTC closed", '<span class="sum">41,200 BTC</span> closed'),
         ("price −$3.4 B", 'price <span class="sum">−$3.4 B</span>'),
         ("2 * 3 ** 4 ` 5", "2 * 3 ** 4 ` 5"),
         ("<b> **c** <i>", "&lt;b&gt; <strong>c</strong> &lt;i&gt;"),

@@ -18,6 +18,7 @@ from handlers.numbers import (
     return_period,
     share,
     short_day,
+    shortly,
     usd,
 )
 
@@ -50,6 +51,10 @@ NOW = datetime(2025, 10, 10, 21, 24, tzinfo=UTC)
         (duration(timedelta(minutes=41)), "41 min"),
         (duration(timedelta(hours=1, minutes=52)), "1 h 52 min"),
         (duration(timedelta(days=7)), "7 days"),
+        (duration(timedelta(days=2039)), "5.6 years"),
+        (shortly(timedelta(seconds=1.94)), "1.9 s"),
+        (shortly(timedelta(0)), "0.1 s"),
+        (return_period(Magnitude(0.01, 0.01, 0.01)), "about hourly"),
         (return_period(Magnitude(2.2, 2.0, 2.4)), "about weekly"),
         (return_period(Magnitude(4.7, 4.25, 5.25)), "about once in 6 years (2–20)"),
         (ordinal(2), "second largest"),

@@ -27,7 +27,7 @@ CHANGES = [
     "/mute 2h",
     "/mute off",
     "/timezone Berlin",
-    "/settings native on",
+    "/threshold native",
     "/test",
     "/start btc-weekly",
 ]
@@ -63,7 +63,11 @@ async def everything(store: MemoryStore) -> tuple[object, ...]:
 async def test_who_may_not_change_a_group_changes_nothing_and_is_told_why(
     desk: Desk, store: MemoryStore, line: str, ask: Ask
 ) -> None:
-    await answer(desk, ask, "/subscribe btc monthly")
+    for chosen in ("/subscribe btc 3/week", "/quiet 22-6", "/mute 1h", "/ping 4242 weekly"):
+        await answer(desk, ask, chosen)
+    if line == "/test":
+        await answer(desk, ask, "/quiet off")
+        await answer(desk, ask, "/mute off")
     before = await everything(store)
     card = await answer(desk, replace(ask, may_configure=no, private_chat="t.me/washout_bot"), line)
     assert await everything(store) == before
@@ -128,6 +132,18 @@ async def test_undo_brings_the_old_quiet_hours_back(desk: Desk, store: MemorySto
         assert card.buttons[0].label == "Undo"
         await answer(desk, GROUP, card.buttons[0].command)
         assert await store.chats.settings(HERE) == before
+
+
+async def test_quiet_hours_in_an_unknown_zone_are_proposed_whole(desk: Desk) -> None:
+    card = await answer(desk, GROUP, "/quiet 23-7 Berln")
+    assert commands(card) == ["/quiet 23:00-07:00 Europe/Berlin"]
+
+
+async def test_how_the_largest_waves_may_break_through_is_shown_where_they_are_held(desk: Desk) -> None:
+    held = await answer(desk, GROUP, "/quiet 23-7")
+    assert "are held as well; /quiet breakthrough on lets them through" in words(held)
+    assert ("Let W ≥ 3.9 through", "/quiet breakthrough on") in [(b.label, b.command) for b in held.buttons]
+    assert "That is on or off" in await said(desk, "/quiet breakthrough W 3.5")
 
 
 async def test_the_largest_waves_may_break_through_when_the_chat_says_so(
@@ -225,27 +241,89 @@ async def test_a_choice_of_how_often_is_marked(desk: Desk) -> None:
     assert marked == ["✓ Big"]
 
 
+async def test_the_choice_that_stands_is_marked_where_one_subscription_is_edited(desk: Desk) -> None:
+    for line in ("/subscribe btc monthly", "/subscribe eth 3/week"):
+        await answer(desk, GROUP, line)
+    labels = [b.label for b in (await answer(desk, GROUP, "/threshold #1")).buttons]
+    assert labels == ["Only historic, ~1 a year", "✓ Big, ~1 a month", "Notable, ~1 a week", "Native only"]
+    assert not any("✓" in b.label for b in (await answer(desk, GROUP, "/threshold")).buttons)
+
+
+async def test_before_any_wave_nothing_is_compared(desk: Desk) -> None:
+    desk.store = MemoryStore()
+    await answer(desk, GROUP, "/subscribe btc monthly")
+    card = await answer(desk, GROUP, "/threshold")
+    assert card.table is None
+    assert "No wave is recorded yet to try others on" in words(card)
+
+
 async def test_native_only_is_set_for_every_subscription(desk: Desk, store: MemoryStore) -> None:
     await answer(desk, GROUP, "/subscribe btc monthly")
     await answer(desk, GROUP, "/subscribe all weekly native")
-    for line, native in (("/settings native on", True), ("/settings native off", False)):
+    for line, native in (("/threshold native", True), ("/threshold any group", False)):
         await answer(desk, GROUP, line)
         assert [s.native_only for s in await store.subscriptions.of(HERE)] == [native, native]
+    assert [s.threshold.value for s in await store.subscriptions.of(HERE)] == [MONTHLY_W, WEEKLY_W]
+
+
+async def test_one_subscription_alone_is_for_native_led_waves_and_back(
+    desk: Desk, store: MemoryStore
+) -> None:
+    for line in ("/subscribe btc monthly", "/subscribe eth weekly"):
+        await answer(desk, GROUP, line)
+    tap = (await answer(desk, GROUP, "/threshold #2")).buttons[-1]
+    assert (tap.label, tap.command) == ("Native only", "/threshold #2 native")
+    undo = (await answer(desk, GROUP, tap.command)).buttons[0]
+    assert [s.native_only for s in await store.subscriptions.of(HERE)] == [False, True]
+    assert "institution-led left out" in await said(desk, "/alerts")
+    await answer(desk, GROUP, undo.command)
+    assert [s.native_only for s in await store.subscriptions.of(HERE)] == [False, False]
 
 
 async def test_the_log_says_who_changed_what_newest_first(desk: Desk, store: MemoryStore) -> None:
     assert "Nobody has changed anything here yet" in await said(desk, "/settings log")
-    lines = ("/subscribe btc weekly", "/threshold #1 monthly", "/quiet 23-7 Berlin", "/unsubscribe btc")
+    lines = (
+        "/subscribe btc weekly",
+        "/threshold #1 monthly",
+        "/quiet 23-7 Berlin",
+        "/quiet breakthrough on",
+        "/mute 2h",
+        "/unsubscribe btc",
+    )
     for minute, line in enumerate(lines):
         desk.wall = lambda minute=minute: NOW + timedelta(minutes=minute)  # type: ignore[misc]
         await answer(desk, replace(GROUP, person_name="*Bob*", person=str(minute)), line)
     told = (await said(desk, "/settings log")).splitlines()
-    assert told[1:5] == [
-        "01:53 CEST · ∗Bob∗ (3): alerts ended: BTC · about monthly (W 2.9 and more)",
-        "01:52 CEST · ∗Bob∗ (2): quiet hours 23:00–07:00, Berlin (CEST)",
-        "01:51 CEST · ∗Bob∗ (1): alerts changed: BTC · about monthly (W 2.9 and more)",
-        "01:50 CEST · ∗Bob∗ (0): alerts on: BTC · about weekly (W 2.2 and more)",
+    weekly, monthly = "about weekly (W 2.2 and more)", "about monthly (W 2.9 and more)"
+    assert told[1:7] == [
+        f"01:55 CEST · ∗Bob∗ (5): alerts 1 ended: BTC · {monthly}",
+        "01:54 CEST · ∗Bob∗ (4): mute no → until 03:54 CEST",
+        "01:53 CEST · ∗Bob∗ (3): waves of W 3.9 and more in quiet hours held → let through",
+        "01:52 CEST · ∗Bob∗ (2): quiet hours none → 23:00–07:00; clock UTC → Berlin (CEST)",
+        f"01:51 CEST · ∗Bob∗ (1): alerts 1, BTC: {weekly} → {monthly}",
+        f"01:50 CEST · ∗Bob∗ (0): alerts 1 on: BTC · {weekly}",
     ]
+
+
+async def test_the_log_holds_no_line_of_what_changed_nothing(desk: Desk, store: MemoryStore) -> None:
+    for line in ("/quiet off", "/mute off", "/timezone UTC", "/quiet breakthrough off"):
+        await answer(desk, GROUP, line)
+    await answer(desk, GROUP, "/subscribe btc weekly")
+    await answer(desk, GROUP, "/subscribe btc weekly")
+    assert [change.what.split(":")[0] for change in await store.chats.changes(HERE)] == ["alerts 1 on"]
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("/ping 42 W 3.5", "role pings none → <@&42> about once in 4 months (W 3.5 and more)"),
+        ("/settings managers 7", "managers Manage Server only → <@&7>"),
+        ("/settings managers off", ""),
+    ],
+)
+async def test_the_log_tells_roles_as_well(desk: Desk, store: MemoryStore, line: str, what: str) -> None:
+    await answer(desk, DISCORD, line)
+    assert [c.what for c in await store.chats.changes(DISCORD.destination)] == ([what] if what else [])
 
 
 async def test_roles_are_pinged_from_the_size_that_was_chosen(desk: Desk, store: MemoryStore) -> None:
@@ -265,6 +343,7 @@ async def test_roles_are_pinged_from_the_size_that_was_chosen(desk: Desk, store:
     [
         ("/ping @everyone weekly", "is no role"),
         ("/ping 42 $800m", "Pings go by how often or by W"),
+        ("/ping 42 often", "Pings go by how often or by W: /ping 42 monthly"),
         ("/settings managers all", "is no role"),
         ("/settings colour red", "I know no setting"),
     ],
@@ -297,10 +376,15 @@ async def test_one_subscription_is_edited_by_its_number(desk: Desk, store: Memor
         "/threshold #2",
         "/unsubscribe 2",
     ]
-    assert commands(await answer(desk, GROUP, "/threshold #2"))[1] == "/threshold #2 monthly"
+    assert commands(await answer(desk, GROUP, "/threshold #2"))[1] == "/threshold #2 big"
     changed = await answer(desk, GROUP, "/threshold #2 monthly")
     by_w = [Threshold(Measure.W, w) for w in (WEEKLY_W, MONTHLY_W)]
     assert [s.threshold for s in await store.subscriptions.of(HERE)] == by_w
+    (line,) = await store.chats.changes(HERE, 1)
+    assert line.what == "alerts 2, ETH: about weekly (W 2.2 and more) → about monthly (W 2.9 and more)"
     await answer(desk, GROUP, changed.buttons[0].command)
     assert [s.threshold for s in await store.subscriptions.of(HERE)] == [by_w[0], by_w[0]]
-    assert "no subscription 9 here" in await said(desk, "/threshold #9 monthly")
+    for number in ("9", "", "x"):
+        assert f"no subscription #{number} here" in await said(desk, f"/threshold #{number} monthly")
+    assert [s.threshold for s in await store.subscriptions.of(HERE)] == [by_w[0], by_w[0]]
+    assert "`/threshold #2 5% 1h`".strip("`") in await said(desk, "/threshold #2 5%")

@@ -55,7 +55,7 @@ async def test_a_summary_names_what_was_spared_on_the_chats_clock(desk: Desk) ->
 async def test_a_long_summary_names_the_rarest_and_counts_the_rest(desk: Desk) -> None:
     shown = await desk.present(summary_subject([f"w{n}" for n in range(10)]), CHAT)
     assert shown is not None
-    assert shown.card.title == "While I could not reach this chat: 10 waves"
+    assert shown.card.title == "While I could not speak here: 10 waves"
     texts = [line.text for line in shown.card.lines]
     assert ["W 2.2" in texts[0], texts[-1]] == [True, "and 2 smaller"]
 

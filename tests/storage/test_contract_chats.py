@@ -157,6 +157,15 @@ async def test_a_post_that_shows_what_is_wanted_is_not_due(store: Store) -> None
     assert (kept.shown, kept.message, kept.first_shown_at, kept.tries) == (1, "m1", NOW, 0)
 
 
+async def test_how_large_the_wave_was_at_its_largest_sound_is_kept(store: Store) -> None:
+    await wanted(store, "wave", HOME)
+    (post,) = await claim(store)
+    for rung_w in (2.5, 0.0):
+        await store.posts.shown(post, revision=1, message="m", loud=True, now=NOW, rung_w=rung_w)
+    (kept,) = await store.posts.of("wave")
+    assert kept.rung_w == 2.5
+
+
 async def test_what_was_raised_while_a_post_was_in_hand_is_due_at_once(store: Store) -> None:
     await wanted(store, "wave", HOME)
     (post,) = await claim(store)

@@ -105,7 +105,7 @@ async def face(opened: Opened) -> AsyncIterator[Face]:
 @pytest.fixture
 async def listening(face: Face, api: BotApi) -> AsyncIterator[Face]:
     async with running(face.listen()):
-        await api.until(lambda: len(api.menus) == 9)
+        await api.until(lambda: len(api.menus) == 12)
         yield face
 
 

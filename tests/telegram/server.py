@@ -7,7 +7,6 @@ buttons, edits that change nothing) and remembers every request with the times i
 from __future__ import annotations
 
 import asyncio
-import itertools
 import re
 import time
 from collections import defaultdict
@@ -18,10 +17,10 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.telegram.crowd import People
 from tests.telegram.rules import (
     BOT,
     GIFTS,
-    RIGHTS,
     TOKEN,
     Failure,
     Refused,
@@ -47,14 +46,16 @@ class Call:
         return str(self.data.get("chat_id", ""))
 
 
-class BotApi:
+LINK = f"https://t.me/{BOT['username']}?start="
+
+
+class BotApi(People):
     """``address`` is what ``api_base`` is set to while the server runs."""
 
     def __init__(self) -> None:
         self.address = ""
         self.calls: list[Call] = []
-        self.chats: dict[str, dict[str, Any]] = {}
-        self.messages: dict[tuple[str, int], dict[str, Any]] = {}
+        super().__init__()
         self.administrators: dict[str, list[int]] = defaultdict(list)
         self.linked: dict[str, int] = {}
         self.files: dict[str, bytes] = {}
@@ -63,18 +64,12 @@ class BotApi:
         self.failures: list[tuple[Callable[[Call], bool], Failure]] = []
         self.latency_s = 0.0
         self.can_add_media = True
-        self._ids = itertools.count(1)
-        self._update_ids = itertools.count(700)
-        self._updates: list[dict[str, Any]] = []
-        self._news = asyncio.Event()
+        self.can_delete: set[str] = set()
+        """Chats in which the bot may delete what others said."""
+        self._polls = 0
         self._changed = asyncio.Event()
 
     # --- for tests ---------------------------------------------------------------------------------
-
-    def chat(self, number: int, kind: str = "private", **more: Any) -> dict[str, Any]:
-        name = {"first_name": "Ada"} if kind == "private" else {"title": "Desk"}
-        self.chats[str(number)] = {"id": number, "type": kind, **name, **more}
-        return self.chats[str(number)]
 
     def fail(self, failure: Failure, *, method: str = "", chat: str = "", times: int = 1) -> None:
         """The next ``times`` requests that fit are answered so."""
@@ -84,67 +79,13 @@ class BotApi:
 
         self.failures += [(fits, failure)] * times
 
-    def update(self, **content: Any) -> dict[str, Any]:
-        update = {"update_id": next(self._update_ids), **content}
-        self._updates.append(update)
-        self._news.set()
-        return update
-
-    def says(self, chat: int, text: str, person: int = 7, **more: Any) -> dict[str, Any]:
-        """A message by a person; ``more`` are fields of the message."""
-        kind = self.chats[str(chat)]["type"]
-        message = {
-            "message_id": next(self._ids),
-            "date": int(time.time()),
-            "chat": self.chats[str(chat)],
-            "text": text,
-            "from": user(person),
-            **more,
-        }
-        if kind == "channel":
-            message.pop("from")
-        self.messages[str(chat), message["message_id"]] = message
-        return self.update(**{"channel_post" if kind == "channel" else "message": message})
-
-    def presses(self, message: Said, label: str, person: int = 7) -> dict[str, Any]:
-        buttons = [b for row in message["reply_markup"]["inline_keyboard"] for b in row]
-        data = next(button["callback_data"] for button in buttons if button["text"] == label)
-        return self.presses_data(message, data, person)
-
-    def presses_data(self, message: Said, data: str, person: int = 7) -> dict[str, Any]:
-        query = {
-            "id": str(next(self._ids)),
-            "from": user(person),
-            "chat_instance": "1",
-            "message": message,
-            "data": data,
-        }
-        return self.update(callback_query=query)
-
-    def member(self, chat: int, old: str, new: str, person: int = 7) -> dict[str, Any]:
-        def status(word: str) -> dict[str, Any]:
-            more: dict[str, Any] = {"until_date": 0} if word == "kicked" else {}
-            if word == "administrator":
-                more = dict.fromkeys(RIGHTS, True)
-            return {"user": BOT, "status": word, **more}
-
-        return self.update(
-            my_chat_member={
-                "chat": self.chats[str(chat)],
-                "from": user(person),
-                "date": int(time.time()),
-                "old_chat_member": status(old),
-                "new_chat_member": status(new),
-            }
-        )
-
     def of(self, method: str) -> list[Call]:
         return [call for call in self.calls if call.method == method]
 
     def shown(self, chat: int) -> list[dict[str, Any]]:
         """The bot's messages in a chat, oldest first."""
         found = [m for (name, _), m in sorted(self.messages.items()) if name == str(chat)]
-        return [m for m in found if m.get("from", {}).get("id") == BOT["id"]]
+        return [m for m in found if m.get("by_bot")]
 
     async def until(self, true: Callable[[], object], timeout_s: float = 5.0) -> None:
         """Wait for something to become so; looked at after each request, and now and then."""
@@ -224,15 +165,27 @@ class BotApi:
             )
         after = int(data.get("offset", 0))
         self._updates = [u for u in self._updates if u["update_id"] >= after]
+        self._polls += 1
+        mine = self._polls
+        self._news.set()  # whoever waits already is ended
+        await asyncio.sleep(0)
         if not self._updates:
             self._news.clear()
             try:
                 await asyncio.wait_for(self._news.wait(), float(data.get("timeout", 0)))
             except TimeoutError:
                 return []
+        if mine != self._polls:
+            raise Refused(
+                409,
+                "Conflict: terminated by other getUpdates request; make sure that only one bot instance is "
+                "running",
+            )
         return self._updates[:100]
 
     async def _set_webhook(self, data: Said, _: Said) -> Any:
+        if not data["url"].startswith("https://"):
+            raise Refused(400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook")
         self.webhook = dict(data)
         return True
 
@@ -300,12 +253,24 @@ class BotApi:
         return edited
 
     async def _delete_message(self, data: Said, _: Said) -> Any:
-        if self.messages.pop((str(data["chat_id"]), int(data["message_id"])), None) is None:
+        chat = str(self._known(data)["id"])
+        message = self.messages.get((chat, int(data["message_id"])))
+        if message is None:
             raise Refused(400, "Bad Request: message to delete not found")
+        if not message.get("by_bot") and chat not in self.can_delete:
+            raise Refused(400, "Bad Request: message can't be deleted")
+        del self.messages[chat, message["message_id"]]
         return True
 
     async def _answer_callback_query(self, data: Said, _: Said) -> Any:
         assert units(data.get("text", "")) <= 200
+        assert data.get("url", LINK).startswith(LINK), "only links that open the bot itself"
+        if data["callback_query_id"] not in self._queries:
+            raise Refused(
+                400,
+                "Bad Request: query is too old and response timeout expired or query ID is invalid",
+            )
+        self._queries.remove(data["callback_query_id"])
         return True
 
     # --- rules -------------------------------------------------------------------------------------
@@ -326,9 +291,10 @@ class BotApi:
             "message_id": next(self._ids),
             "date": int(time.time()),
             "chat": chat,
-            "from": BOT,
+            **({"sender_chat": chat} if chat["type"] == "channel" else {"from": BOT}),
             **content,
             **markup_of(data),
+            "by_bot": True,  # ours, beside Telegram's fields: a channel's posts do not say who wrote them
         }
         if "message_thread_id" in data:
             message |= {"message_thread_id": int(data["message_thread_id"]), "is_topic_message": True}
@@ -343,7 +309,7 @@ class BotApi:
         message = self.messages.get((str(self._known(data)["id"]), int(data["message_id"])))
         if message is None:
             raise Refused(400, "Bad Request: message to edit not found")
-        if message["from"] != BOT:
+        if not message.get("by_bot"):
             raise Refused(400, "Bad Request: message can't be edited")
         return message
 

@@ -13,7 +13,7 @@ from bot.errors import TryLater
 from handlers.telegram.faults import AMISS_S, FAULTS, UNSURE_S, Reaction, delivery_error, fault
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = (ROOT / "docs/telegram.md").read_text("utf-8")
+DOCS = (ROOT / "docs/delivery.md").read_text("utf-8")
 PLATFORM = ROOT / "../shared/chat-platforms.md"
 KNOWN = {
     "bot was blocked by the user": Reaction.GONE,

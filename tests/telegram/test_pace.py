@@ -106,6 +106,19 @@ def test_answers_go_before_posts_and_posts_before_edits() -> None:
     assert ranks == [Rank.LOUD, Rank.LOUD, Rank.ANSWER, Rank.LOUD, Rank.EDIT, Rank.CHORE]
 
 
+def test_a_person_does_not_wait_for_the_distance_that_posts_keep() -> None:
+    budget = Budget()
+    for number in range(3):
+        budget.ask(Rank.LOUD, str(number), 0.0)
+    assert budget.start(0.0) is not None
+    assert budget.start(0.001) is None
+    person = budget.ask(Rank.ANSWER, "9", 0.001)
+    assert budget.wakes_s() == 0.0
+    assert budget.start(0.001) is person
+    assert budget.start(1 / PACE_A_SECOND) is None  # the place behind it is the person's
+    assert budget.start(2 / PACE_A_SECOND) is not None
+
+
 def test_a_full_group_holds_up_nobody_else() -> None:
     asked = [(0.0, Rank.LOUD, "-1")] * 25 + [(0.1, Rank.LOUD, "-2")]
     started = play(asked)
@@ -132,6 +145,22 @@ def test_a_chat_that_was_refused_waits_as_long_as_asked_and_others_do_not() -> N
     assert budget.start(0.3) is other
     assert budget.start(15.0) is None
     assert budget.start(15.1) is again
+
+
+@pytest.mark.parametrize("waits_s", [(7200.0, 5.0), (5.0, 7200.0)])
+def test_one_chats_ban_of_hours_closes_no_other_beyond_what_both_were_asked(
+    waits_s: tuple[float, float],
+) -> None:
+    budget = Budget()
+    for chat, wait_s in zip(("1", "2"), waits_s, strict=True):
+        budget.ask(Rank.LOUD, chat, 0.0)
+        turn = budget.start(1.0 if chat == "2" else 0.0)
+        assert turn is not None
+        budget.refuse(turn, wait_s, 1.0)
+        budget.finish(turn, 1.0)
+    budget.ask(Rank.ANSWER, "3", 1.0)
+    assert budget.start(5.9) is None
+    assert budget.start(6.1) is not None
 
 
 def test_after_all_were_refused_the_pace_is_slower_and_recovers() -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bot.domain.cards import Button, Card, Line, Picture
 from bot.domain.posts import Destination, Subscription
-from bot.errors import CardRefused, DestinationGone, DestinationMoved, MessageGone, TryLater
+from bot.errors import CardRefused, DestinationGone, DestinationMoved, MessageGone, PlaceClosed, TryLater
 from handlers.telegram import Face
 from storage.memory import MemoryStore
 from tests.handlers.october import NOW
@@ -103,10 +103,18 @@ async def test_a_picture_that_cannot_be_drawn_costs_only_the_picture(
     assert api.shown(PRIVATE)[0]["text"] == "BTC long flush"
 
 
-async def test_a_loud_revision_replies_to_the_message_before(face: Face, api: BotApi) -> None:
+async def test_each_loud_revision_replies_to_the_first_message_and_the_newest_is_edited(
+    face: Face, api: BotApi
+) -> None:
     first = await face.send(HERE, pictured())
-    await face.send(HERE, card("louder"), reply_to=first)
-    assert api.shown(PRIVATE)[1]["reply_to_message"]["caption"] == "BTC long flush"
+    second = await face.send(HERE, pictured("louder"), reply_to=first)
+    third = await face.send(HERE, card("loudest"), reply_to=second)
+    await face.edit(HERE, third, card("over"))
+    await face.edit(HERE, second, pictured("not the newest"))
+    shown = api.shown(PRIVATE)
+    replies = [message["reply_to_message"]["message_id"] for message in shown[1:]]
+    assert replies == [shown[0]["message_id"]] * 2
+    assert [m.get("text") or m["caption"] for m in shown] == ["BTC long flush", "not the newest", "over"]
 
 
 async def test_a_reply_is_sent_though_its_message_is_gone(face: Face, api: BotApi) -> None:
@@ -139,8 +147,8 @@ async def test_a_deleted_message_is_told_as_gone(face: Face, api: BotApi) -> Non
         (Failure(403, "Forbidden: bot was blocked by the user"), DestinationGone),
         (Failure(403, "Forbidden: bot was kicked from the supergroup chat"), DestinationGone),
         (Failure(400, "Bad Request: chat not found"), DestinationGone),
-        (Failure(400, "Bad Request: TOPIC_CLOSED"), CardRefused),
-        (Failure(400, "Bad Request: not enough rights to send text messages to the chat"), CardRefused),
+        (Failure(400, "Bad Request: TOPIC_CLOSED"), PlaceClosed),
+        (Failure(400, "Bad Request: not enough rights to send text messages to the chat"), PlaceClosed),
         (Failure(400, "Bad Request: can't parse entities: byte offset 3"), CardRefused),
         (Failure(500, "Internal Server Error"), TryLater),
         (Failure(502, body=b"<html>Bad Gateway</html>"), TryLater),
@@ -207,10 +215,12 @@ async def test_whoever_subscribed_a_chat_that_is_closed_is_told_once(
 ) -> None:
     there = Destination("telegram", str(GROUP))
     await store.subscriptions.add(Subscription(destination=there, created=NOW, created_by="7"))
-    api.fail(Failure(403, "Forbidden: bot was kicked from the supergroup chat"), chat=str(GROUP), times=2)
+    kicked = Failure(403, "Forbidden: bot was kicked from the supergroup chat")
+    api.fail(kicked, method="send", chat=str(GROUP), times=2)
     for _ in range(2):
         with pytest.raises(DestinationGone):
             await face.send(there, card())
+        await store.chats.leave(there, NOW)  # as delivery does
     (told,) = api.shown(7)
     assert "bot was kicked" in told["text"]
 
