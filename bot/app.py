@@ -230,7 +230,7 @@ async def _watch(
 
 
 async def _settle() -> None:
-    """What is known by now stays: looking through it for garbage over and over would hold the loop too long."""
+    """What is known by now stays; looking through it for garbage holds the loop too long each time."""
     await asyncio.sleep(SETTLED_S)
     gc.freeze()
 
