@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import field
@@ -16,7 +17,18 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.reading import DOLLARS, code_refusal, coin, decode, peek, read_book, read_rows, refusal
+from bot.exchanges.reading import (
+    DOLLARS,
+    OneOrMore,
+    code_refusal,
+    coin,
+    decode,
+    peek,
+    read_book,
+    read_rows,
+    refusal,
+    rows_of,
+)
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -25,6 +37,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     facts,
@@ -33,6 +46,8 @@ from bot.exchanges.spec import (
     quoted,
     required,
 )
+
+T = TypeVar("T")
 
 VENUE = Venue("phemex")
 FACTS = facts(
@@ -85,28 +100,27 @@ class _Listing(msgspec.Struct):
 
 class _Linear(msgspec.Struct, rename="camel"):
     symbol: str
-    open_interest_rv: str
-    mark_price_rp: str
-    timestamp: int | str
-    funding_rate_rr: str = ""
-    volume_rq: str = ""
+    open_interest_rv: Figure | None = None
+    mark_price_rp: Figure | None = None
+    mark_rp: Figure | None = None
+    """As the third API calls it."""
+    timestamp: int | str | None = None
+    funding_rate_rr: Figure | None = None
+    volume_rq: Figure | None = None
 
 
 class _Inverse(msgspec.Struct, rename="camel"):
     symbol: str
-    timestamp: int | str
+    timestamp: int | str | None = None
     open_interest: int | None = None
     mark_ep: int | None = None
+    mark_price_ep: int | None = None
     funding_rate_er: int | None = None
     volume: int | None = None
 
 
-class _LinearPage(msgspec.Struct):
-    result: list[_Linear] | _Linear
-
-
-class _InversePage(msgspec.Struct):
-    result: list[_Inverse] | _Inverse
+class _Page(msgspec.Struct, Generic[T]):
+    result: OneOrMore[T]
 
 
 class _Error(msgspec.Struct):
@@ -121,8 +135,8 @@ class _Refused(msgspec.Struct):
 
 
 _LISTING = msgspec.json.Decoder(_Listing)
-_LINEAR = msgspec.json.Decoder(_LinearPage)
-_INVERSE = msgspec.json.Decoder(_InversePage)
+_LINEAR = msgspec.json.Decoder(_Page[_Linear])
+_INVERSE = msgspec.json.Decoder(_Page[_Inverse])
 _REFUSED = msgspec.json.Decoder(_Refused)
 
 
@@ -179,8 +193,10 @@ def _contract(row: _Product) -> ContractSize | None:
     return ContractSize(required(number, "contractSize"), Unit.QUOTE)
 
 
-def _at(nanoseconds: int | str) -> datetime:
-    """Nanoseconds, which no float holds, as aware UTC. Raises ``SourceChanged``."""
+def _at(nanoseconds: int | str | None, now: datetime) -> datetime:
+    """Nanoseconds, which no float holds, as aware UTC; ours where none are told. Raises ``SourceChanged``."""
+    if nanoseconds is None:
+        return now
     try:
         return from_ms(int(nanoseconds) // 1_000_000)
     except ValueError:
@@ -191,9 +207,9 @@ def parse_linear(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"result": [{"symbol": "BTCUSDT", "openInterestRv", "markPriceRp", …}]}``, or one alone."""
 
     def read(row: _Linear, instrument: Instrument) -> list[Observation]:
-        at = _at(row.timestamp)
+        at = _at(row.timestamp, now)
         amount = Amount(required(row.open_interest_rv, "openInterestRv"), Unit.BASE)
-        price = quoted(row.mark_price_rp, "markPriceRp")
+        price = quoted(row.mark_price_rp or row.mark_rp, "markPriceRp")
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
         if (rate := optional(row.funding_rate_rr, "fundingRateRr")) is not None:
             said.append(Funding(instrument, rate, 8 * HOUR, at, now))
@@ -201,8 +217,7 @@ def parse_linear(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
         return said
 
-    told = decode(_LINEAR, body, _told).result
-    return read_rows(told if isinstance(told, list) else (told,), book, read)
+    return read_rows(rows_of(decode(_LINEAR, body, _told).result), book, read)
 
 
 def _scaled(raw: int, scale: int, name: str) -> Decimal:
@@ -213,22 +228,20 @@ def parse_inverse(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"result": [{"symbol": "BTCUSD", "openInterest": contracts, "markEp", …}]}``, or one alone."""
 
     def read(row: _Inverse, instrument: Instrument) -> list[Observation]:
-        if row.open_interest is None:
-            raise SourceChanged("openInterest is missing")
-        at = _at(row.timestamp)
-        amount = Amount(required(Decimal(row.open_interest), "openInterest"), Unit.CONTRACTS)
-        price = _scaled(row.mark_ep, PRICE_SCALE, "markEp") if row.mark_ep else None
+        at = _at(row.timestamp, now)
+        amount = Amount(required(row.open_interest, "openInterest"), Unit.CONTRACTS)
+        mark = row.mark_ep or row.mark_price_ep
+        price = _scaled(mark, PRICE_SCALE, "markEp") if mark else None
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
         if row.funding_rate_er is not None:
             rate = _scaled(row.funding_rate_er, RATIO_SCALE, "fundingRateEr")
             said.append(Funding(instrument, rate, 8 * HOUR, at, now))
         if row.volume is not None:
-            volume = Amount(required(Decimal(row.volume), "volume"), Unit.CONTRACTS)
+            volume = Amount(required(row.volume, "volume"), Unit.CONTRACTS)
             said.append(Volume(instrument, volume, at, now))
         return said
 
-    told = decode(_INVERSE, body, _told).result
-    return read_rows(told if isinstance(told, list) else (told,), book, read)
+    return read_rows(rows_of(decode(_INVERSE, body, _told).result), book, read)
 
 
 EXCHANGE = Exchange(
