@@ -76,6 +76,7 @@ FACTS = facts(
     …/open-interest-history | column 3 ÷ column 2 | USD per base coin | recorded answer | [2]
     …/open-interest-history | reach | 1,440 rows | documentation | [?]
     liquidation-orders | posSide | position lost | 100 of 100 recorded events | [2]
+    liquidation-orders | side | where posSide is not told: a sell closed a long | client programs | [1]
     liquidation-orders | sz | contracts | documentation, recorded events | [2]
     liquidation-orders | completeness | one per contract and second: a floor | documentation | [0]
     code | 50011 | throttled | documentation | [2]
