@@ -25,7 +25,7 @@ from bot.domain.market import (
     Volume,
 )
 from bot.domain.units import Amount, Unit
-from bot.errors import SourceError
+from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import DOLLARS, code_refusal, coin, decode, peek, read_book, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
@@ -36,6 +36,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     facts,
@@ -78,9 +79,9 @@ class _Listed(msgspec.Struct):
 
 class _Ticker(msgspec.Struct):
     symbol: str = field(name="market")
-    mark_price: str
-    volume: str = ""
-    open_interest_volume: str = ""
+    mark_price: Figure | None = None
+    volume: Figure | None = None
+    open_interest_volume: Figure | None = None
 
 
 class _Rate(msgspec.Struct):
@@ -172,6 +173,8 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(OpenInterest(instrument, Amount(amount, unit), now, now, price))
         elif price is not None:
             said.append(Price(instrument, price, now, now))
+        else:
+            raise SourceChanged("neither open interest nor a mark price")
         if (volume := optional(row.volume, "volume")) is not None:
             said.append(Volume(instrument, Amount(volume, unit), now, now))
         return said

@@ -61,7 +61,7 @@ class _Meta(msgspec.Struct):
 
 
 class _Context(msgspec.Struct, rename="camel"):
-    open_interest: str
+    open_interest: str | None = None
     mark_px: str | None = None
     funding: str | None = None
     day_ntl_vlm: str | None = None
