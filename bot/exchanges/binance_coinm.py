@@ -82,8 +82,8 @@ class _OpenInterest(msgspec.Struct, rename="camel"):
 
 
 class _Past(msgspec.Struct, rename="camel"):
-    sum_open_interest: str
-    sum_open_interest_value: str
+    sum_open_interest: Figure
+    sum_open_interest_value: Figure
     timestamp: int | str
 
 

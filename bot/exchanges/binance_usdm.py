@@ -115,21 +115,21 @@ class _Premium(msgspec.Struct, rename="camel"):
 
 class _Day(msgspec.Struct, rename="camel"):
     symbol: str
-    volume: str
+    volume: Figure
     close_time: int
 
 
 class _Past(msgspec.Struct, rename="camel"):
-    sum_open_interest: str
-    sum_open_interest_value: str
+    sum_open_interest: Figure
+    sum_open_interest_value: Figure
     timestamp: int | str
 
 
 class _Forced(msgspec.Struct):
     symbol: str = field(name="s")
     side: Literal["BUY", "SELL"] = field(name="S")
-    filled: str = field(name="z")
-    price: str = field(name="ap")
+    filled: Figure = field(name="z")
+    price: Figure = field(name="ap")
     at: int = field(name="T")
 
 

@@ -21,6 +21,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     facts,
@@ -54,21 +55,21 @@ class _Details(msgspec.Struct):
     venue: str = ""
     non_crypto: bool | None = None
     contract_root_unit: str = ""
-    contract_size: str = ""
+    contract_size: Figure = ""
     contract_expiry: str | None = None
-    open_interest: str | None = None
-    index_price: str | None = None
-    funding_rate: str | None = None
+    open_interest: Figure | None = None
+    index_price: Figure | None = None
+    funding_rate: Figure | None = None
     funding_interval: str | None = None
     """Told for contracts that are perpetual in all but name: "3600s"."""
 
 
 class _Product(msgspec.Struct):
     symbol: str = field(name="product_id")
-    price: str | None = None
+    price: Figure | None = None
     quote_currency_id: str = ""
     details: _Details | None = field(name="future_product_details", default=None)
-    volume_24h: str | None = None
+    volume_24h: Figure | None = None
     is_disabled: bool = False
 
 

@@ -86,7 +86,7 @@ class _Ticker(msgspec.Struct):
 
 class _Rate(msgspec.Struct):
     symbol: str = field(name="market")
-    latest_funding_rate: str = ""
+    latest_funding_rate: Figure = ""
     latest_funding_time: int = 0
     next_funding_time: int = 0
 
@@ -94,8 +94,8 @@ class _Rate(msgspec.Struct):
 class _Lost(msgspec.Struct):
     symbol: str = field(name="market")
     side: Literal["long", "short"]
-    liq_price: str
-    liq_amount: str
+    liq_price: Figure
+    liq_amount: Figure
     created_at: int
 
 

@@ -37,6 +37,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     Socket,
@@ -76,10 +77,10 @@ MARKETS_PER_LINE = 32
 class _Market(msgspec.Struct, rename="camel"):
     symbol: str = field(name="ticker")
     status: str
-    open_interest: str | None = None
-    oracle_price: str | None = None
-    next_funding_rate: str | None = None
-    volume: str | None = field(name="volume24H", default=None)
+    open_interest: Figure | None = None
+    oracle_price: Figure | None = None
+    next_funding_rate: Figure | None = None
+    volume: Figure | None = field(name="volume24H", default=None)
 
 
 class _Markets(msgspec.Struct):
@@ -103,8 +104,8 @@ class _Refused(msgspec.Struct):
 class _Trade(msgspec.Struct, rename="camel"):
     number: str = field(name="id")
     side: Literal["BUY", "SELL"]
-    size: str
-    price: str
+    size: Figure
+    price: Figure
     kind: str = field(name="type")
     at: Annotated[datetime, msgspec.Meta(tz=True)] = field(name="createdAt")
 

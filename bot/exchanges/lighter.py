@@ -120,9 +120,9 @@ class _Rates(msgspec.Struct):
 
 class _Stats(msgspec.Struct):
     market_id: int
-    open_interest: str
-    mark_price: str
-    current_funding_rate: str = ""
+    open_interest: Figure
+    mark_price: Figure
+    current_funding_rate: Figure = ""
     volume: Decimal | None = field(name="daily_base_token_volume", default=None)
     symbol: str = ""
 
