@@ -7,6 +7,7 @@ was heard is judged, then what was decided is delivered, then the page and the s
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -49,6 +50,8 @@ MET = "local.met"
 LOOK_EVERY_S = 5.0
 PLAYED_LOOK_BACK = timedelta(days=14)
 TIDY_EVERY_S = 3600.0
+SETTLED_S = 100.0
+"""Every venue was asked at least once, and the judge has made its first steps."""
 
 
 async def run(settings: Settings, scenario: str | None, speed: float, port: int | None) -> int:
@@ -220,9 +223,16 @@ async def _watch(
             watch_over(bench, destinations, sleep_s=LOOK_EVERY_S / min(stage.speed, 5)),
             tidy(bench.store, stage.clock, sleep_s=TIDY_EVERY_S),
             _look_back(stage, past, lines, settings),
+            _settle(),
             _curtain(stage, chat, desk),
         ):
             await sources.run(asyncio.Event())
+
+
+async def _settle() -> None:
+    """What is known by now stays; looking through it for garbage holds the loop too long each time."""
+    await asyncio.sleep(SETTLED_S)
+    gc.freeze()
 
 
 async def _before_the_curtain(

@@ -15,8 +15,9 @@ MEANING = (
     ("book", "contracts", "instruments", "markets", "symbols", "products"),
     ("history", "open-interest-history", "open-interest-hist", "hist", "past"),
     ("open-interest", "open-interests", "openinterest", "oi"),
-    ("tickers", "ticker"),
-    ("prices", "price", "mark", "mark-price", "premium-index", "premium"),
+    ("tickers", "ticker", "summary", "summaries", "markets"),
+    ("prices", "price", "mark", "marks", "mark-price", "premium-index", "premium"),
+    ("funding", "funding-rate", "funding-rates"),
     ("liquidations", "liquidation", "forced", "force-order", "forced-orders", "liquidation-orders"),
     ("socket", "sockets", "ws", "websocket", "stream"),
     ("reports", "report", "cot", "positions", "volume", "exchange-list"),
@@ -56,13 +57,14 @@ def the_venue(asked: str) -> Exchange:
 
 
 def the_source(exchange: Exchange, asked: str) -> Source:
-    """By its own name, by a word that means the same, or by a part that only one has."""
+    """By its own name, its endpoint's, a word that means the same, or a part that only one has."""
     sources = sources_of(exchange)
     word = asked.strip().lower().replace("_", "-").replace(" ", "-")
     for prefix in ("poll:", "ws:", "http:"):
         word = word.removeprefix(prefix)
     for names in (
         [name for name in sources if name == word],
+        [name for name, source in sources.items() if _plain(word) in _asked_as(source)],
         _meant(word, sources),
         [name for name in sources if word in name] if len(word) > 2 else [],
     ):
@@ -71,6 +73,17 @@ def the_source(exchange: Exchange, asked: str) -> Source:
     raise UsageError(
         f"{exchange.venue} has no source {asked}{_hint(word, sources)} (it has: {', '.join(sources)})"
     )
+
+
+def _plain(word: str) -> str:
+    return word.replace("-", "").lower()
+
+
+def _asked_as(source: Source) -> Collection[str]:
+    """The words of the address it is asked at (``premiumindex``, ``orderbookdetails``)."""
+    requests = source.of.requests({}) if isinstance(source.of, Poll) else ()
+    parts = [part for request in requests for part in request.path.replace("_", "-").split("/")]
+    return {_plain(part) for part in parts if len(part) > 3}
 
 
 def _reads(source: Source) -> object:
@@ -84,11 +97,15 @@ def _meant(word: str, sources: Mapping[str, Source]) -> list[str]:
     if named:
         return named
     if same[:1] in (("liquidations",), ("socket",)):
-        return [name for name, source in sources.items() if source.kind == "socket"]
+        heard = [name for name, source in sources.items() if source.kind == "socket"]
+        return heard or [name for name in sources if name.startswith("liq")]
+    polls = [name for name, source in sources.items() if source.kind == "poll"]
     if same[:1] in (("open-interest",), ("tickers",)):
-        polls = [name for name, source in sources.items() if source.kind == "poll"]
         telling = [name for name in polls if name.startswith(("open-interest", "tickers", "summar"))]
-        return telling or polls
+        return telling or polls[:1]
+    if same[:1] in (("prices",), ("funding",)) or word == "volume":
+        # Told beside something else: with the prices, or where all is told together.
+        return [name for name in polls if name in ("prices", "tickers", "summaries")] or polls[:1]
     return []
 
 

@@ -13,8 +13,18 @@ import msgspec
 
 from bot.domain.market import Completeness, Group, Instrument, Observation, OpenInterest, Venue
 from bot.domain.units import Amount, ContractSize, Unit
-from bot.exchanges.binance_usdm import DATED, STEP, parse_forced, parse_premiums, parse_volume
-from bot.exchanges.reading import DOLLARS, coin, decode, implied_price, pages, read_book, read_rows, refusal
+from bot.exchanges.binance_usdm import DATED, STEP, parse_forced, parse_premiums, parse_volume, told
+from bot.exchanges.reading import (
+    DOLLARS,
+    coin,
+    decode,
+    implied_price,
+    pages,
+    read_book,
+    read_rows,
+    refusal,
+    rows_of,
+)
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -23,6 +33,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     History,
     Poll,
     Request,
@@ -66,18 +77,18 @@ class _Listing(msgspec.Struct):
 
 class _OpenInterest(msgspec.Struct, rename="camel"):
     symbol: str
-    open_interest: str
     time: int
+    open_interest: Figure | None = None
 
 
 class _Past(msgspec.Struct, rename="camel"):
-    sum_open_interest: str
-    sum_open_interest_value: str
-    timestamp: int
+    sum_open_interest: Figure
+    sum_open_interest_value: Figure
+    timestamp: int | str
 
 
 _LISTING = msgspec.json.Decoder(_Listing)
-_OPEN = msgspec.json.Decoder(_OpenInterest)
+_OPEN = msgspec.json.Decoder(list[_OpenInterest] | _OpenInterest)
 _PASTS = msgspec.json.Decoder(list[_Past])
 
 
@@ -102,17 +113,17 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=row.quote_asset,
         )
 
-    return read_book(decode(_LISTING, body).symbols, read)
+    return read_book(decode(_LISTING, body, told).symbols, read)
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"symbol": "ETHUSD_PERP", "openInterest": "26542436", "time": 1677360272224}``: contracts."""
+    """``{"symbol": "ETHUSD_PERP", "openInterest": "26542436", "time"}``, or several: contracts."""
 
     def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
         amount = Amount(required(row.open_interest, "openInterest"), Unit.CONTRACTS)
         return [OpenInterest(instrument, amount, from_ms(row.time), now)]
 
-    return read_rows((decode(_OPEN, body),), book, read)
+    return read_rows(rows_of(decode(_OPEN, body, told)), book, read)
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
@@ -141,7 +152,7 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
     The value is in coins, where USD-M has dollars under the same name.
     """
     points = []
-    for row in decode(_PASTS, body):
+    for row in decode(_PASTS, body, told):
         contracts = required(row.sum_open_interest, "sumOpenInterest")
         base = required(row.sum_open_interest_value, "sumOpenInterestValue")
         price = implied_price(contracts * instrument.contract.value, base) if instrument.contract else None

@@ -23,7 +23,21 @@ from bot.domain.market import (
     Volume,
 )
 from bot.domain.units import Amount, Unit
-from bot.exchanges.reading import DOLLARS, coin, decode, implied_price, pages, read_book, read_rows, refusal
+from bot.errors import SourceChanged, SourceError
+from bot.exchanges.reading import (
+    DOLLARS,
+    code_refusal,
+    coin,
+    decode,
+    evidence,
+    implied_price,
+    pages,
+    peek,
+    read_book,
+    read_rows,
+    refusal,
+    rows_of,
+)
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -32,6 +46,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     History,
     Poll,
     Request,
@@ -86,35 +101,35 @@ class _Listing(msgspec.Struct):
 
 class _OpenInterest(msgspec.Struct, rename="camel"):
     symbol: str
-    open_interest: str
     time: int
+    open_interest: Figure | None = None
 
 
 class _Premium(msgspec.Struct, rename="camel"):
     symbol: str
-    mark_price: str
+    mark_price: Figure
     time: int
-    last_funding_rate: str = ""
+    last_funding_rate: Figure | None = None
     next_funding_time: int = 0
 
 
 class _Day(msgspec.Struct, rename="camel"):
     symbol: str
-    volume: str
+    volume: Figure
     close_time: int
 
 
 class _Past(msgspec.Struct, rename="camel"):
-    sum_open_interest: str
-    sum_open_interest_value: str
-    timestamp: int
+    sum_open_interest: Figure
+    sum_open_interest_value: Figure
+    timestamp: int | str
 
 
 class _Forced(msgspec.Struct):
     symbol: str = field(name="s")
     side: Literal["BUY", "SELL"] = field(name="S")
-    filled: str = field(name="z")
-    price: str = field(name="ap")
+    filled: Figure = field(name="z")
+    price: Figure = field(name="ap")
     at: int = field(name="T")
 
 
@@ -126,14 +141,29 @@ class _Event(msgspec.Struct):
 class _Frame(_Event):
     data: _Event | None = None
     """The event, on the combined stream; on the raw one the frame is the event."""
+    id: int | str | None = None
+    """Of an answer to us."""
+
+
+class _Refused(msgspec.Struct):
+    code: int
+    msg: str
 
 
 _LISTING = msgspec.json.Decoder(_Listing)
-_OPEN = msgspec.json.Decoder(_OpenInterest)
+_OPEN = msgspec.json.Decoder(list[_OpenInterest] | _OpenInterest)
 _PREMIUMS = msgspec.json.Decoder(list[_Premium] | _Premium)
 _DAYS = msgspec.json.Decoder(list[_Day] | _Day)
 _PASTS = msgspec.json.Decoder(list[_Past])
 _FRAMES = msgspec.json.Decoder(_Frame)
+_REFUSED = msgspec.json.Decoder(_Refused)
+THROTTLED = {"-1003": MINUTE}
+
+
+def told(body: bytes) -> SourceError | None:
+    """The venue's own way to refuse: ``{"code": -1121, "msg": "Invalid symbol."}``."""
+    said = peek(_REFUSED, body)
+    return None if said is None else code_refusal(said.code, said.msg, body, throttled=THROTTLED)
 
 
 def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
@@ -157,17 +187,17 @@ def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
             venue, row.symbol, asset, expiry=expiry, coins_per_base=multiple, quote=row.quote_asset
         )
 
-    return lambda body: read_book(decode(_LISTING, body).symbols, read)
+    return lambda body: read_book(decode(_LISTING, body, told).symbols, read)
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"symbol": "BTCUSDT", "openInterest": "23581.677", "time": 1677356872265}``: base coins."""
+    """``{"symbol": "BTCUSDT", "openInterest": "23581.677", "time"}``, or several: base coins."""
 
     def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
         amount = Amount(required(row.open_interest, "openInterest"), Unit.BASE)
         return [OpenInterest(instrument, amount, from_ms(row.time), now)]
 
-    return read_rows((decode(_OPEN, body),), book, read)
+    return read_rows(rows_of(decode(_OPEN, body, told)), book, read)
 
 
 def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
@@ -187,8 +217,7 @@ def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Funding(instrument, rate, FUNDING_INTERVAL, at, now))
         return said
 
-    told = decode(_PREMIUMS, body)
-    return read_rows(told if isinstance(told, list) else (told,), book, read)
+    return read_rows(rows_of(decode(_PREMIUMS, body, told)), book, read)
 
 
 def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
@@ -199,8 +228,7 @@ def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
         amount = Amount(required(row.volume, "volume"), unit)
         return [Volume(instrument, amount, from_ms(row.close_time), now)]
 
-    told = decode(_DAYS, body)
-    return read_rows(told if isinstance(told, list) else (told,), book, read)
+    return read_rows(rows_of(decode(_DAYS, body, told)), book, read)
 
 
 def parse_forced(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
@@ -212,6 +240,8 @@ def parse_forced(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     frame = decode(_FRAMES, body)
     event = frame.data or frame
     order = event.order
+    if not event.kind and frame.id is None:
+        raise told(body) or SourceChanged("neither an event nor an answer", evidence=evidence(body))
     if event.kind != "forceOrder" or order is None or (instrument := book.get(order.symbol)) is None:
         return ()
     position = Position.LONG if order.side == "SELL" else Position.SHORT
@@ -239,7 +269,7 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """``[{"sumOpenInterest": base coins, "sumOpenInterestValue": USDT, "timestamp"}]``, oldest first."""
     points = []
-    for row in decode(_PASTS, body):
+    for row in decode(_PASTS, body, told):
         base = required(row.sum_open_interest, "sumOpenInterest")
         price = implied_price(required(row.sum_open_interest_value, "sumOpenInterestValue"), base)
         points.append(OpenInterest(instrument, Amount(base, Unit.BASE), from_ms(row.timestamp), now, price))

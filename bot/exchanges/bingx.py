@@ -17,6 +17,7 @@ from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError, SourceThrottled
 from bot.exchanges.reading import (
     DOLLARS,
+    OneOrMore,
     code_refusal,
     coin,
     decode,
@@ -25,6 +26,8 @@ from bot.exchanges.reading import (
     read_book,
     read_rows,
     refusal,
+    rows_of,
+    stamped,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -39,7 +42,6 @@ from bot.exchanges.spec import (
     Poll,
     Request,
     facts,
-    from_ms,
     optional,
     quoted,
     required,
@@ -83,36 +85,31 @@ class _Listed(msgspec.Struct, rename="camel"):
 
 class _OpenInterest(msgspec.Struct, rename="camel"):
     symbol: str
-    open_interest: Figure
-    time: int = 0
-    timestamp: int = 0
+    open_interest: Figure | None = None
+    time: int | str | None = None
+    timestamp: int | str | None = None
 
 
 class _Premium(msgspec.Struct, rename="camel"):
     symbol: str
-    mark_price: Figure
+    mark_price: Figure | None = None
     last_funding_rate: Figure = ""
     funding_interval_hours: int | None = None
 
 
 class _Day(msgspec.Struct, rename="camel"):
     symbol: str
-    volume: Figure
-    close_time: int | str
+    volume: Figure | None = None
+    close_time: int | str | None = None
 
 
 class _Page(msgspec.Struct, Generic[T]):
-    code: Literal[0]
-    data: list[T] | T
-    """All rows, or the one that was asked for."""
-
-    @property
-    def rows(self) -> Sequence[T]:
-        return self.data if isinstance(self.data, list) else [self.data]
+    code: Literal[0, "0"]
+    data: OneOrMore[T]
 
 
 class _Refused(msgspec.Struct):
-    code: int
+    code: int | str
     message: str = msgspec.field(name="msg", default="")
 
 
@@ -126,7 +123,7 @@ _REFUSED = msgspec.json.Decoder(_Refused)
 def _told(body: bytes) -> SourceError | None:
     """One code says both that the venue is busy and that it was asked too often."""
     said = peek(_REFUSED, body)
-    if said is None or said.code == 0:
+    if said is None or str(said.code) == "0":
         return None
     if any(words in body.lower() for words in FREQUENCY):
         why = f"code {said.code}: {said.message}"
@@ -159,7 +156,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=quote,
         )
 
-    return read_book(decode(_BOOKS, body, _told).rows, read)
+    return read_book(rows_of(decode(_BOOKS, body, _told).data), read)
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
@@ -171,9 +168,9 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
     def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
         unit = Unit.BASE if instrument.inverse else Unit.QUOTE
         amount = Amount(required(row.open_interest, "openInterest"), unit)
-        return [OpenInterest(instrument, amount, from_ms(row.time or row.timestamp), now)]
+        return [OpenInterest(instrument, amount, stamped(row.time or row.timestamp, now), now)]
 
-    return read_rows(decode(_OPEN, body, _told).rows, book, read)
+    return read_rows(rows_of(decode(_OPEN, body, _told).data), book, read)
 
 
 def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
@@ -190,7 +187,7 @@ def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Funding(instrument, rate, hours * HOUR, now, now))
         return said
 
-    return read_rows(decode(_PREMIUMS, body, _told).rows, book, read)
+    return read_rows(rows_of(decode(_PREMIUMS, body, _told).data), book, read)
 
 
 def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
@@ -199,9 +196,9 @@ def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
     def read(row: _Day, instrument: Instrument) -> list[Observation]:
         unit = Unit.CONTRACTS if instrument.inverse else Unit.BASE
         amount = Amount(required(row.volume, "volume"), unit)
-        return [Volume(instrument, amount, from_ms(row.close_time), now)]
+        return [Volume(instrument, amount, stamped(row.close_time, now), now)]
 
-    return read_rows(decode(_DAYS, body, _told).rows, book, read)
+    return read_rows(rows_of(decode(_DAYS, body, _told).data), book, read)
 
 
 def _each(path: str, *, inverse: bool) -> Callable[[Book], Sequence[Request]]:

@@ -267,11 +267,14 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
     return read_all(_lost(frame), read)[0]
 
 
-def _lost(frame: list[Any]) -> Iterator[Row]:
+def _lost(part: list[Any], depth: int = 3) -> Iterator[Row]:
     """The rows of a frame; in answers over HTTP each stands in a list of its own."""
-    for part in frame:
-        if isinstance(part, list):
-            yield from (row for row in part if isinstance(row, list) and row[:1] == ["pos"])
+    if part[:1] == ["pos"]:
+        yield part
+    elif depth:
+        for inner in part:
+            if isinstance(inner, list):
+                yield from _lost(inner, depth - 1)
 
 
 EXCHANGE = Exchange(

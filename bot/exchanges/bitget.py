@@ -6,7 +6,7 @@ are asked: those of the second API, or while these are silent those of the third
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, Literal, TypeVar
 
@@ -18,13 +18,17 @@ from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import (
     DOLLARS,
+    OneOrMore,
     code_refusal,
     coin,
     decode,
+    evidence,
     peek,
     read_book,
     read_rows,
     refusal,
+    rows_of,
+    stamped,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -35,6 +39,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     facts,
@@ -68,6 +73,7 @@ FACTS = facts(
 )
 
 PRODUCTS = ("USDT-FUTURES", "USDC-FUTURES", "COIN-FUTURES")
+TRADING = ("normal", "online")
 KINDS = ("perpetual", "delivery")
 THROTTLED = {"429": MINUTE}
 BUSY = frozenset({"40015", "40200"})  # system abnormal, server upgrade
@@ -77,63 +83,49 @@ class _Listed(msgspec.Struct, rename="camel"):
     symbol: str
     base_coin: str
     quote_coin: str
-    symbol_type: str
-    symbol_status: str
+    symbol_type: str = ""
+    symbol_status: str = ""
     delivery_time: str | None = None
     is_rwa: str = "NO"
+    type: str = ""
+    """As the newer list calls it; its ``status`` of a contract that trades is ``online``."""
+    status: str = ""
 
 
 class _Ticker(msgspec.Struct, rename="camel"):
-    symbol: str
-    open_interest: str = field(name="holdingAmount")
-    mark_price: str
-    at: str = field(name="ts")
-    volume: str | None = field(name="baseVolume", default=None)
+    """Of both APIs: each has its own names for open interest and volume."""
 
-
-class _NewTicker(msgspec.Struct, rename="camel"):
     symbol: str
-    open_interest: str
-    mark_price: str
-    at: str = field(name="ts")
-    volume: str | None = field(name="volume24h", default=None)
+    holding_amount: Figure | None = None
+    open_interest: Figure | None = None
+    mark_price: Figure | None = None
+    at: int | str | None = field(name="ts", default=None)
+    base_volume: Figure | None = None
+    volume24h: Figure | None = None
 
 
 class _Rate(msgspec.Struct, rename="camel"):
     symbol: str
-    funding_rate: str
-    funding_rate_interval: str
+    funding_rate: Figure | None = None
+    funding_rate_interval: Figure | None = None
 
 
-class _Held(msgspec.Struct):
+class _Held(msgspec.Struct, rename="camel"):
     symbol: str
-    size: str
-
-
-class _NewHeld(msgspec.Struct):
-    symbol: str
-    size: str = field(name="openInterest")
+    size: Figure | None = None
+    open_interest: Figure | None = None
 
 
 class _HeldList(msgspec.Struct):
-    at: str = field(name="ts")
-    rows: list[_Held] = field(name="openInterestList")
-
-
-class _NewHeldList(msgspec.Struct):
-    at: str = field(name="ts")
-    rows: list[_NewHeld] = field(name="list")
+    at: int | str | None = field(name="ts", default=None)
+    older: list[_Held] | None = field(name="openInterestList", default=None)
+    newer: list[_Held] | None = field(name="list", default=None)
 
 
 class _Page(msgspec.Struct, Generic[T]):
     code: Literal["00000"]
     data: T
-
-
-class _Stamped(msgspec.Struct, Generic[T]):
-    code: Literal["00000"]
-    data: list[T]
-    at: int = field(name="requestTime")
+    at: int | str | None = field(name="requestTime", default=None)
 
 
 class _Refused(msgspec.Struct):
@@ -142,11 +134,9 @@ class _Refused(msgspec.Struct):
 
 
 _BOOKS = msgspec.json.Decoder(_Page[list[_Listed]])
-_TICKERS = msgspec.json.Decoder(_Page[list[_Ticker]])
-_NEW_TICKERS = msgspec.json.Decoder(_Page[list[_NewTicker]])
-_RATES = msgspec.json.Decoder(_Stamped[_Rate])
+_TICKERS = msgspec.json.Decoder(_Page[OneOrMore[_Ticker]])
+_RATES = msgspec.json.Decoder(_Page[OneOrMore[_Rate]])
 _HELD = msgspec.json.Decoder(_Page[_HeldList])
-_NEW_HELD = msgspec.json.Decoder(_Page[_NewHeldList])
 _REFUSED = msgspec.json.Decoder(_Refused)
 
 
@@ -164,7 +154,8 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     """
 
     def read(row: _Listed) -> Instrument | None:
-        if row.symbol_status != "normal" or row.symbol_type not in KINDS or row.is_rwa.upper() == "YES":
+        kind, status = row.symbol_type or row.type, row.symbol_status or row.status
+        if status not in TRADING or kind not in KINDS or row.is_rwa.upper() == "YES":
             return None
         if row.quote_coin not in DOLLARS:
             return None
@@ -174,7 +165,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             row.symbol,
             asset,
             inverse=row.quote_coin == "USD",
-            expiry=None if row.symbol_type == "perpetual" else from_ms(row.delivery_time or ""),
+            expiry=None if kind == "perpetual" else from_ms(row.delivery_time or ""),
             coins_per_base=multiple,
             quote=row.quote_coin,
         )
@@ -182,42 +173,40 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     return read_book(decode(_BOOKS, body, _told).data, read)
 
 
-def _read_ticker(row: _Ticker | _NewTicker, instrument: Instrument, now: datetime) -> list[Observation]:
-    at = from_ms(row.at)
-    amount = Amount(required(row.open_interest, "open interest"), Unit.BASE)
-    said: list[Observation] = [OpenInterest(instrument, amount, at, now, quoted(row.mark_price, "markPrice"))]
-    if (volume := optional(row.volume, "volume")) is not None:
-        said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
-    return said
-
-
 def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"data": [{"symbol", "holdingAmount": "7452.6", "markPrice", "baseVolume", "ts"}]}``
 
-    The funding rate of a row lacks its interval, so it is read from its own answer.
+    The newer API says ``openInterest`` and ``volume24h``. The funding rate of a row lacks its interval, so
+    it is read from its own answer.
     """
-    rows = decode(_TICKERS, body, _told).data
-    return read_rows(rows, book, lambda row, instrument: _read_ticker(row, instrument, now))
+    page = decode(_TICKERS, body, _told)
 
+    def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
+        at = stamped(row.at or page.at, now)
+        held = row.open_interest if row.holding_amount is None else row.holding_amount
+        amount = Amount(required(held, "open interest"), Unit.BASE)
+        price = quoted(row.mark_price, "markPrice")
+        said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
+        traded = row.volume24h if row.base_volume is None else row.base_volume
+        if (volume := optional(traded, "volume")) is not None:
+            said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
+        return said
 
-def parse_new_tickers(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"data": [{"symbol", "openInterest": "7465.6", "markPrice", "volume24h", "ts"}]}``"""
-    rows = decode(_NEW_TICKERS, body, _told).data
-    return read_rows(rows, book, lambda row, instrument: _read_ticker(row, instrument, now))
+    return read_rows(rows_of(page.data), book, read)
 
 
 def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"requestTime", "data": [{"symbol", "fundingRate": "-0.000013", "fundingRateInterval": "8"}]}``"""
     page = decode(_RATES, body, _told)
-    at = from_ms(page.at)
+    at = stamped(page.at, now)
 
     def read(row: _Rate, instrument: Instrument) -> list[Observation]:
         rate = optional(row.funding_rate, "fundingRate")
         if rate is None or not row.funding_rate_interval:
             return []
-        return [Funding(instrument, rate, _hours(row.funding_rate_interval), at, now)]
+        return [Funding(instrument, rate, _hours(str(row.funding_rate_interval)), at, now)]
 
-    return read_rows(page.data, book, read)
+    return read_rows(rows_of(page.data), book, read)
 
 
 def _hours(text: str) -> timedelta:
@@ -227,22 +216,19 @@ def _hours(text: str) -> timedelta:
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"data": {"openInterestList": [{"symbol", "size": "52234.134"}], "ts"}}``: the other count."""
-    page = decode(_HELD, body, _told).data
-    return _read_held(page.rows, page.at, book, now)
+    """``{"data": {"openInterestList": [{"symbol", "size": "52234.134"}], "ts"}}``: the other count.
 
+    The newer API says ``{"data": {"list": [{"symbol", "openInterest": "18166.3583"}], "ts"}}``.
+    """
+    page = decode(_HELD, body, _told)
+    at = stamped(page.data.at or page.at, now)
+    rows = page.data.newer if page.data.older is None else page.data.older
+    if rows is None:
+        raise SourceChanged("a page without a list of open interest", evidence=evidence(body))
 
-def parse_new_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"data": {"list": [{"symbol", "openInterest": "18166.3583"}], "ts"}}``: the other count."""
-    page = decode(_NEW_HELD, body, _told).data
-    return _read_held(page.rows, page.at, book, now)
-
-
-def _read_held(rows: Iterable[_Held | _NewHeld], ts: str, book: Book, now: datetime) -> Answer:
-    at = from_ms(ts)
-
-    def read(row: _Held | _NewHeld, instrument: Instrument) -> list[Observation]:
-        return [OpenInterest(instrument, Amount(required(row.size, "open interest"), Unit.BASE), at, now)]
+    def read(row: _Held, instrument: Instrument) -> list[Observation]:
+        held = row.open_interest if row.size is None else row.size
+        return [OpenInterest(instrument, Amount(required(held, "open interest"), Unit.BASE), at, now)]
 
     return read_rows(rows, book, read)
 
@@ -267,7 +253,7 @@ EXCHANGE = Exchange(
             "tickers-v3",
             MINUTE,
             _by_product("/api/v3/market/tickers", "category"),
-            parse_new_tickers,
+            parse_tickers,
             stands_in_for="tickers",
         ),
         Poll("funding", 5 * MINUTE, _by_product("/api/v2/mix/market/current-fund-rate"), parse_funding),
@@ -277,7 +263,7 @@ EXCHANGE = Exchange(
     read_refusal=refusal,
     unasked=(
         Poll("open-interest", MINUTE, _nothing, parse_open_interest),
-        Poll("open-interest-v3", MINUTE, _nothing, parse_new_open_interest),
+        Poll("open-interest-v3", MINUTE, _nothing, parse_open_interest),
     ),
     unheard="its liquidation channel is unproven: silent for 22 minutes of trades, its sides unclear",
     counted="as its tickers count; its other address was seen to say 2.4 times as much",

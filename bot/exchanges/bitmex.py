@@ -16,7 +16,18 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.reading import DOLLARS, NOT_COINS, coin, decode, read_book, read_rows, refusal, utc
+from bot.exchanges.reading import (
+    DOLLARS,
+    NOT_COINS,
+    coin,
+    decode,
+    peek,
+    read_book,
+    read_rows,
+    refusal,
+    rows_of,
+    utc,
+)
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -54,11 +65,11 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 class _Row(msgspec.Struct, rename="camel"):
     symbol: str
-    state: str
-    kind: str = field(name="typ")
-    timestamp: Moment
-    underlying: str
-    quote_currency: str
+    state: str = ""
+    kind: str = field(name="typ", default="")
+    timestamp: Moment | None = None
+    underlying: str = ""
+    quote_currency: str = ""
     is_inverse: bool = False
     is_quanto: bool = False
     expiry: Moment | None = None
@@ -72,13 +83,21 @@ class _Row(msgspec.Struct, rename="camel"):
     volume24h: Decimal | None = None
 
 
+class _Table(msgspec.Struct):
+    """The same rows over the socket."""
+
+    data: list[_Row]
+
+
 _ROWS = msgspec.json.Decoder(list[_Row] | _Row)
+_TABLES = msgspec.json.Decoder(_Table)
 
 
 def _rows(body: bytes) -> Sequence[_Row]:
     """All rows, or the one that was kept."""
-    said = decode(_ROWS, body)
-    return said if isinstance(said, list) else [said]
+    if (table := peek(_TABLES, body)) is not None:
+        return table.data
+    return rows_of(decode(_ROWS, body))
 
 
 def _size(row: _Row) -> ContractSize | None:
@@ -120,8 +139,8 @@ def parse_instruments(body: bytes, book: Book, now: datetime) -> Answer:
     """``[{"symbol": "XBTUSD", "openInterest": 411647400, "markPrice", "timestamp", …}]``: contracts."""
 
     def read(row: _Row, instrument: Instrument) -> list[Observation]:
-        if row.open_interest is None:
-            raise SourceChanged("openInterest is missing")
+        if row.timestamp is None:
+            raise SourceChanged("timestamp is missing")
         at, price = utc(row.timestamp), quoted(row.mark_price, "markPrice")
         amount = Amount(required(row.open_interest, "openInterest"), Unit.CONTRACTS)
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]

@@ -41,6 +41,7 @@ from bot.exchanges.reading import (
     read_book,
     read_rows,
     refusal,
+    stamped,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -51,6 +52,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     History,
     Poll,
     Request,
@@ -110,10 +112,10 @@ class _Listed(msgspec.Struct, rename="camel"):
 
 class _Ticker(msgspec.Struct, rename="camel"):
     symbol: str
-    mark_price: str
-    open_interest: str
-    volume24h: str = ""
-    funding_rate: str = ""
+    open_interest: Figure | None = None
+    mark_price: Figure | None = None
+    volume24h: Figure | None = None
+    funding_rate: Figure | None = None
     funding_interval_hour: str = ""
 
 
@@ -129,7 +131,7 @@ class _Rows(msgspec.Struct, Generic[T]):
 class _Page(msgspec.Struct, Generic[T]):
     code: Literal[0] = field(name="retCode")
     result: _Rows[T]
-    time: int
+    time: int | str | None = None
 
 
 class _Refused(msgspec.Struct):
@@ -206,7 +208,7 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     One clock for all rows. Funding without its interval is unknown.
     """
     page = decode(_TICKERS, body, _told)
-    at = from_ms(page.time)
+    at = stamped(page.time, now)
 
     def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
         unit = _counted(instrument)

@@ -98,6 +98,7 @@ COLUMNS = {
 SPELLINGS = ("{}_{}_all", "{}_{}")
 """Some columns end in ``_all`` and some do not; what is there is read."""
 
+Row = Mapping[str, str | int | float | bool | None]
 _ROWS = msgspec.json.Decoder(list[dict[str, str | int | float | bool | None]])
 _FRACTION = re.compile(r"(\d+)\s*/\s*(\d+)")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
@@ -108,7 +109,6 @@ class _Refused(msgspec.Struct):
 
 
 _REFUSED = msgspec.json.Decoder(_Refused)
-Row = Mapping[str, str | int | float | bool | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,9 @@ def parse_positions(body: bytes, book: Book, now: datetime) -> Answer:
             market = _market(row)
             if market is None:
                 unknown.append(_market_name(row))
-            elif (one := _told_by(row, market, lost)) is not None:
+            elif (one := _told_by(row, market, lost)) is None:
+                unknown.append(f"{market.name}, with options")
+            else:
                 meant[market.venue, market.asset, one.day][market.code] = one
         except SourceChanged as fault:
             unreadable.append(str(fault))

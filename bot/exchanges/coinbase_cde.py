@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
 
 import msgspec
 from msgspec import field
 
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
-from bot.errors import SourceChanged
-from bot.exchanges.reading import DOLLARS, coin, decode, read_book, read_rows, refusal, utc
+from bot.errors import SourceChanged, SourceError
+from bot.exchanges.reading import DOLLARS, coin, decode, evidence, moment, peek, read_book, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -22,6 +21,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     facts,
@@ -50,24 +50,26 @@ ASK = Request("/api/v3/brokerage/market/products", {"product_type": "FUTURE"})
 
 
 class _Details(msgspec.Struct):
-    venue: str
-    non_crypto: bool
-    contract_root_unit: str
-    contract_size: str
-    contract_expiry: Annotated[datetime, msgspec.Meta(tz=True)] | None
-    open_interest: str
-    index_price: str | None = None
-    funding_rate: str | None = None
+    """Present on every product; its fields are empty on those that are no futures."""
+
+    venue: str = ""
+    non_crypto: bool | None = None
+    contract_root_unit: str = ""
+    contract_size: Figure = ""
+    contract_expiry: str | None = None
+    open_interest: Figure | None = None
+    index_price: Figure | None = None
+    funding_rate: Figure | None = None
     funding_interval: str | None = None
     """Told for contracts that are perpetual in all but name: "3600s"."""
 
 
 class _Product(msgspec.Struct):
     symbol: str = field(name="product_id")
-    price: str
-    quote_currency_id: str
-    details: _Details = field(name="future_product_details")
-    volume_24h: str | None = None
+    price: Figure | None = None
+    quote_currency_id: str = ""
+    details: _Details | None = field(name="future_product_details", default=None)
+    volume_24h: Figure | None = None
     is_disabled: bool = False
 
 
@@ -75,7 +77,27 @@ class _Page(msgspec.Struct):
     products: list[_Product]
 
 
+class _Refused(msgspec.Struct):
+    error: str
+    message: str = ""
+
+
 _PAGES = msgspec.json.Decoder(_Page)
+_ALONE = msgspec.json.Decoder(_Product)
+_REFUSED = msgspec.json.Decoder(_Refused)
+
+
+def _told(body: bytes) -> SourceError | None:
+    said = peek(_REFUSED, body)
+    return None if said is None else SourceChanged(f"{said.error}: {said.message}", evidence=evidence(body))
+
+
+def _products(body: bytes) -> Sequence[_Product]:
+    """All products, or the one that was asked for."""
+    if (page := peek(_PAGES, body)) is not None:
+        return page.products
+    alone = peek(_ALONE, body)
+    return decode(_PAGES, body, _told).products if alone is None else [alone]
 
 
 def _interval(text: str | None) -> timedelta | None:
@@ -95,10 +117,14 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
 
     def read(row: _Product) -> Instrument | None:
         its = row.details
-        if its.venue != "cde" or its.non_crypto or row.is_disabled or row.quote_currency_id not in DOLLARS:
+        if its is None or its.venue != "cde" or its.non_crypto:
             return None
+        if row.is_disabled or row.quote_currency_id not in DOLLARS:
+            return None
+        if its.non_crypto is None:
+            raise SourceChanged(f"{row.symbol}: whether it is a coin is not told")
         dated = _interval(its.funding_interval) is None
-        if dated and its.contract_expiry is None:
+        if dated and not its.contract_expiry:
             raise SourceChanged(f"{row.symbol}: neither an expiry nor funding")
         asset, multiple = coin(its.contract_root_unit)
         return Instrument(
@@ -106,12 +132,12 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             row.symbol,
             asset,
             contract=ContractSize(required(its.contract_size, "contract_size"), Unit.BASE),
-            expiry=utc(its.contract_expiry) if dated and its.contract_expiry else None,
+            expiry=moment(its.contract_expiry, "contract_expiry") if dated and its.contract_expiry else None,
             coins_per_base=multiple,
             quote=row.quote_currency_id,
         )
 
-    return read_book(decode(_PAGES, body).products, read)
+    return read_book(_products(body), read)
 
 
 def parse_products(body: bytes, book: Book, now: datetime) -> Answer:
@@ -121,7 +147,7 @@ def parse_products(body: bytes, book: Book, now: datetime) -> Answer:
     """
 
     def read(row: _Product, instrument: Instrument) -> list[Observation]:
-        its = row.details
+        its = row.details or _Details()
         amount = Amount(required(its.open_interest, "open_interest"), Unit.CONTRACTS)
         price = quoted(its.index_price, "index_price") or quoted(row.price, "price")
         said: list[Observation] = [OpenInterest(instrument, amount, now, now, price)]
@@ -132,7 +158,7 @@ def parse_products(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, Unit.CONTRACTS), now, now))
         return said
 
-    return read_rows(decode(_PAGES, body).products, book, read)
+    return read_rows(_products(body), book, read)
 
 
 EXCHANGE = Exchange(

@@ -5,16 +5,25 @@ Its successor stands before the book of Deribit, under Deribit's names, and is n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated
 
 import msgspec
 
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.reading import DOLLARS, NOT_COINS, coin, decode, read_book, read_rows, refusal, utc
+from bot.exchanges.reading import (
+    DOLLARS,
+    NOT_COINS,
+    coin,
+    decode,
+    moment,
+    read_book,
+    read_rows,
+    refusal,
+    rows_of,
+)
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -48,7 +57,7 @@ Nanoseconds = int | str
 
 
 class _Quote(msgspec.Struct):
-    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
+    timestamp: str = ""
     mark_price: Figure | None = None
     predicted_funding: Figure | None = None
 
@@ -69,12 +78,6 @@ class _Row(msgspec.Struct):
 _ROWS = msgspec.json.Decoder(list[_Row] | _Row)
 
 
-def _rows(body: bytes) -> Sequence[_Row]:
-    """All rows, or the one that was kept."""
-    said = decode(_ROWS, body)
-    return said if isinstance(said, list) else [said]
-
-
 def parse_book(body: bytes) -> Mapping[str, Instrument]:
     """``[{"symbol": "BTC-PERP", "type": "PERP", "base_asset_name": "BTC", "quote_asset_name": "USDC"}]``"""
 
@@ -86,16 +89,16 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         asset, multiple = coin(row.base_asset_name)
         return Instrument(VENUE, row.symbol, asset, coins_per_base=multiple, quote=row.quote_asset_name)
 
-    return read_book(_rows(body), read)
+    return read_book(rows_of(decode(_ROWS, body)), read)
 
 
 def parse_instruments(body: bytes, book: Book, now: datetime) -> Answer:
     """``[{"symbol": "BTC-PERP", "open_interest": "907.6112", "quote": {"mark_price", "timestamp", …}}]``"""
 
     def read(row: _Row, instrument: Instrument) -> list[Observation]:
-        if row.open_interest is None or row.quote is None:
-            raise SourceChanged("open_interest or quote is missing")
-        at, price = utc(row.quote.timestamp), quoted(row.quote.mark_price, "mark_price")
+        if row.quote is None:
+            raise SourceChanged("quote is missing")
+        at, price = moment(row.quote.timestamp, "timestamp"), quoted(row.quote.mark_price, "mark_price")
         amount = Amount(required(row.open_interest, "open_interest"), Unit.BASE)
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
         rate = optional(row.quote.predicted_funding, "predicted_funding")
@@ -105,7 +108,7 @@ def parse_instruments(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
         return said
 
-    return read_rows(_rows(body), book, read)
+    return read_rows(rows_of(decode(_ROWS, body)), book, read)
 
 
 def _interval(nanoseconds: Nanoseconds) -> timedelta:

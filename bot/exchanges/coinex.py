@@ -25,7 +25,7 @@ from bot.domain.market import (
     Volume,
 )
 from bot.domain.units import Amount, Unit
-from bot.errors import SourceError
+from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import DOLLARS, code_refusal, coin, decode, peek, read_book, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
@@ -36,6 +36,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     facts,
@@ -78,14 +79,14 @@ class _Listed(msgspec.Struct):
 
 class _Ticker(msgspec.Struct):
     symbol: str = field(name="market")
-    mark_price: str
-    volume: str = ""
-    open_interest_volume: str = ""
+    mark_price: Figure | None = None
+    volume: Figure | None = None
+    open_interest_volume: Figure | None = None
 
 
 class _Rate(msgspec.Struct):
     symbol: str = field(name="market")
-    latest_funding_rate: str = ""
+    latest_funding_rate: Figure = ""
     latest_funding_time: int = 0
     next_funding_time: int = 0
 
@@ -93,8 +94,8 @@ class _Rate(msgspec.Struct):
 class _Lost(msgspec.Struct):
     symbol: str = field(name="market")
     side: Literal["long", "short"]
-    liq_price: str
-    liq_amount: str
+    liq_price: Figure
+    liq_amount: Figure
     created_at: int
 
 
@@ -172,6 +173,8 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(OpenInterest(instrument, Amount(amount, unit), now, now, price))
         elif price is not None:
             said.append(Price(instrument, price, now, now))
+        else:
+            raise SourceChanged("neither open interest nor a mark price")
         if (volume := optional(row.volume, "volume")) is not None:
             said.append(Volume(instrument, Amount(volume, unit), now, now))
         return said

@@ -75,7 +75,7 @@ class _Listed(msgspec.Struct):
 class _Ticker(msgspec.Struct):
     symbol: str = field(name="i")
     at: int = field(name="t")
-    open_interest: Figure = field(name="oi")
+    open_interest: Figure | None = field(name="oi", default=None)
     last: Figure | None = field(name="a", default=None)
     volume: Figure | None = field(name="v", default=None)
 

@@ -25,7 +25,18 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceError
-from bot.exchanges.reading import DOLLARS, code_refusal, coin, decode, peek, read_book, read_rows, refusal
+from bot.exchanges.reading import (
+    DOLLARS,
+    OneOrMore,
+    code_refusal,
+    coin,
+    decode,
+    peek,
+    read_book,
+    read_rows,
+    refusal,
+    rows_of,
+)
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -83,13 +94,21 @@ class _Listed(msgspec.Struct):
     kind: str
 
 
+class _Day(msgspec.Struct):
+    volume: Decimal | None = None
+
+
 class _Summary(msgspec.Struct):
+    """One of many, or the ``ticker`` of one, which has a stamp of another name and the day's volume apart."""
+
     symbol: str = field(name="instrument_name")
-    open_interest: Decimal
-    at: int = field(name="creation_timestamp")
+    open_interest: Decimal | None = None
+    at: int = field(name="creation_timestamp", default=0)
     mark_price: Decimal | None = None
     funding_8h: Decimal | None = None
     volume: Decimal | None = None
+    ticked_at: int = field(name="timestamp", default=0)
+    stats: _Day | None = None
 
 
 class _Trade(msgspec.Struct):
@@ -112,7 +131,7 @@ class _BookPage(msgspec.Struct):
 
 
 class _SummaryPage(msgspec.Struct):
-    result: list[_Summary]
+    result: OneOrMore[_Summary]
 
 
 class _Refused(msgspec.Struct):
@@ -121,6 +140,16 @@ class _Refused(msgspec.Struct):
 
 class _Trades(msgspec.Struct):
     data: list[_Trade] = []
+
+
+class _TradePage(msgspec.Struct):
+    trades: list[_Trade]
+
+
+class _Asked(msgspec.Struct):
+    """Trades in answer to a question, where nobody subscribed."""
+
+    result: _TradePage
 
 
 class _Numbered(msgspec.Struct):
@@ -146,6 +175,7 @@ _BOOKS = msgspec.json.Decoder(_BookPage)
 _SUMMARIES = msgspec.json.Decoder(_SummaryPage)
 _REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Frame)
+_ASKED = msgspec.json.Decoder(_Asked)
 _NUMBERED = msgspec.json.Decoder(_NumberedFrame)
 
 
@@ -192,21 +222,23 @@ def _counted(instrument: Instrument) -> Unit:
 def parse_summaries(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"result": [{"instrument_name", "open_interest", "mark_price", "funding_8h", "volume", …}]}``
 
-    Open interest is dollars on inverse contracts, base coins on linear ones; volume is always base coins.
+    Open interest is dollars on inverse contracts, base coins on linear ones; volume is always base coins. A
+    ``ticker`` of one contract has the same fields.
     """
 
     def read(row: _Summary, instrument: Instrument) -> list[Observation]:
-        at = from_ms(row.at)
+        at = from_ms(row.at or row.ticked_at)
         amount = Amount(required(row.open_interest, "open_interest"), _counted(instrument))
         price = quoted(row.mark_price, "mark_price")
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
         if (rate := optional(row.funding_8h, "funding_8h")) is not None:
             said.append(Funding(instrument, rate, 8 * HOUR, at, now))
-        if (volume := optional(row.volume, "volume")) is not None:
+        day = row.stats.volume if row.stats else row.volume
+        if (volume := optional(day, "volume")) is not None:
             said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
         return said
 
-    return read_rows(decode(_SUMMARIES, body, _told).result, book, read)
+    return read_rows(rows_of(decode(_SUMMARIES, body, _told).result), book, read)
 
 
 def _hello(book: Book) -> Sequence[str]:
@@ -233,10 +265,14 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     frame = decode(_FRAMES, body)
     if frame.error is not None:
         raise _refused(frame.error, body)
-    if frame.method != "subscription" or frame.params is None:
+    if frame.method == "subscription" and frame.params is not None:
+        trades = frame.params.data
+    elif not frame.method and (answer := peek(_ASKED, body)) is not None:
+        trades = answer.result.trades
+    else:
         return ()
     lost: list[Liquidation] = []
-    for row in frame.params.data:
+    for row in trades:
         instrument = book.get(row.symbol)
         if instrument is None or row.liquidation is None:
             continue

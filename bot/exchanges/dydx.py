@@ -6,7 +6,7 @@ Liquidations are trades with a mark, so every trade of every market is listened 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -26,7 +26,7 @@ from bot.domain.market import (
     Volume,
 )
 from bot.domain.units import Amount, Unit
-from bot.errors import SourceChanged
+from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import coin, decode, evidence, peek, read_book, read_rows, refusal, utc
 from bot.exchanges.spec import (
     HOUR,
@@ -37,6 +37,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     Socket,
@@ -76,21 +77,35 @@ MARKETS_PER_LINE = 32
 class _Market(msgspec.Struct, rename="camel"):
     symbol: str = field(name="ticker")
     status: str
-    open_interest: str
-    oracle_price: str | None = None
-    next_funding_rate: str | None = None
-    volume: str | None = field(name="volume24H", default=None)
+    open_interest: Figure | None = None
+    oracle_price: Figure | None = None
+    next_funding_rate: Figure | None = None
+    volume: Figure | None = field(name="volume24H", default=None)
 
 
 class _Markets(msgspec.Struct):
     markets: dict[str, _Market]
 
 
+class _Subscribed(msgspec.Struct):
+    """The first frame of the socket's channel of markets holds the same."""
+
+    contents: _Markets
+
+
+class _Reason(msgspec.Struct):
+    msg: str
+
+
+class _Refused(msgspec.Struct):
+    errors: list[_Reason]
+
+
 class _Trade(msgspec.Struct, rename="camel"):
     number: str = field(name="id")
     side: Literal["BUY", "SELL"]
-    size: str
-    price: str
+    size: Figure
+    price: Figure
     kind: str = field(name="type")
     at: Annotated[datetime, msgspec.Meta(tz=True)] = field(name="createdAt")
 
@@ -120,6 +135,20 @@ _MARKETS = msgspec.json.Decoder(_Markets)
 _KINDS = msgspec.json.Decoder(_Kind)
 _FRAMES = msgspec.json.Decoder(_Frame)
 _NUMBERED = msgspec.json.Decoder(_Numbered)
+_SUBSCRIBED = msgspec.json.Decoder(_Subscribed)
+_REFUSED = msgspec.json.Decoder(_Refused)
+
+
+def _told(body: bytes) -> SourceError | None:
+    said = peek(_REFUSED, body)
+    why = "; ".join(reason.msg for reason in said.errors) if said else ""
+    return SourceChanged(f"refused: {why}", evidence=evidence(body)) if said else None
+
+
+def _markets(body: bytes) -> Iterable[_Market]:
+    if (first := peek(_SUBSCRIBED, body)) is not None:
+        return first.contents.markets.values()
+    return decode(_MARKETS, body, _told).markets.values()
 
 
 def parse_book(body: bytes) -> Mapping[str, Instrument]:
@@ -136,7 +165,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         asset, multiple = coin(base)
         return Instrument(VENUE, row.symbol, asset, coins_per_base=multiple)
 
-    return read_book(decode(_MARKETS, body).markets.values(), read)
+    return read_book(_markets(body), read)
 
 
 def parse_markets(body: bytes, book: Book, now: datetime) -> Answer:
@@ -155,7 +184,7 @@ def parse_markets(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, Unit.QUOTE), now, now))
         return said
 
-    return read_rows(decode(_MARKETS, body).markets.values(), book, read)
+    return read_rows(_markets(body), book, read)
 
 
 def _hello(book: Book) -> Sequence[str]:

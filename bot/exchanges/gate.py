@@ -40,6 +40,7 @@ from bot.exchanges.reading import (
     read_book,
     read_rows,
     refusal,
+    rows_of,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -113,8 +114,8 @@ class _Listed(msgspec.Struct):
 
 class _Ticker(msgspec.Struct):
     symbol: str = field(name="contract")
-    contracts: Figure = field(name="total_size")
-    mark_price: Figure
+    contracts: Figure | None = field(name="total_size", default=None)
+    mark_price: Figure | None = None
     volume_24h: Figure | None = None
 
 
@@ -127,8 +128,8 @@ class _Past(msgspec.Struct):
 class _Lost(msgspec.Struct):
     symbol: str = field(name="contract")
     size: Figure
-    price: Figure = field(name="fill_price")
-    time: int
+    price: Figure | None = field(name="fill_price", default=None)
+    time: Figure | None = None
 
 
 class _Forced(msgspec.Struct):
@@ -149,19 +150,19 @@ class _Error(msgspec.Struct):
 
 
 class _Frame(msgspec.Struct):
-    channel: str = ""
+    channel: str
     event: str = ""
     error: _Error | None = None
     result: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_BOOKS = msgspec.json.Decoder(list[_Listed])
-_TICKERS = msgspec.json.Decoder(list[_Ticker])
+_BOOKS = msgspec.json.Decoder(list[_Listed] | _Listed)
+_TICKERS = msgspec.json.Decoder(list[_Ticker] | _Ticker)
 _PASTS = msgspec.json.Decoder(list[_Past])
 _LOST = msgspec.json.Decoder(list[_Lost])
 _REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Frame)
-_FORCED = msgspec.json.Decoder(list[_Forced])
+_FORCED = msgspec.json.Decoder(list[_Forced] | _Forced)
 
 
 def _told(body: bytes) -> SourceError | None:
@@ -184,7 +185,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     USD but settled in BTC is a quanto, whose coins cannot be counted.
     """
 
-    rows = decode(_BOOKS, body, _told)
+    rows = rows_of(decode(_BOOKS, body, _told))
 
     def read(row: _Listed) -> Instrument | None:
         base, _, rest = row.symbol.partition("_")
@@ -220,7 +221,7 @@ def _size(written: str, *, inverse: bool) -> ContractSize | None:
 
 def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     """``[{"contract": "BTC_USDT", "total_size": "32323904", "mark_price", "volume_24h"}]``: contracts."""
-    rows = decode(_TICKERS, body, _told)
+    rows = rows_of(decode(_TICKERS, body, _told))
 
     def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
         amount = Amount(required(row.contracts, "total_size"), Unit.CONTRACTS)
@@ -235,7 +236,7 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
 
 def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
     """``[{"name": "BTC_USDT", "funding_rate": "0.0001", "funding_interval": 28800, …}]``"""
-    rows = decode(_BOOKS, body, _told)
+    rows = rows_of(decode(_BOOKS, body, _told))
 
     def read(row: _Listed, instrument: Instrument) -> list[Observation]:
         rate = optional(row.funding_rate, "funding_rate")
@@ -246,6 +247,10 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
         return [Funding(instrument, rate, timedelta(seconds=row.funding_interval), now, now)]
 
     return read_rows(rows, book, read)
+
+
+def _seconds(stamp: Figure | None) -> datetime:
+    return from_ms(int(required(stamp, "time") * 1000))
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
@@ -273,7 +278,7 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
         OpenInterest(
             instrument,
             Amount(required(row.contracts, "open_interest"), Unit.CONTRACTS),
-            from_ms(int(required(row.time, "time") * 1000)),
+            _seconds(row.time),
             now,
             quoted(row.mark_price, "mark_price"),
         )
@@ -290,7 +295,7 @@ def parse_lost(body: bytes, book: Book, now: datetime) -> Answer:
         size, price = required(row.size, "size"), required(row.price, "fill_price")
         lost = Position.LONG if size > 0 else Position.SHORT
         amount = Amount(abs(size), Unit.CONTRACTS)
-        return [Liquidation(instrument, lost, amount, price, from_ms(row.time * 1000), now)]
+        return [Liquidation(instrument, lost, amount, price, _seconds(row.time), now)]
 
     return read_rows(rows, book, read)
 
@@ -313,7 +318,7 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
             _moment(row),
             now,
         )
-        for row in decode(_FORCED, bytes(frame.result))
+        for row in rows_of(decode(_FORCED, bytes(frame.result)))
         if (instrument := book.get(row.symbol)) is not None
     ]
 

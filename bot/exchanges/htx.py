@@ -32,6 +32,7 @@ from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
+    OneOrMore,
     code_refusal,
     coin,
     decode,
@@ -41,6 +42,8 @@ from bot.exchanges.reading import (
     read_book,
     read_rows,
     refusal,
+    rows_of,
+    stamped,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -105,8 +108,8 @@ class _Listed(msgspec.Struct):
 
 class _Held(msgspec.Struct):
     symbol: str = field(name="contract_code")
-    contracts: Figure = field(name="volume")
-    coins: Figure = field(name="amount")
+    contracts: Figure | None = field(name="volume", default=None)
+    coins: Figure | None = field(name="amount", default=None)
     value: Figure | None = None
     traded: Figure | None = field(name="trade_amount", default=None)
 
@@ -131,7 +134,7 @@ class _Past(msgspec.Struct):
 
 class _Page(msgspec.Struct, Generic[T]):
     data: T
-    at: int | str = field(name="ts")
+    at: int | str | None = field(name="ts", default=None)
     status: Literal["ok"] = "ok"  # of the older answers
     code: Literal[200] = 200  # of the newer ones
 
@@ -148,9 +151,9 @@ class _Lost(msgspec.Struct):
     symbol: str = field(name="contract_code")
     direction: Literal["buy", "sell"]
     contracts: Figure = field(name="volume")
-    coins: Figure = field(name="amount")
     price: Figure
     at: int | str = field(name="created_at")
+    coins: Figure | None = field(name="amount", default=None)
 
 
 class _Frame(msgspec.Struct):
@@ -162,8 +165,8 @@ class _Frame(msgspec.Struct):
 
 
 _BOOKS = msgspec.json.Decoder(_Page[list[_Listed]])
-_HELD = msgspec.json.Decoder(_Page[list[_Held] | _Held])
-_RATES = msgspec.json.Decoder(_Page[_Rate])
+_HELD = msgspec.json.Decoder(_Page[OneOrMore[_Held]])
+_RATES = msgspec.json.Decoder(_Page[OneOrMore[_Rate]])
 _PASTS = msgspec.json.Decoder(_Page[_Past])
 _REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Frame)
@@ -212,31 +215,33 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
     and its coins imply its price.
     """
     page = decode(_HELD, body, _told)
-    at, rows = from_ms(page.at), [page.data] if isinstance(page.data, _Held) else page.data
+    at = stamped(page.at, now)
 
     def read(row: _Held, instrument: Instrument) -> list[Observation]:
-        amount, coins = _amount(row, instrument), required(row.coins, "amount")
+        amount, coins = _amount(row, instrument), optional(row.coins, "amount")
         usd, size = optional(row.value, "value"), instrument.contract
         if usd is None and instrument.inverse and size is not None:
             usd = amount.value * size.value
-        price = None if usd is None else implied_price(usd, coins)
+        price = None if usd is None or coins is None else implied_price(usd, coins)
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
         if (traded := optional(row.traded, "trade_amount")) is not None:
             said.append(Volume(instrument, Amount(traded, Unit.BASE), at, now))
         return said
 
-    return read_rows(rows, book, read)
+    return read_rows(rows_of(page.data), book, read)
 
 
 def _amount(row: _Held | _Lost, instrument: Instrument) -> Amount:
-    """A row tells both: contracts are taken where their size is known, else its coins.
+    """A row mostly tells both: contracts are taken where their size is known, else its coins.
 
     Linear contracts that do not make up the coins are not of the size that the book told.
     """
-    coins, size = required(row.coins, "amount"), instrument.contract
-    if size is None:
+    coins, size = optional(row.coins, "amount"), instrument.contract
+    if size is None and coins is not None:
         return Amount(coins, Unit.BASE)
     contracts = required(row.contracts, "volume")
+    if size is None or coins is None:
+        return Amount(contracts, Unit.CONTRACTS)
     if size.unit is Unit.BASE and abs(contracts * size.value - coins) > coins / 50:
         raise SourceChanged(f"{contracts} contracts of {size.value} are told as {coins} coins")
     return Amount(contracts, Unit.CONTRACTS)
@@ -248,7 +253,7 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
     The interval is the time between the two settlements; where one is not told, neither is the rate.
     """
     page = decode(_RATES, body, _told)
-    at = from_ms(page.at)
+    at = stamped(page.at, now)
 
     def read(row: _Rate, instrument: Instrument) -> list[Observation]:
         rate = optional(row.funding_rate, "funding_rate")
@@ -259,7 +264,7 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
             raise SourceChanged(f"funding is due twice within {interval}")
         return [Funding(instrument, rate, interval, at, now)]
 
-    return read_rows([page.data], book, read)
+    return read_rows(rows_of(page.data), book, read)
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:

@@ -23,6 +23,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     facts,
@@ -61,10 +62,10 @@ class _Meta(msgspec.Struct):
 
 
 class _Context(msgspec.Struct, rename="camel"):
-    open_interest: str
-    mark_px: str | None = None
-    funding: str | None = None
-    day_ntl_vlm: str | None = None
+    open_interest: Figure | None = None
+    mark_px: Figure | None = None
+    funding: Figure | None = None
+    day_ntl_vlm: Figure | None = None
     symbol: str = field(name="not on the wire: the name stands in the universe", default="")
 
 

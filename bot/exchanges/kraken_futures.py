@@ -122,7 +122,9 @@ class _Ticker(msgspec.Struct, rename="camel"):
 class _Tickers(msgspec.Struct, rename="camel"):
     result: Literal["success"]
     server_time: Annotated[datetime, msgspec.Meta(tz=True)]
-    tickers: list[_Ticker]
+    tickers: list[_Ticker] | None = None
+    ticker: _Ticker | None = None
+    """Where one was asked for."""
 
 
 class _Refused(msgspec.Struct):
@@ -216,8 +218,6 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     at = utc(page.server_time)
 
     def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
-        if row.open_interest is None:
-            raise SourceChanged("openInterest is missing")
         unit, price = _counted(instrument), quoted(row.mark_price, "markPrice")
         amount = Amount(required(row.open_interest, "openInterest"), unit)
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
@@ -229,7 +229,10 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, unit), at, now))
         return said
 
-    rows = [row for row in page.tickers if row.symbol.startswith(LINEAR + INVERSE)]
+    told = page.tickers if page.ticker is None else [page.ticker]
+    if told is None:
+        raise SourceChanged("there are no tickers", evidence=evidence(body))
+    rows = [row for row in told if row.symbol.upper().startswith(LINEAR + INVERSE)]
     return read_rows(rows, book, read)
 
 
@@ -271,6 +274,8 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     of a product (``trade_snapshot``) repeats old trades and says nothing.
     """
     frame = decode(_FRAMES, body)
+    if not (frame.event or frame.feed):
+        raise SourceChanged("neither an event nor a feed", evidence=evidence(body))
     if frame.event in ("error", "subscribed_failed", "alert"):
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
     if frame.feed != "trade" or frame.kind != "liquidation" or (instrument := book.get(frame.symbol)) is None:

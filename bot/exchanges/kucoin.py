@@ -17,6 +17,7 @@ from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import (
     DOLLARS,
+    OneOrMore,
     code_refusal,
     coin,
     decode,
@@ -25,6 +26,8 @@ from bot.exchanges.reading import (
     read_book,
     read_rows,
     refusal,
+    rows_of,
+    stamped,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -80,11 +83,11 @@ BUSY = frozenset({"500000"})
 
 class _Contract(msgspec.Struct, rename="camel"):
     symbol: str
-    type: str
-    status: str
-    base_currency: str
-    quote_currency: str
-    is_inverse: bool
+    type: str = ""
+    status: str = ""
+    base_currency: str = ""
+    quote_currency: str = ""
+    is_inverse: bool | None = None
     multiplier: Decimal | None = None
     expire_date: int | None = None
     asset_class: str | None = None
@@ -100,13 +103,13 @@ class _Contract(msgspec.Struct, rename="camel"):
 
 class _OpenInterest(msgspec.Struct, rename="camel"):
     symbol: str
-    open_interest: Decimal
-    ts: int
+    open_interest: Decimal | None = None
+    ts: int | str | None = None
 
 
 class _Page(msgspec.Struct, Generic[T]):
     code: Literal["200000"]
-    data: list[T]
+    data: OneOrMore[T]
 
 
 class _Refused(msgspec.Struct):
@@ -150,6 +153,8 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             return None
         if row.quote_currency not in DOLLARS:
             return None
+        if row.is_inverse is None:
+            raise SourceChanged("isInverse is missing")
         asset, multiple = coin(row.base_currency)
         size = optional(row.multiplier, "multiplier")
         return Instrument(
@@ -163,7 +168,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=row.quote_currency,
         )
 
-    return read_book(decode(_CONTRACTS, body, _told).data, read)
+    return read_book(rows_of(decode(_CONTRACTS, body, _told).data), read)
 
 
 def parse_contracts(body: bytes, book: Book, now: datetime) -> Answer:
@@ -173,8 +178,6 @@ def parse_contracts(body: bytes, book: Book, now: datetime) -> Answer:
     """
 
     def read(row: _Contract, instrument: Instrument) -> list[Observation]:
-        if row.open_interest is None:
-            raise SourceChanged("openInterest is missing")
         amount = Amount(required(row.open_interest, "openInterest"), Unit.CONTRACTS)
         price = quoted(row.mark_price, "markPrice")
         said: list[Observation] = [OpenInterest(instrument, amount, now, now, price)]
@@ -187,7 +190,7 @@ def parse_contracts(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, Unit.BASE), now, now))
         return said
 
-    return read_rows(decode(_CONTRACTS, body, _told).data, book, read)
+    return read_rows(rows_of(decode(_CONTRACTS, body, _told).data), book, read)
 
 
 def _interval(milliseconds: int) -> timedelta:
@@ -201,9 +204,9 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
 
     def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
         amount = Amount(required(row.open_interest, "openInterest"), Unit.CONTRACTS)
-        return [OpenInterest(instrument, amount, from_ms(row.ts), now)]
+        return [OpenInterest(instrument, amount, stamped(row.ts, now), now)]
 
-    return read_rows(decode(_OPEN, body, _told).data, book, read)
+    return read_rows(rows_of(decode(_OPEN, body, _told).data), book, read)
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
@@ -226,7 +229,7 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """The same rows as for now, one for each step."""
     points = []
-    for row in decode(_OPEN, body, _told).data:
+    for row in rows_of(decode(_OPEN, body, _told).data):
         if row.symbol != instrument.symbol:
             raise SourceChanged(f"the past of {instrument.symbol} names {row.symbol:.40}")
         amount = Amount(required(row.open_interest, "openInterest"), Unit.CONTRACTS)

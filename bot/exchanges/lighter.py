@@ -38,6 +38,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     Socket,
@@ -76,6 +77,8 @@ DETAILS = Request("/api/v1/orderBookDetails")
 MARKETS_PER_LINE = 100
 HELLO_PAUSE = timedelta(milliseconds=700)  # two lines at once stay below 200 messages a minute
 THROTTLED = {"23000": MINUTE}
+MILLISECONDS = 100_000_000_000
+"""What is below is a time in seconds."""
 _TRADFI = """
     AAOI AAPL AMD AMZN ANTHROPIC ARM ASML AUDUSD AVGO AXTI BABA BB BE BMNR BOT BOTZ BRENTOIL BYD CBRS
     COIN CRCL CRWV CXMT DELL DIA DRAM EURUSD EWY GBPUSD GEV GME GOOGL H100 HANMI HOOD HYUNDAI HYUNDAIUSD
@@ -92,8 +95,9 @@ TRADFI = frozenset(_TRADFI.split())
 class _Market(msgspec.Struct):
     symbol: str
     market_id: int
-    market_type: str
     status: str
+    market_type: str = "perp"
+    """Older answers have none, from before there were others."""
     open_interest: Decimal | None = None
     last_trade_price: Decimal | None = None
     mark_price: Decimal | None = None
@@ -116,9 +120,9 @@ class _Rates(msgspec.Struct):
 
 class _Stats(msgspec.Struct):
     market_id: int
-    open_interest: str
-    mark_price: str
-    current_funding_rate: str = ""
+    open_interest: Figure
+    mark_price: Figure
+    current_funding_rate: Figure = ""
     volume: Decimal | None = field(name="daily_base_token_volume", default=None)
     symbol: str = ""
 
@@ -137,8 +141,8 @@ class _Trade(msgspec.Struct):
     number: int = field(name="trade_id")
     kind: str = field(name="type")
     market_id: int
-    size: str
-    price: str
+    size: Figure
+    price: Figure
     is_maker_ask: bool
     at: int = field(name="timestamp")
 
@@ -185,8 +189,6 @@ def parse_details(body: bytes, book: Book, now: datetime) -> Answer:
     """
 
     def read(row: _Market, instrument: Instrument) -> list[Observation]:
-        if row.open_interest is None:
-            raise SourceChanged("open_interest is missing")
         amount = Amount(required(row.open_interest, "open_interest"), Unit.BASE)
         price = quoted(row.mark_price, "mark_price") or quoted(row.last_trade_price, "last_trade_price")
         said: list[Observation] = [OpenInterest(instrument, amount, now, now, price)]
@@ -237,6 +239,11 @@ def parse_stats(body: bytes, book: Book, now: datetime) -> Answer:
     return read_rows(rows, book, read)
 
 
+def _moment(stamp: int) -> datetime:
+    """Milliseconds as recorded; the documentation's samples are in seconds."""
+    return from_ms(stamp if stamp >= MILLISECONDS else stamp * 1000)
+
+
 def _hello(book: Book) -> Sequence[str]:
     return [
         json.dumps({"type": "subscribe", "channel": f"trade/{one.alias}"})
@@ -257,20 +264,20 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
         raise SourceChanged(f"subscription refused: {why}", evidence=evidence(body))
     if frame.kind != "update/trade" or not frame.forced:
         return ()
-    known = {one.alias or one.symbol: one for one in book.values()}
+    known = {one.alias: one for one in book.values() if one.alias}
     return [
         Liquidation(
             instrument,
             Position.SHORT if row.is_maker_ask else Position.LONG,
             Amount(required(row.size, "size"), Unit.BASE),
             required(row.price, "price"),
-            from_ms(row.at),
+            _moment(row.at),
             now,
             str(row.number),
             deleveraged=row.kind == "deleverage",
         )
         for row in frame.forced
-        if (instrument := known.get(str(row.market_id))) is not None
+        if (instrument := known.get(str(row.market_id)) or book.get(str(row.market_id))) is not None
     ]
 
 

@@ -5,7 +5,7 @@ Liquidations have no public feed, and open interest has no past.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
@@ -19,6 +19,7 @@ from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
+    OneOrMore,
     code_refusal,
     coin,
     decode,
@@ -26,6 +27,8 @@ from bot.exchanges.reading import (
     read_book,
     read_rows,
     refusal,
+    rows_of,
+    stamped,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -39,7 +42,6 @@ from bot.exchanges.spec import (
     Poll,
     Request,
     facts,
-    from_ms,
     optional,
     quoted,
     required,
@@ -90,27 +92,23 @@ class _Listed(msgspec.Struct, rename="camel"):
 
 class _Ticker(msgspec.Struct, rename="camel"):
     symbol: str
-    hold_vol: Decimal
-    timestamp: int
+    hold_vol: Decimal | None = None
+    timestamp: int | str | None = None
     fair_price: Decimal | None = None
     volume24: Decimal | None = None
 
 
 class _Funding(msgspec.Struct, rename="camel"):
     symbol: str
-    timestamp: int
+    timestamp: int | str | None = None
     funding_rate: Decimal | None = None
     collect_cycle: int | None = None
 
 
 class _Page(msgspec.Struct, Generic[T]):
-    success: Literal[True]
-    data: list[T] | T
-    """All rows, or the one that was asked for."""
-
-    @property
-    def rows(self) -> Sequence[T]:
-        return self.data if isinstance(self.data, list) else [self.data]
+    data: OneOrMore[T]
+    success: Literal[True] = True
+    """The same in a frame of its socket does not say so."""
 
 
 class _Refused(msgspec.Struct):
@@ -168,7 +166,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=row.quote_coin,
         )
 
-    return read_book(decode(_BOOKS, body, _told).rows, read)
+    return read_book(rows_of(decode(_BOOKS, body, _told).data), read)
 
 
 def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
@@ -178,7 +176,7 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     """
 
     def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
-        at = from_ms(row.timestamp)
+        at = stamped(row.timestamp, now)
         amount = Amount(required(row.hold_vol, "holdVol"), Unit.CONTRACTS)
         price = quoted(row.fair_price, "fairPrice")
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
@@ -186,7 +184,7 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, Unit.CONTRACTS), at, now))
         return said
 
-    return read_rows(decode(_TICKERS, body, _told).rows, book, read)
+    return read_rows(rows_of(decode(_TICKERS, body, _told).data), book, read)
 
 
 def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
@@ -198,9 +196,9 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
             return []
         if not 1 <= row.collect_cycle <= 168:
             raise SourceChanged(f"collectCycle is {row.collect_cycle}, not hours")
-        return [Funding(instrument, rate, row.collect_cycle * HOUR, from_ms(row.timestamp), now)]
+        return [Funding(instrument, rate, row.collect_cycle * HOUR, stamped(row.timestamp, now), now)]
 
-    return read_rows(decode(_FUNDINGS, body, _told).rows, book, read)
+    return read_rows(rows_of(decode(_FUNDINGS, body, _told).data), book, read)
 
 
 EXCHANGE = Exchange(

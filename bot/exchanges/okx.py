@@ -38,6 +38,7 @@ from bot.exchanges.reading import (
     read_book,
     read_rows,
     refusal,
+    stamped,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -48,6 +49,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     History,
     Poll,
     Request,
@@ -74,6 +76,7 @@ FACTS = facts(
     …/open-interest-history | column 3 ÷ column 2 | USD per base coin | recorded answer | [2]
     …/open-interest-history | reach | 1,440 rows | documentation | [?]
     liquidation-orders | posSide | position lost | 100 of 100 recorded events | [2]
+    liquidation-orders | side | where posSide is not told: a sell closed a long | client programs | [1]
     liquidation-orders | sz | contracts | documentation, recorded events | [2]
     liquidation-orders | completeness | one per contract and second: a floor | documentation | [0]
     code | 50011 | throttled | documentation | [2]
@@ -93,45 +96,46 @@ class _Listed(msgspec.Struct, rename="camel"):
     state: str
     contract_type: Literal["linear", "inverse", ""] = field(name="ctType")
     value: str = field(name="ctVal")
-    multiple: str = field(name="ctMult")
     counted_in: str = field(name="ctValCcy")
-    underlying: str = field(name="uly")
+    multiple: str = field(name="ctMult", default="")
+    underlying: str = field(name="uly", default="")
+    family: str = field(name="instFamily", default="")
     expires: str = field(name="expTime", default="")
     category: str = field(name="instCategory", default=CRYPTO)
 
 
 class _OpenInterest(msgspec.Struct):
     symbol: str = field(name="instId")
-    contracts: str = field(name="oi")
-    at: str = field(name="ts")
+    contracts: Figure | None = field(name="oi", default=None)
+    at: int | str | None = field(name="ts", default=None)
 
 
 class _Mark(msgspec.Struct):
     symbol: str = field(name="instId")
-    price: str = field(name="markPx")
-    at: str = field(name="ts")
+    price: Figure | None = field(name="markPx", default=None)
+    at: int | str | None = field(name="ts", default=None)
 
 
 class _Funding(msgspec.Struct):
     symbol: str = field(name="instId")
-    rate: str = field(name="fundingRate")
-    due: str = field(name="fundingTime")
-    due_after: str = field(name="nextFundingTime")
-    at: str = field(name="ts")
+    rate: Figure | None = field(name="fundingRate", default=None)
+    due: str = field(name="fundingTime", default="")
+    due_after: str = field(name="nextFundingTime", default="")
+    at: int | str | None = field(name="ts", default=None)
 
 
 class _Day(msgspec.Struct):
     symbol: str = field(name="instId")
-    contracts: str = field(name="vol24h")
-    at: str = field(name="ts")
+    contracts: Figure | None = field(name="vol24h", default=None)
+    at: int | str | None = field(name="ts", default=None)
 
 
 class _Detail(msgspec.Struct):
-    position: Literal["long", "short", "net"] = field(name="posSide")
-    side: Literal["buy", "sell"]
     contracts: str = field(name="sz")
     price: str = field(name="bkPx")
-    at: str = field(name="ts")
+    at: int | str = field(name="ts")
+    position: Literal["long", "short", "net", ""] = field(name="posSide", default="")
+    side: Literal["buy", "sell", ""] = ""
 
 
 class _Lost(msgspec.Struct):
@@ -140,12 +144,13 @@ class _Lost(msgspec.Struct):
 
 
 class _Page(msgspec.Struct, Generic[T]):
-    code: Literal["0"]
     data: list[T]
+    code: Literal["0"] = "0"
+    """The same in a frame of its socket has none."""
 
 
 class _Refused(msgspec.Struct):
-    code: str
+    code: int | str
     message: str = field(name="msg", default="")
 
 
@@ -168,7 +173,7 @@ _FRAMES = msgspec.json.Decoder(_Frame)
 
 def _told(body: bytes) -> SourceError | None:
     said = peek(_REFUSED, body)
-    if said is None or said.code == "0":
+    if said is None or str(said.code) == "0":
         return None
     return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY)
 
@@ -180,7 +185,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     """
 
     def read(row: _Listed) -> Instrument | None:
-        base, _, quote = row.underlying.partition("-")
+        base, _, quote = (row.underlying or row.family).partition("-")
         if row.state != "live" or not row.contract_type or quote not in DOLLARS or row.category != CRYPTO:
             return None
         inverse = row.contract_type == "inverse"
@@ -192,10 +197,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             row.symbol,
             asset,
             inverse=inverse,
-            contract=ContractSize(
-                required(row.value, "ctVal") * required(row.multiple, "ctMult"),
-                Unit.QUOTE if inverse else Unit.BASE,
-            ),
+            contract=_size(row, Unit.QUOTE if inverse else Unit.BASE),
             expiry=from_ms(row.expires) if row.expires else None,
             coins_per_base=multiple,
             quote=quote,
@@ -204,12 +206,18 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     return read_book(decode(_BOOKS, body, _told).data, read)
 
 
+def _size(row: _Listed, unit: Unit) -> ContractSize | None:
+    """Unknown where the row leaves out one of its two factors."""
+    value, multiple = optional(row.value, "ctVal"), optional(row.multiple, "ctMult")
+    return ContractSize(value * multiple, unit) if value and multiple else None
+
+
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"data": [{"instId": "BTC-USDT-SWAP", "oi": "2125419", "oiCcy": "21254.19", "ts"}]}``: contracts."""
 
     def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
         amount = Amount(required(row.contracts, "oi"), Unit.CONTRACTS)
-        return [OpenInterest(instrument, amount, from_ms(row.at), now)]
+        return [OpenInterest(instrument, amount, stamped(row.at, now), now)]
 
     return read_rows(decode(_OPEN, body, _told).data, book, read)
 
@@ -219,7 +227,7 @@ def parse_marks(body: bytes, book: Book, now: datetime) -> Answer:
 
     def read(row: _Mark, instrument: Instrument) -> list[Observation]:
         price = quoted(row.price, "markPx")
-        return [] if price is None else [Price(instrument, price, from_ms(row.at), now)]
+        return [] if price is None else [Price(instrument, price, stamped(row.at, now), now)]
 
     return read_rows(decode(_MARKS, body, _told).data, book, read)
 
@@ -237,7 +245,7 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
         interval = from_ms(row.due_after) - from_ms(row.due)
         if interval < MINUTE:
             raise SourceChanged(f"funding is due twice within {interval}")
-        return [Funding(instrument, rate, interval, from_ms(row.at), now)]
+        return [Funding(instrument, rate, interval, stamped(row.at, now), now)]
 
     return read_rows(decode(_FUNDINGS, body, _told).data, book, read)
 
@@ -249,7 +257,7 @@ def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
         contracts = optional(row.contracts, "vol24h")
         if contracts is None:
             return []
-        return [Volume(instrument, Amount(contracts, Unit.CONTRACTS), from_ms(row.at), now)]
+        return [Volume(instrument, Amount(contracts, Unit.CONTRACTS), stamped(row.at, now), now)]
 
     return read_rows(decode(_DAYS, body, _told).data, book, read)
 
@@ -292,7 +300,8 @@ def _hello(book: Book) -> Sequence[str]:
 def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
     """``{"data": [{"instId", "details": [{"posSide": "short", "side": "buy", "sz", "bkPx", "ts"}]}]}``
 
-    ``posSide`` is the position lost; on ``net`` accounts ``side`` is the order, and a sell closed a long.
+    ``posSide`` is the position lost. On ``net`` accounts, and where it is not told, ``side`` says it: that is
+    the order, and a sell closed a long.
     """
     if body == b"pong":
         return ()
@@ -302,7 +311,7 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
     return [
         Liquidation(
             instrument,
-            Position.LONG if detail.position == "long" or _sold(detail) else Position.SHORT,
+            _lost(detail),
             Amount(required(detail.contracts, "sz"), Unit.CONTRACTS),
             required(detail.price, "bkPx"),
             from_ms(detail.at),
@@ -314,8 +323,12 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
     ]
 
 
-def _sold(detail: _Detail) -> bool:
-    return detail.position == "net" and detail.side == "sell"
+def _lost(detail: _Detail) -> Position:
+    if detail.position in ("long", "short"):
+        return Position(detail.position)
+    if not detail.side:
+        raise SourceChanged("a liquidation that tells neither its position nor its side")
+    return Position.LONG if detail.side == "sell" else Position.SHORT
 
 
 def _by_type(path: str) -> Callable[[Book], Sequence[Request]]:

@@ -16,7 +16,18 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.reading import DOLLARS, code_refusal, coin, decode, peek, read_book, read_rows, refusal
+from bot.exchanges.reading import (
+    DOLLARS,
+    OneOrMore,
+    code_refusal,
+    coin,
+    decode,
+    peek,
+    read_book,
+    read_rows,
+    refusal,
+    rows_of,
+)
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -25,6 +36,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     facts,
@@ -39,6 +51,7 @@ FACTS = facts(
     """
     /md/v2/ticker/24hr/all | openInterestRv | base coin | documentation, client libraries | [2]
     /md/v2/ticker/24hr/all | markPriceRp | quote per base coin | documentation | [2]
+    /md/v3/ticker/24hr/all | markRp | the same; never asked | two client programs | [1]
     /md/v2/ticker/24hr/all | fundingRateRr | fraction per 8 h | contracts on 4 h differ, untold | [?]
     /md/v2/ticker/24hr/all | volumeRq | base coin | client library | [2]
     /v1/md/ticker/24hr/all | openInterest | contracts | client library | [1]
@@ -83,30 +96,25 @@ class _Listing(msgspec.Struct):
     data: _Products
 
 
-class _Linear(msgspec.Struct, rename="camel"):
+class _Ticker(msgspec.Struct, rename="camel"):
     symbol: str
-    open_interest_rv: str
-    mark_price_rp: str
-    timestamp: int | str
-    funding_rate_rr: str = ""
-    volume_rq: str = ""
-
-
-class _Inverse(msgspec.Struct, rename="camel"):
-    symbol: str
-    timestamp: int | str
+    timestamp: int | str | None = None
+    open_interest_rv: Figure | None = None
+    mark_price_rp: Figure | None = None
+    mark_rp: Figure | None = None
+    """As the third API calls it."""
+    funding_rate_rr: Figure | None = None
+    volume_rq: Figure | None = None
+    # Of inverse contracts, in whole numbers:
     open_interest: int | None = None
     mark_ep: int | None = None
+    mark_price_ep: int | None = None
     funding_rate_er: int | None = None
     volume: int | None = None
 
 
-class _LinearPage(msgspec.Struct):
-    result: list[_Linear] | _Linear
-
-
-class _InversePage(msgspec.Struct):
-    result: list[_Inverse] | _Inverse
+class _Page(msgspec.Struct):
+    result: OneOrMore[_Ticker]
 
 
 class _Error(msgspec.Struct):
@@ -121,8 +129,7 @@ class _Refused(msgspec.Struct):
 
 
 _LISTING = msgspec.json.Decoder(_Listing)
-_LINEAR = msgspec.json.Decoder(_LinearPage)
-_INVERSE = msgspec.json.Decoder(_InversePage)
+_TICKERS = msgspec.json.Decoder(_Page)
 _REFUSED = msgspec.json.Decoder(_Refused)
 
 
@@ -179,56 +186,56 @@ def _contract(row: _Product) -> ContractSize | None:
     return ContractSize(required(number, "contractSize"), Unit.QUOTE)
 
 
-def _at(nanoseconds: int | str) -> datetime:
-    """Nanoseconds, which no float holds, as aware UTC. Raises ``SourceChanged``."""
+def _at(nanoseconds: int | str | None, now: datetime) -> datetime:
+    """Nanoseconds, which no float holds, as aware UTC; ours where none are told. Raises ``SourceChanged``."""
+    if nanoseconds is None:
+        return now
     try:
         return from_ms(int(nanoseconds) // 1_000_000)
     except ValueError:
         raise SourceChanged(f"{nanoseconds!r:.40} is not a time in nanoseconds") from None
 
 
-def parse_linear(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"result": [{"symbol": "BTCUSDT", "openInterestRv", "markPriceRp", …}]}``, or one alone."""
+def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"result": [{"symbol": "BTCUSDT", "openInterestRv", "markPriceRp", …}]}``, or one alone.
 
-    def read(row: _Linear, instrument: Instrument) -> list[Observation]:
-        at = _at(row.timestamp)
-        amount = Amount(required(row.open_interest_rv, "openInterestRv"), Unit.BASE)
-        price = quoted(row.mark_price_rp, "markPriceRp")
-        said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
-        if (rate := optional(row.funding_rate_rr, "fundingRateRr")) is not None:
-            said.append(Funding(instrument, rate, 8 * HOUR, at, now))
-        if (volume := optional(row.volume_rq, "volumeRq")) is not None:
-            said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
-        return said
+    Inverse ones are ``{"symbol": "BTCUSD", "openInterest": contracts, "markEp", …}``.
+    """
 
-    told = decode(_LINEAR, body, _told).result
-    return read_rows(told if isinstance(told, list) else (told,), book, read)
+    def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
+        at = _at(row.timestamp, now)
+        return (_inverse_figures if instrument.inverse else _linear_figures)(row, instrument, at, now)
+
+    return read_rows(rows_of(decode(_TICKERS, body, _told).result), book, read)
+
+
+def _linear_figures(row: _Ticker, instrument: Instrument, at: datetime, now: datetime) -> list[Observation]:
+    amount = Amount(required(row.open_interest_rv, "openInterestRv"), Unit.BASE)
+    price = quoted(row.mark_price_rp or row.mark_rp, "markPriceRp")
+    said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
+    if (rate := optional(row.funding_rate_rr, "fundingRateRr")) is not None:
+        said.append(Funding(instrument, rate, 8 * HOUR, at, now))
+    if (volume := optional(row.volume_rq, "volumeRq")) is not None:
+        said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
+    return said
+
+
+def _inverse_figures(row: _Ticker, instrument: Instrument, at: datetime, now: datetime) -> list[Observation]:
+    amount = Amount(required(row.open_interest, "openInterest"), Unit.CONTRACTS)
+    mark = row.mark_ep or row.mark_price_ep
+    price = _scaled(mark, PRICE_SCALE, "markEp") if mark else None
+    said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
+    if row.funding_rate_er is not None:
+        rate = _scaled(row.funding_rate_er, RATIO_SCALE, "fundingRateEr")
+        said.append(Funding(instrument, rate, 8 * HOUR, at, now))
+    if row.volume is not None:
+        volume = Amount(required(row.volume, "volume"), Unit.CONTRACTS)
+        said.append(Volume(instrument, volume, at, now))
+    return said
 
 
 def _scaled(raw: int, scale: int, name: str) -> Decimal:
     return required(Decimal(raw).scaleb(-scale), name)
-
-
-def parse_inverse(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"result": [{"symbol": "BTCUSD", "openInterest": contracts, "markEp", …}]}``, or one alone."""
-
-    def read(row: _Inverse, instrument: Instrument) -> list[Observation]:
-        if row.open_interest is None:
-            raise SourceChanged("openInterest is missing")
-        at = _at(row.timestamp)
-        amount = Amount(required(Decimal(row.open_interest), "openInterest"), Unit.CONTRACTS)
-        price = _scaled(row.mark_ep, PRICE_SCALE, "markEp") if row.mark_ep else None
-        said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
-        if row.funding_rate_er is not None:
-            rate = _scaled(row.funding_rate_er, RATIO_SCALE, "fundingRateEr")
-            said.append(Funding(instrument, rate, 8 * HOUR, at, now))
-        if row.volume is not None:
-            volume = Amount(required(Decimal(row.volume), "volume"), Unit.CONTRACTS)
-            said.append(Volume(instrument, volume, at, now))
-        return said
-
-    told = decode(_INVERSE, body, _told).result
-    return read_rows(told if isinstance(told, list) else (told,), book, read)
 
 
 EXCHANGE = Exchange(
@@ -238,8 +245,8 @@ EXCHANGE = Exchange(
     base_url="https://api.phemex.com",
     book=BookPoll(HOUR, lambda: [Request("/public/products")], parse_book),
     polls=(
-        Poll("linear", MINUTE, lambda _: [Request("/md/v2/ticker/24hr/all")], parse_linear),
-        Poll("inverse", MINUTE, lambda _: [Request("/v1/md/ticker/24hr/all")], parse_inverse),
+        Poll("linear", MINUTE, lambda _: [Request("/md/v2/ticker/24hr/all")], parse_tickers),
+        Poll("inverse", MINUTE, lambda _: [Request("/v1/md/ticker/24hr/all")], parse_tickers),
     ),
     budget=Budget(100, MINUTE),
     facts=FACTS,

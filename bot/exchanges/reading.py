@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from bot.domain.assets import Asset, parse_asset
 from bot.domain.market import Instrument, Observation
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
-from bot.exchanges.spec import MINUTE, Answer, Book
+from bot.exchanges.spec import MINUTE, Answer, Book, from_ms
 
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
 """Quote currencies counted as dollars. A contract priced in anything else is left out of the book."""
@@ -24,6 +24,9 @@ NOT_COINS = frozenset(
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+OneOrMore: TypeAlias = list[T] | T
+"""All rows, or the one that was asked for."""
 
 
 class SymbolRow(Protocol):
@@ -62,6 +65,15 @@ def peek(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
         return decoder.decode(body)
     except (ValueError, ArithmeticError, RecursionError):
         return None
+
+
+def rows_of(told: OneOrMore[T]) -> Sequence[T]:
+    return told if isinstance(told, list) else [told]
+
+
+def stamped(milliseconds: int | str | None, now: datetime) -> datetime:
+    """The venue's own time, or ours where it tells none. Raises ``SourceChanged``."""
+    return from_ms(milliseconds) if milliseconds else now
 
 
 def read_rows(rows: Iterable[SR], book: Book, read: Callable[[SR, Instrument], list[Observation]]) -> Answer:
@@ -176,6 +188,17 @@ def utc(at: datetime) -> datetime:
         return at.astimezone(UTC)
     except OverflowError:
         raise SourceChanged(f"{at} is not a possible time") from None
+
+
+def moment(written: str, name: str) -> datetime:
+    """A zoned ISO time, as UTC, where a venue leaves it empty in some rows. Raises ``SourceChanged``."""
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise SourceChanged(f"{name} is {written!r:.40}, not a time with its zone")
+    return utc(at)
 
 
 def to_ms(at: datetime) -> int:

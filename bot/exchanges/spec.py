@@ -194,8 +194,10 @@ class Exchange:
 
 
 @lru_cache(maxsize=4096)
-def from_ms(milliseconds: int | str) -> datetime:
-    """A venue's millisecond stamp as aware UTC. Raises ``SourceChanged`` outside 2009–2100."""
+def from_ms(milliseconds: int | str | None) -> datetime:
+    """A venue's millisecond stamp as aware UTC. Raises ``SourceChanged`` for none and outside 2009–2100."""
+    if milliseconds is None:
+        raise SourceChanged("its time is missing")
     try:
         stamp = int(milliseconds)
     except ValueError:
@@ -213,11 +215,13 @@ Figure = str | int | float
 """A number where a venue writes it now in quotes and now without; read with ``required`` and its kin."""
 
 
-def required(raw: Figure | Decimal, name: str) -> Decimal:
+def required(raw: Figure | Decimal | None, name: str) -> Decimal:
     """A finite number that must be there; negative numbers and zero are left to the gate.
 
     A float is taken for what was written, not for its binary neighbour. Raises ``SourceChanged``.
     """
+    if raw is None:
+        raise SourceChanged(f"{name} is missing")
     try:
         value = Decimal(str(raw) if isinstance(raw, float) else raw)
     except InvalidOperation:

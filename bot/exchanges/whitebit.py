@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 from msgspec import field
 
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, Unit
-from bot.errors import SourceChanged
-from bot.exchanges.reading import DOLLARS, coin, decode, read_book, read_rows, refusal
+from bot.errors import SourceChanged, SourceError
+from bot.exchanges.reading import DOLLARS, coin, decode, evidence, peek, read_book, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -24,6 +25,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     facts,
@@ -58,11 +60,11 @@ class _Listed(msgspec.Struct, rename="camel"):
 
 class _Future(msgspec.Struct):
     symbol: str = field(name="ticker_id")
-    open_interest: str
-    mark_price: str = ""
-    index_price: str = ""
-    stock_volume: str = ""
-    funding_rate: str = ""
+    open_interest: Figure | None = None
+    mark_price: Figure | None = None
+    index_price: Figure | None = None
+    stock_volume: Figure | None = None
+    funding_rate: Figure | None = None
     funding_interval_minutes: int | None = None
 
 
@@ -70,8 +72,19 @@ class _Futures(msgspec.Struct):
     result: list[_Future]
 
 
+class _Refused(msgspec.Struct):
+    success: Literal[False]
+    message: str | None = None
+
+
+_REFUSED = msgspec.json.Decoder(_Refused)
 _LISTING = msgspec.json.Decoder(list[_Listed])
 _FUTURES = msgspec.json.Decoder(_Futures)
+
+
+def _told(body: bytes) -> SourceError | None:
+    said = peek(_REFUSED, body)
+    return None if said is None else SourceChanged(f"refused: {said.message}", evidence=evidence(body))
 
 
 def parse_book(body: bytes) -> Mapping[str, Instrument]:
@@ -83,7 +96,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         asset, multiple = coin(row.stock)
         return Instrument(VENUE, row.name, asset, coins_per_base=multiple, quote=row.money)
 
-    rows = decode(_LISTING, body)
+    rows = decode(_LISTING, body, _told)
     return read_book(rows, read)
 
 
@@ -109,7 +122,7 @@ def parse_futures(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, Unit.BASE), now, now))
         return said
 
-    return read_rows(decode(_FUTURES, body).result, book, read)
+    return read_rows(decode(_FUTURES, body, _told).result, book, read)
 
 
 EXCHANGE = Exchange(

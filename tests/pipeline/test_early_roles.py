@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
+
 from bot.domain.market import Liquidation
 from bot.domain.posts import Measure, Subscription, Threshold
 from bot.domain.waves import Stage, Wave
 from bot.health import Health
 from bot.pipeline.judge import Judge
-from bot.roles import Bench, judge
+from bot.roles import Bench, following, judge
 from bot.running import running
 from storage.memory import MemoryStore
 from storage.sqlite import open_sqlite
@@ -21,6 +23,7 @@ from tests.pipeline.liquidations import FEEDS, SECOND, burst, chatter
 from tests.pipeline.market import CALM, GROUPS, MINUTE, OPENING, PACE, Scene, path, told
 from tests.pipeline.test_bursts import AT, LARGE
 from tests.pipeline.test_roles import CHAT, World, eventually
+from tests.storage.samples import wave as sample
 
 HEARD = chatter(40) + burst(AT, LARGE)
 FALL = Scene(positions=path((30, 1.0), (50, 0.85)), price=path((29, 1.0), (50, 0.92)))
@@ -116,3 +119,37 @@ async def test_a_crash_after_a_burst_keeps_the_wave_and_its_name(
         assert (waves[0].liquidated_long_usd or 0) >= LARGE / 2, "what was heard before the crash counts"
         posts = await store.posts.of(first.id)
         assert [post.destination for post in posts] == [CHAT]
+
+
+async def test_after_a_crash_revisions_go_on_from_what_chats_have_seen(
+    quiet_days: tuple[bytes, list[Wave]],
+) -> None:
+    """Bursts revise a wave between steps, which the steps made once more know nothing of."""
+    world = Bursting(MemoryStore(), quiet_days[0])
+    bench = await world.begin()
+    await world.hear(bench, 0, 40, FALL)
+    seen = await early(world)
+    kept = await world.store.journal.kept("judge")
+    assert kept is not None
+    await world.hear(bench, 40, 42, FALL, burst(40 * 60 + 5, 9 * LARGE))
+    told_last = await early(world)
+    await world.store.journal.keep("judge", kept)  # the crash came before a newer memory was kept
+    again = world.bench()
+    await again.recover()
+    taken_up = await early(world)
+    assert taken_up.revision >= told_last.revision > seen.revision
+    await world.hear(again, 42, 50, FALL, ())
+    newest = await early(world)
+    assert newest.revision > taken_up.revision
+    (post,) = await world.store.posts.of(seen.id)
+    assert post.wanted == newest.revision
+
+
+def test_the_revision_after_a_crash_sounds_only_where_it_is_louder_than_all_that_was_told() -> None:
+    told_last = msgspec.structs.replace(sample(), revision=9, loud=4)
+    for revision, loud, expected in ((7, 6, (10, 4)), (12, 4, (10, 4)), (12, 11, (10, 10))):
+        wave = msgspec.structs.replace(told_last, revision=revision, loud=loud)
+        after = following(told_last, wave)
+        assert (after.revision, after.loud) == expected
+    first = following(None, msgspec.structs.replace(told_last, revision=5, loud=3))
+    assert (first.revision, first.loud) == (1, 1)
