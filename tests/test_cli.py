@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,8 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 
 def test_the_version_is_told(tmp_path: Path) -> None:
     told = washout(tmp_path, "--version")
-    assert (told.returncode, told.stdout) == (0, "washout 0.2.0\n")
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert (told.returncode, told.stdout) == (0, f"washout {version}\n")
 
 
 @pytest.mark.parametrize(
