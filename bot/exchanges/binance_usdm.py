@@ -276,23 +276,28 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
     return sorted(points, key=lambda point: point.at)
 
 
+def polls(root: str, parse_interest: Callable[[bytes, Book, datetime], Answer]) -> tuple[Poll, ...]:
+    """What every venue of this wire format is asked below ``root``."""
+    return (
+        Poll("prices", MINUTE, lambda _: [Request(f"{root}/premiumIndex", weight=10)], parse_premiums),
+        Poll(
+            "open-interest",
+            MINUTE,
+            lambda book: [Request(f"{root}/openInterest", {"symbol": symbol}) for symbol in book],
+            parse_interest,
+            rotates=True,
+        ),
+        Poll("volume", 5 * MINUTE, lambda _: [Request(f"{root}/ticker/24hr", weight=40)], parse_volume),
+    )
+
+
 EXCHANGE = Exchange(
     venue=VENUE,
     title="Binance USD-M",
     group=Group.OFFSHORE,
     base_url="https://fapi.binance.com",
     book=BookPoll(HOUR, lambda: [Request("/fapi/v1/exchangeInfo")], listing(VENUE)),
-    polls=(
-        Poll("prices", MINUTE, lambda _: [Request("/fapi/v1/premiumIndex", weight=10)], parse_premiums),
-        Poll(
-            "open-interest",
-            MINUTE,
-            lambda book: [Request("/fapi/v1/openInterest", {"symbol": symbol}) for symbol in book],
-            parse_open_interest,
-            rotates=True,
-        ),
-        Poll("volume", 5 * MINUTE, lambda _: [Request("/fapi/v1/ticker/24hr", weight=40)], parse_volume),
-    ),
+    polls=polls("/fapi/v1", parse_open_interest),
     budget=Budget(2400, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
