@@ -187,6 +187,30 @@ def between(due: int | str, due_after: int | str) -> timedelta:
     return interval
 
 
+class _Coded(msgspec.Struct):
+    code: int | str
+    message: str | None = None
+    msg: str | None = None
+
+
+_CODED = msgspec.json.Decoder(_Coded)
+
+
+def coded(
+    *, fine: str, throttled: Mapping[str, timedelta], busy: Collection[str] = ()
+) -> Callable[[bytes], SourceError | None]:
+    """Reads ``{"code", "message"}`` (or ``msg``) as a refusal, unless the code says that all is well."""
+
+    def told(body: bytes) -> SourceError | None:
+        said = peek(_CODED, body)
+        if said is None or str(said.code) == fine:
+            return None
+        why = said.message or said.msg or ""
+        return code_refusal(said.code, why, body, throttled=throttled, busy=busy)
+
+    return told
+
+
 def pages(since: datetime, until: datetime, step: timedelta, limit: int) -> Iterator[tuple[int, int]]:
     """First and last millisecond (both counted) of pages that hold at most ``limit`` points each."""
     last = to_ms(until)
