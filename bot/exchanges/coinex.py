@@ -50,8 +50,8 @@ VENUE = Venue("coinex")
 FACTS = facts(
     """
     the venue | — | dropped by a client library in autumn 2026, why is not known: off by default | — | [?]
-    /v2/futures/ticker linear | open_interest_volume | base coin | documentation: "position size" | [0]
-    /v2/futures/ticker inverse | open_interest_volume | USD | the step of orders is 10 | [0]
+    /v2/futures/ticker linear | open_interest_volume | base coin | recorded: 1,820.709 of BTCUSDT | [1]
+    /v2/futures/ticker inverse | open_interest_volume | USD | recorded: whole, and orders begin at 10 | [1]
     /v2/futures/ticker | open_interest_volume | missing in rows of 2024: then nothing is said | recorded | [?]
     /v2/futures/ticker | mark_price | quote per base coin | documentation | [2]
     /v2/futures/ticker | volume | as open_interest_volume | documentation | [1]
