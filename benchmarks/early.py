@@ -29,7 +29,8 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.fleet import ROOT, free_port, listening
+from benchmarks._venues import free_port, listening
+from benchmarks.fleet import ROOT
 from bot.app import FEEDS, FRESH_POLLS, GROUPS, STEP
 from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Liquidation, Position, Reading, Venue

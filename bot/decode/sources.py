@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 
-from bot.domain.market import Venue
+from bot.domain.assets import Asset
+from bot.domain.market import Instrument, Venue
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES
-from bot.exchanges.spec import Exchange, History, Poll, Socket
+from bot.exchanges.spec import Exchange, History, Poll, Request, Socket
 
 MEANING = (
     ("book", "contracts", "instruments", "markets", "symbols", "products"),
@@ -18,7 +20,16 @@ MEANING = (
     ("tickers", "ticker", "summary", "summaries", "markets"),
     ("prices", "price", "mark", "marks", "mark-price", "premium-index", "premium"),
     ("funding", "funding-rate", "funding-rates"),
-    ("liquidations", "liquidation", "forced", "force-order", "forced-orders", "liquidation-orders"),
+    (
+        "liquidations",
+        "liquidation",
+        "forced",
+        "force-order",
+        "forced-orders",
+        "liquidation-orders",
+        "allliquidation",
+        "public-liquidates",
+    ),
     ("socket", "sockets", "ws", "websocket", "stream"),
     ("reports", "report", "cot", "positions", "volume", "exchange-list"),
 )
@@ -64,8 +75,10 @@ def the_source(exchange: Exchange, asked: str) -> Source:
         word = word.removeprefix(prefix)
     for names in (
         [name for name in sources if name == word],
+        [name for name in sources if name in _like(word)],
         [name for name, source in sources.items() if _plain(word) in _asked_as(source)],
         _meant(word, sources),
+        [name for name in sources if _plain(word) in _listed_as(exchange, name)],
         [name for name in sources if word in name] if len(word) > 2 else [],
     ):
         if names and len({_reads(sources[name]) for name in names}) == 1:
@@ -76,12 +89,23 @@ def the_source(exchange: Exchange, asked: str) -> Source:
 
 
 def _plain(word: str) -> str:
-    return word.replace("-", "").lower()
+    return word.replace("-", "").lower().removesuffix("s")
 
 
 def _asked_as(source: Source) -> Collection[str]:
-    """The words of the address it is asked at (``premiumindex``, ``orderbookdetails``)."""
-    requests = source.of.requests({}) if isinstance(source.of, Poll) else ()
+    """The words of the address it is asked at (``premiumindex``, ``orderbookdetail``)."""
+    return _parts(source.of.requests({}) if isinstance(source.of, Poll) else ())
+
+
+def _listed_as(exchange: Exchange, name: str) -> Collection[str]:
+    """The same of the list of contracts and of the past."""
+    if name == "history" and exchange.history is not None:
+        anything, then = Instrument(exchange.venue, "X", Asset("X")), datetime(2026, 1, 1, tzinfo=UTC)
+        return _parts(exchange.history.requests(anything, then, then))
+    return _parts(exchange.book.requests()) if name == "book" else ()
+
+
+def _parts(requests: Iterable[Request]) -> Collection[str]:
     parts = [part for request in requests for part in request.path.replace("_", "-").split("/")]
     return {_plain(part) for part in parts if len(part) > 3}
 
@@ -91,17 +115,18 @@ def _reads(source: Source) -> object:
     return source.name if source.of is None else source.of.parse
 
 
+def _like(word: str) -> Sequence[str]:
+    return next((words for words in MEANING if word in words), ())
+
+
 def _meant(word: str, sources: Mapping[str, Source]) -> list[str]:
-    same = next((words for words in MEANING if word in words), ())
-    named = [name for name in sources if name in same]
-    if named:
-        return named
+    same = _like(word)
     if same[:1] in (("liquidations",), ("socket",)):
         heard = [name for name, source in sources.items() if source.kind == "socket"]
         return heard or [name for name in sources if name.startswith("liq")]
     polls = [name for name, source in sources.items() if source.kind == "poll"]
     if same[:1] in (("open-interest",), ("tickers",)):
-        telling = [name for name in polls if name.startswith(("open-interest", "tickers", "summar"))]
+        telling = [name for name in polls if name.startswith((same[0], "tickers", "summar"))]
         return telling or polls[:1]
     if same[:1] in (("prices",), ("funding",)) or word == "volume":
         # Told beside something else: with the prices, or where all is told together.

@@ -6,15 +6,9 @@ What differs is here: the addresses, no past, and shares and metals that are tol
 from __future__ import annotations
 
 from bot.domain.market import Completeness, Group, Venue
-from bot.exchanges.binance_usdm import (
-    listing,
-    parse_forced,
-    parse_open_interest,
-    parse_premiums,
-    parse_volume,
-)
+from bot.exchanges.binance_usdm import listing, parse_forced, parse_open_interest, polls
 from bot.exchanges.reading import refusal
-from bot.exchanges.spec import HOUR, MINUTE, BookPoll, Budget, Exchange, Poll, Request, Socket, facts
+from bot.exchanges.spec import HOUR, MINUTE, BookPoll, Budget, Exchange, Request, Socket, facts
 
 VENUE = Venue("aster")
 FACTS = facts(
@@ -39,17 +33,7 @@ EXCHANGE = Exchange(
     group=Group.DEX,
     base_url="https://fapi.asterdex.com",
     book=BookPoll(HOUR, lambda: [Request("/fapi/v1/exchangeInfo")], listing(VENUE)),
-    polls=(
-        Poll("prices", MINUTE, lambda _: [Request("/fapi/v1/premiumIndex", weight=10)], parse_premiums),
-        Poll(
-            "open-interest",
-            MINUTE,
-            lambda book: [Request("/fapi/v1/openInterest", {"symbol": symbol}) for symbol in book],
-            parse_open_interest,
-            rotates=True,
-        ),
-        Poll("volume", 5 * MINUTE, lambda _: [Request("/fapi/v1/ticker/24hr", weight=40)], parse_volume),
-    ),
+    polls=polls("/fapi/v1", parse_open_interest),
     budget=Budget(2400, MINUTE),
     facts=FACTS,
     read_refusal=refusal,

@@ -13,7 +13,7 @@ import msgspec
 
 from bot.domain.market import Completeness, Group, Instrument, Observation, OpenInterest, Venue
 from bot.domain.units import Amount, ContractSize, Unit
-from bot.exchanges.binance_usdm import DATED, STEP, parse_forced, parse_premiums, parse_volume, told
+from bot.exchanges.binance_usdm import DATED, STEP, parse_forced, polls, told
 from bot.exchanges.reading import (
     DOLLARS,
     coin,
@@ -35,7 +35,6 @@ from bot.exchanges.spec import (
     Exchange,
     Figure,
     History,
-    Poll,
     Request,
     Socket,
     facts,
@@ -167,17 +166,7 @@ EXCHANGE = Exchange(
     group=Group.OFFSHORE,
     base_url="https://dapi.binance.com",
     book=BookPoll(HOUR, lambda: [Request("/dapi/v1/exchangeInfo")], parse_book),
-    polls=(
-        Poll("prices", MINUTE, lambda _: [Request("/dapi/v1/premiumIndex", weight=10)], parse_premiums),
-        Poll(
-            "open-interest",
-            MINUTE,
-            lambda book: [Request("/dapi/v1/openInterest", {"symbol": symbol}) for symbol in book],
-            parse_open_interest,
-            rotates=True,
-        ),
-        Poll("volume", 5 * MINUTE, lambda _: [Request("/dapi/v1/ticker/24hr", weight=40)], parse_volume),
-    ),
+    polls=polls("/dapi/v1", parse_open_interest),
     budget=Budget(2400, MINUTE),
     facts=FACTS,
     read_refusal=refusal,

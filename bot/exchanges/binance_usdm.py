@@ -23,16 +23,15 @@ from bot.domain.market import (
     Volume,
 )
 from bot.domain.units import Amount, Unit
-from bot.errors import SourceChanged, SourceError
+from bot.errors import SourceChanged
 from bot.exchanges.reading import (
     DOLLARS,
-    code_refusal,
+    coded,
     coin,
     decode,
     evidence,
     implied_price,
     pages,
-    peek,
     read_book,
     read_rows,
     refusal,
@@ -145,25 +144,15 @@ class _Frame(_Event):
     """Of an answer to us."""
 
 
-class _Refused(msgspec.Struct):
-    code: int
-    msg: str
-
-
 _LISTING = msgspec.json.Decoder(_Listing)
 _OPEN = msgspec.json.Decoder(list[_OpenInterest] | _OpenInterest)
 _PREMIUMS = msgspec.json.Decoder(list[_Premium] | _Premium)
 _DAYS = msgspec.json.Decoder(list[_Day] | _Day)
 _PASTS = msgspec.json.Decoder(list[_Past])
 _FRAMES = msgspec.json.Decoder(_Frame)
-_REFUSED = msgspec.json.Decoder(_Refused)
 THROTTLED = {"-1003": MINUTE}
-
-
-def told(body: bytes) -> SourceError | None:
-    """The venue's own way to refuse: ``{"code": -1121, "msg": "Invalid symbol."}``."""
-    said = peek(_REFUSED, body)
-    return None if said is None else code_refusal(said.code, said.msg, body, throttled=THROTTLED)
+told = coded(fine="200", throttled=THROTTLED)
+"""The venue's own way to refuse: ``{"code": -1121, "msg": "Invalid symbol."}``."""
 
 
 def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
@@ -276,23 +265,28 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
     return sorted(points, key=lambda point: point.at)
 
 
+def polls(root: str, parse_interest: Callable[[bytes, Book, datetime], Answer]) -> tuple[Poll, ...]:
+    """What every venue of this wire format is asked below ``root``."""
+    return (
+        Poll("prices", MINUTE, lambda _: [Request(f"{root}/premiumIndex", weight=10)], parse_premiums),
+        Poll(
+            "open-interest",
+            MINUTE,
+            lambda book: [Request(f"{root}/openInterest", {"symbol": symbol}) for symbol in book],
+            parse_interest,
+            rotates=True,
+        ),
+        Poll("volume", 5 * MINUTE, lambda _: [Request(f"{root}/ticker/24hr", weight=40)], parse_volume),
+    )
+
+
 EXCHANGE = Exchange(
     venue=VENUE,
     title="Binance USD-M",
     group=Group.OFFSHORE,
     base_url="https://fapi.binance.com",
     book=BookPoll(HOUR, lambda: [Request("/fapi/v1/exchangeInfo")], listing(VENUE)),
-    polls=(
-        Poll("prices", MINUTE, lambda _: [Request("/fapi/v1/premiumIndex", weight=10)], parse_premiums),
-        Poll(
-            "open-interest",
-            MINUTE,
-            lambda book: [Request("/fapi/v1/openInterest", {"symbol": symbol}) for symbol in book],
-            parse_open_interest,
-            rotates=True,
-        ),
-        Poll("volume", 5 * MINUTE, lambda _: [Request("/fapi/v1/ticker/24hr", weight=40)], parse_volume),
-    ),
+    polls=polls("/fapi/v1", parse_open_interest),
     budget=Budget(2400, MINUTE),
     facts=FACTS,
     read_refusal=refusal,

@@ -14,18 +14,19 @@ import msgspec
 
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Price, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
-from bot.errors import SourceChanged, SourceError, SourceThrottled
+from bot.errors import SourceError, SourceThrottled
 from bot.exchanges.reading import (
     DOLLARS,
     OneOrMore,
+    by_code,
     code_refusal,
     coin,
     decode,
     evidence,
+    hours,
     peek,
     read_book,
     read_rows,
-    refusal,
     rows_of,
     stamped,
 )
@@ -131,11 +132,6 @@ def _told(body: bytes) -> SourceError | None:
     return code_refusal(said.code, said.message, body, throttled={}, busy=BUSY)
 
 
-def read_refusal(status: int, body: bytes) -> SourceError:
-    """Errors mostly come with HTTP 200; their own code says more than a status."""
-    return _told(body) or refusal(status, body)
-
-
 def parse_book(body: bytes) -> Mapping[str, Instrument]:
     """``{"data": [{"symbol": "BTC-USDT", "status": 1}]}``; inverse ones have ``minTickSize`` as well."""
 
@@ -180,11 +176,10 @@ def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
         said: list[Observation] = []
         if (price := quoted(row.mark_price, "markPrice")) is not None:
             said.append(Price(instrument, price, now, now))
-        rate, hours = optional(row.last_funding_rate, "lastFundingRate"), row.funding_interval_hours
-        if rate is not None and hours is not None:
-            if not 1 <= hours <= 168:
-                raise SourceChanged(f"fundingIntervalHours is {hours}, not hours")
-            said.append(Funding(instrument, rate, hours * HOUR, now, now))
+        rate = optional(row.last_funding_rate, "lastFundingRate")
+        if rate is not None and row.funding_interval_hours is not None:
+            interval = hours(row.funding_interval_hours, "fundingIntervalHours")
+            said.append(Funding(instrument, rate, interval, now, now))
         return said
 
     return read_rows(rows_of(decode(_PREMIUMS, body, _told).data), book, read)
@@ -254,6 +249,6 @@ EXCHANGE = Exchange(
     ),
     budget=Budget(100, 10 * SECOND),
     facts=FACTS,
-    read_refusal=read_refusal,
+    read_refusal=by_code(_told),
     unheard="there is no public feed of liquidations",
 )

@@ -7,7 +7,7 @@ are asked: those of the second API, or while these are silent those of the third
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -23,6 +23,7 @@ from bot.exchanges.reading import (
     coin,
     decode,
     evidence,
+    hours,
     peek,
     read_book,
     read_rows,
@@ -204,15 +205,9 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
         rate = optional(row.funding_rate, "fundingRate")
         if rate is None or not row.funding_rate_interval:
             return []
-        return [Funding(instrument, rate, _hours(str(row.funding_rate_interval)), at, now)]
+        return [Funding(instrument, rate, hours(row.funding_rate_interval, "fundingRateInterval"), at, now)]
 
     return read_rows(rows_of(page.data), book, read)
-
-
-def _hours(text: str) -> timedelta:
-    if not (text.isdecimal() and 0 < len(text) <= 3 and int(text)):
-        raise SourceChanged(f"fundingRateInterval is {text!r:.40}, not whole hours")
-    return int(text) * HOUR
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -36,6 +35,7 @@ from bot.exchanges.reading import (
     coin,
     decode,
     evidence,
+    hours,
     pages,
     peek,
     read_book,
@@ -116,7 +116,7 @@ class _Ticker(msgspec.Struct, rename="camel"):
     mark_price: Figure | None = None
     volume24h: Figure | None = None
     funding_rate: Figure | None = None
-    funding_interval_hour: str = ""
+    funding_interval_hour: Figure | None = None
 
 
 class _Past(msgspec.Struct, rename="camel"):
@@ -216,19 +216,14 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
         amount = Amount(required(row.open_interest, "openInterest"), unit)
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
         if (rate := optional(row.funding_rate, "fundingRate")) is not None and row.funding_interval_hour:
-            said.append(Funding(instrument, rate, _hours(row.funding_interval_hour), at, now))
+            said.append(
+                Funding(instrument, rate, hours(row.funding_interval_hour, "fundingIntervalHour"), at, now)
+            )
         if (volume := optional(row.volume24h, "volume24h")) is not None:
             said.append(Volume(instrument, Amount(volume, unit), at, now))
         return said
 
     return read_rows(page.result.rows, book, read)
-
-
-@lru_cache(maxsize=64)
-def _hours(text: str) -> timedelta:
-    if not (text.isdecimal() and 0 < len(text) <= 3 and int(text)):
-        raise SourceChanged(f"fundingIntervalHour is {text!r:.40}, not whole hours")
-    return int(text) * HOUR
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:

@@ -25,8 +25,8 @@ from bot.domain.market import (
     Volume,
 )
 from bot.domain.units import Amount, Unit
-from bot.errors import SourceChanged, SourceError
-from bot.exchanges.reading import DOLLARS, code_refusal, coin, decode, peek, read_book, read_rows, refusal
+from bot.errors import SourceChanged
+from bot.exchanges.reading import DOLLARS, coded, coin, decode, read_book, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -50,8 +50,8 @@ VENUE = Venue("coinex")
 FACTS = facts(
     """
     the venue | — | dropped by a client library in autumn 2026, why is not known: off by default | — | [?]
-    /v2/futures/ticker linear | open_interest_volume | base coin | documentation: "position size" | [0]
-    /v2/futures/ticker inverse | open_interest_volume | USD | the step of orders is 10 | [0]
+    /v2/futures/ticker linear | open_interest_volume | base coin | recorded: 1,820.709 of BTCUSDT | [1]
+    /v2/futures/ticker inverse | open_interest_volume | USD | recorded: whole, and orders begin at 10 | [1]
     /v2/futures/ticker | open_interest_volume | missing in rows of 2024: then nothing is said | recorded | [?]
     /v2/futures/ticker | mark_price | quote per base coin | documentation | [2]
     /v2/futures/ticker | volume | as open_interest_volume | documentation | [1]
@@ -115,23 +115,11 @@ class _Losses(msgspec.Struct):
     data: list[_Lost]
 
 
-class _Refused(msgspec.Struct):
-    code: int
-    message: str = ""
-
-
 _BOOKS = msgspec.json.Decoder(_Books)
 _TICKERS = msgspec.json.Decoder(_Tickers)
 _RATES = msgspec.json.Decoder(_Rates)
 _LOSSES = msgspec.json.Decoder(_Losses)
-_REFUSED = msgspec.json.Decoder(_Refused)
-
-
-def _told(body: bytes) -> SourceError | None:
-    said = peek(_REFUSED, body)
-    if said is None or said.code == 0:
-        return None
-    return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY)
+_told = coded(fine="0", throttled=THROTTLED, busy=BUSY)
 
 
 def parse_book(body: bytes) -> Mapping[str, Instrument]:

@@ -15,7 +15,7 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Price, Venue, Volume
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.reading import DOLLARS, code_refusal, coin, decode, peek, read_book, read_rows, refusal
+from bot.exchanges.reading import DOLLARS, coded, coin, decode, read_book, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -110,22 +110,10 @@ class _ValuePage(msgspec.Struct):
     result: _Values
 
 
-class _Refused(msgspec.Struct):
-    code: int
-    message: str = ""
-
-
 _BOOKS = msgspec.json.Decoder(_Books)
 _TICKERS = msgspec.json.Decoder(_TickerPage)
 _VALUES = msgspec.json.Decoder(_ValuePage)
-_REFUSED = msgspec.json.Decoder(_Refused)
-
-
-def _told(body: bytes) -> SourceError | None:
-    said = peek(_REFUSED, body)
-    if said is None or said.code == 0:
-        return None
-    return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY)
+_told = coded(fine="0", throttled=THROTTLED, busy=BUSY)
 
 
 def read_refusal(status: int, body: bytes) -> SourceError:

@@ -101,13 +101,13 @@ BUSY = frozenset({"INTERNAL", "SERVER_ERROR", "TOO_BUSY"})
 class _Listed(msgspec.Struct):
     symbol: str = field(name="name")
     type: str
-    size: str = field(name="quanto_multiplier")
-    in_delisting: bool
+    size: Figure | None = field(name="quanto_multiplier", default=None)
+    in_delisting: bool = False
     status: str = "trading"
     """Not told of dated contracts."""
     contract_type: str = ""
     is_pre_market: bool = False
-    expire_time: int | None = None
+    expire_time: int | float | None = None
     funding_rate: str | None = None
     funding_interval: int | None = None
 
@@ -136,8 +136,8 @@ class _Forced(msgspec.Struct):
     symbol: str = field(name="contract")
     size: Figure
     price: Figure
-    time_ms: int | None = None
-    time: int | None = None
+    time_ms: int | float | None = None
+    time: int | float | None = None
 
 
 class _Refused(msgspec.Struct):
@@ -203,7 +203,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             asset,
             inverse=inverse,
             contract=_size(row.size, inverse=inverse),
-            expiry=from_ms(row.expire_time * 1000) if row.expire_time else None,
+            expiry=from_ms(int(row.expire_time * 1000)) if row.expire_time else None,
             coins_per_base=multiple,
             quote=quote,
         )
@@ -211,12 +211,12 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     return read_book(rows, read)
 
 
-def _size(written: str, *, inverse: bool) -> ContractSize | None:
+def _size(written: Figure | None, *, inverse: bool) -> ContractSize | None:
     """Zero is how a contract of one dollar is written; of a linear one it says that the size is unknown."""
-    value = quoted(written, "quanto_multiplier")
-    if inverse:
+    value = optional(written, "quanto_multiplier")
+    if inverse and value is not None:
         return ContractSize(value or Decimal(1), Unit.QUOTE)
-    return None if value is None else ContractSize(value, Unit.BASE)
+    return ContractSize(value, Unit.BASE) if value else None
 
 
 def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
@@ -326,7 +326,7 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
 def _moment(row: _Forced) -> datetime:
     """``time`` without ``time_ms`` is seconds in the older documentation, milliseconds in the newer."""
     stamp = row.time_ms or row.time or 0
-    return from_ms(stamp if stamp >= 10**11 else stamp * 1000)
+    return from_ms(int(stamp if stamp >= 10**11 else stamp * 1000))
 
 
 def _from_each(what: str, books: Sequence[str] = BOOKS) -> Callable[..., Sequence[Request]]:

@@ -33,6 +33,7 @@ from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
     OneOrMore,
+    between,
     code_refusal,
     coin,
     decode,
@@ -259,9 +260,7 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
         rate = optional(row.funding_rate, "funding_rate")
         if rate is None or not row.funding_time or not row.next_funding_time:
             return []
-        interval = from_ms(row.next_funding_time) - from_ms(row.funding_time)
-        if interval < MINUTE:
-            raise SourceChanged(f"funding is due twice within {interval}")
+        interval = between(row.funding_time, row.next_funding_time)
         return [Funding(instrument, rate, interval, at, now)]
 
     return read_rows(rows_of(page.data), book, read)

@@ -186,9 +186,13 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         inverse = row.symbol.startswith(INVERSE)
         if not (inverse or row.symbol.startswith(LINEAR)) or not row.tradeable or row.tradfi:
             return None
-        if row.quote not in DOLLARS or row.base in NOT_COINS:
+        base, quote = row.base, row.quote
+        if not (base or quote):  # lists of before 2023 tell them in the name alone
+            pair = row.symbol.split("_")[1]
+            base, quote = pair[:-3], pair[-3:]
+        if quote not in DOLLARS or base in NOT_COINS:
             return None
-        asset, multiple = coin(row.base)
+        asset, multiple = coin(base)
         size = optional(row.contract_size, "contractSize") if inverse else None
         return Instrument(
             VENUE,
@@ -198,7 +202,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             contract=ContractSize(size, Unit.QUOTE) if size else None,
             expiry=utc(row.last_trading_time) if row.last_trading_time else None,
             coins_per_base=multiple,
-            quote=row.quote,
+            quote=quote,
         )
 
     return read_book(decode(_LISTING, body, _told).instruments, read)

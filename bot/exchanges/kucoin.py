@@ -18,6 +18,7 @@ from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import (
     DOLLARS,
     OneOrMore,
+    by_code,
     code_refusal,
     coin,
     decode,
@@ -25,7 +26,6 @@ from bot.exchanges.reading import (
     peek,
     read_book,
     read_rows,
-    refusal,
     rows_of,
     stamped,
 )
@@ -127,11 +127,6 @@ def _told(body: bytes) -> SourceError | None:
     if said is None or said.code == "200000":
         return None
     return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY)
-
-
-def read_refusal(status: int, body: bytes) -> SourceError:
-    """Errors come with any status; their own code says more."""
-    return _told(body) or refusal(status, body)
 
 
 def _is_crypto(row: _Contract) -> bool:
@@ -255,7 +250,7 @@ EXCHANGE = Exchange(
     ),
     budget=Budget(2000, 30 * SECOND),
     facts=FACTS,
-    read_refusal=read_refusal,
+    read_refusal=by_code(_told),
     history=History(STEP, timedelta(days=7) - HOUR, _past, parse_history),
     unheard="there is no public feed of liquidations",
 )

@@ -28,8 +28,8 @@ from bot.domain.market import (
     Volume,
 )
 from bot.domain.units import Amount, Unit
-from bot.errors import SourceChanged, SourceError
-from bot.exchanges.reading import code_refusal, coin, decode, evidence, peek, read_book, read_rows, refusal
+from bot.errors import SourceChanged
+from bot.exchanges.reading import coded, coin, decode, evidence, peek, read_book, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -156,17 +156,10 @@ class _Frame(msgspec.Struct):
 
 _MARKETS = msgspec.json.Decoder(_Markets)
 _RATES = msgspec.json.Decoder(_Rates)
-_REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Frame)
 _ONE = msgspec.json.Decoder(_Told[_Stats])
 _ALL = msgspec.json.Decoder(_Told[dict[str, _Stats]])
-
-
-def _told(body: bytes) -> SourceError | None:
-    said = peek(_REFUSED, body)
-    if said is None or said.code == 200:
-        return None
-    return code_refusal(said.code, said.message, body, throttled=THROTTLED)
+_told = coded(fine="200", throttled=THROTTLED)
 
 
 def parse_book(body: bytes) -> Mapping[str, Instrument]:

@@ -20,13 +20,14 @@ from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
     OneOrMore,
+    by_code,
     code_refusal,
     coin,
     decode,
+    hours,
     peek,
     read_book,
     read_rows,
-    refusal,
     rows_of,
     stamped,
 )
@@ -130,11 +131,6 @@ def _told(body: bytes) -> SourceError | None:
     return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY)
 
 
-def read_refusal(status: int, body: bytes) -> SourceError:
-    """Errors come with any status; their own code says more."""
-    return _told(body) or refusal(status, body)
-
-
 def _is_crypto(row: _Listed) -> bool:
     zones = {plate.lower().removeprefix(ZONE) for plate in row.concept_plate or ()}
     return not (row.pre_market or row.kind == TRADFI or zones & OTHER_MARKETS or row.base_coin in NOT_COINS)
@@ -194,9 +190,11 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
         rate = optional(row.funding_rate, "fundingRate")
         if rate is None or row.collect_cycle is None:
             return []
-        if not 1 <= row.collect_cycle <= 168:
-            raise SourceChanged(f"collectCycle is {row.collect_cycle}, not hours")
-        return [Funding(instrument, rate, row.collect_cycle * HOUR, stamped(row.timestamp, now), now)]
+        return [
+            Funding(
+                instrument, rate, hours(row.collect_cycle, "collectCycle"), stamped(row.timestamp, now), now
+            )
+        ]
 
     return read_rows(rows_of(decode(_FUNDINGS, body, _told).data), book, read)
 
@@ -213,6 +211,6 @@ EXCHANGE = Exchange(
     ),
     budget=Budget(20, 2 * SECOND),
     facts=FACTS,
-    read_refusal=read_refusal,
+    read_refusal=by_code(_told),
     unheard="there is no public feed of liquidations",
 )

@@ -28,6 +28,7 @@ from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import (
     DOLLARS,
+    between,
     code_refusal,
     coin,
     decode,
@@ -242,9 +243,7 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
         rate = optional(row.rate, "fundingRate")
         if rate is None or not row.due or not row.due_after:
             return []
-        interval = from_ms(row.due_after) - from_ms(row.due)
-        if interval < MINUTE:
-            raise SourceChanged(f"funding is due twice within {interval}")
+        interval = between(row.due, row.due_after)
         return [Funding(instrument, rate, interval, stamped(row.at, now), now)]
 
     return read_rows(decode(_FUNDINGS, body, _told).data, book, read)

@@ -22,6 +22,7 @@ from bot.exchanges.reading import (
     code_refusal,
     coin,
     decode,
+    evidence,
     peek,
     read_book,
     read_rows,
@@ -88,8 +89,8 @@ class _Product(msgspec.Struct, rename="camel"):
 
 
 class _Products(msgspec.Struct):
-    products: list[_Product]
-    linear: list[_Product] = field(name="perpProductsV2")
+    products: list[_Product] = []
+    linear: list[_Product] = field(name="perpProductsV2", default=[])
 
 
 class _Listing(msgspec.Struct):
@@ -146,6 +147,8 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     """``{"data": {"products": [{"symbol": "BTCUSD", …}], "perpProductsV2": [{"symbol": "BTCUSDT", …}]}}``"""
     data = decode(_LISTING, body, _told).data
     rows = [(row, _linear) for row in data.linear] + [(row, _inverse) for row in data.products]
+    if not rows:
+        raise SourceChanged("a list without a product", evidence=evidence(body))
     return read_book(rows, lambda row: row[1](row[0]))
 
 

@@ -12,7 +12,7 @@ import msgspec
 from bot.domain.assets import Asset, parse_asset
 from bot.domain.market import Instrument, Observation
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
-from bot.exchanges.spec import MINUTE, Answer, Book, from_ms
+from bot.exchanges.spec import HOUR, MINUTE, Answer, Book, Figure, from_ms, required
 
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
 """Quote currencies counted as dollars. A contract priced in anything else is left out of the book."""
@@ -149,6 +149,11 @@ def refusal(status: int, body: bytes) -> SourceError:
     return SourceChanged(f"HTTP {status}: the question was not understood", evidence=said)
 
 
+def by_code(told: Callable[[bytes], SourceError | None]) -> Callable[[int, bytes], SourceError]:
+    """Where errors come with any status: the venue's own code says more than that."""
+    return lambda status, body: told(body) or refusal(status, body)
+
+
 def code_refusal(
     code: str | int,
     message: str,
@@ -164,6 +169,46 @@ def code_refusal(
     if code in busy:
         return SourceUnreachable(why, evidence=evidence(body))
     return SourceChanged(why, evidence=evidence(body))
+
+
+def hours(raw: Figure | None, name: str) -> timedelta:
+    """The time between two settlements of funding, told in whole hours. Raises ``SourceChanged``."""
+    told = required(raw, name)
+    if told != int(told) or not 1 <= told <= 168:
+        raise SourceChanged(f"{name} is {raw!r:.40}, not whole hours")
+    return int(told) * HOUR
+
+
+def between(due: int | str, due_after: int | str) -> timedelta:
+    """The time between two settlements of funding, told in milliseconds. Raises ``SourceChanged``."""
+    interval = from_ms(due_after) - from_ms(due)
+    if interval < MINUTE:
+        raise SourceChanged(f"funding is due twice within {interval}")
+    return interval
+
+
+class _Coded(msgspec.Struct):
+    code: int | str
+    message: str | None = None
+    msg: str | None = None
+
+
+_CODED = msgspec.json.Decoder(_Coded)
+
+
+def coded(
+    *, fine: str, throttled: Mapping[str, timedelta], busy: Collection[str] = ()
+) -> Callable[[bytes], SourceError | None]:
+    """Reads ``{"code", "message"}`` (or ``msg``) as a refusal, unless the code says that all is well."""
+
+    def told(body: bytes) -> SourceError | None:
+        said = peek(_CODED, body)
+        if said is None or str(said.code) == fine:
+            return None
+        why = said.message or said.msg or ""
+        return code_refusal(said.code, why, body, throttled=throttled, busy=busy)
+
+    return told
 
 
 def pages(since: datetime, until: datetime, step: timedelta, limit: int) -> Iterator[tuple[int, int]]:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
 from bot.exchanges import EXCHANGES
-from bot.exchanges.reading import implied_price, refusal
+from bot.exchanges.reading import between, by_code, hours, implied_price, refusal, stamped
 from bot.exchanges.spec import Exchange, from_ms, optional, quoted, required
 from tests.exchanges.payloads import NOW, PAYLOADS, Payload, parsed
 
@@ -102,3 +102,38 @@ def test_the_text_pong_is_no_data_at_okx_and_noise_elsewhere() -> None:
             else:
                 with pytest.raises(SourceChanged):
                     socket.parse(b"pong", {}, NOW)
+
+
+def test_a_field_that_is_missing_is_named() -> None:
+    with pytest.raises(SourceChanged, match="openInterest is missing"):
+        required(None, "openInterest")
+    with pytest.raises(SourceChanged, match="time is missing"):
+        from_ms(None)
+
+
+def test_where_no_time_is_told_ours_is_taken() -> None:
+    assert stamped(None, NOW) == stamped("", NOW) == NOW
+    assert stamped("1791000061472", NOW) == from_ms(1791000061472)
+
+
+@pytest.mark.parametrize("raw", ["8", 8, 8.0, "8.0"])
+def test_funding_hours_are_read_however_they_are_written(raw: str | float) -> None:
+    assert hours(raw, "interval") == timedelta(hours=8)
+
+
+@pytest.mark.parametrize("raw", ["0", -8, "169", 0.5, "eight", None, "1e30"])
+def test_what_are_no_funding_hours_is_changed(raw: str | float | None) -> None:
+    with pytest.raises(SourceChanged, match="interval is"):
+        hours(raw, "interval")
+
+
+def test_funding_that_is_due_twice_at_once_has_no_interval() -> None:
+    assert between("1791000000000", 1791014400000) == timedelta(hours=4)
+    with pytest.raises(SourceChanged, match="due twice"):
+        between(1791000000000, 1791000000000)
+
+
+def test_a_venue_s_own_code_says_more_than_a_status() -> None:
+    own = SourceThrottled("too often", retry_after=timedelta(seconds=7))
+    assert by_code(lambda _: own)(503, b"") is own
+    assert isinstance(by_code(lambda _: None)(503, b""), SourceUnreachable)

@@ -151,6 +151,16 @@ def test_gate_liquidations_told_over_http_too_are_never_asked_for() -> None:
     assert not any("liq_orders" in r.path for one in GATE.polls for r in one.requests(book_of(GATE.venue)))
 
 
+def test_gate_inverse_size_is_a_dollar_where_it_is_written_as_zero_and_unknown_where_it_is_not() -> None:
+    rows = [
+        {"name": "BTC_USD", "type": "inverse", "quanto_multiplier": "0"},
+        {"name": "LTC_USD", "type": "inverse"},
+    ]
+    book = GATE.book.parse(encode(rows))
+    assert book["BTC_USD"].contract == ContractSize(Decimal(1), Unit.QUOTE)
+    assert book["LTC_USD"].contract is None
+
+
 def test_gate_sockets_hear_the_contracts_of_their_own_settlement() -> None:
     heard = {
         socket.name: {symbol for symbol, one in book_of(GATE.venue).items() if socket.hears(one)}
