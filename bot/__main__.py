@@ -60,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; raises nothing but ``SystemExit`` for usage and help."""
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
+    if arguments is None and command in FILTERS:  # the process is ours
+        _end_with_the_reader()
     try:
         _log_to(sys.stderr, None, options)
         return command(options)
@@ -182,7 +184,6 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    _end_with_the_reader()
     settings = _settings(options)
     every = settings.poll_every.total_seconds()
     played = "" if settings.source else f" (run would play {DEFAULT_SCENARIO} instead: no config.toml)"
@@ -210,7 +211,6 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    _end_with_the_reader()
     from bot import replay
 
     return replay.main(options.file, options.prices, options.asset, options.as_json, sys.stdout, sys.stderr)
@@ -236,7 +236,6 @@ def _backfill(options: argparse.Namespace) -> int:
 
 
 def _decode(options: argparse.Namespace) -> int:
-    _end_with_the_reader()
     from bot import decode
 
     if options.as_list:
@@ -257,7 +256,6 @@ def _decode(options: argparse.Namespace) -> int:
 def _scenarios(options: argparse.Namespace) -> int:
     from bot.simulator.scenario import named, names
 
-    _end_with_the_reader()
     sys.stdout.writelines(f"{name}  {named(name).script.title}\n" for name in names())
     return ExitCode.FINE
 
@@ -318,6 +316,10 @@ def _in_loop(work: Coroutine[Any, Any, int]) -> int:
     import asyncio
 
     return asyncio.run(work)
+
+
+FILTERS = (_check, _replay, _decode, _scenarios)
+"""Commands whose result others read: ``washout replay … | head``."""
 
 
 def _end_with_the_reader() -> None:

@@ -206,7 +206,9 @@ class Past:
 
     async def _learn(self, asset: Asset, until: datetime) -> None:
         """Judge all that is kept of a coin, and put what that gives in the place of what it gave before."""
-        basis = (await self._bases())[asset]
+        basis = (await self._bases()).get(asset)
+        if not basis:  # every venue was asked, and none remembers it
+            return
         known = (await self._learnt()).get(asset)
         if known is not None and known.basis == basis:
             return

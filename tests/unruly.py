@@ -20,7 +20,7 @@ from bot.simulator.scenario import Scenario, named
 from bot.simulator.venues import WIRE_FORMATS
 from bot.simulator.wire import Ask, Refused, View
 
-VENUES = tuple(name for name, exchange in EXCHANGES.items() if exchange.by_default)
+VENUES = tuple(name for name in EXCHANGES if name in named("october-2025").venues)
 HOUR = timedelta(hours=1)
 Spoil = Callable[[bytes], bytes]
 """What is sent instead of an answer."""
