@@ -36,7 +36,8 @@ from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Liquidation, Position, Reading, Venue
 from bot.domain.posts import Destination, Subscription
 from bot.domain.units import Amount, Unit
-from bot.pipeline.judge import Judge, Pace, last_step
+from bot.pipeline.judge import Judge, last_step
+from bot.pipeline.memory import Pace
 from bot.roles import KEPT_AS
 from bot.simulator.everything import everything
 from bot.simulator.forced import Forced

@@ -33,7 +33,8 @@ from bot.feeds.backfill import VenuePast, Wanted
 from bot.feeds.contact import Setting
 from bot.feeds.http import VenueHttp
 from bot.feeds.sources import VenueSource
-from bot.pipeline.judge import Judge, Lesson, Pace, last_step, next_step, wave_name
+from bot.pipeline.judge import Judge, Lesson, last_step, next_step, wave_name
+from bot.pipeline.memory import Pace
 from bot.ports import Archive, Store
 
 log = logging.getLogger(__name__)

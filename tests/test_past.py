@@ -26,7 +26,8 @@ from bot.feeds.contact import Setting
 from bot.feeds.sources import VenueSource, open_lines
 from bot.health import Health
 from bot.past import STEP, Past
-from bot.pipeline.judge import Judge, Pace
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import Pace
 from bot.ports import Store
 from bot.roles import Bench
 from storage.memory import MemoryStore
