@@ -35,7 +35,8 @@ from bot.domain.market import Group, Instrument, OpenInterest, Reading, Venue
 from bot.domain.units import ContractSize, Unit
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import Book, Poll
-from bot.pipeline.judge import Judge, Pace
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import Pace
 from bot.ports import Journal
 from storage.sqlite import open_sqlite
 

@@ -37,7 +37,8 @@ from bot.domain.market import Instrument, Liquidation, Position, Reading, Venue
 from bot.domain.posts import Destination, Subscription
 from bot.domain.units import Amount, Unit
 from bot.pipeline.horizons import last_step
-from bot.pipeline.judge import Judge, Pace
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import Pace
 from bot.roles import KEPT_AS
 from bot.simulator.everything import everything
 from bot.simulator.forced import Forced

@@ -34,7 +34,8 @@ from numpy.typing import NDArray
 from bot.domain.assets import Asset
 from bot.domain.market import Group, Instrument, OpenInterest, Venue
 from bot.domain.units import Amount, Unit
-from bot.pipeline.judge import Judge, Pace
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import Pace
 
 VENUES = 20
 STEP = timedelta(minutes=5)

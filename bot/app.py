@@ -28,7 +28,8 @@ from bot.feeds.http import VenueHttp
 from bot.feeds.sources import Sources, open_lines
 from bot.health import Health
 from bot.past import Past
-from bot.pipeline.judge import Judge, Pace
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import Pace
 from bot.ports import Messenger, Store
 from bot.roles import Bench, judge, tidy, watch_over
 from bot.running import running

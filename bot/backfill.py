@@ -20,7 +20,8 @@ from bot.feeds.contact import Setting
 from bot.feeds.sources import VenueSource, open_lines
 from bot.health import Health
 from bot.past import Past
-from bot.pipeline.judge import Judge, Pace
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import Pace
 from bot.ports import Store
 from bot.record import Nowhere, chosen_sources, now
 from bot.roles import Bench

@@ -34,7 +34,8 @@ from bot.feeds.contact import Setting
 from bot.feeds.http import VenueHttp
 from bot.feeds.sources import VenueSource
 from bot.pipeline.horizons import last_step, next_step
-from bot.pipeline.judge import Judge, Lesson, Pace, wave_name
+from bot.pipeline.judge import Judge, Lesson, wave_name
+from bot.pipeline.memory import Pace
 from bot.ports import Archive, Store
 
 log = logging.getLogger(__name__)
@@ -206,10 +207,10 @@ class Past:
 
     async def _learn(self, asset: Asset, until: datetime) -> None:
         """Judge all that is kept of a coin, and put what that gives in the place of what it gave before."""
-        basis = (await self._bases()).get(asset)
+        basis = (await self._bases(asset)).get(asset)
         if not basis:  # every venue was asked, and none remembers it
             return
-        known = (await self._learnt()).get(asset)
+        known = (await self._learnt(asset)).get(asset)
         if known is not None and known.basis == basis:
             return
         pace = Pace(STEP, FRESH, self.judge.pace.coverage_floor)
@@ -240,18 +241,20 @@ class Past:
         await journal.keep(NAMED, str(number).encode())
         return [replace(wave, id=names[wave.onset]) for wave in waves]
 
-    async def _learnt(self) -> Mapping[Asset, _Learnt]:
+    async def _learnt(self, of: Asset | None = None) -> Mapping[Asset, _Learnt]:
+        """Of one coin, or of all: those are hundreds, so others have their turn in between."""
         found = {}
-        for asset, body in (await self.store.archive.learnt()).items():
+        for asset, body in (await self.store.archive.learnt(of)).items():
+            await asyncio.sleep(0)
             try:
                 found[asset] = msgspec.msgpack.decode(body, type=_Learnt)
             except msgspec.DecodeError:
                 log.info("%s is learnt anew: kept by another release", asset, extra={"event": "past.anew"})
         return found
 
-    async def _bases(self) -> Mapping[Asset, dict[str, datetime]]:
+    async def _bases(self, of: Asset | None = None) -> Mapping[Asset, dict[str, datetime]]:
         bases: dict[Asset, dict[str, datetime]] = defaultdict(dict)
-        for (asset, venue, symbol), at in (await self.store.archive.reached()).items():
+        for (asset, venue, symbol), at in (await self.store.archive.reached(of)).items():
             bases[asset][f"{venue}:{symbol}"] = at
         return bases
 

@@ -137,8 +137,8 @@ class Archive(Protocol):
         """All that its venue remembers from ``since`` on and before ``until``; twice is once."""
         ...
 
-    async def reached(self) -> Mapping[tuple[Asset, Venue, str], datetime]:
-        """How far back each contract (coin, venue, symbol) is kept."""
+    async def reached(self, asset: Asset | None = None) -> Mapping[tuple[Asset, Venue, str], datetime]:
+        """How far back each contract (coin, venue, symbol) is kept: of one asset, or of all."""
         ...
 
     async def told(self, asset: Asset, since: datetime, until: datetime) -> Sequence[OpenInterest]:
@@ -158,8 +158,8 @@ class Archive(Protocol):
         """
         ...
 
-    async def learnt(self) -> Mapping[Asset, bytes]:
-        """The newest lesson of each asset."""
+    async def learnt(self, asset: Asset | None = None) -> Mapping[Asset, bytes]:
+        """The newest lesson of each asset, or of one."""
         ...
 
 

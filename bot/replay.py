@@ -19,7 +19,8 @@ from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import MINUTE
 from bot.feeds.recorded import SAMPLE, Prices, Reader, Told, grid_of, read_rows
 from bot.pipeline.horizons import moment, next_step
-from bot.pipeline.judge import Judge, Pace
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import Pace
 
 FRESH_STEPS = 1.5
 """In a recording a figure counts until the next is half a step late."""

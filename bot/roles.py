@@ -25,7 +25,8 @@ from bot.domain.posts import Destination, Notice
 from bot.domain.waves import Stage, Wave
 from bot.health import Health
 from bot.pipeline.horizons import last_step, moment, next_step
-from bot.pipeline.judge import Judge, JudgeState, Stepped
+from bot.pipeline.judge import Judge, Stepped
+from bot.pipeline.memory import JudgeState
 from bot.pipeline.route import listeners, outshone_by, weight_usd
 from bot.ports import Clock, Store, Stream
 
@@ -172,7 +173,11 @@ class Bench:
 
     async def keep(self) -> None:
         """Keep the judge's memory as of its newest step."""
-        await self.store.journal.keep(KEPT_AS, msgspec.msgpack.encode(self.judge.state()))
+        for packed in self.judge.packing():
+            if packed is None:
+                await asyncio.sleep(0)
+            else:
+                await self.store.journal.keep(KEPT_AS, packed)
         self._kept_at = self.judge.at
 
     async def recover(self) -> datetime | None:

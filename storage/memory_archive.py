@@ -30,11 +30,12 @@ class MemoryArchive:
         within = tuple(one for one in told if since <= one.at < until)
         self._pieces[contract.venue, contract.symbol, since] = contract, within
 
-    async def reached(self) -> Mapping[tuple[Asset, Venue, str], datetime]:
+    async def reached(self, asset: Asset | None = None) -> Mapping[tuple[Asset, Venue, str], datetime]:
         far: dict[tuple[Asset, Venue, str], datetime] = {}
         for (venue, symbol, since), (contract, _) in self._pieces.items():
-            key = (contract.asset, venue, symbol)
-            far[key] = min(since, far.get(key, since))
+            if asset in (None, contract.asset):
+                key = (contract.asset, venue, symbol)
+                far[key] = min(since, far.get(key, since))
         return far
 
     async def told(self, asset: Asset, since: datetime, until: datetime) -> Sequence[OpenInterest]:
@@ -55,5 +56,5 @@ class MemoryArchive:
         self._journal.forget_snapshots(asset, until)
         await self._journal.snap(snapshots)
 
-    async def learnt(self) -> Mapping[Asset, bytes]:
-        return dict(self._lessons)
+    async def learnt(self, asset: Asset | None = None) -> Mapping[Asset, bytes]:
+        return {of: lesson for of, lesson in self._lessons.items() if asset in (None, of)}

@@ -66,18 +66,21 @@ class SqliteArchive:
     async def keep(
         self, contract: Instrument, since: datetime, until: datetime, told: Sequence[OpenInterest]
     ) -> None:
-        body = _pack(contract, [one for one in told if since <= one.at < until])
-        row = (contract.venue, contract.symbol, micros(since), micros(until), contract.asset, body)
-
         def write(db: Database) -> None:
+            body = _pack(contract, [one for one in told if since <= one.at < until])
+            row = (contract.venue, contract.symbol, micros(since), micros(until), contract.asset, body)
             db.conn.execute("insert or replace into past values (?, ?, ?, ?, ?, ?)", row)
 
         await self._file.write(write)
 
-    async def reached(self) -> Mapping[tuple[Asset, Venue, str], datetime]:
+    async def reached(self, asset: Asset | None = None) -> Mapping[tuple[Asset, Venue, str], datetime]:
         def look(db: sqlite3.Connection) -> dict[tuple[Asset, Venue, str], datetime]:
-            rows = db.execute("select asset, venue, symbol, min(since) from past group by 1, 2, 3")
-            return {(Asset(asset), Venue(venue), symbol): moment(at) for asset, venue, symbol, at in rows}
+            of, values = _of(asset)
+            rows = db.execute(
+                f"select asset, venue, symbol, min(since) from past {of} group by 1, 2, 3",  # noqa: S608
+                values,
+            )
+            return {(Asset(coin), Venue(venue), symbol): moment(at) for coin, venue, symbol, at in rows}
 
         return await self._file.read(look)
 
@@ -117,10 +120,14 @@ class SqliteArchive:
 
         await self._file.write(write)
 
-    async def learnt(self) -> Mapping[Asset, bytes]:
+    async def learnt(self, asset: Asset | None = None) -> Mapping[Asset, bytes]:
         def look(db: sqlite3.Connection) -> dict[Asset, bytes]:
-            return {
-                Asset(asset): bytes(body) for asset, body in db.execute("select asset, body from lessons")
-            }
+            of, values = _of(asset)
+            rows = db.execute(f"select asset, body from lessons {of}", values)  # noqa: S608
+            return {Asset(coin): bytes(body) for coin, body in rows}
 
         return await self._file.read(look)
+
+
+def _of(asset: Asset | None) -> tuple[str, Sequence[str]]:
+    return ("", ()) if asset is None else ("where asset = ?", (asset,))

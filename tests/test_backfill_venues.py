@@ -19,7 +19,8 @@ from bot.feeds.contact import Setting
 from bot.feeds.sources import VenueSource, open_lines
 from bot.health import Health
 from bot.past import Past
-from bot.pipeline.judge import Judge, Pace
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import Pace
 from bot.simulator.everything import PEAK, everything
 from bot.simulator.servers import Address, serve
 from storage.memory import MemoryStore

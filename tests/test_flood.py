@@ -8,11 +8,14 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
+
 from bot.domain.assets import Asset
 from bot.domain.market import Group, Instrument, Liquidation, Position, Venue
 from bot.domain.units import Amount, Unit
 from bot.health import Health
-from bot.pipeline.judge import PIECE, Judge, Pace
+from bot.pipeline.judge import PIECE, Judge
+from bot.pipeline.memory import Pace
 from bot.roles import BREATH, RECORD_AT, Bench, judge
 from bot.running import running
 from bot.stage import wall
@@ -87,3 +90,32 @@ def test_a_step_of_many_coins_comes_in_pieces() -> None:
     *pauses, done = many.stepping(NOON)
     assert pauses == [None] * 4
     assert done == many.step(NOON)
+
+
+def test_the_memory_of_many_coins_is_packed_in_pieces() -> None:
+    many = Judge({ACME: Group.OFFSHORE}, Pace(MINUTE, 3 * MINUTE))
+    for number in range(5):
+        many.take(told(number, f"C{number}"))
+    *pauses, packed = many.packing()
+    assert pauses == [None] * 5
+    assert packed == msgspec.msgpack.encode(many.state())
+
+
+async def test_others_get_their_turn_while_the_memory_is_packed() -> None:
+    async with judging() as (bench, seen):
+        await seen.put([told(number, f"C{number}") for number in range(50)])
+        await eventually(lambda: len(bench.judge.assets) == 50)
+        turns = 0
+
+        async def look() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        async with running(look()):
+            await bench.keep()
+        assert turns >= 50
+    kept = await bench.kept_state()
+    assert kept is not None
+    assert [one.asset for one in kept.assets] == list(bench.judge.assets)

@@ -26,9 +26,11 @@ from bot.feeds.contact import Setting
 from bot.feeds.sources import VenueSource, open_lines
 from bot.health import Health
 from bot.past import STEP, Past
-from bot.pipeline.judge import Judge, Pace
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import Pace
 from bot.ports import Store
 from bot.roles import Bench
+from bot.running import running
 from storage.memory import MemoryStore
 from storage.sqlite import open_sqlite
 from tests.feeds.acme import ACME, START, Server, World, serving
@@ -350,3 +352,36 @@ async def test_it_all_survives_in_sqlite(server: Server, tmp_path: Path) -> None
         assert await Past(judge, store, GROUPS, World().setting).load() == 1
         assert judge.warm(PEPE).days == 8
         assert await store.waves.recent() == [wave]
+
+
+async def test_others_get_their_turn_while_what_was_learnt_is_read(server: Server) -> None:
+    store = MemoryStore()
+    await Life(server, store).run()
+    (lesson,) = (await store.archive.learnt()).values()
+    for number in range(50):
+        await store.archive.learn(Asset(f"C{number}"), lesson, (), (), START)
+    turns = 0
+
+    async def look() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with running(look()):
+        assert await Past(live_judge(), store, GROUPS, World().setting).load() == 51
+    assert turns >= 50
+
+
+async def test_learning_a_coin_does_not_read_what_was_learnt_of_others(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There are hundreds: each coin would take longer than the one before, and hold the event loop."""
+    store = MemoryStore()
+    await store.archive.learn(Asset("OTHER"), b"of another release", (), (), START)
+    with caplog.at_level("INFO", "bot.past"):
+        await Life(server, store).run()
+    assert PEPE in await store.archive.learnt()
+    assert [line for line in caplog.messages if "OTHER" in line] == [
+        "OTHER is learnt anew: kept by another release"  # when the process starts,
+    ] * 2  # and when it looks for what was fetched but not learnt

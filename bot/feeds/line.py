@@ -28,8 +28,8 @@ FRAME_BYTES = 4 * MIB
 CLOSE_WITHIN_S = 1.0
 CHANGE_AGAIN_S = 60.0
 """A new line that could not be opened is tried again so soon, while the old one goes on."""
-TURNS = 64
-"""After so many frames every other task has its turn."""
+TURNS = 16
+"""After so many frames every other task has its turn: a dozen lines in a flood come one after another."""
 CLOSING = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED)
 
 

@@ -38,8 +38,9 @@ from bot.pipeline.bursts import LIVE_S, Feeds
 from bot.pipeline.court import AssetState, Court
 from bot.pipeline.detect import Moment
 from bot.pipeline.early import HEARD_AFTER_S, Alarm, Early
-from bot.pipeline.gate import Gate, GateState
+from bot.pipeline.gate import Gate
 from bot.pipeline.horizons import moment
+from bot.pipeline.memory import JudgeState, Pace, packing
 from bot.pipeline.rarity import Learned
 from bot.pipeline.running import Sight
 from bot.pipeline.tally import Cell, Minute
@@ -61,14 +62,6 @@ def wave_name(number: int) -> str:
             return digits
 
 
-class Pace(msgspec.Struct, frozen=True):
-    """How time is cut: ``step`` between judgements, ``fresh`` how old a reading may be to count."""
-
-    step: timedelta
-    fresh: timedelta
-    coverage_floor: float = 0.6
-
-
 class Stepped(msgspec.Struct, frozen=True):
     """What one step brought: a snapshot per asset, the moment behind it, and waves worth telling."""
 
@@ -83,18 +76,6 @@ class Lesson(msgspec.Struct, frozen=True):
     learned: Learned
     waves: tuple[Past, ...]
     since_s: float
-
-
-class JudgeState(msgspec.Struct):
-    """Everything a judge knows, as of the step ``at``."""
-
-    at: datetime | None
-    pace: Pace
-    waves_opened: int
-    gate: GateState
-    assets: list[AssetState]
-    feeds: dict[Venue, tuple[float, float]]
-    """Since when, and when last, each venue told liquidations."""
 
 
 class Judge:
@@ -342,14 +323,18 @@ class Judge:
         return sum(weight * yearly for weight, yearly in weights) / total if total else None
 
     def state(self) -> JudgeState:
-        return JudgeState(
-            self._at,
-            self.pace,
-            self._opened,
-            self._gate.state(),
-            [c.state() for c in self._courts.values()],
-            dict(self._feeds.spans),
-        )
+        return self._state([court.state() for court in self._courts.values()])
+
+    def packing(self) -> Iterator[bytes | None]:
+        """``state`` as MessagePack, in pieces: ``None`` between two, at last all of it.
+
+        Nothing may be taken and no step made between them.
+        """
+        return packing(self._state([]), list(self._courts.values()))
+
+    def _state(self, assets: list[AssetState]) -> JudgeState:
+        feeds = dict(self._feeds.spans)
+        return JudgeState(self._at, self.pace, self._opened, self._gate.state(), assets, feeds)
 
     def restore(self, state: JudgeState) -> None:
         """Continue where ``state`` was taken. Raises ``ValueError`` when it was cut into other steps."""

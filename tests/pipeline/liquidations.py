@@ -10,7 +10,8 @@ from decimal import Decimal
 from bot.domain.market import Completeness, Instrument, Liquidation, Position, Venue
 from bot.domain.units import Amount, Unit
 from bot.domain.waves import Wave
-from bot.pipeline.judge import Judge, JudgeState
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import JudgeState
 from tests.pipeline.market import BTC, GROUPS, OPENING, PACE, PRICE_USD, Scene, told
 
 SECOND = timedelta(seconds=1)

@@ -20,7 +20,8 @@ from bot.domain.assets import Asset
 from bot.domain.market import Group, Instrument, Observation, OpenInterest, Venue
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.domain.waves import Wave
-from bot.pipeline.judge import Judge, JudgeState, Pace
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import JudgeState, Pace
 
 BTC = Asset("BTC")
 START = datetime(2025, 9, 1, tzinfo=UTC)

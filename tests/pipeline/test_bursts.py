@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot.domain.market import Liquidation, Position
 from bot.domain.waves import Kind, Stage, Wave
-from bot.pipeline.judge import JudgeState
+from bot.pipeline.memory import JudgeState
 from bot.pipeline.route import weight_usd
 from tests.pipeline.liquidations import FEEDS, SECOND, burst, chatter, forced, listening, live
 from tests.pipeline.market import CALM, MINUTE, OPENING, Scene, frozen, outage, path

@@ -11,7 +11,8 @@ import pytest
 from bot.domain.market import Completeness, Group, Instrument, Liquidation, OpenInterest, Venue
 from bot.domain.units import Amount, Unit
 from bot.domain.waves import Stage, Wave
-from bot.pipeline.judge import Judge, Pace
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import Pace
 from bot.simulator.forced import forced
 from bot.simulator.scenario import Contract, named
 from tests.pipeline.market import BTC, MINUTE

@@ -17,7 +17,8 @@ from bot.domain.market import Group, Instrument, Observation, OpenInterest, Pric
 from bot.domain.posts import Destination, Measure, Subscription, Threshold
 from bot.domain.waves import Wave
 from bot.health import Health
-from bot.pipeline.judge import Judge, JudgeState
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import JudgeState
 from bot.ports import Store
 from bot.roles import Bench, judge, watch_over
 from bot.running import running

@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.market import Observation, Report, Venue, Verdict
 from bot.domain.waves import STAGE_ORDER, Kind, Lead, Stage, Wave
-from bot.pipeline.judge import Pace
+from bot.pipeline.memory import Pace
 from tests.pipeline.market import (
     BTC,
     CALM,

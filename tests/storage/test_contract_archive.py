@@ -55,6 +55,8 @@ async def test_an_empty_piece_counts_as_far_as_it_reaches(store: Store) -> None:
         KEY: NOW - 3 * HOUR,
         (PEPE, KPEPE.venue, KPEPE.symbol): NOW - MINUTE,
     }
+    assert await store.archive.reached(BTC) == {KEY: NOW - 3 * HOUR}
+    assert await store.archive.reached(ETH) == {}
 
 
 async def test_a_lesson_replaces_the_one_before_with_its_waves_and_snapshots(store: Store) -> None:
@@ -69,6 +71,8 @@ async def test_a_lesson_replaces_the_one_before_with_its_waves_and_snapshots(sto
     await store.archive.learn(BTC, b"one", [first], old, NOW)
     await store.archive.learn(BTC, b"two", [second], new, NOW)
     assert await store.archive.learnt() == {BTC: b"two", ETH: b"eth"}
+    assert await store.archive.learnt(BTC) == {BTC: b"two"}
+    assert await store.archive.learnt(PEPE) == {}
     assert await store.waves.recent() == [seen, second, others]
     assert await store.waves.get("h-1") is None
     assert await store.waves.get("h-2", 3) == second
