@@ -16,6 +16,7 @@ from bot.domain.market import (
     LiquidationSum,
     Observation,
     OpenInterest,
+    PastLiquidations,
     Point,
     Quarantined,
     Reading,
@@ -132,7 +133,12 @@ class Archive(Protocol):
     """What venues remember of the time before live figures began, and what was learnt from it."""
 
     async def keep(
-        self, contract: Instrument, since: datetime, until: datetime, told: Sequence[OpenInterest]
+        self,
+        contract: Instrument,
+        since: datetime,
+        until: datetime,
+        told: Sequence[OpenInterest],
+        liquidated: Sequence[PastLiquidations] = (),
     ) -> None:
         """All that its venue remembers from ``since`` on and before ``until``; twice is once."""
         ...
@@ -145,6 +151,10 @@ class Archive(Protocol):
         """From ``since`` on and before ``until``, in order of (time, contract)."""
         ...
 
+    async def liquidated(self, asset: Asset, since: datetime, until: datetime) -> Sequence[PastLiquidations]:
+        """Sums that begin at ``since`` or later and before ``until``, in order of (time, contract, side)."""
+        ...
+
     async def learn(
         self,
         asset: Asset,
@@ -153,9 +163,7 @@ class Archive(Protocol):
         snapshots: Sequence[Snapshot],
         until: datetime,
     ) -> None:
-        """Replace, all at once, what was learnt of an asset before: its waves from history too, and its
-        snapshots before ``until``.
-        """
+        """Replace at once what was learnt of an asset: waves from history, snapshots before ``until``."""
         ...
 
     async def learnt(self, asset: Asset | None = None) -> Mapping[Asset, bytes]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.assets import Asset
-from bot.domain.market import Instrument, OpenInterest, Snapshot, Venue
+from bot.domain.market import Instrument, OpenInterest, PastLiquidations, Snapshot, Venue
 from bot.domain.waves import Wave
 from storage.memory_journal import MemoryJournal
 
@@ -22,13 +22,21 @@ class MemoryArchive:
     def __init__(self, journal: MemoryJournal, waves: _Waves) -> None:
         self._journal, self._waves = journal, waves
         self._pieces: dict[tuple[Venue, str, datetime], tuple[Instrument, tuple[OpenInterest, ...]]] = {}
+        self._liquidated: dict[tuple[Venue, str, datetime], tuple[PastLiquidations, ...]] = {}
         self._lessons: dict[Asset, bytes] = {}
 
     async def keep(
-        self, contract: Instrument, since: datetime, until: datetime, told: Sequence[OpenInterest]
+        self,
+        contract: Instrument,
+        since: datetime,
+        until: datetime,
+        told: Sequence[OpenInterest],
+        liquidated: Sequence[PastLiquidations] = (),
     ) -> None:
         within = tuple(one for one in told if since <= one.at < until)
         self._pieces[contract.venue, contract.symbol, since] = contract, within
+        sums = tuple(one for one in liquidated if since <= one.at < until)
+        self._liquidated[contract.venue, contract.symbol, since] = sums
 
     async def reached(self, asset: Asset | None = None) -> Mapping[tuple[Asset, Venue, str], datetime]:
         far: dict[tuple[Asset, Venue, str], datetime] = {}
@@ -42,6 +50,11 @@ class MemoryArchive:
         of = [told for contract, told in self._pieces.values() if contract.asset == asset]
         within = [one for told in of for one in told if since <= one.at < until]
         return sorted(within, key=lambda one: (one.at, one.instrument.key))
+
+    async def liquidated(self, asset: Asset, since: datetime, until: datetime) -> Sequence[PastLiquidations]:
+        each = [one for sums in self._liquidated.values() for one in sums if one.instrument.asset == asset]
+        within = [one for one in each if since <= one.at < until]
+        return sorted(within, key=lambda one: (one.at, one.instrument.key, one.position))
 
     async def learn(
         self,

@@ -15,7 +15,7 @@ import msgspec
 from sqlite_utils import Database
 
 from bot.domain.assets import Asset
-from bot.domain.market import Instrument, OpenInterest, Snapshot, Venue
+from bot.domain.market import Instrument, OpenInterest, PastLiquidations, Snapshot, Venue
 from bot.domain.units import Amount, Unit
 from bot.domain.waves import FROM_HISTORY, Wave
 from storage.rules import micros, moment
@@ -23,6 +23,7 @@ from storage.sqlite_connections import Connections
 from storage.sqlite_snapshots import forget_snapshots, write_snapshots
 
 _HISTORY = f"{FROM_HISTORY}*"
+_SUMS = msgspec.msgpack.Decoder(list[PastLiquidations])
 
 
 class _Piece(msgspec.Struct, array_like=True):
@@ -64,12 +65,25 @@ class SqliteArchive:
         self._file = file
 
     async def keep(
-        self, contract: Instrument, since: datetime, until: datetime, told: Sequence[OpenInterest]
+        self,
+        contract: Instrument,
+        since: datetime,
+        until: datetime,
+        told: Sequence[OpenInterest],
+        liquidated: Sequence[PastLiquidations] = (),
     ) -> None:
+        sums = [one for one in liquidated if since <= one.at < until]
+
         def write(db: Database) -> None:
             body = _pack(contract, [one for one in told if since <= one.at < until])
             row = (contract.venue, contract.symbol, micros(since), micros(until), contract.asset, body)
             db.conn.execute("insert or replace into past values (?, ?, ?, ?, ?, ?)", row)
+            db.conn.execute(
+                "delete from past_liquidations where venue = ? and symbol = ? and since = ?", row[:3]
+            )
+            if sums:
+                kept = (*row[:5], zlib.compress(msgspec.msgpack.encode(sums)))
+                db.conn.execute("insert into past_liquidations values (?, ?, ?, ?, ?, ?)", kept)
 
         await self._file.write(write)
 
@@ -92,6 +106,18 @@ class SqliteArchive:
             )
             found = [one for (body,) in rows for one in _unpack(body) if since <= one.at < until]
             return sorted(found, key=lambda one: (one.at, one.instrument.key))
+
+        return await self._file.read(look)
+
+    async def liquidated(self, asset: Asset, since: datetime, until: datetime) -> Sequence[PastLiquidations]:
+        def look(db: sqlite3.Connection) -> list[PastLiquidations]:
+            rows = db.execute(
+                "select body from past_liquidations where asset = ? and since < ? and until > ?",
+                (asset, micros(until), micros(since)),
+            )
+            each = [one for (body,) in rows for one in _SUMS.decode(zlib.decompress(body))]
+            found = [one for one in each if since <= one.at < until]
+            return sorted(found, key=lambda one: (one.at, one.instrument.key, one.position))
 
         return await self._file.read(look)
 

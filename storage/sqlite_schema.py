@@ -182,6 +182,17 @@ def m0007_liquidations(db: Database) -> None:
     db.execute("alter table liquidations add column deleveraged integer not null default 0")
 
 
+@schema()
+def m0008_past_liquidations(db: Database) -> None:
+    """What venues remember of liquidations, in sums, in the same pieces as ``past``."""
+    db.execute(
+        """create table past_liquidations (
+            venue text not null, symbol text not null, since integer not null, until integer not null,
+            asset text not null, body blob not null, primary key (venue, symbol, since))"""
+    )
+    db.execute("create index past_liquidations_asset on past_liquidations (asset, since)")
+
+
 def known() -> list[str]:
     """The names of every migration of this release, in order."""
     nothing = Database(memory=True, execute_plugins=False)

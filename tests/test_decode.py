@@ -379,3 +379,32 @@ def test_a_report_from_the_future_is_not_believed(capsys: pytest.CaptureFixture[
         file = kept({"reports": [row | {"open_interest_coins": coins}]})
         _, (line,), _ = run(capsys, "published", "reports", file, "--now", f"2026-10-{now}T00:00:00Z")
         assert line["verdict"] == verdict
+
+
+def test_a_history_that_tells_liquidations_shows_both_sides_of_each_step(
+    capsys: pytest.CaptureFixture[str], kept: Any
+) -> None:
+    row = {"time": 1760126400, "mark_price": 100_000, "open_interest": "5"}
+    row |= {"long_liq_size": "30", "long_liq_amount": 0.003, "long_liq_usd": 300.5}
+    wrong = row | {"time": 1760126700, "long_liq_usd": 300e6, "short_liq_size": "-1"}
+    gate = "BTC_USDT,BTC,linear,0.0001,coin"
+    code, lines, _ = run(capsys, "gate", "history", kept([row, wrong]), "--instrument", gate)
+    assert code == 0
+    assert [line["kind"] for line in lines] == ["open_interest"] * 2 + ["liquidated"] * 3
+    first, doubted, impossible = lines[2:]
+    assert first == {
+        "kind": "liquidated",
+        "venue": "gate",
+        "symbol": "BTC_USDT",
+        "asset": "BTC",
+        "coins": pytest.approx(0.003),
+        "usd": 300.5,
+        "contracts": 30.0,
+        "price": None,
+        "position": "long",
+        "exchange_at": "2025-10-10T20:00:00Z",
+        "verdict": "accept",
+    }
+    assert (doubted["contracts"], doubted["coins"], doubted["usd"]) == (30.0, None, None)
+    assert (doubted["verdict"], impossible["verdict"]) == ("unpriced", "impossible")
+    assert (impossible["position"], impossible["usd"]) == ("short", None)

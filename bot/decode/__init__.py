@@ -95,7 +95,10 @@ def _take(told: Told, frame: bytes, named: Sequence[str]) -> None:
         unknown, told.book.missed = sorted(told.book.missed), set()
         told.observed(said, unknown, numbers=numbers)
     elif of is not None:
-        told.observed(understand(of.parse, frame, told.book.one_of(named, frame), now))
+        contract = told.book.one_of(named, frame)
+        told.observed(understand(of.parse, frame, contract, now))
+        if of.liquidated is not None:
+            told.liquidated(understand(of.liquidated, frame, contract))
 
 
 def _bytes(file: Path) -> bytes:

@@ -17,6 +17,7 @@ from bot.domain.market import (
     Liquidation,
     Observation,
     OpenInterest,
+    PastLiquidations,
     Price,
     Report,
     Verdict,
@@ -135,6 +136,25 @@ class Told:
 
     def replied(self, reply: str) -> None:
         self._lines.append(line(self.exchange, "reply", Verdict.ACCEPT, reply=reply))
+
+    def liquidated(self, sums: Sequence[PastLiquidations]) -> None:
+        """Sums of the past: what cannot be counted, or contradicts itself, has no coins and no dollars."""
+        for one in sums:
+            verdict = Verdict.ACCEPT if one.usd is not None else Verdict.UNPRICED
+            if one.contracts is not None and one.contracts < 0:
+                verdict = Verdict.IMPOSSIBLE
+            elif one.at - self.clock > FUTURE_TOLERANCE:
+                verdict = Verdict.FUTURE
+            self._add(
+                "liquidated",
+                verdict,
+                one.instrument,
+                position=one.position,
+                coins=one.coins,
+                usd=one.usd,
+                contracts=_number(one.contracts) if one.contracts is not None else None,
+                exchange_at=one.at,
+            )
 
     def observed(
         self,

@@ -340,6 +340,22 @@ class VenueLiquidations(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
+class PastLiquidations(msgspec.Struct, frozen=True):
+    """What a venue says was liquidated on one side of one contract within the ``step`` that begins at ``at``.
+
+    ``contracts`` as told; coins of the asset and dollars are ``None`` where they cannot be known or where the
+    venue's figures contradict each other. It is a sum, never one of the liquidations that are heard.
+    """
+
+    instrument: Instrument
+    position: Position
+    at: datetime
+    step: timedelta
+    contracts: Decimal | None
+    coins: float | None
+    usd: float | None
+
+
 def usd_change(before: Snapshot, now: Snapshot) -> UsdChange | None:
     """The change in dollars between two snapshots of one asset, counting only venues present in both."""
     if before.price_usd is None or now.price_usd is None:

@@ -22,6 +22,7 @@ from bot.domain.market import (
     Liquidation,
     Observation,
     OpenInterest,
+    PastLiquidations,
     Position,
     PriceKind,
     Venue,
@@ -36,6 +37,7 @@ from bot.exchanges.reading import (
     decode,
     evidence,
     pages,
+    past_sum,
     peek,
     read_book,
     read_rows,
@@ -78,6 +80,9 @@ FACTS = facts(
     X-Gate-Size-Decimal | sizes | decimal strings, else cut to whole contracts | documentation | [2]
     …/contract_stats | open_interest | contracts | agrees with open_interest_usd, mark_price | [2]
     …/contract_stats | time | seconds, the beginning of its 5 minutes | recorded answer, measurement | [2]
+    …/contract_stats | long_liq_size, short_liq_size | contracts lost by each side | documentation | [1]
+    …/contract_stats | long_liq_amount, short_liq_amount | base coins | documentation | [1]
+    …/contract_stats | long_liq_usd_new, long_liq_usd | quote; must not contradict size | documentation | [?]
     …/contract_stats | limit, from | 2,000 at most; pages run a row or two over | one measurement | [1]
     …/contract_stats | reach | 60 days were answered | one measurement | [1]
     public_liquidates | size | sign of the closing order: negative closed a long | two client programs | [?]
@@ -123,6 +128,14 @@ class _Past(msgspec.Struct):
     time: int | str
     contracts: Figure = field(name="open_interest")
     mark_price: Figure | None = None
+    long_contracts: Figure | None = field(name="long_liq_size", default=None)
+    long_amount: Figure | None = field(name="long_liq_amount", default=None)
+    long_usd: Figure | None = field(name="long_liq_usd", default=None)
+    long_marked_usd: Figure | None = field(name="long_liq_usd_new", default=None)
+    short_contracts: Figure | None = field(name="short_liq_size", default=None)
+    short_amount: Figure | None = field(name="short_liq_amount", default=None)
+    short_usd: Figure | None = field(name="short_liq_usd", default=None)
+    short_marked_usd: Figure | None = field(name="short_liq_usd_new", default=None)
 
 
 class _Lost(msgspec.Struct):
@@ -258,18 +271,10 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
     if instrument.expiry is not None:
         return ()
     settled = "btc" if instrument.inverse else "usdt"
-    return [
-        Request(
-            f"/api/v4/futures/{settled}/contract_stats",
-            {
-                "contract": instrument.symbol,
-                "interval": "5m",
-                "from": str(-(-first // 1000)),
-                "limit": str(PAGE),
-            },
-        )
-        for first, _ in pages(since, until, STEP, PAGE)
-    ]
+    path = f"/api/v4/futures/{settled}/contract_stats"
+    asked = {"contract": instrument.symbol, "interval": "5m", "limit": str(PAGE)}
+    firsts = [first for first, _ in pages(since, until, STEP, PAGE)]
+    return [Request(path, asked | {"from": str(-(-first // 1000))}) for first in firsts]
 
 
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
@@ -285,6 +290,20 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
         for row in decode(_PASTS, body, _told)
     ]
     return sorted(points, key=lambda point: point.at)
+
+
+def parse_liquidated(body: bytes, instrument: Instrument) -> Sequence[PastLiquidations]:
+    """``[{"time": 1674057000, "long_liq_size": "12", "long_liq_amount": 0.0012, "long_liq_usd": 97.4, …}]``:
+    contracts, base coins, dollars. A side of which a row tells nothing is left out: unknown, never zero.
+    """
+    sums = []
+    for row in decode(_PASTS, body, _told):
+        when, price = (_seconds(row.time), STEP), quoted(row.mark_price, "mark_price")
+        longs = (row.long_contracts, row.long_amount, row.long_marked_usd, row.long_usd)
+        shorts = (row.short_contracts, row.short_amount, row.short_marked_usd, row.short_usd)
+        sums.append(past_sum(instrument, Position.LONG, when, price, *longs))
+        sums.append(past_sum(instrument, Position.SHORT, when, price, *shorts))
+    return sorted((one for one in sums if one is not None), key=lambda one: (one.at, one.position))
 
 
 def parse_lost(body: bytes, book: Book, now: datetime) -> Answer:
@@ -368,7 +387,7 @@ EXCHANGE = Exchange(
         _socket("usdt", lambda one: one.expiry is None and not one.inverse),
         _socket("btc", lambda one: one.expiry is None and one.inverse),
     ),
-    history=History(STEP, timedelta(days=30), _past, parse_history),
+    history=History(STEP, timedelta(days=30), _past, parse_history, parse_liquidated),
     counted="probably both sides",
     headers={"X-Gate-Size-Decimal": "1"},
     unasked=(Poll("liq-orders", MINUTE, lambda _: (), parse_lost),),

@@ -18,6 +18,7 @@ from bot.domain.market import (
     Instrument,
     Observation,
     OpenInterest,
+    PastLiquidations,
     PriceKind,
     Venue,
 )
@@ -88,12 +89,16 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Past open interest of one instrument. ``reach`` is how far back the venue remembers."""
+    """Past open interest of one instrument. ``reach`` is how far back the venue remembers.
+
+    ``liquidated`` reads, from the same answers, what was liquidated in each step, where the venue tells it.
+    """
 
     step: timedelta
     reach: timedelta
     requests: Callable[[Instrument, datetime, datetime], Sequence[Request]]
     parse: Callable[[bytes, Instrument, datetime], Sequence[OpenInterest]]
+    liquidated: Callable[[bytes, Instrument], Sequence[PastLiquidations]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

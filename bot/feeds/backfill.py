@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from bot.domain.assets import Asset
 from bot.domain.health import Remembered
-from bot.domain.market import Instrument, OpenInterest, Venue
+from bot.domain.market import Instrument, OpenInterest, PastLiquidations, Position, Venue
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled
 from bot.exchanges.spec import MINUTE, SECOND, Exchange, History
 from bot.feeds.book import ask_book, limited
@@ -43,7 +43,12 @@ class Pages(Protocol):
     """The part of ``bot.ports.Archive`` that is needed here."""
 
     async def keep(
-        self, contract: Instrument, since: datetime, until: datetime, told: Sequence[OpenInterest]
+        self,
+        contract: Instrument,
+        since: datetime,
+        until: datetime,
+        told: Sequence[OpenInterest],
+        liquidated: Sequence[PastLiquidations] = (),
     ) -> None: ...
 
     async def reached(self) -> Mapping[tuple[Asset, Venue, str], datetime]: ...
@@ -188,7 +193,7 @@ class VenuePast:
         while reach.at > reach.goal:
             since = max(reach.goal, reach.at - page)
             try:
-                told = await self._piece(reach.contract, since, reach.at)
+                told, liquidated = await self._piece(reach.contract, since, reach.at)
             except SourceChanged:
                 raise
             except SourceError as fault:
@@ -203,19 +208,27 @@ class VenuePast:
             empty = 0 if told else empty + 1
             if empty >= ENDS_AFTER:
                 since = reach.goal
-            await self._pages.keep(reach.contract, since, reach.at, told)
+            await self._pages.keep(reach.contract, since, reach.at, told, liquidated)
             reach.at = since
 
-    async def _piece(self, contract: Instrument, since: datetime, until: datetime) -> list[OpenInterest]:
+    async def _piece(
+        self, contract: Instrument, since: datetime, until: datetime
+    ) -> tuple[list[OpenInterest], list[PastLiquidations]]:
         """What the venue says of one span, once for each time, oldest first."""
         found: dict[datetime, OpenInterest] = {}
+        sums: dict[tuple[datetime, Position], PastLiquidations] = {}
         for request in self._history.requests(contract, since, until - MILLISECOND):
             raw = await self._fetch(request)
             for one in understand(self._history.parse, raw, contract, self._setting.clock()):
                 # A stamp of another time, or of the future, was not asked for.
                 if since <= one.at < until:
                     found[one.at] = replace(one, received=one.at)
-        return [found[at] for at in sorted(found)]
+            if self._history.liquidated is not None:
+                for each in understand(self._history.liquidated, raw, contract):
+                    # One that is still running when live figures begin is heard there.
+                    if since <= each.at and each.at + each.step <= until:
+                        sums[each.at, each.position] = each
+        return [found[at] for at in sorted(found)], [sums[key] for key in sorted(sums)]
 
     async def _wait(self, fault: SourceError, patience: Patience, tries: int) -> None:
         """Raises ``_GivenUp`` for who does not wait."""

@@ -73,12 +73,23 @@ def _within(scenario: Scenario, minute: datetime) -> Sequence[Forced]:
 def _minute(scenario: Scenario, minute: datetime) -> Iterator[Forced]:
     for coin in scenario.script.coins:
         long_usd, short_usd = minute_usd(scenario, coin, minute)
-        for venue, venue_share in scenario.script.liquidation_feeds.items():
-            perpetual = [c for c in scenario.listed(venue) if c.coin == coin and c.expiry is None]
-            whole = sum(contract.share for contract in perpetual)
-            for contract in perpetual:
-                share = venue_share * contract.share / whole
+        for venue in scenario.script.liquidation_feeds:
+            for contract in _perpetual(scenario, venue, coin):
+                share = feed_share(scenario, contract)
                 yield from _on(scenario, contract, minute, long_usd * share, short_usd * share)
+
+
+def feed_share(scenario: Scenario, contract: Contract) -> float:
+    """The part of its coin's liquidations that are this contract's; none where its venue tells none."""
+    perpetual = _perpetual(scenario, contract.venue, contract.coin)
+    if contract not in perpetual:
+        return 0.0
+    told = scenario.script.liquidation_feeds.get(contract.venue, 0.0)
+    return told * contract.share / sum(one.share for one in perpetual)
+
+
+def _perpetual(scenario: Scenario, venue: str, coin: str) -> Sequence[Contract]:
+    return [one for one in scenario.listed(venue) if one.coin == coin and one.expiry is None]
 
 
 def _on(

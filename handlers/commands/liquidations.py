@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from statistics import median
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Picture, Table, plain
-from bot.domain.market import Completeness, Venue, VenueLiquidations
+from bot.domain.market import Completeness, Position, Venue, VenueLiquidations
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
@@ -50,7 +50,7 @@ async def liquidations(desk: Desk, ask: Ask) -> Card:
     lines = [*_sides(asset, told), *_worst(desk, told, step), await _normal(desk, asset, period, told)]
     if period > TOLD_ONE_BY_ONE:
         lines.append(f"I keep each of them for {duration(TOLD_ONE_BY_ONE)}, so this is of the last of those")
-    lines += [*_deleveraged(told), _unheard(desk)]
+    lines += [*_deleveraged(told), await _before(desk, asset, since, told), _unheard(desk)]
     chart = await desk.period_chart(asset, period)
     coin, span = asset.lower(), duration(now - since)
     return Card(
@@ -134,6 +134,47 @@ async def _normal(desk: Desk, asset: Asset, period: timedelta, told: Sequence[Ve
 def _deleveraged(told: Sequence[VenueLiquidations]) -> list[str]:
     total = sum(row.deleveraged_usd for row in told)
     return [f"Auto-deleveraged besides: {usd(total)} of winners' positions"] if total > 0 else []
+
+
+async def _before(desk: Desk, asset: Asset, since: datetime, told: Sequence[VenueLiquidations]) -> str:
+    """What venues remember of the time before they were listened to: told beside what was heard."""
+    sums = await desk.store.archive.liquidated(asset, since, desk.clock())
+    heard = {
+        venue: await _heard_since(desk, asset, venue, told) for venue in {s.instrument.venue for s in sums}
+    }
+    past = [s for s in sums if (begun := heard[s.instrument.venue]) is None or s.at + s.step <= begun]
+    if not past:
+        return ""
+    sides = []
+    for position in Position:
+        known = [one.usd for one in past if one.position is position and one.usd is not None]
+        least = "" if len(known) == sum(one.position is position for one in past) else "≥ "
+        sides.append(
+            f"{least}{usd(sum(known))} {position}s" if known else f"an unknown amount of {position}s"
+        )
+    begin, end = past[0].at, max(one.at + one.step for one in past)
+    span = f"Before {_when(desk, end)}"
+    if begin - since > past[0].step:
+        span = f"From {_when(desk, begin)} to {_when(desk, end)}"
+    titles = sorted({venue_title(one.instrument.venue, desk.titles()) for one in past})
+    who = f"{titles[0]} alone tells" if len(titles) == 1 else f"only {' and '.join(titles)} tell"
+    return f"{span} {who} {', '.join(sides)}, in {duration(past[0].step)} sums: not counted above"
+
+
+async def _heard_since(
+    desk: Desk, asset: Asset, venue: Venue, told: Sequence[VenueLiquidations]
+) -> datetime | None:
+    """The minute of the first one heard of a venue; ``None`` where none was."""
+    first = min((row.at for row in told if row.venue == venue), default=None)
+    if first is None:
+        return None
+    rows = await desk.store.journal.liquidated_on(asset, first, first + HOUR, MINUTE)
+    return min(row.at for row in rows if row.venue == venue)
+
+
+def _when(desk: Desk, at: datetime) -> str:
+    local = desk.here(at)
+    return f"{local.day} {local:%b %H:%M}"
 
 
 def _unheard(desk: Desk) -> str:

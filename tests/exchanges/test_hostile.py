@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.market import Liquidation, OpenInterest, Report
+from bot.domain.market import Liquidation, OpenInterest, PastLiquidations, Report
 from bot.domain.units import measure
 from bot.errors import SourceError
 from bot.exchanges import EXCHANGES
@@ -30,7 +30,8 @@ def parsers_of(exchange: Exchange) -> dict[str, Parse]:
         found[f"socket:{socket.name}"] = lambda body, socket=socket: socket.parse(body, book, NOW)  # type: ignore[misc]
     if history := exchange.history:
         instrument = next(iter(book.values()))
-        found["history"] = lambda body: history.parse(body, instrument, NOW)
+        also = history.liquidated or (lambda *_: ())
+        found["history"] = lambda body: [*history.parse(body, instrument, NOW), *also(body, instrument)]
     return found
 
 
@@ -63,6 +64,8 @@ def _finite(result: object) -> object:
     for one in said if isinstance(said, list) else ():
         if isinstance(one, Report):
             assert math.isfinite(one.coins)
+        if isinstance(one, PastLiquidations):
+            assert all(math.isfinite(each) for each in (one.coins, one.usd) if each is not None)
         if isinstance(one, (OpenInterest, Liquidation)):
             price = float(one.price) if one.price else None
             size = measure(one.amount, one.instrument.contract, price)

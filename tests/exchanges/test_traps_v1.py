@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from bot.domain.market import Completeness, Funding, Liquidation, OpenInterest, Position, PriceKind, Venue
+from bot.domain.market import (
+    Completeness,
+    Funding,
+    Liquidation,
+    OpenInterest,
+    PastLiquidations,
+    Position,
+    PriceKind,
+    Venue,
+)
 from bot.domain.units import ContractSize, Unit, measure
 from bot.errors import SourceChanged
 from bot.exchanges import EXCHANGES
@@ -119,6 +128,64 @@ def test_gate_history_is_in_seconds_and_without_a_factor_of_two() -> None:
     assert first.price is not None
     size = measure(first.amount, first.instrument.contract, float(first.price))
     assert size.usd == pytest.approx(row["open_interest_usd"], rel=1e-9)
+
+
+def liquidated(**changes: object) -> dict[Position, PastLiquidations]:
+    """What the second kept row says, with what a test changes (``None``: left out)."""
+    row = {k: v for k, v in (page("gate", "contract_stats")[1] | changes).items() if v is not None}
+    assert GATE.history is not None
+    assert GATE.history.liquidated is not None
+    told = GATE.history.liquidated(encode([row]), book_of(GATE.venue)["BTC_USDT"])
+    return {one.position: one for one in told}
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_gate_tells_what_was_liquidated_in_contracts_coins_and_dollars(as_text: bool) -> None:
+    figures = {"short_liq_size": 12.5, "short_liq_amount": 0.00125, "short_liq_usd": 101.4}
+    told = liquidated(**{name: str(value) if as_text else value for name, value in figures.items()})
+    short, long = told[Position.SHORT], told[Position.LONG]
+    assert [short.contracts, short.coins, short.usd] == [Decimal("12.5"), pytest.approx(0.00125), 101.4]
+    assert [long.contracts, long.coins, long.usd] == [0, 0.0, 0.0]
+    assert (short.at, short.step) == (NOW.replace(minute=5, second=0), timedelta(minutes=5))
+
+
+def test_gate_rows_without_liquidations_are_unknown_and_not_zero() -> None:
+    names = ("size", "amount", "usd")
+    assert liquidated(**{f"{side}_liq_{name}": None for side in ("long", "short") for name in names}) == {}
+    assert list(liquidated(**{f"long_liq_{name}": None for name in names})) == [Position.SHORT]
+    assert list(liquidated(**{f"long_liq_{name}": "" for name in names})) == [Position.SHORT]
+
+
+def test_gate_figures_that_are_missing_are_measured_from_the_contracts() -> None:
+    told = liquidated(short_liq_amount=None, short_liq_usd=None)[Position.SHORT]
+    assert told.coins == pytest.approx(12 * 0.0001)
+    assert told.usd == pytest.approx(12 * 0.0001 * 81150.25)
+    alone = liquidated(short_liq_size=None)[Position.SHORT]
+    assert [alone.contracts, alone.coins, alone.usd] == [None, 0.0012, 97.4]
+
+
+def test_gate_newer_dollars_stand_for_the_older_ones() -> None:
+    told = liquidated(short_liq_usd=1e9, short_liq_usd_new=97.5)[Position.SHORT]
+    assert [told.coins, told.usd] == [pytest.approx(0.0012), 97.5]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"short_liq_usd": 974.0},
+        {"short_liq_amount": 12},
+        {"short_liq_usd": 0},
+        {"short_liq_size": "-12", "short_liq_amount": None, "short_liq_usd": None},
+    ],
+)
+def test_gate_figures_that_contradict_each_other_are_not_counted(wrong: dict[str, object]) -> None:
+    told = liquidated(**wrong)[Position.SHORT]
+    assert [told.coins, told.usd] == [None, None]
+
+
+def test_gate_contracts_cut_to_whole_ones_contradict_nothing() -> None:
+    told = liquidated(short_liq_size=0, short_liq_amount=0.00004, short_liq_usd=3.2)[Position.SHORT]
+    assert [told.contracts, told.usd] == [0, 3.2]
 
 
 def test_gate_pages_of_history_go_forward_in_seconds_and_dated_contracts_have_none() -> None:

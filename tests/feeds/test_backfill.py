@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bot.domain.assets import Asset
 from bot.domain.health import Remembered
-from bot.domain.market import Instrument, OpenInterest
+from bot.domain.market import Instrument, OpenInterest, PastLiquidations, Position
 from bot.errors import SourceThrottled
 from bot.exchanges.reading import pages
 from bot.exchanges.spec import Budget, Exchange, History, Request, from_ms
@@ -117,6 +117,28 @@ async def test_the_past_is_kept_in_order_and_ends_where_live_figures_begin(
     assert await kept(store, ETH) == hours(24)
     assert sorted(told) == [BTC, ETH]
     assert (progress.contracts, progress.share, progress.over, progress.why) == (2, 1.0, True, "")
+
+
+def parse_lost(raw: bytes, instrument: Instrument) -> Sequence[PastLiquidations]:
+    """Something of each hour, and of the two and a half hours before live figures begin."""
+    return [
+        PastLiquidations(instrument, Position.LONG, one.at, step, None, 1.0, 9.0)
+        for one in parse_past(raw, instrument, START)
+        for step in (HOUR, 2.5 * HOUR)[: 1 + (one.at == START - 2 * HOUR)]
+    ]
+
+
+async def test_sums_of_liquidations_are_kept_beside_and_end_where_live_ones_begin(
+    server: Server, world: World
+) -> None:
+    store, memory = MemoryStore(), Memory(server)
+    lost = replace(REMEMBERS, history=History(HOUR, timedelta(days=2), requests, parse_past, parse_lost))
+    for _ in range(2):
+        await fetch(server, world, store, lost)
+    sums = await store.archive.liquidated(BTC, START - timedelta(days=9), START + HOUR)
+    assert [(one.at, one.step) for one in sums] == [(at, HOUR) for at in hours(24)]
+    assert await kept(store) == hours(24)
+    assert len(memory.asked) == 2 * 24 / (PAGE - 1)
 
 
 async def test_it_asks_newest_first_a_page_at_a_time(server: Server, world: World) -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from bot.domain.cards import Card
 from bot.domain.health import SourceHealth, SourceState
-from bot.domain.market import Completeness, Group, Instrument, Liquidation, Position, Venue
+from bot.domain.market import Completeness, Group, Instrument, Liquidation, PastLiquidations, Position, Venue
 from handlers.commands import Ask, answer
 from handlers.desk import About, Desk
 from storage.memory import MemoryStore
 from tests.handlers.conftest import HERE
-from tests.handlers.october import ETH, LOW, NOW, ONSET, liquidation
+from tests.handlers.october import BTC, ETH, LOW, MINUTE, NOW, ONSET, liquidation
 
+HOUR = timedelta(hours=1)
 ASK = Ask(HERE, person="me")
 
 
@@ -146,3 +147,57 @@ async def test_a_venue_that_is_not_followed_any_more_keeps_its_part(told: Memory
     card = await answer(desk_of(told, Feeds([])), ASK, "/liquidations btc")
     assert card.table is not None
     assert card.table.rows[0][2] == "?"
+
+
+GATE_BTC = Instrument(Venue("gate"), "BTC_USDT", BTC)
+FIVE = timedelta(minutes=5)
+
+
+async def keep_past(store: MemoryStore, since: datetime, until: datetime, usd: float | None = 1e6) -> None:
+    """Each five minutes Gate tells a million dollars of longs, and a quarter of that of shorts."""
+    sums = [
+        PastLiquidations(GATE_BTC, position, since + n * FIVE, FIVE, None, None, usd and usd * part)
+        for n in range((until - since) // FIVE)
+        for position, part in ((Position.LONG, 1.0), (Position.SHORT, 0.25))
+    ]
+    await store.archive.keep(GATE_BTC, since, until, [], sums)
+
+
+async def past_line(store: MemoryStore, period: str) -> str:
+    feeds = Feeds([*Feeds().known, source("gate", "Gate", Completeness.COMPLETE)])
+    card = await answer(desk_of(store, feeds), ASK, f"/liquidations btc {period}")
+    return next((line.text for line in card.lines if "not counted above" in line.text), "")
+
+
+async def test_the_time_before_it_listened_is_told_beside_and_in_no_sum(told: MemoryStore) -> None:
+    before = await answer(desk_of(told, Feeds()), ASK, "/liquidations btc 24h")
+    await keep_past(told, NOW - timedelta(days=3), ONSET - 10 * MINUTE)
+    after = await answer(desk_of(told, Feeds()), ASK, "/liquidations btc 24h")
+    assert await past_line(told, "24h") == (
+        "Before 10 Oct 20:40 Gate alone tells $250 M longs, $62.5 M shorts, in 5 min sums: not counted above"
+    )
+    assert (after.title, after.table, after.lines[:4]) == (before.title, before.table, before.lines[:4])
+
+
+async def test_a_past_that_does_not_reach_so_far_says_from_when(told: MemoryStore) -> None:
+    await keep_past(told, ONSET - HOUR, ONSET)
+    assert (await past_line(told, "24h")).startswith(
+        "From 10 Oct 19:50 to 10 Oct 20:50 Gate alone tells $12.0 M"
+    )
+    assert await past_line(told, "1h") == ""
+
+
+@pytest.mark.parametrize("period", ["24h", "7d"])
+async def test_what_was_heard_of_a_venue_is_not_told_again_as_its_past(
+    told: MemoryStore, period: str
+) -> None:
+    await keep_past(told, ONSET - HOUR, ONSET + HOUR)
+    await told.journal.hear([on("gate", liquidation(ONSET + 2 * MINUTE, 1e6, number="gate"))])
+    assert "to 10 Oct 20:50 Gate alone tells $12.0 M longs" in await past_line(told, period)
+
+
+async def test_a_past_that_cannot_be_counted_is_unknown_and_one_with_holes_a_floor(told: MemoryStore) -> None:
+    await keep_past(told, ONSET - HOUR, ONSET, usd=None)
+    assert "an unknown amount of longs, an unknown amount of shorts" in await past_line(told, "24h")
+    await keep_past(told, ONSET - 2 * HOUR, ONSET - HOUR)
+    assert "≥ $12.0 M longs, ≥ $3.0 M shorts" in await past_line(told, "24h")

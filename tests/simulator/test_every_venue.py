@@ -175,3 +175,29 @@ def dollars(one: Liquidation) -> float:
     size = measure(one.amount, known.contract, float(one.price), known.coins_per_base)
     assert size.usd is not None
     return size.usd
+
+
+async def test_gate_remembers_what_was_liquidated_as_it_was_told() -> None:
+    scenario, now, step = everything(PRICES_USD, ["gate", "bybit"]), PEAK + 2 * MINUTE, 5 * MINUTE
+    exchange = EXCHANGES[Venue("gate")]
+    history = exchange.history
+    assert history is not None
+    assert history.liquidated is not None
+    async with (
+        serve(scenario, Hands(now)) as addresses,
+        open_http(exchange, base_url=addresses["gate"].base_url, speed=1e6) as http,
+    ):
+        book = await Caller(exchange, http, Hands(now)).book()
+        for symbol in ("BTC_USDT", "BTC_USD", "ETH_USDT"):
+            (request,) = history.requests(book[symbol], PEAK - 4 * step, now)
+            told = history.liquidated(await http.fetch(request), book[symbol])
+            assert [one.at for one in told] == [PEAK + n * step for n in range(-4, 1) for _ in range(2)]
+            for one in told:
+                heard = [
+                    event
+                    for event in forced(scenario, one.at, min(one.at + step, now))
+                    if (event.contract.symbol, event.position) == (symbol, one.position)
+                ]
+                assert one.usd == pytest.approx(sum(event.usd for event in heard), rel=1e-6)
+                assert one.coins == pytest.approx(sum(event.coins for event in heard), rel=0.1)
+                assert heard

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from bot.domain.market import Instrument, OpenInterest
+from bot.domain.market import Instrument, OpenInterest, PastLiquidations, Position
 from bot.domain.units import Amount, Unit
 from bot.domain.waves import Stage
 from bot.ports import Store
@@ -57,6 +57,32 @@ async def test_an_empty_piece_counts_as_far_as_it_reaches(store: Store) -> None:
     }
     assert await store.archive.reached(BTC) == {KEY: NOW - 3 * HOUR}
     assert await store.archive.reached(ETH) == {}
+
+
+def lost(at: datetime, contract: Instrument = BTCUSDT, usd: float | None = 97.4) -> PastLiquidations:
+    return PastLiquidations(contract, Position.LONG, at, MINUTE, Decimal("12.50"), None, usd)
+
+
+async def test_sums_of_liquidations_come_back_exactly_and_once(store: Store) -> None:
+    sums = [lost(NOW - HOUR), lost(NOW - MINUTE, usd=None)]
+    other = replace(lost(NOW - HOUR, BTC_SWAP), contracts=None, coins=0.5)
+    for _ in range(2):
+        await store.archive.keep(BTCUSDT, NOW - HOUR, NOW, [said(NOW - HOUR)], [*sums, lost(NOW)])
+        await store.archive.keep(BTC_SWAP, NOW - HOUR, NOW, [], [other])
+        await store.archive.keep(KPEPE, NOW - HOUR, NOW, [], [lost(NOW - HOUR, KPEPE)])
+    assert await store.archive.liquidated(BTC, NOW - HOUR, NOW + HOUR) == [sums[0], other, sums[1]]
+    assert await store.archive.liquidated(BTC, NOW - MINUTE, NOW) == [sums[1]]
+    assert await store.archive.liquidated(BTC, NOW - HOUR, NOW - MINUTE) == [sums[0], other]
+    assert await store.archive.told(BTC, NOW - HOUR, NOW) == [said(NOW - HOUR)]
+
+
+async def test_a_piece_kept_again_replaces_its_sums_and_none_are_among_what_was_heard(store: Store) -> None:
+    await store.archive.keep(BTCUSDT, NOW - HOUR, NOW, [], [lost(NOW - HOUR), lost(NOW - MINUTE)])
+    await store.archive.keep(BTCUSDT, NOW - HOUR, NOW, [], [lost(NOW - MINUTE)])
+    assert await store.archive.liquidated(BTC, NOW - HOUR, NOW) == [lost(NOW - MINUTE)]
+    await store.archive.keep(BTCUSDT, NOW - HOUR, NOW, [])
+    assert await store.archive.liquidated(BTC, NOW - HOUR, NOW) == []
+    assert await store.journal.liquidated(BTC, NOW - HOUR, NOW, MINUTE) == []
 
 
 async def test_a_lesson_replaces_the_one_before_with_its_waves_and_snapshots(store: Store) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from bot.domain.market import Position
-from bot.simulator.forced import Forced
+from bot.simulator.forced import MINUTE, Forced, feed_share, minute_usd
 from bot.simulator.scenario import Contract, Holding
 from bot.simulator.wire import PERIODS, Answer, Ask, Refused, Stream, View, WireFormat, millis, text
 
@@ -69,22 +69,39 @@ def _contract_stats(view: View, ask: Ask) -> object:
     begin = ask.query.get("from")
     since = datetime.fromtimestamp(int(begin), UTC) if begin else None
     limit = min(2000, int(ask.query.get("limit", "30")))
-    past = view.past(holding.contract, PERIODS[ask.query.get("interval", "5m")], since, None, limit)
+    step = PERIODS[ask.query.get("interval", "5m")]
+    past = view.past(holding.contract, step, since, None, limit)
+    share = feed_share(view.scenario, holding.contract)
     return [
         {
             "time": ms // 1000,
             "open_interest": text(h.counted, 4),
             "open_interest_usd": h.coins * h.price_usd,
             "mark_price": h.price_usd,
-            "long_liq_size": "0",
-            "long_liq_usd": 0,
-            "short_liq_size": "0",
-            "short_liq_usd": 0,
+            **_liquidated(view, h, ms, step, share),
             "lsr_taker": 1,
             "lsr_account": 1,
         }
         for ms, h in past
     ]
+
+
+def _liquidated(view: View, holding: Holding, ms: int, step: timedelta, share: float) -> dict[str, object]:
+    """The sums of the minutes of a bucket that are over."""
+    begin, row = datetime.fromtimestamp(ms / 1000, UTC), dict[str, object]()
+    sums = {"long": 0.0, "short": 0.0}
+    for number in range(step // MINUTE if share else 0):
+        minute = begin + number * MINUTE
+        if minute + MINUTE <= view.now:
+            long_usd, short_usd = minute_usd(view.scenario, holding.contract.coin, minute)
+            sums["long"] += long_usd * share
+            sums["short"] += short_usd * share
+    for side, usd in sums.items():
+        coins = usd / holding.price_usd
+        contracts = (usd if holding.contract.inverse else coins) / holding.contract.size
+        row[f"{side}_liq_size"] = text(contracts, 6)
+        row |= {f"{side}_liq_amount": coins, f"{side}_liq_usd": usd}
+    return row
 
 
 def _hear(frame: str, topics: set[str]) -> Sequence[str]:
