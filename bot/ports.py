@@ -49,23 +49,19 @@ class Journal(Protocol):
 
     async def readings(self, since: datetime, until: datetime) -> Sequence[Reading]:
         """Received after ``since`` and not after ``until``, in order of (received, instrument)."""
-        ...
 
     async def quarantine(self, rejected: Sequence[Quarantined]) -> None: ...
 
     async def quarantined(self, since: datetime, limit: int = 50) -> Sequence[Quarantined]:
         """Newest first."""
-        ...
 
     async def snap(self, snapshots: Sequence[Snapshot]) -> None: ...
 
     async def snapshot(self, asset: Asset, at: datetime | None = None) -> Snapshot | None:
         """The newest at or before ``at`` (ever, where ``at`` is ``None``)."""
-        ...
 
     async def assets(self) -> Sequence[Asset]:
         """Every asset ever snapped, largest in dollars first."""
-        ...
 
     async def series(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
@@ -74,7 +70,6 @@ class Journal(Protocol):
 
         Steps are counted from the Unix epoch; both ends are included.
         """
-        ...
 
     async def hear(self, liquidations: Sequence[Liquidation]) -> None: ...
 
@@ -85,7 +80,6 @@ class Journal(Protocol):
 
         From ``since`` on and before ``until``, so that neighbouring spans add up.
         """
-        ...
 
     async def liquidated_on(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
@@ -94,37 +88,30 @@ class Journal(Protocol):
 
         Auto-deleveraging is told apart here, and is not in ``liquidated``. In order of time and venue.
         """
-        ...
 
     async def report(self, reports: Sequence[Report]) -> None: ...
 
     async def reports(self, asset: Asset, at: datetime) -> Sequence[Report]:
         """The newest of each venue and source received at or before ``at``."""
-        ...
 
     async def keep(self, name: str, state: bytes) -> None:
         """Remember ``state`` under ``name``, replacing what was there."""
-        ...
 
     async def kept(self, name: str) -> bytes | None: ...
 
     async def trim(self, now: datetime) -> int:
         """Roll up and forget by the retention rules; returns rows removed."""
-        ...
 
 
 class Waves(Protocol):
     async def save(self, wave: Wave) -> None:
         """Keep a revision; an older one than is known changes nothing. Every revision is kept."""
-        ...
 
     async def get(self, wave_id: str, revision: int | None = None) -> Wave | None:
         """The newest revision, or the one asked for."""
-        ...
 
     async def recent(self, asset: Asset | None = None, limit: int = 10) -> Sequence[Wave]:
         """Newest onset first, newest revision of each, retracted ones left out."""
-        ...
 
     async def running(self) -> Sequence[Wave]: ...
 
@@ -141,19 +128,15 @@ class Archive(Protocol):
         liquidated: Sequence[PastLiquidations] = (),
     ) -> None:
         """All that its venue remembers from ``since`` on and before ``until``; twice is once."""
-        ...
 
     async def reached(self, asset: Asset | None = None) -> Mapping[tuple[Asset, Venue, str], datetime]:
         """How far back each contract (coin, venue, symbol) is kept: of one asset, or of all."""
-        ...
 
     async def told(self, asset: Asset, since: datetime, until: datetime) -> Sequence[OpenInterest]:
         """From ``since`` on and before ``until``, in order of (time, contract)."""
-        ...
 
     async def liquidated(self, asset: Asset, since: datetime, until: datetime) -> Sequence[PastLiquidations]:
         """Sums that begin at ``since`` or later and before ``until``, in order of (time, contract, side)."""
-        ...
 
     async def learn(
         self,
@@ -164,21 +147,17 @@ class Archive(Protocol):
         until: datetime,
     ) -> None:
         """Replace at once what was learnt of an asset: waves from history, snapshots before ``until``."""
-        ...
 
     async def learnt(self, asset: Asset | None = None) -> Mapping[Asset, bytes]:
         """The newest lesson of each asset, or of one."""
-        ...
 
 
 class Subscriptions(Protocol):
     async def add(self, subscription: Subscription) -> Subscription:
         """Returned with its id. One destination keeps one subscription per set of assets: adding replaces."""
-        ...
 
     async def remove(self, destination: Destination, subscription_id: int | None = None) -> int:
         """One, or all of a destination; returns how many went."""
-        ...
 
     async def of(self, destination: Destination) -> Sequence[Subscription]: ...
 
@@ -186,7 +165,6 @@ class Subscriptions(Protocol):
 
     async def wishes(self) -> Mapping[Wish, Collection[Destination]]:
         """Every distinct wish and who has it: quick, also with very many chats. Not to be changed."""
-        ...
 
 
 class Chats(Protocol):
@@ -194,45 +172,36 @@ class Chats(Protocol):
 
     async def settings(self, destination: Destination) -> ChatSettings:
         """The chat's choices, or the defaults."""
-        ...
 
     async def choose(self, settings: ChatSettings, change: SettingsChange) -> None:
         """Keep settings together with who changed what; posts put off for silence are looked at again."""
-        ...
 
     async def note(self, change: SettingsChange) -> None:
         """Keep who changed something that is stored elsewhere (a subscription)."""
-        ...
 
     async def changes(self, destination: Destination, limit: int = 10) -> Sequence[SettingsChange]:
         """Newest first."""
-        ...
 
     async def leave(self, destination: Destination, now: datetime) -> None:
         """The bot is no longer there: subscriptions of every topic are put aside, posts removed.
 
         Settings and who changed them stay for when it is back.
         """
-        ...
 
     async def back(self, destination: Destination, now: datetime) -> int:
         """The bot is there again: what was put aside is restored; returns how many subscriptions."""
-        ...
 
     async def rename(self, old: Destination, new_chat: str) -> None:
         """The chat has another id: all that is its own moves with it, in every topic.
 
         What the new chat has already stays. Messages have no name there, so running waves are sent anew.
         """
-        ...
 
     async def hold(self, destination: Destination, subject: str, now: datetime) -> None:
         """A wave this destination (with its topic) was spared; twice is once."""
-        ...
 
     async def held(self, platform: str) -> Mapping[Destination, Sequence[str]]:
         """Subjects spared and not yet summed up, per destination, oldest first."""
-        ...
 
     async def summed_up(self, destination: Destination, subjects: Sequence[str]) -> None: ...
 
@@ -254,15 +223,12 @@ class Posts(Protocol):
         Destinations with a post of one of the subjects ``unless`` are left out. ``now`` is real time. A
         crash may leave some without: wanting it again gives them theirs.
         """
-        ...
 
     async def raise_to(self, subject: str, *, revision: int, loud: int) -> None:
         """Raise every post of the subject (whoever was told once is told how it went on)."""
-        ...
 
     async def claim(self, platform: str, now: datetime, hold: timedelta, limit: int) -> Sequence[Post]:
         """Posts due now, unseen loud ones first and larger ones before smaller; held until ``now + hold``."""
-        ...
 
     async def shown(
         self,
@@ -282,36 +248,30 @@ class Posts(Protocol):
         Whatever more was wanted meanwhile is due at once. ``now`` is the market's time and is logged,
         ``wall`` real time (``now`` where there is but one clock) and counts for ``latency``.
         """
-        ...
 
     async def later(self, post: Post, not_before: datetime) -> None:
         """Not before then; one more of its ``tries``."""
-        ...
 
     async def hush(self, post: Post, until: datetime) -> None:
         """Not before ``until``, because the chat wants silence; its delivery is counted from then on.
 
         Due at once when the chat chooses anew, or when the wave grows to one that may break through.
         """
-        ...
 
     async def drop(self, post: Post) -> None: ...
 
     async def forget(self, destination: Destination) -> None:
         """Remove every post of a destination that is gone."""
-        ...
 
     async def of(self, subject: str) -> Sequence[Post]: ...
 
     async def latency(self, subject: str) -> Latency | None:
         """How soon chats were first told of it; ``None`` while none was."""
-        ...
 
     async def log(
         self, since: datetime, limit: int = 100, destination: Destination | None = None
     ) -> Sequence[AlertLog]:
         """Newest first; of one destination or of all."""
-        ...
 
 
 class Notices(Protocol):
@@ -335,11 +295,9 @@ class ChatLog(Protocol):
 
     async def amend(self, number: int, at: datetime, card: Card) -> ChatMessage | None:
         """Replace the card of a message and its ``at``; ``None`` where there is no such message."""
-        ...
 
     async def said(self, *, after: int = 0, limit: int = 200) -> Sequence[ChatMessage]:
         """The newest ``limit`` messages with a number above ``after``, oldest first."""
-        ...
 
 
 class Store(Protocol):
@@ -364,7 +322,6 @@ class Store(Protocol):
 
     async def facts(self) -> Mapping[str, str]:
         """Where it is, how large, which schema: for /status and doctor. No secrets."""
-        ...
 
 
 class Stream(Protocol):
@@ -372,11 +329,9 @@ class Stream(Protocol):
 
     async def put(self, batch: Sequence[Observation]) -> None:
         """Waits while the stream is full."""
-        ...
 
     async def take(self, timeout_s: float) -> Sequence[Observation]:
         """The next batch in order, or nothing when none came in time."""
-        ...
 
 
 class HealthView(Protocol):
@@ -393,7 +348,6 @@ class Messenger(Protocol):
 
     async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
         """Returns the platform's name of the message."""
-        ...
 
     async def edit(self, destination: Destination, message: str, card: Card) -> None: ...
 

@@ -81,8 +81,13 @@ def test_every_fault_has_its_meaning() -> None:
     assert set(MEANT) == set(Fault)
 
 
-@pytest.mark.parametrize("fault", Fault)
-@pytest.mark.parametrize("venue", VENUES)
+HARMLESS = {("kucoin", Fault.ELSEWHERE)}
+"""Both of its endpoints tell the same figures by the same names: swapped, they are still right."""
+
+
+@pytest.mark.parametrize(
+    ("venue", "fault"), [(v, f) for v in VENUES for f in Fault if (v, f) not in HARMLESS], ids=str
+)
 async def test_each_fault_at_each_venue_is_told_for_what_it_is_and_leaves_no_mark(
     venue: str, fault: Fault
 ) -> None:

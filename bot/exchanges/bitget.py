@@ -207,7 +207,7 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
             return []
         return [Funding(instrument, rate, hours(row.funding_rate_interval, "fundingRateInterval"), at, now)]
 
-    return read_rows(rows_of(page.data), book, read)
+    return read_rows(rows_of(page.data), book, read, may_be_silent=True)
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:

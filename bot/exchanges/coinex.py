@@ -183,7 +183,7 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
         interval = from_ms(row.next_funding_time) - from_ms(row.latest_funding_time)
         return [Funding(instrument, rate, interval, now, now)] if interval > 0 * HOUR else []
 
-    return read_rows(decode(_RATES, body, _told).data, book, read)
+    return read_rows(decode(_RATES, body, _told).data, book, read, may_be_silent=True)
 
 
 def parse_lost(body: bytes, book: Book, now: datetime) -> Answer:

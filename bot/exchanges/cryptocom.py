@@ -165,7 +165,7 @@ def _valued(body: bytes, book: Book, say: Callable[[Instrument, Decimal, datetim
             return []
         return [say(instrument, required(newest.value, "v"), from_ms(newest.at))]
 
-    return read_rows((decode(_VALUES, body, _told).result,), book, read)
+    return read_rows((decode(_VALUES, body, _told).result,), book, read, may_be_silent=True)
 
 
 def parse_marks(body: bytes, book: Book, now: datetime) -> Answer:

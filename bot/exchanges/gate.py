@@ -259,7 +259,7 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
             raise SourceChanged(f"funding_interval is {row.funding_interval}, not a time in seconds")
         return [Funding(instrument, rate, timedelta(seconds=row.funding_interval), now, now)]
 
-    return read_rows(rows, book, read)
+    return read_rows(rows, book, read, may_be_silent=True)
 
 
 def _seconds(stamp: Figure | None) -> datetime:

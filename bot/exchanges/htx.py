@@ -263,7 +263,7 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
         interval = between(row.funding_time, row.next_funding_time)
         return [Funding(instrument, rate, interval, at, now)]
 
-    return read_rows(rows_of(page.data), book, read)
+    return read_rows(rows_of(page.data), book, read, may_be_silent=True)
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:

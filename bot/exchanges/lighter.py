@@ -203,7 +203,7 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
         return [Funding(instrument, required(row.rate, "rate"), 8 * HOUR, now, now)]
 
     own = [row for row in decode(_RATES, body, _told).funding_rates if row.exchange == "lighter"]
-    return read_rows(own, book, read)
+    return read_rows(own, book, read, may_be_silent=True)
 
 
 def parse_stats(body: bytes, book: Book, now: datetime) -> Answer:

@@ -196,7 +196,7 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
             )
         ]
 
-    return read_rows(rows_of(decode(_FUNDINGS, body, _told).data), book, read)
+    return read_rows(rows_of(decode(_FUNDINGS, body, _told).data), book, read, may_be_silent=True)
 
 
 EXCHANGE = Exchange(

@@ -246,7 +246,7 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
         interval = between(row.due, row.due_after)
         return [Funding(instrument, rate, interval, stamped(row.at, now), now)]
 
-    return read_rows(decode(_FUNDINGS, body, _told).data, book, read)
+    return read_rows(decode(_FUNDINGS, body, _told).data, book, read, may_be_silent=True)
 
 
 def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:

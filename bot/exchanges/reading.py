@@ -77,26 +77,37 @@ def stamped(milliseconds: int | str | None, now: datetime) -> datetime:
     return from_ms(milliseconds) if milliseconds else now
 
 
-def read_rows(rows: Iterable[SR], book: Book, read: Callable[[SR, Instrument], list[Observation]]) -> Answer:
+def read_rows(
+    rows: Iterable[SR],
+    book: Book,
+    read: Callable[[SR, Instrument], list[Observation]],
+    *,
+    may_be_silent: bool = False,
+) -> Answer:
     """What the rows of known instruments say. A row that cannot be read is lost alone, and named.
 
-    Raises ``SourceChanged`` when no row of a known instrument could be read.
+    Raises ``SourceChanged`` when no row of a known instrument could be read, or none of them says anything:
+    then it is the answer to another question, unless they ``may_be_silent`` (funding without its interval).
     """
     observations: list[Observation] = []
     unknown: list[str] = []
     unreadable: list[str] = []
+    known: list[str] = []
     for row in rows:
         symbol = row.symbol
         instrument = book.get(symbol)
         if instrument is None:
             unknown.append(symbol)
             continue
+        known.append(symbol)
         try:
             observations += read(row, instrument)
         except SourceChanged as fault:
             unreadable.append(f"{symbol}: {fault}")
     if unreadable and not observations:
         raise SourceChanged(unreadable[0], evidence="; ".join(unreadable[:3])[:200])
+    if known and not observations and not may_be_silent:
+        raise SourceChanged(f"nothing of what is asked for is told of {known[0]}")
     return Answer(observations, unknown, unreadable)
 
 
