@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import sqlite3
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -57,8 +59,10 @@ class Platform:
         return self.left == 0 and moment is self.moment
 
     def _kill(self) -> None:
+        """By its number: ``Popen.kill`` looks for an end first and takes it from whoever waits for it."""
         if self.process is not None and self.process.returncode is None:
-            self.process.kill()
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, SIGKILL)
 
     async def handle(self, request: web.Request) -> web.Response:
         said = await request.json()
