@@ -36,6 +36,7 @@ from bot.domain.posts import (
     Subscription,
     Wish,
 )
+from bot.domain.statistics import Statistics, Totals
 from bot.domain.waves import Wave
 
 Clock = Callable[[], datetime]
@@ -71,6 +72,9 @@ class Journal(Protocol):
         Steps are counted from the Unix epoch; both ends are included.
         """
 
+    async def points(self, at: datetime | None = None) -> Mapping[Asset, Point]:
+        """Of every asset ever snapped, the newest at or before ``at`` (ever, where ``at`` is ``None``)."""
+
     async def hear(self, liquidations: Sequence[Liquidation]) -> None: ...
 
     async def liquidated(
@@ -101,6 +105,26 @@ class Journal(Protocol):
 
     async def trim(self, now: datetime) -> int:
         """Roll up and forget by the retention rules; returns rows removed."""
+
+
+class MarketStatistics(Protocol):
+    """Funding, volume, basis, accounts and margin as they were. Writing the same thing twice changes nothing."""
+
+    async def record(self, told: Sequence[Statistics]) -> None: ...
+
+    async def newest(self, asset: Asset, at: datetime | None = None) -> Statistics | None:
+        """With every venue: the newest at or before ``at`` (ever, where ``at`` is ``None``)."""
+
+    async def newest_of_all(self, since: datetime) -> Mapping[Asset, Statistics]:
+        """The newest of every asset, where that is at or after ``since``."""
+
+    async def series(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[Totals]:
+        """At most one per ``step`` counted from the Unix epoch (the last within it), oldest first; both ends in."""
+
+    async def trim(self, now: datetime) -> int:
+        """Thin by the retention rules; returns rows removed."""
 
 
 class Waves(Protocol):
@@ -309,6 +333,8 @@ class Store(Protocol):
     def waves(self) -> Waves: ...
     @property
     def archive(self) -> Archive: ...
+    @property
+    def statistics(self) -> MarketStatistics: ...
     @property
     def subscriptions(self) -> Subscriptions: ...
     @property
