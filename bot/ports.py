@@ -71,6 +71,11 @@ class Journal(Protocol):
         Steps are counted from the Unix epoch; both ends are included.
         """
 
+    async def snapshots(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[Snapshot]:
+        """As ``series``, but whole, with every venue: for pictures by venue, of some hundred steps."""
+
     async def hear(self, liquidations: Sequence[Liquidation]) -> None: ...
 
     async def liquidated(

@@ -102,10 +102,15 @@ class MemoryJournal:
     async def series(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[Point]:
+        snaps = await self.snapshots(asset, since, until, step)
+        return [Point(s.at, s.coins, s.price_usd, s.coverage, s.index) for s in snaps]
+
+    async def snapshots(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[Snapshot]:
         known = self._snapshots.get(asset, {})
         times = _last_within([t for t in known if since <= t <= until], positive(step))
-        snaps = [known[at] for at in times]
-        return [Point(s.at, s.coins, s.price_usd, s.coverage, s.index) for s in snaps]
+        return [known[at] for at in times]
 
     async def hear(self, heard: Sequence[Liquidation]) -> None:
         for forced in heard:

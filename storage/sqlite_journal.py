@@ -88,6 +88,11 @@ class SqliteJournal:
     ) -> Sequence[Point]:
         return await self._file.read(lambda db: snapshots.read_series(db, asset, since, until, step))
 
+    async def snapshots(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[Snapshot]:
+        return await self._file.read(lambda db: snapshots.read_snapshots(db, asset, since, until, step))
+
     async def hear(self, heard: Sequence[Liquidation]) -> None:
         await self._file.write(lambda db: liquidations.write_liquidations(db, heard))
 

@@ -193,6 +193,17 @@ def m0008_past_liquidations(db: Database) -> None:
     db.execute("create index past_liquidations_asset on past_liquidations (asset, since)")
 
 
+@schema()
+def m0009_kinds_of_pictures(db: Database) -> None:
+    """There is more than one kind of picture: those said before were all of one market."""
+    for number, body in db.execute("select number, body from chat").fetchall():
+        said = msgspec.msgpack.decode(body)
+        picture = (said["card"] or {}).get("picture")
+        if picture:
+            picture["chart"]["kind"] = "market"
+            db.execute("update chat set body = ? where number = ?", [msgspec.msgpack.encode(said), number])
+
+
 def known() -> list[str]:
     """The names of every migration of this release, in order."""
     nothing = Database(memory=True, execute_plugins=False)
