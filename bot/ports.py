@@ -75,6 +75,11 @@ class Journal(Protocol):
     async def points(self, at: datetime | None = None) -> Mapping[Asset, Point]:
         """Of every asset ever snapped, the newest at or before ``at`` (ever, where ``at`` is ``None``)."""
 
+    async def snapshots(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[Snapshot]:
+        """As ``series``, but whole, with every venue: for pictures by venue, of some hundred steps."""
+
     async def hear(self, liquidations: Sequence[Liquidation]) -> None: ...
 
     async def liquidated(
@@ -108,7 +113,7 @@ class Journal(Protocol):
 
 
 class MarketStatistics(Protocol):
-    """Funding, volume, basis, accounts and margin as they were. Writing the same thing twice changes nothing."""
+    """Funding, volume, basis, accounts and margin as they were. Recording twice changes nothing."""
 
     async def record(self, told: Sequence[Statistics]) -> None: ...
 
@@ -121,7 +126,7 @@ class MarketStatistics(Protocol):
     async def series(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[Totals]:
-        """At most one per ``step`` counted from the Unix epoch (the last within it), oldest first; both ends in."""
+        """At most one per ``step`` (the last within it), oldest first; steps as in ``Journal.series``."""
 
     async def trim(self, now: datetime) -> int:
         """Thin by the retention rules; returns rows removed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -102,10 +102,19 @@ class MemoryJournal:
     async def series(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[Point]:
+        snaps = await self.snapshots(asset, since, until, step)
+        return [Point(s.at, s.coins, s.price_usd, s.coverage, s.index) for s in snaps]
+
+    async def snapshots(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[Snapshot]:
         known = self._snapshots.get(asset, {})
         times = _last_within([t for t in known if since <= t <= until], positive(step))
-        snaps = [known[at] for at in times]
-        return [Point(s.at, s.coins, s.price_usd, s.coverage, s.index) for s in snaps]
+        return [known[at] for at in times]
+
+    async def points(self, at: datetime | None = None) -> Mapping[Asset, Point]:
+        newest = {asset: await self.snapshot(asset, at) for asset in sorted(self._snapshots)}
+        return {asset: _point(snap) for asset, snap in newest.items() if snap is not None}
 
     async def hear(self, heard: Sequence[Liquidation]) -> None:
         for forced in heard:
@@ -206,6 +215,10 @@ class MemoryJournal:
 def _last_within(times: Sequence[datetime], step: timedelta) -> list[datetime]:
     """The last of each step, oldest first."""
     return list({floor(at, step): at for at in sorted(times)}.values())
+
+
+def _point(s: Snapshot) -> Point:
+    return Point(s.at, s.coins, s.price_usd, s.coverage, s.index)
 
 
 def _alone(forced: Liquidation) -> LiquidationSum:

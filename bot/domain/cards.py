@@ -6,10 +6,11 @@ Text uses two marks only: ``**bold**`` and `` `code` ``. A name that came from o
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 
 import msgspec
+
+from bot.domain.charts import Chart
 
 
 class Tone(StrEnum):
@@ -57,29 +58,10 @@ class Button(msgspec.Struct, frozen=True):
     command: str
 
 
-class ChartData(msgspec.Struct, frozen=True):
-    """Everything a picture shows: series on one time axis. A gap is ``None`` and is drawn as a gap.
-
-    ``long_usd`` and ``short_usd`` are liquidations within the step that begins at each time;
-    ``shade`` is the wave from onset to over (or to now).
-    """
-
-    title: str
-    asset: str
-    times: tuple[datetime, ...]
-    coins: tuple[float | None, ...]
-    price_usd: tuple[float | None, ...]
-    long_usd: tuple[float, ...] = ()
-    short_usd: tuple[float, ...] = ()
-    shade: tuple[datetime, datetime] | None = None
-    note: str = ""
-    """Stands under the picture: as-of time, coverage, that it is a reconstruction."""
-
-
 class Picture(msgspec.Struct, frozen=True):
     """A picture and the words that say the same."""
 
-    chart: ChartData
+    chart: Chart
     alt: str
 
 

@@ -1,4 +1,4 @@
-"""What a market costs and how crowded it is: funding, volume, basis, accounts, margin. Unknown is ``None``."""
+"""What a position costs and how crowded the market is. Unknown is ``None``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class VenueStatistics(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One venue's market of one asset, over its contracts whose open interest is fresh and believed.
 
     ``inverse_coins`` is the open interest margined in the coin itself. ``funding`` is OI-weighted over
-    ``funding_coins`` of perpetuals, as a fraction per year (positive: longs pay); ``funding_hours`` the interval
-    of the largest of them. ``volume_usd`` is of the last 24 hours. ``basis`` is how far dated contracts stand
-    above the venue's own perpetual, as a fraction per year, OI-weighted over ``dated_coins``. ``accounts`` are
-    long accounts per short one.
+    ``funding_coins`` of perpetuals, as a fraction per year (positive: longs pay); ``funding_hours`` the
+    interval of the largest of them. ``volume_usd`` is of the last 24 hours. ``basis`` is how far dated
+    contracts stand above the venue's own perpetual, as a fraction per year, OI-weighted over
+    ``dated_coins``. ``accounts`` are long accounts per short one.
     """
 
     venue: Venue
