@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+
+from tests.nats_cluster import NatsCluster, nats_cluster
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -32,6 +34,13 @@ def chromium() -> str:
     if found is None:
         pytest.skip("there is no chromium here (Debian: apt-get install chromium)")
     return found
+
+
+@pytest.fixture(scope="session")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsCluster]:
+    """Three nodes of NATS JetStream. Whoever stops one starts it again."""
+    with nats_cluster(tmp_path_factory.mktemp("nats")) as cluster:
+        yield cluster
 
 
 @pytest.hookimpl(wrapper=True)
