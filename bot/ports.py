@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card
 from bot.domain.chats import ChatSettings, SettingsChange
-from bot.domain.health import SourceHealth
+from bot.domain.health import LockHolder, SourceHealth
 from bot.domain.market import (
     Instrument,
     Liquidation,
@@ -329,8 +331,52 @@ class ChatLog(Protocol):
         """The newest ``limit`` messages with a number above ``after``, oldest first."""
 
 
+class Held(Protocol):
+    """An only-one role that is ours until ``lost`` is set."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def token(self) -> int:
+        """Larger than that of everybody who held it before."""
+
+    @property
+    def holder(self) -> str:
+        """This process, and no other that ever was."""
+
+    @property
+    def lost(self) -> asyncio.Event:
+        """Set when it is ours no longer, and when the block that held it ends."""
+
+    @property
+    def holds(self) -> bool:
+        """Is it surely ours at this moment? To be asked right before what cannot be taken back."""
+
+
+class Locks(Protocol):
+    """Roles that only one process may play at a time: the judge of a partition, a poller, a sending lane."""
+
+    def hold(self, name: str) -> AbstractAsyncContextManager[Held]:
+        """Wait until nobody else holds it, then hold it for the block.
+
+        The block goes on when the lock is lost: it must watch ``lost``. Another process may hold it at the
+        latest ten seconds after this one died or was cut off, and never while ``holds`` is true here.
+        """
+
+    async def holders(self) -> Sequence[LockHolder]:
+        """Who holds what, by name."""
+
+
 class Store(Protocol):
     """All of the state, behind one opening and closing."""
+
+    @property
+    def locks(self) -> Locks: ...
+    def under(self, held: Held) -> Store:
+        """The same store for what only the holder of a lock may write.
+
+        Once the lock is another's, every writing method raises ``LockLost`` and has changed nothing.
+        """
 
     @property
     def journal(self) -> Journal: ...
