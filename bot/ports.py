@@ -34,9 +34,10 @@ from bot.domain.posts import (
     Post,
     Shown,
     Subscription,
+    Told,
     Wish,
 )
-from bot.domain.waves import Wave
+from bot.domain.waves import FollowUp, Wave
 
 Clock = Callable[[], datetime]
 """Now, as aware UTC. In a played scenario this is the scenario's time."""
@@ -77,6 +78,12 @@ class Journal(Protocol):
         """As ``series``, but whole, with every venue: for pictures by venue, of some hundred steps."""
 
     async def hear(self, liquidations: Sequence[Liquidation]) -> None: ...
+
+    async def heard(self, asset: Asset, since: datetime, until: datetime) -> Sequence[Liquidation]:
+        """One by one, while each is kept on its own: 30 days.
+
+        Received after ``since`` and not after ``until``, in order of (received, at, instrument).
+        """
 
     async def liquidated(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
@@ -119,6 +126,21 @@ class Waves(Protocol):
         """Newest onset first, newest revision of each, retracted ones left out."""
 
     async def running(self) -> Sequence[Wave]: ...
+
+    async def between(self, since: datetime, until: datetime) -> Sequence[Wave]:
+        """The newest revision of every wave with its onset from ``since`` on and before ``until``.
+
+        Retracted ones too, oldest onset first.
+        """
+
+    async def plan(self, later: Sequence[FollowUp]) -> None:
+        """What is to be said later. Planning it again moves its time, but not what was done already."""
+
+    async def due(self, now: datetime) -> Sequence[FollowUp]:
+        """What was planned until ``now`` and is not done, longest due first."""
+
+    async def followed_up(self, done: FollowUp) -> None:
+        """It is never due again."""
 
 
 class Archive(Protocol):
@@ -210,6 +232,15 @@ class Chats(Protocol):
 
     async def summed_up(self, destination: Destination, subjects: Sequence[str]) -> None: ...
 
+    async def digests(self, now: datetime) -> Sequence[ChatSettings]:
+        """Chats whose digest is due at ``now`` (real time), longest due first.
+
+        None for a chat that the bot was removed from. When it is back, its digest has been due for ever.
+        """
+
+    async def digested(self, settings: ChatSettings, due: datetime | None) -> None:
+        """The next is ``due``, unless the chat chose anew since ``settings`` were read."""
+
 
 class Posts(Protocol):
     async def want(
@@ -269,6 +300,11 @@ class Posts(Protocol):
         """Remove every post of a destination that is gone."""
 
     async def of(self, subject: str) -> Sequence[Post]: ...
+
+    async def get(self, subject: str, destination: Destination) -> Post | None: ...
+
+    async def told(self, since: datetime) -> Sequence[Told]:
+        """Of each subject, when chats were first told of it from ``since`` on (the market's time)."""
 
     async def latency(self, subject: str) -> Latency | None:
         """How soon chats were first told of it; ``None`` while none was."""

@@ -118,6 +118,10 @@ class MemoryJournal:
                 known = self._liquidations.setdefault(forced.instrument.asset, {})
                 known.setdefault(_identity(forced), forced)
 
+    async def heard(self, asset: Asset, since: datetime, until: datetime) -> Sequence[Liquidation]:
+        found = [one for one in self._liquidations.get(asset, {}).values() if since < one.received <= until]
+        return sorted(found, key=lambda one: (one.received, one.at, one.instrument.key, one.number))
+
     async def liquidated(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[LiquidationSum]:
