@@ -15,6 +15,7 @@ from storage.memory_archive import MemoryArchive
 from storage.memory_chats import MemoryChats, MemorySubscriptions
 from storage.memory_journal import MemoryJournal
 from storage.memory_posts import MemoryPosts
+from storage.memory_statistics import MemoryStatistics
 
 
 class MemoryStore:
@@ -24,6 +25,7 @@ class MemoryStore:
         self.journal = MemoryJournal()
         self.waves = MemoryWaves()
         self.archive = MemoryArchive(self.journal, self.waves)
+        self.statistics = MemoryStatistics()
         self.subscriptions = MemorySubscriptions()
         self.posts = MemoryPosts()
         self.chats = MemoryChats(self.subscriptions, self.posts)

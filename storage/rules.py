@@ -35,6 +35,11 @@ SNAPSHOT_THINNING = (
     Thinning(after=timedelta(days=90), step=timedelta(hours=1)),
 )
 
+STATISTICS_THINNING = (Thinning(after=timedelta(days=7), step=timedelta(hours=1)),)
+"""Of an asset's totals."""
+VENUE_STATISTICS_THINNING = (*STATISTICS_THINNING, Thinning(after=timedelta(days=30), step=timedelta(days=1)))
+"""Of the same with every venue."""
+
 
 def micros(at: datetime) -> int:
     """Whole microseconds since the Unix epoch: every time is stored so, exactly."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -92,6 +92,9 @@ class SqliteJournal:
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[Snapshot]:
         return await self._file.read(lambda db: snapshots.read_snapshots(db, asset, since, until, step))
+
+    async def points(self, at: datetime | None = None) -> Mapping[Asset, Point]:
+        return await self._file.read(lambda db: snapshots.read_points(db, at))
 
     async def hear(self, heard: Sequence[Liquidation]) -> None:
         await self._file.write(lambda db: liquidations.write_liquidations(db, heard))

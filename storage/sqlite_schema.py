@@ -205,7 +205,24 @@ def m0009_kinds_of_pictures(db: Database) -> None:
 
 
 @schema()
-def m0009_later(db: Database) -> None:
+def m0010_statistics(db: Database) -> None:
+    """Funding, volume, basis, accounts and margin of each asset: totals, and every venue beside them."""
+    db.execute(
+        """create table statistics (
+            asset text not null, tier integer not null, at integer not null,
+            coins real not null, usd real, funding real, basis real, volume_usd real, oi_to_volume real,
+            accounts real, inverse_share real, top_share real, supply real,
+            primary key (asset, tier, at)) without rowid"""
+    )
+    db.execute(
+        """create table statistic_details (
+            asset text not null, tier integer not null, at integer not null, body blob not null,
+            primary key (asset, tier, at))"""
+    )
+
+
+@schema()
+def m0011_later(db: Database) -> None:
     """What is said later: follow-ups of waves and digests. When each liquidation was heard."""
     statements = (
         """create table follow_ups (
