@@ -29,7 +29,7 @@ from bot.domain.posts import (
     Shown,
 )
 from bot.domain.statistics import Statistics, Totals
-from bot.domain.waves import FollowUp, Wave
+from bot.domain.waves import FollowUp, Outcome, Wave
 from bot.ports_people import ChatLog as ChatLog
 from bot.ports_people import Chats as Chats
 from bot.ports_people import Notices as Notices
@@ -159,8 +159,11 @@ class Waves(Protocol):
     async def due(self, now: datetime) -> Sequence[FollowUp]:
         """What was planned until ``now`` and is not done, longest due first."""
 
-    async def followed_up(self, done: FollowUp) -> None:
-        """It is never due again."""
+    async def followed_up(self, done: FollowUp, outcome: Outcome | None = None) -> None:
+        """It is never due again; what was seen then is kept."""
+
+    async def outcomes(self, wave_id: str) -> Sequence[Outcome]:
+        """What was seen when follow-ups were due, the soonest first."""
 
 
 class Archive(Protocol):
