@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.cards import ChartData
+from bot.domain.charts import MarketChart
 from handlers.charts import HEIGHT, WIDTH, ZOOM, png, svg
 from handlers.studio import open_studio
 
@@ -27,11 +27,11 @@ ROUNDS = 12
 START = datetime(2025, 10, 10, 20, tzinfo=UTC)
 
 
-def wave() -> ChartData:
+def wave() -> MarketChart:
     """160 steps of a minute around a fall like that of 10 October 2025."""
     closed = [1 / (1 + math.exp(-(i - 75) / 6)) for i in range(STEPS)]
     longs = [2.7e9 * math.exp(-(((i - 75) / 9) ** 2)) for i in range(STEPS)]
-    return ChartData(
+    return MarketChart(
         title="BTC long flush: 79,000 BTC of open interest closed (−19.0 %) in 41 min",
         asset="BTC",
         times=tuple(START + timedelta(minutes=i) for i in range(STEPS)),
@@ -44,7 +44,7 @@ def wave() -> ChartData:
     )
 
 
-def by_matplotlib(chart: ChartData) -> bytes:
+def by_matplotlib(chart: MarketChart) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -72,7 +72,7 @@ def by_matplotlib(chart: ChartData) -> bytes:
     return out.getvalue()
 
 
-def timed(draw: Callable[[ChartData], object], chart: ChartData) -> float:
+def timed(draw: Callable[[MarketChart], object], chart: MarketChart) -> float:
     """Milliseconds."""
     start = time.perf_counter()
     draw(chart)
@@ -93,7 +93,7 @@ print((time.perf_counter() - start) * 1000)
     return float(done.stdout)
 
 
-async def longest_hold(draw: Callable[[ChartData], Awaitable[object]], pictures: int = 20) -> float:
+async def longest_hold(draw: Callable[[MarketChart], Awaitable[object]], pictures: int = 20) -> float:
     """The longest the event loop was late while ``draw`` drew, in milliseconds."""
     worst = 0.0
     drawing = True

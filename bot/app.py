@@ -19,7 +19,8 @@ from pathlib import Path
 
 from bot.config import Settings
 from bot.deliver import deliver
-from bot.domain.cards import Card, ChartData, Line
+from bot.domain.cards import Card, Line
+from bot.domain.charts import Chart
 from bot.domain.market import Venue
 from bot.domain.posts import Destination, Subscription
 from bot.exchanges import EXCHANGES
@@ -72,7 +73,7 @@ async def run(settings: Settings, scenario: str | None, speed: float, port: int 
     return 0
 
 
-def _draw(chart: ChartData) -> str:
+def _draw(chart: Chart) -> str:
     """A picture for the page. Most runs of a quiet day never draw one, so what it takes is imported then."""
     from handlers.charts import svg
 

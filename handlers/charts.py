@@ -16,7 +16,7 @@ from itertools import groupby, pairwise
 from math import ceil, floor, log10
 from pathlib import Path
 
-from bot.domain.cards import ChartData
+from bot.domain.charts import Chart
 from handlers.numbers import Scale, duration, price, usd
 
 WIDTH, HEIGHT = 800, 500
@@ -55,7 +55,7 @@ class _Box:
         return self.bottom - (self.bottom - self.top) * (value - self.low) / (self.high - self.low)
 
 
-def svg(chart: ChartData) -> str:
+def svg(chart: Chart) -> str:
     """The picture as SVG, 800 × 500. Text from outside is escaped."""
     titles = _wrap(chart.title, 44, 2)
     notes = _wrap(chart.note, 80, 2)
@@ -74,14 +74,14 @@ def svg(chart: ChartData) -> str:
     )
 
 
-def png(chart: ChartData) -> bytes:
+def png(chart: Chart) -> bytes:
     """The picture as PNG, 960 × 600. resvg holds the interpreter lock meanwhile: see ``handlers.studio``."""
     import resvg_py  # only who draws for a chat pays for it
 
     return resvg_py.svg_to_bytes(svg_string=svg(chart), zoom=ZOOM, skip_system_fonts=True, font_files=_FONTS)
 
 
-def _panels(chart: ChartData, top: float, bottom: float) -> Iterable[str]:
+def _panels(chart: Chart, top: float, bottom: float) -> Iterable[str]:
     """Shares the height between what there is: coin OI always, price and liquidations where known."""
     known = [value for value in chart.coins if value is not None]
     if not known or len(chart.times) < 2:
@@ -128,7 +128,7 @@ def _limits(values: Sequence[float | None]) -> tuple[float, float]:
 # --- lines -----------------------------------------------------------------------------------------
 
 
-def _line(chart: ChartData, values: Sequence[float | None], box: _Box, is_coins: bool) -> Iterable[str]:
+def _line(chart: Chart, values: Sequence[float | None], box: _Box, is_coins: bool) -> Iterable[str]:
     colour, width = (COINS, 4) if is_coins else (PRICE, 3)
     name = f"Open interest, {chart.asset}" if is_coins else f"Price of one {chart.asset}, USD"
     yield _text(_LEFT, box.top - 10, name, colour)
@@ -190,7 +190,7 @@ def _ticks(low: float, high: float) -> list[float]:
 # --- liquidations ------------------------------------------------------------------------------------
 
 
-def _bars(chart: ChartData, box: _Box, step_s: float) -> Iterable[str]:
+def _bars(chart: Chart, box: _Box, step_s: float) -> Iterable[str]:
     longs, shorts = max(chart.long_usd, default=0.0), max(chart.short_usd, default=0.0)
     zero = box.top + (box.bottom - box.top) * shorts / (longs + shorts)
     per_usd = (box.bottom - box.top) / (longs + shorts)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import ceil, exp
 
-from bot.domain.cards import ChartData
+from bot.domain.cards import Picture
+from bot.domain.charts import MarketChart
 from bot.domain.market import LiquidationSum, Point
 from bot.domain.waves import Wave
 from handlers.cards import KIND_WORDS, shown_ends
@@ -46,7 +47,7 @@ def chart_of(
     now: datetime,
     banner: str = "",
     shade: tuple[datetime, datetime] | None = None,
-) -> ChartData | None:
+) -> MarketChart | None:
     """``None`` where fewer than two points are known.
 
     Coins are like with like: today's sum carried back along the index, so that a venue which came or went
@@ -63,7 +64,7 @@ def chart_of(
     newest = by_step[last]
     reach = max(2, ceil(NO_GAP / step))
     note = f"As of {moment(newest.at, now)}, seen {share(newest.coverage)} of usual open interest."
-    return ChartData(
+    return MarketChart(
         title=title,
         asset=asset,
         times=tuple(times),
@@ -116,7 +117,12 @@ def period_finding(asset: str, points: Sequence[Point], period: timedelta) -> st
     return text
 
 
-def said(chart: ChartData) -> str:
+def pictured(chart: MarketChart) -> Picture:
+    """The picture with its words."""
+    return Picture(chart, said(chart))
+
+
+def said(chart: MarketChart) -> str:
     """The words that say what the picture shows, title first."""
     known = [value for value in chart.coins if value is not None]
     text = f"{chart.title}. Coin open interest from {coins(known[0], chart.asset)} to "

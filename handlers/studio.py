@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from multiprocessing import get_context, parent_process
 from threading import Thread
 
-from bot.domain.cards import ChartData
+from bot.domain.charts import Chart
 from handlers.charts import png
 
-DrawPng = Callable[[ChartData], Awaitable[bytes]]
+DrawPng = Callable[[Chart], Awaitable[bytes]]
 
 
 @asynccontextmanager
@@ -27,7 +27,7 @@ async def open_studio() -> AsyncIterator[DrawPng]:
     """
     pool = _pool()
 
-    async def draw(chart: ChartData) -> bytes:
+    async def draw(chart: Chart) -> bytes:
         nonlocal pool
         loop = asyncio.get_running_loop()
         mine = pool

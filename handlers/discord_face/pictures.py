@@ -8,13 +8,13 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import BrokenExecutor
 
-from bot.domain.cards import ChartData
+from bot.domain.charts import Chart
 
 log = logging.getLogger(__name__)
 
 KEPT = 32
 
-DrawPng = Callable[[ChartData], Awaitable[bytes]]
+DrawPng = Callable[[Chart], Awaitable[bytes]]
 
 
 class Pictures:
@@ -22,9 +22,9 @@ class Pictures:
 
     def __init__(self, draw: DrawPng) -> None:
         self._draw = draw
-        self._kept: OrderedDict[ChartData, asyncio.Future[bytes]] = OrderedDict()
+        self._kept: OrderedDict[Chart, asyncio.Future[bytes]] = OrderedDict()
 
-    async def drawn(self, chart: ChartData) -> bytes | None:
+    async def drawn(self, chart: Chart) -> bytes | None:
         """``None`` where its process died; whoever asks next tries again."""
         if (known := self._kept.get(chart)) is None:
             known = self._kept[chart] = asyncio.ensure_future(self._draw(chart))

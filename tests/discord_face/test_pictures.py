@@ -3,15 +3,15 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures.process import BrokenProcessPool
 
-from bot.domain.cards import ChartData
+from bot.domain.charts import Chart
 from handlers.discord_face.pictures import KEPT, Pictures
 from tests.local import chart
 
 
 async def test_a_picture_is_drawn_once_for_all_channels() -> None:
-    drawn: list[ChartData] = []
+    drawn: list[Chart] = []
 
-    async def draw(data: ChartData) -> bytes:
+    async def draw(data: Chart) -> bytes:
         drawn.append(data)
         await asyncio.sleep(0)
         return b"png"
@@ -28,7 +28,7 @@ async def test_a_picture_is_drawn_once_for_all_channels() -> None:
 async def test_a_picture_that_failed_is_tried_again() -> None:
     answers: list[Exception | bytes] = [BrokenProcessPool("no memory"), b"png"]
 
-    async def draw(_: ChartData) -> bytes:
+    async def draw(_: Chart) -> bytes:
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 import handlers.charts
 from benchmarks.picture import wave as busy_wave
-from bot.domain.cards import ChartData
+from bot.domain.charts import MarketChart
 from bot.domain.market import LiquidationSum, Point
 from handlers.charts import HEIGHT, WIDTH, ZOOM, png, svg
 from handlers.series import aligned, chart_of, period_finding, said, step_for, step_of
@@ -27,7 +27,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 LARGEST = 120_000
 
 
-def chart(**changes: object) -> ChartData:
+def chart(**changes: object) -> MarketChart:
     return replace(busy_wave(), **changes)
 
 
@@ -147,7 +147,7 @@ def points(*minutes: int) -> list[Point]:
     ]
 
 
-def made(*minutes: int, liquidations: list[LiquidationSum] | None = None) -> ChartData:
+def made(*minutes: int, liquidations: list[LiquidationSum] | None = None) -> MarketChart:
     found = chart_of("BTC", "t", points(*minutes), liquidations or [], STEP, now=NOW, banner="Played.")
     assert found is not None
     return found
