@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+=======
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+>>>>>>> main
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card
+<<<<<<< HEAD
 from bot.domain.chats import ChatSettings, SettingsChange
 from bot.domain.health import LockHolder, SourceHealth
+=======
+from bot.domain.health import SourceHealth
+>>>>>>> main
 from bot.domain.market import (
     Instrument,
     Liquidation,
@@ -28,18 +36,16 @@ from bot.domain.market import (
     VenueLiquidations,
 )
 from bot.domain.posts import (
-    AlertLog,
-    ChatMessage,
     Destination,
-    Latency,
-    Notice,
-    Post,
     Shown,
-    Subscription,
-    Wish,
 )
 from bot.domain.statistics import Statistics, Totals
-from bot.domain.waves import Wave
+from bot.domain.waves import FollowUp, Outcome, Wave
+from bot.ports_people import ChatLog as ChatLog
+from bot.ports_people import Chats as Chats
+from bot.ports_people import Notices as Notices
+from bot.ports_people import Posts as Posts
+from bot.ports_people import Subscriptions as Subscriptions
 
 Clock = Callable[[], datetime]
 """Now, as aware UTC. In a played scenario this is the scenario's time."""
@@ -83,6 +89,12 @@ class Journal(Protocol):
         """As ``series``, but whole, with every venue: for pictures by venue, of some hundred steps."""
 
     async def hear(self, liquidations: Sequence[Liquidation]) -> None: ...
+
+    async def heard(self, asset: Asset, since: datetime, until: datetime) -> Sequence[Liquidation]:
+        """One by one, while each is kept on its own: 30 days.
+
+        Received after ``since`` and not after ``until``, in order of (received, at, instrument).
+        """
 
     async def liquidated(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
@@ -146,6 +158,24 @@ class Waves(Protocol):
 
     async def running(self) -> Sequence[Wave]: ...
 
+    async def between(self, since: datetime, until: datetime) -> Sequence[Wave]:
+        """The newest revision of every wave with its onset from ``since`` on and before ``until``.
+
+        Retracted ones too, oldest onset first.
+        """
+
+    async def plan(self, later: Sequence[FollowUp]) -> None:
+        """What is to be said later. Planning it again moves its time, but not what was done already."""
+
+    async def due(self, now: datetime) -> Sequence[FollowUp]:
+        """What was planned until ``now`` and is not done, longest due first."""
+
+    async def followed_up(self, done: FollowUp, outcome: Outcome | None = None) -> None:
+        """It is never due again; what was seen then is kept."""
+
+    async def outcomes(self, wave_id: str) -> Sequence[Outcome]:
+        """What was seen when follow-ups were due, the soonest first."""
+
 
 class Archive(Protocol):
     """What venues remember of the time before live figures began, and what was learnt from it."""
@@ -183,6 +213,7 @@ class Archive(Protocol):
         """The newest lesson of each asset, or of one."""
 
 
+<<<<<<< HEAD
 class Subscriptions(Protocol):
     async def add(self, subscription: Subscription) -> Subscription:
         """Returned with its id. One destination keeps one subscription per set of assets: adding replaces."""
@@ -367,6 +398,8 @@ class Locks(Protocol):
         """Who holds what, by name."""
 
 
+=======
+>>>>>>> main
 class Store(Protocol):
     """All of the state, behind one opening and closing."""
 
