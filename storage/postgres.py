@@ -1,4 +1,4 @@
-"""All of the state in one PostgreSQL database. docs/storage.md has the tables, the retention and the roles."""
+"""All of the state in one PostgreSQL database. docs/storage.md has the tables and the retention."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import asyncpg
 from bot.ports import Held
 from storage.postgres_connections import CONNECT_S, PATIENCE, Connection, Connections
 from storage.postgres_faults import KNOWN, explain, named
-from storage.postgres_locks import PostgresLocks, Timing
+from storage.postgres_locks import USUAL, PostgresLocks, Timing
 from storage.postgres_migrate import migrate
 from storage.postgres_schema import known
 
@@ -103,7 +103,7 @@ async def open_postgres(
     roles: Collection[str] = ALL_ROLES,
     *,
     patience: timedelta = PATIENCE,
-    timing: Timing = Timing(),
+    timing: Timing = USUAL,
 ) -> AsyncIterator[PostgresStore]:
     """Create or upgrade the tables and hold connections while the block runs, side by side with others.
 

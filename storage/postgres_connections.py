@@ -1,8 +1,9 @@
 """A pool of connections to PostgreSQL: jobs survive its restart, and none is done twice.
 
-A job that fails because the server is away is tried again until it is back, or ``PATIENCE`` is over. Whether a
-transaction whose answer was lost went through cannot be known from here; so a job is either written so that
-a second time changes nothing, or it leaves a mark in the same transaction (``once``), which is looked for first.
+A job that fails because the server is away is tried again until it is back, or ``PATIENCE`` is over.
+Whether a transaction whose answer was lost went through cannot be known from here; so a job is either
+written so that a second time changes nothing, or it leaves a mark in the same transaction (``once``), which
+is looked for first.
 """
 
 from __future__ import annotations
@@ -51,14 +52,12 @@ class Connection(Protocol):
 Job = Callable[[Connection], Awaitable[T]]
 
 
-class _Unsure(Exception):
-    """The answer to a commit was lost."""
-
-
 class Connections:
     """Every method raises ``StorageError``, and ``LockLost`` where it writes ``under`` a lock that went."""
 
-    def __init__(self, pool: Any, where: str, patience: timedelta = PATIENCE, held: Held | None = None) -> None:
+    def __init__(
+        self, pool: Any, where: str, patience: timedelta = PATIENCE, held: Held | None = None
+    ) -> None:
         self.where = where
         self._pool = pool
         self.patience_s = patience.total_seconds()
@@ -134,9 +133,7 @@ class Connections:
                         await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311
                     case Again.WHEN_BACK if waited < self.patience_s:
                         if tries == 1:
-                            log.warning(
-                                "%s", explain(self.where, fault), extra={"event": "storage.away"}
-                            )
+                            log.warning("%s", explain(self.where, fault), extra={"event": "storage.away"})
                         await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311
                         pause_s = min(2 * pause_s, 1.0)
                     case _:

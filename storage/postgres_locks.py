@@ -58,6 +58,9 @@ class Timing:
     idle: timedelta = timedelta(seconds=6)
 
 
+USUAL = Timing()
+
+
 @dataclass(eq=False)
 class PostgresHeld:
     """See ``bot.ports.Held``."""
@@ -76,7 +79,7 @@ class PostgresHeld:
 
 
 class PostgresLocks:
-    """See ``bot.ports.Locks``. Raises ``StorageError`` where the server stays away while a lock is waited for."""
+    """See ``bot.ports.Locks``. Raises ``StorageError`` where the server stays away while one waits."""
 
     def __init__(self, session: Mapping[str, Any], file: Connections, timing: Timing) -> None:
         settings = session["server_settings"] | {
@@ -148,7 +151,7 @@ class PostgresLocks:
     async def _try(self, name: str) -> PostgresHeld | None:
         db = await self._connected()
         asked = monotonic()
-        if not await db.fetchval(f"select pg_try_advisory_lock({_KEY})", name):  # noqa: S608
+        if not await db.fetchval(f"select pg_try_advisory_lock({_KEY})", name):
             return None
         try:
             token = await db.fetchval(
@@ -158,7 +161,7 @@ class PostgresLocks:
                 self._me,
             )
         except asyncpg.LockNotAvailableError:
-            await db.execute(f"select pg_advisory_unlock({_KEY})", name)  # noqa: S608
+            await db.execute(f"select pg_advisory_unlock({_KEY})", name)
             return None
         held = self._held[name] = PostgresHeld(name, token, self._me, self._sure_s, asked)
         return held
@@ -174,7 +177,7 @@ class PostgresLocks:
         async def free() -> None:
             own = "name = $1 and token = $2 and holder = $3"
             await db.execute(f"update locks set holder = '' where {own}", held.name, held.token, self._me)  # noqa: S608
-            await db.execute(f"select pg_advisory_unlock({_KEY})", held.name)  # noqa: S608
+            await db.execute(f"select pg_advisory_unlock({_KEY})", held.name)
 
         try:
             await self._ask(free)

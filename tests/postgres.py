@@ -24,7 +24,9 @@ from storage.postgres_migrate import migrate
 
 USER, GUARDED, PASSWORD = "washout", "guarded", "correct horse battery"
 _TEMPLATE = "washout_template"
-_HBA = f"local all all trust\nhost all {GUARDED} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
+_HBA = (
+    f"local all all trust\nhost all {GUARDED} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
+)
 _CONF = """
 listen_addresses = '127.0.0.1'
 fsync = off
@@ -44,7 +46,9 @@ class Server:
         self.folder, self._programs, self._user = folder, programs, user
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
-        self._run("initdb", "-D", self._data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
+        self._run(
+            "initdb", "-D", self._data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"
+        )
         (self.folder / "data/pg_hba.conf").write_text(_HBA)
         with (self.folder / "data/postgresql.conf").open("a") as conf:
             conf.write(f"{_CONF}unix_socket_directories = '{folder}'\n")
@@ -103,7 +107,9 @@ class Server:
             await db.close()
 
     def _run(self, program: str, *words: str) -> None:
-        subprocess.run([self._programs / program, *words], check=True, user=self._user, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [self._programs / program, *words], check=True, user=self._user, stdout=subprocess.DEVNULL
+        )
 
 
 @contextmanager
