@@ -208,7 +208,7 @@ class SqlitePosts:
         )
 
     async def take_back(self, platform: str | None = None) -> None:
-        """A claim is told from ``later`` by its ``tries``. Of every platform: for who has just opened the file."""
+        """A claim is told from ``later`` by its ``tries``. At the opening of the file: of every platform."""
         await self._file.write(
             lambda db: db.execute(
                 "update posts set not_before = 0 where not_before > 0 and tries = 0"
