@@ -1,13 +1,11 @@
-"""What the roles ask of the machinery between them, in their own words: a stream, locks, who else is there.
+"""What the roles ask of the machinery between them, in their own words: a stream, and who else is there.
 
 One process needs little of it; a fleet of processes over NATS JetStream and PostgreSQL needs all of it.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -60,22 +58,3 @@ class Inlet(Protocol):
 
     async def take(self, timeout_s: float) -> Loan[Parcel] | None:
         """The next, or ``None`` when none came in time."""
-
-
-class Held(Protocol):
-    """An only-one role, while it is held."""
-
-    @property
-    def token(self) -> int:
-        """Larger than that of every holder before (a fencing token)."""
-
-    @property
-    def lost(self) -> asyncio.Event:
-        """Set once somebody else may have it: the holder stops at once."""
-
-
-class Locks(Protocol):
-    """Roles that only one process may have at a time."""
-
-    def hold(self, name: str) -> AbstractAsyncContextManager[Held]:
-        """Waits until nobody else holds ``name``; whoever dies with it lets go within seconds."""

@@ -29,6 +29,7 @@ from bot.pipeline.horizons import last_step, next_step
 from bot.pipeline.judge import Judge, Stepped
 from bot.pipeline.memory import JudgeState
 from bot.pipeline.route import listeners, outshone_by, weight_usd
+from bot.pipeline.statistics import EVERY, Gauge
 from bot.ports import Clock, Store
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ CHECKPOINT = timedelta(minutes=15)
 RECOVER = timedelta(days=3)
 TALLIED = timedelta(hours=36)
 CHUNK = timedelta(hours=1)
+COMES_AGAIN = timedelta(minutes=10)
+"""What a judge has in hand is recorded within seconds; a scenario plays minutes in them."""
 MINUTE = timedelta(minutes=1)
 BLIND_AFTER = timedelta(minutes=5)
 RECORD_AT = 2_000
@@ -73,6 +76,9 @@ class Bench:
     _prices: dict[Instrument, Verdict] = field(default_factory=dict)
     _kept_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        self._gauge = Gauge(self.judge.pace.fresh)
+
     def hear(self, said: Observation) -> None:
         """Judge one thing said; it is recorded with the next step."""
         before = self._verdict_before(said)
@@ -85,6 +91,8 @@ class Bench:
             self._heard.append(said)
         elif verdict is Verdict.ACCEPT and isinstance(said, Report):
             self._reports.append(said)
+        if verdict is Verdict.ACCEPT:
+            self._gauge.take(said, reading)
         rejected = self.judge.changed(said, verdict, before)
         if rejected is not None:
             self._rejected.append(rejected)
@@ -107,6 +115,9 @@ class Bench:
                 await asyncio.sleep(0)
             else:
                 await self._publish([stepped])
+        if at.timestamp() % EVERY.total_seconds() == 0:
+            for piece in self._gauge.pictures(at, self.judge.usual_falls):
+                await self.store.statistics.record(piece)
         if self._kept_at is None or at - self._kept_at >= CHECKPOINT:
             await self.keep()
 
@@ -211,10 +222,17 @@ class Bench:
                 self.judge.adopt(wave)
         await self._replay(since, until)
         if behind:
-            for reading in await self.store.journal.readings(until, self.clock()):
-                if self.mine(reading.instrument.asset):
-                    self.judge.trust(reading)
+            await self._know_what_comes_again(until)
         return self.judge.at
+
+    async def _know_what_comes_again(self, until: datetime) -> None:
+        """What was recorded after the last step, or was not given back to the stream before the crash."""
+        journal, now = self.store.journal, self.clock()
+        for reading in await journal.readings(until, now):
+            if self.mine(reading.instrument.asset):
+                self.judge.trust(reading)
+        for asset in await self._assets():
+            self.judge.know(await journal.heard(asset, until - COMES_AGAIN, now))
 
     async def _assets(self) -> Sequence[Asset]:
         return [asset for asset in await self.store.journal.assets() if self.mine(asset)]
@@ -366,3 +384,4 @@ async def tidy(store: Store, clock: Clock, *, sleep_s: float) -> None:
     while True:
         await asyncio.sleep(sleep_s)
         await store.journal.trim(clock())
+        await store.statistics.trim(clock())

@@ -6,18 +6,18 @@ first and are brought up to what this release wants of them by whoever comes lat
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import nats
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.errors import NoServersError
 from nats.js import JetStreamContext, api
 from nats.js.errors import Error as JetStreamError
 from nats.js.errors import NotFoundError
@@ -26,11 +26,15 @@ from bot.errors import StorageError
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 FAULTS = (NatsError, JetStreamError, OSError, TimeoutError)
 """What the library raises of a cluster that cannot be reached, or cannot do now what it is asked."""
 CONNECT_S = 2.0
 RECONNECT_S = 0.25
-PING_S = 5.0
+PATIENCE_S = 15.0
+PING_S = 2.0
+"""A line that says nothing for two of these is changed for another."""
 CALL_S = 2.0
 """One question to the cluster; a leader is elected anew within a second or two."""
 DUPLICATES = timedelta(minutes=2)
@@ -69,17 +73,30 @@ class Cluster:
     def connected(self) -> bool:
         return bool(self.client.is_connected)
 
+    async def patiently(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask until it is done: the cluster may be electing a leader. Raises ``StorageError`` in the end."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE_S
+        while True:
+            try:
+                return await ask()
+            except FAULTS as fault:
+                if loop.time() > until:
+                    raise StorageError(f"NATS JetStream does not {what}: {_words(fault)}") from fault
+            await asyncio.sleep(RECONNECT_S)
+
     async def ensure(self, config: api.StreamConfig) -> None:
         """Make a stream, or bring it up to ``config``. Raises ``StorageError``."""
-        try:
+
+        async def make() -> None:
             try:
                 await self.stream.stream_info(str(config.name))
             except NotFoundError:
                 await self.stream.add_stream(config)
             else:
                 await self.stream.update_stream(config)
-        except FAULTS as fault:
-            raise StorageError(f"NATS JetStream does not keep {config.name}: {_words(fault)}") from fault
+
+        await self.patiently(f"keep {config.name}", make)
 
     def config(self, name: str, subject: str, **more: Any) -> api.StreamConfig:
         return api.StreamConfig(
@@ -127,20 +144,20 @@ async def open_cluster(options: Options) -> AsyncIterator[Cluster]:
         log.info("NATS is back", extra={"event": "nats.back"})
 
     try:
-        client = await nats.connect(
-            servers=list(options.servers),
-            name=options.name,
-            connect_timeout=CONNECT_S,
-            reconnect_time_wait=RECONNECT_S,
-            max_reconnect_attempts=-1,
-            ping_interval=PING_S,
-            max_outstanding_pings=1,
-            allow_reconnect=True,
-            error_cb=told,
-            disconnected_cb=lost,
-            reconnected_cb=back,
-        )
-    except (NoServersError, *FAULTS) as fault:
+        async with asyncio.timeout(PATIENCE_S):
+            client = await nats.connect(
+                servers=list(options.servers),
+                name=options.name,
+                connect_timeout=CONNECT_S,
+                reconnect_time_wait=RECONNECT_S,
+                max_reconnect_attempts=-1,
+                ping_interval=PING_S,
+                max_outstanding_pings=1,
+                error_cb=told,
+                disconnected_cb=lost,
+                reconnected_cb=back,
+            )
+    except FAULTS as fault:
         raise StorageError(
             f"NATS cannot be reached ({_words(fault)}); check [streams] url and that a server runs there."
         ) from fault

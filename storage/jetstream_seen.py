@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from zlib import crc32
 
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.js import api
 
 from bot.domain.market import Observation
@@ -181,6 +182,7 @@ class JetInlet:
         self._window = Window(REMEMBERED)
         self._next = 1
         self._name = ""
+        self._subscription: Subscription | None = None
         self.behind = 0
         """Messages that wait in the stream, as of the newest that was taken."""
 
@@ -194,9 +196,8 @@ class JetInlet:
         async def hear(message: Msg) -> None:
             queue.put_nowait(message)
 
-        try:
+        async def read() -> None:
             await self._take_over()
-            await self._cluster.client.subscribe(inbox, cb=hear)
             await js.add_consumer(
                 self._stream,
                 api.ConsumerConfig(
@@ -208,8 +209,11 @@ class JetInlet:
                     max_ack_pending=self._in_hand,
                 ),
             )
-        except FAULTS as fault:
-            raise StorageError(f"the stream {self._stream} cannot be read: {type(fault).__name__}") from fault
+
+        if self._subscription is not None:
+            await self._subscription.unsubscribe()
+        self._subscription = await self._cluster.client.subscribe(inbox, cb=hear)
+        await self._cluster.patiently(f"read {self._stream}", read)
 
     async def _take_over(self) -> None:
         for other in await self._cluster.stream.consumers_info(self._stream):

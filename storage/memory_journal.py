@@ -122,6 +122,10 @@ class MemoryJournal:
                 known = self._liquidations.setdefault(forced.instrument.asset, {})
                 known.setdefault(_identity(forced), forced)
 
+    async def heard(self, asset: Asset, since: datetime, until: datetime) -> Sequence[Liquidation]:
+        found = [one for one in self._liquidations.get(asset, {}).values() if since < one.received <= until]
+        return sorted(found, key=lambda one: (one.received, one.at, one.instrument.key, one.number))
+
     async def liquidated(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[LiquidationSum]:
@@ -162,7 +166,7 @@ class MemoryJournal:
             known = self._reports.setdefault((told.asset, *told.series, told.as_of), {})
             before = [at for at in known if at <= told.received]
             if not before or _figure(known[max(before)]) != _figure(told):
-                known[told.received] = told
+                known.setdefault(told.received, told)
 
     async def reports(self, asset: Asset, at: datetime) -> Sequence[Report]:
         newest: dict[tuple[Venue, Venue], Report] = {}

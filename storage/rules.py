@@ -12,6 +12,9 @@ from bot.domain.units import measure
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
+TENTH = timedelta(milliseconds=100)
+"""How finely it is told when chats were told."""
+
 READINGS_KEPT = timedelta(days=3)
 """Longer than the longest window that detection rebuilds at a start."""
 QUARANTINE_KEPT = timedelta(days=3)

@@ -99,6 +99,12 @@ class SqliteJournal:
     async def hear(self, heard: Sequence[Liquidation]) -> None:
         await self._file.write(lambda db: liquidations.write_liquidations(db, heard))
 
+    async def heard(self, asset: Asset, since: datetime, until: datetime) -> Sequence[Liquidation]:
+        def look(db: sqlite3.Connection) -> list[Liquidation]:
+            return liquidations.read_heard(db, asset, since, until, self._readings.contract)
+
+        return await self._file.read(look)
+
     async def liquidated(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[LiquidationSum]:

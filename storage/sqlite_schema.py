@@ -221,6 +221,22 @@ def m0010_statistics(db: Database) -> None:
     )
 
 
+@schema()
+def m0011_later(db: Database) -> None:
+    """What is said later: follow-ups of waves and digests. When each liquidation was heard."""
+    statements = (
+        """create table follow_ups (
+            wave text not null, after integer not null, due integer not null, done integer not null default 0,
+            body blob, primary key (wave, after)) without rowid""",
+        "create index follow_ups_due on follow_ups (due) where not done",
+        "alter table chat_settings add column digest_due integer",
+        "create index chat_settings_digest on chat_settings (digest_due) where digest_due is not null",
+        "alter table liquidations add column received integer",
+    )
+    for statement in statements:
+        db.execute(statement)
+
+
 def known() -> list[str]:
     """The names of every migration of this release, in order."""
     nothing = Database(memory=True, execute_plugins=False)

@@ -39,7 +39,7 @@ from bot.pipeline.court import AssetState, Court
 from bot.pipeline.detect import Moment
 from bot.pipeline.early import HEARD_AFTER_S, Alarm, Early
 from bot.pipeline.gate import Gate
-from bot.pipeline.horizons import moment
+from bot.pipeline.horizons import HORIZONS, moment
 from bot.pipeline.memory import JudgeState, Pace, packing
 from bot.pipeline.rarity import Learned
 from bot.pipeline.running import Sight
@@ -48,6 +48,8 @@ from bot.pipeline.tally import Cell, Minute
 REMEMBERED_S = 3600.0
 """So long what open interest was stands for what it is: venues fall silent when it matters most."""
 YEAR_S = 365 * 86400.0
+LEAST_WARM = timedelta(days=3)
+"""From then on what is usual is more of the coin's own than of what all coins are taken for."""
 PIECE = 16  # assets of a step that are judged in one go
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -163,8 +165,7 @@ class Judge:
             self._early.extend(self._together([wave]))
 
     def _next_name(self) -> str:
-        place, of = self._share
-        return wave_name(self._opened * of + place + 1)
+        return wave_name(self._opened * self._share[1] + self._share[0] + 1)
 
     def early(self) -> tuple[Wave, ...]:
         """Revisions that bursts brought since this was last asked: they come between two steps."""
@@ -218,6 +219,11 @@ class Judge:
                 sums.long_usd, sums.short_usd, sums.long_coins + sums.short_coins, sums.deleveraged_usd
             )
         self._court(asset).tally.restore(minutes.values())
+
+    def know(self, heard: Sequence[Liquidation]) -> None:
+        """Take liquidations that ``recount`` has in it, so that they are not counted again."""
+        for said in heard:
+            self._court(said.instrument.asset).tally.know(said)
 
     def _court(self, asset: Asset) -> Court:
         court = self._courts.get(asset)
@@ -377,6 +383,13 @@ class Judge:
         """The first step of any asset."""
         times = [court.since_s for court in self._courts.values() if court.since_s is not None]
         return moment(min(times)) if times else None
+
+    def usual_falls(self, asset: Asset) -> tuple[float, ...]:
+        """Per horizon, the fall of coin OI that one moment in ten exceeds; empty while it is not known."""
+        court = self._courts.get(asset)
+        if court is None or self.warm(asset) < LEAST_WARM:
+            return ()
+        return tuple(court.detector.scales.coin_scale(horizon) for horizon in range(len(HORIZONS)))
 
     def warm(self, asset: Asset) -> timedelta:
         """How much history of this asset the detector has learned from."""
