@@ -15,7 +15,6 @@ DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text("utf-8")
 
 def unit() -> ConfigParser:
     read = ConfigParser(interpolation=None, delimiters=("=",))
-    read.optionxform = str  # type: ignore[assignment, method-assign] - systemd's names have capitals
     read.read(ROOT / "deploy/washout.service", "utf-8")
     return read
 
