@@ -53,7 +53,10 @@ class Health:
         )
 
     def release(self, venue: Venue, source: str) -> None:
-        """Nothing is expected of this source any more, until it is expected again."""
+        """Nothing is expected of this source any more, until it is expected again.
+
+        What it still had under way then is not told of.
+        """
         self._known.pop((venue, source), None)
         self._late_after.pop((venue, source), None)
 
@@ -69,7 +72,9 @@ class Health:
         liquidations: int = 0,
     ) -> None:
         """Something arrived. This alone changes no state: a cut round may still have told a part."""
-        known = self._known[venue, source]
+        known = self._known.get((venue, source))
+        if known is None:
+            return
         self._known[venue, source] = msgspec.structs.replace(
             known,
             last_answer=now,
@@ -84,7 +89,9 @@ class Health:
         self, venue: Venue, source: str, now: datetime, state: SourceState, why: str = ""
     ) -> SourceState:
         """Set the state and return the one before; ``since`` is kept while the state stays the same."""
-        known = self._known[venue, source]
+        known = self._known.get((venue, source))
+        if known is None:
+            return state
         since = known.since if known.state is state else now
         self._known[venue, source] = msgspec.structs.replace(known, state=state, since=since, why=why)
         return known.state
@@ -100,7 +107,9 @@ class Health:
 
     def missed(self, venue: Venue, source: str, count: int) -> None:
         """Count messages that the venue numbered and that never arrived."""
-        known = self._known[venue, source]
+        known = self._known.get((venue, source))
+        if known is None:
+            return
         self._known[venue, source] = msgspec.structs.replace(known, gaps=known.gaps + count)
 
     def sources(self) -> list[SourceHealth]:
