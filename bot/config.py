@@ -16,9 +16,6 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from bot.domain.assets import Asset
-from bot.domain.market import Venue
-from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Threshold
 from bot.errors import ConfigError
 from bot.platforms import (
     DISCORD_API,
@@ -103,6 +100,7 @@ FORMATS = ("auto", "text", "json")
 LOG_FORMAT = Setting("log", "format", "auto", f"one of {', '.join(FORMATS)}", '"auto"', one_of(*FORMATS))
 SETTINGS: tuple[Setting[Any], ...] = (
     *(ASSETS, POLL_EVERY, VENUES, STORAGE_PATH, PAGE_HOST, PAGE_PORT),
+    *STREAMS,
     *(ALERT_DEFAULT, COVERAGE_FLOOR, LOG_LEVEL, LOG_FORMAT),
     *(TELEGRAM_TOKEN_ENV, TELEGRAM_TOKEN_FILE, TELEGRAM_API),
     *(TELEGRAM_MODE, TELEGRAM_HOOK, TELEGRAM_HOOK_SECRET),
@@ -165,12 +163,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     coverage_floor: float
     log_level: str
     log_format: str
+    streams: StreamsSettings | None = None
+    """Where the processes of a fleet meet; ``None``: one process does everything."""
     telegram: TelegramSettings = TelegramSettings()
     discord: DiscordSettings = DiscordSettings()
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret that is found, to be cut out of whatever is logged. Raises as ``Token.read``."""
         tokens = [self.telegram.token, self.telegram.webhook_secret, self.discord.token]
+        tokens += [self.streams.password] if self.streams else []
         tokens += [venue.key for venue in self.venues if venue.key is not None]
         return tuple(secret for token in tokens if (secret := token.read()))
 
@@ -193,6 +194,7 @@ def load(path: Path | None, known: Iterable[KnownVenue]) -> Settings:
         coverage_floor=reader.get(COVERAGE_FLOOR),
         log_level=reader.get(LOG_LEVEL),
         log_format=reader.get(LOG_FORMAT),
+        streams=streams_of(reader.get),
         telegram=_telegram(reader),
         discord=DiscordSettings(
             Token(reader.get(DISCORD_TOKEN_ENV), reader.get(DISCORD_TOKEN_FILE)),
