@@ -16,6 +16,10 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from bot.clusters import STREAMS, StreamsSettings, streams_of
+from bot.domain.assets import Asset
+from bot.domain.market import Venue
+from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Threshold
 from bot.errors import ConfigError
 from bot.platforms import (
     DISCORD_API,
