@@ -30,6 +30,8 @@ from bot.domain.posts import (
 )
 from bot.domain.statistics import Statistics, Totals
 from bot.domain.waves import FollowUp, Outcome, Wave
+from bot.ports_locks import Held as Held
+from bot.ports_locks import Locks as Locks
 from bot.ports_people import ChatLog as ChatLog
 from bot.ports_people import Chats as Chats
 from bot.ports_people import Notices as Notices
@@ -204,6 +206,14 @@ class Archive(Protocol):
 
 class Store(Protocol):
     """All of the state, behind one opening and closing."""
+
+    @property
+    def locks(self) -> Locks: ...
+    def under(self, held: Held) -> Store:
+        """The same store for what only the holder of a lock may write.
+
+        Once the lock is another's, every writing method raises ``LockLost`` and has changed nothing.
+        """
 
     @property
     def journal(self) -> Journal: ...
