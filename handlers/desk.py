@@ -29,6 +29,7 @@ from bot.known import place_in_coins, place_in_usd, published
 from bot.ports import Clock, HealthView, Store
 from handlers.cards import wave_card
 from handlers.drill import drill_begun, drill_shown
+from handlers.history import Days
 from handlers.known_words import record_line
 from handlers.own_cards import notice_card
 from handlers.series import (
@@ -85,6 +86,7 @@ class Desk:
         self.about = about
         self.wall = wall
         self.zone = UTC_ZONE
+        self.days = Days(store)
         self._one_picture = asyncio.Lock()
         self._pictures: OrderedDict[tuple[str, int], Picture | None] = OrderedDict()
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from msgspec.structs import replace
-
 from bot.domain.assets import Asset
 from bot.domain.market import Point, Snapshot
 from bot.domain.statistics import Statistics, Totals, totals
 from bot.domain.waves import Stage, Wave
-from bot.pipeline.leverage import WINDOW, Leverage, Measure, by_day, leverage, rank, values_of
+from bot.pipeline.leverage import WINDOW, Leverage, by_day, leverage, rank, values_of
 from handlers.desk import STALE, Desk
-from handlers.numbers import duration, ordinal_of, percent
+from handlers.numbers import percent, share
 from handlers.speech import _
 
 TOLD_LATELY = timedelta(minutes=30)
@@ -53,8 +51,8 @@ def point_of(now: Snapshot) -> Point:
 async def leverage_line(desk: Desk, wave: Wave) -> str:
     """Leverage after a wave that is over, and before it; empty where too little was recorded.
 
-    ``Leverage now: 38th percentile of a year (was 99th). Funding +11 % → −4 % a year``: coin OI among the last
-    values of the days before the onset, and funding over all venues.
+    ``Leverage after it: above 38 % of the 365 days before (it was above 99 %). Funding +11 % → −4.0 % a
+    year``: coin OI among the last values of those days, and funding over all venues.
     """
     if wave.stage is not Stage.OVER or wave.over_at is None:
         return ""
@@ -64,29 +62,21 @@ async def leverage_line(desk: Desk, wave: Wave) -> str:
         return ""
     points = await desk.store.journal.series(wave.asset, onset - WINDOW, onset, timedelta(days=1))
     past = sorted(point.index for point in points if point.at.date() < onset.date())
-    if len(past) < ENOUGH_DAYS:
-        return ""
     was, now = rank(before.index, past), rank(after.index, past)
-    assert was is not None
-    assert now is not None
-    text = _("Leverage after it: {now} percentile of {span} (was {before})").format(
-        now=ordinal_of(percentile(now)), before=ordinal_of(percentile(was)), span=history_span(len(past))
+    if len(past) < ENOUGH_DAYS or was is None or now is None:
+        return ""
+    text = _("Leverage after it: above {now} of the {days} days before (it was above {before})").format(
+        now=share(now), days=len(past), before=share(was)
     )
     if before.funding is None or after.funding is None:
         return text
-    return text + ". " + _("Funding {before} → {after} a year").format(
-        before=yearly(before.funding), after=yearly(after.funding)
+    return (
+        text
+        + ". "
+        + _("Funding {before} → {after} a year").format(
+            before=yearly(before.funding), after=yearly(after.funding)
+        )
     )
-
-
-def percentile(share: float) -> int:
-    """1 to 99: nothing is rarer than all of its history."""
-    return min(99, max(1, round(100 * share)))
-
-
-def history_span(days: int) -> str:
-    """``a year``, or what there is of it."""
-    return _("a year") if days >= 350 else duration(timedelta(days=days))
 
 
 def yearly(fraction: float) -> str:

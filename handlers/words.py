@@ -95,6 +95,17 @@ def read_coin(text: str, known: Sequence[Asset], line: str = "/oi {coin}") -> As
     raise AskError(f'I know no coin "{text}". I watch {some}{others}. `{meant}`', meant)
 
 
+def read_coins(text: str, known: Sequence[Asset]) -> Sequence[Asset]:
+    """``btc eth sol``, ``btc vs eth``: two to six different coins. Raises ``AskError``."""
+    said = [word for word in re.split(r"[\s,/&+]+", text.strip()) if word.lower() not in BETWEEN]
+    coins = list(dict.fromkeys(read_coin(word, known, "/compare {coin}") for word in said))
+    if not 2 <= len(coins) <= MOST_COMPARED:
+        raise AskError(
+            f"Name two to {MOST_COMPARED} coins to compare: `/compare btc eth sol`", "/compare btc eth sol"
+        )
+    return coins
+
+
 def read_period(text: str, _known: Sequence[Asset] = ()) -> timedelta:
     """``90m``, ``24h``, ``1h30m``, ``7d``, ``1w``. Raises ``AskError``; between 5 minutes and 5 years."""
     said = text.strip().lower()
@@ -154,7 +165,11 @@ def read_text(text: str, _known: Sequence[Asset] = ()) -> str:
     return text.strip()
 
 
+BETWEEN = {"", "vs", "vs.", "and", "with", "to"}
+MOST_COMPARED = 6
+
 COIN = Parameter("coin", read_coin, looks=r"\W?[^\W\d].*")
+COINS = Parameter("coins", read_coins, rest=True)
 PERIOD = Parameter("period", read_period, looks=r"\d.*")
 COUNT = Parameter("n", read_count, looks=r"\d+")
 SINCE = Parameter("since", read_year, looks=r"\d{4}")

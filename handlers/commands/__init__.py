@@ -2,6 +2,8 @@
 
 from handlers.commands import (
     drill,
+    funding,
+    leverage,
     liquidations,
     market,
     past,
@@ -15,13 +17,15 @@ from handlers.commands import (
 from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
 
 in_order(
-    "oi resets chart wave why subscribe alerts threshold unsubscribe quiet mute timezone settings ping test "
-    "status venues start help"
+    "oi leverage resets chart funding liquidations top compare wave why subscribe alerts threshold "
+    "unsubscribe quiet mute timezone settings ping test status venues start help"
 )
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [
     "drill",
+    "funding",
+    "leverage",
     "liquidations",
     "market",
     "past",
