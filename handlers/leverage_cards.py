@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from bot.domain.cards import Button, Card, Line, Table
+from bot.domain.cards import Button, Card, Line, Picture, Table
 from bot.domain.statistics import LARGEST
 from bot.pipeline.leverage import Leverage, Measure, Standing
 from handlers.cards import coverage_line
@@ -21,6 +21,7 @@ TURNED = 15.0
 """A heat of lately that differs by as much is told beside that of now."""
 LATELY = 7
 NEARLY_ALL = 0.95
+MIDDLE = 50.0
 MEASURES = {
     Measure.OI: N_("open interest"),
     Measure.FUNDING: N_("funding"),
@@ -30,14 +31,14 @@ MEASURES = {
 }
 
 
-def leverage_card(seen: Seen, *, at: datetime, titles: Titles) -> Card:
+def leverage_card(seen: Seen, *, at: datetime, titles: Titles, picture: Picture | None = None) -> Card:
     """One screen: heat, each figure with what is normal, one plain line, what it rests on."""
     told, now = seen.leverage, seen.now
     coin = seen.asset.lower()
+    figures = (_open_interest(told), [*_carry(told), *_crowd(told)], _shape(told))
     lines = [
+        *(Line(" · ".join(parts), 8) for parts in figures if parts),
         Line(plain_line(seen), 9),
-        Line(" · ".join(_open_interest(told)), 8),
-        *(Line(" · ".join(parts), 7) for parts in (_carry(told), _crowd(told), _shape(told)) if parts),
         Line(history_line(told), 5),
         *(Line(text, 4) for text in _rests_on(seen, at)),
         Line(f"{coverage_line(now.coverage, now.missing, at, titles)} · {age_line(now, at)}", 6),
@@ -46,6 +47,7 @@ def leverage_card(seen: Seen, *, at: datetime, titles: Titles) -> Card:
         title=_title(seen),
         lines=tuple(lines),
         footer=_("compared with its own past only, no advice · {time}").format(time=clock(now.at)),
+        picture=picture,
         buttons=(
             Button(_("Funding"), f"/funding {coin}"),
             Button(_("By venue"), f"/oi {coin}"),
@@ -118,23 +120,36 @@ def _who_pays(told: Leverage) -> str:
     return _("Longs pay what they usually do to hold.")
 
 
-def _open_interest(told: Leverage) -> Iterable[str]:
+def _open_interest(told: Leverage) -> list[str]:
+    texts = []
     standing = told.standings[Measure.OI]
     if standing.rank is not None:
-        yield ngettext(
-            "Open interest: more than on {above} of the last {n} day",
-            "Open interest: more than on {above} of the last {n} days",
-            standing.days,
-        ).format(above=standing.above, n=standing.days)
+        texts.append(_among_days(standing))
     if (cap := told.standings.get(Measure.OI_TO_CAP)) is not None:
-        yield _("{share} of market cap{normal}").format(
-            share=percent(cap.value, signed=False, digits=2 if cap.value < 0.1 else 1),
-            normal=_normal(cap, lambda value: number(100 * value, 2 if cap.value < 0.1 else 1)),
+        digits = 2 if cap.value < 0.1 else 1
+        texts.append(
+            _("{share} of market cap{normal}").format(
+                share=percent(cap.value, signed=False, digits=digits),
+                normal=_normal(cap, lambda value: number(100 * value, digits)),
+            )
         )
     if (volume := told.standings.get(Measure.OI_TO_VOLUME)) is not None:
-        yield _("{times} × a day's volume{normal}").format(
-            times=number(volume.value, 2), normal=_normal(volume, lambda value: number(value, 2))
+        texts.append(
+            _("{times} × a day's volume{normal}").format(
+                times=number(volume.value, 2), normal=_normal(volume, lambda value: number(value, 2))
+            )
         )
+    return texts
+
+
+def _among_days(standing: Standing) -> str:
+    if standing.above == 0:
+        return _("Open interest: less than on each of the last {n} days").format(n=standing.days)
+    if standing.above == standing.days:
+        return _("Open interest: more than on each of the last {n} days").format(n=standing.days)
+    return _("Open interest: more than on {above} of the last {n} days").format(
+        above=standing.above, n=standing.days
+    )
 
 
 def _carry(told: Leverage) -> list[str]:
@@ -159,7 +174,7 @@ def _crowd(told: Leverage) -> list[str]:
     if (accounts := told.standings.get(Measure.ACCOUNTS)) is None:
         return []
     return [
-        _("Long/short accounts {ratio}{normal}").format(
+        _("long/short accounts {ratio}{normal}").format(
             ratio=number(accounts.value, 2), normal=_normal(accounts, lambda value: number(value, 2))
         )
     ]
@@ -169,7 +184,7 @@ def _shape(told: Leverage) -> list[str]:
     texts = []
     if (inverse := told.standings.get(Measure.INVERSE)) is not None:
         texts.append(
-            _("Coin-margined {share}{normal}").format(
+            _("Margined in the coin {share}{normal}").format(
                 share=share(inverse.value), normal=_normal(inverse, _whole)
             )
         )
@@ -231,7 +246,9 @@ def _rests_on(seen: Seen, at: datetime) -> Iterable[str]:
         yield _("How many coins circulate is not known, so nothing is said of market cap")
 
 
-def compare_card(rows: Sequence[tuple[Seen, float | None]], *, at: datetime) -> Card:
+def compare_card(
+    rows: Sequence[tuple[Seen, float | None]], *, at: datetime, picture: Picture | None = None
+) -> Card:
     """Coins side by side, each with its change of coin OI over a day; at most 34 characters a line."""
     names = listed([seen.asset for seen, _change in rows])
     hottest = max(
@@ -240,7 +257,9 @@ def compare_card(rows: Sequence[tuple[Seen, float | None]], *, at: datetime) -> 
         default=None,
     )
     lines = []
-    if hottest is not None and hottest.leverage.heat is not None:
+    if hottest is not None and hottest.leverage.heat is not None and hottest.leverage.heat < MIDDLE:
+        lines.append(Line(_("**None of them is above the middle of its own history**"), 8))
+    elif hottest is not None and hottest.leverage.heat is not None:
         lines.append(
             Line(
                 _("**{coin} is the most leveraged by its own history: {heat} of 100**").format(
@@ -261,6 +280,7 @@ def compare_card(rows: Sequence[tuple[Seen, float | None]], *, at: datetime) -> 
         title=_("{coins}: leverage side by side").format(coins=names),
         lines=tuple(lines),
         table=table,
+        picture=picture,
         footer=_("24 h: coins, like with like · a year: funding · {time}").format(time=clock(at)),
         buttons=tuple(
             Button(f"/leverage {seen.asset.lower()}", f"/leverage {seen.asset.lower()}")

@@ -14,7 +14,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from bot.domain.health import SourceState
 from bot.domain.market import Completeness, Observation, Quarantined, Venue, Verdict
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
-from bot.exchanges.spec import Exchange, Request
+from bot.exchanges.spec import ONE_SIDED, Exchange, Request
 from bot.health import Health
 from bot.ports import Clock
 
@@ -181,6 +181,7 @@ class Contact:
                 late_after=every * LATE_AFTER,
                 completeness=completeness,
                 unheard=exchange.unheard,
+                counted="" if exchange.counted == ONE_SIDED else exchange.counted,
             )
 
         expect()

@@ -13,7 +13,9 @@ from bot.pipeline.leverage import Measure
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.leverage import TOLD_LATELY, Seen, seen, yearly
+from handlers.leverage_charts import extremes_chart, funding_chart
 from handlers.numbers import clock, duration, number, percent, share, tight, usd
+from handlers.picture_words import pictured
 from handlers.speech import N_, _, ngettext
 from handlers.titles import TABLE_WIDTH, Titles, narrowed, venue_title
 from handlers.words import COIN
@@ -46,10 +48,12 @@ async def _of(desk: Desk, asset: Asset) -> Card:
             _("No venue has told the funding of {coin} lately. `{line}`").format(coin=asset, line=line), line
         )
     coin = asset.lower()
+    chart = funding_chart(one.now, one.sums.funding, told, desk.titles(), desk.clock(), desk.about.banner)
     return Card(
         title=_("{coin} funding {rate} a year").format(coin=asset, rate=yearly(one.sums.funding)),
         lines=tuple(Line(text) for text in _lines(one, one.sums.funding, told, desk.titles())),
         table=_table(told, desk.titles()),
+        picture=pictured(chart),
         footer=_("positive: longs pay shorts · {time}").format(time=clock(desk.here(one.now.at))),
         buttons=(
             Button(_("Leverage"), f"/leverage {coin}"),
@@ -75,7 +79,7 @@ def _lines(one: Seen, rate: float, told: Sequence[VenueStatistics], titles: Titl
                 low=yearly(standing.low), high=yearly(standing.high), above=standing.above, n=standing.days
             )
         )
-    else:
+    elif standing.days:
         texts.append(
             ngettext(
                 "Only {n} day of funding history: too little to say what is normal",
@@ -83,6 +87,8 @@ def _lines(one: Seen, rate: float, told: Sequence[VenueStatistics], titles: Titl
                 standing.days,
             ).format(n=standing.days)
         )
+    else:
+        texts.append(_("No funding of earlier days is recorded: what is normal is not known yet"))
     high, low = max(told, key=_rate), min(told, key=_rate)
     if high is not low:
         texts.append(
@@ -114,18 +120,18 @@ def _table(told: Sequence[VenueStatistics], titles: Titles) -> Table:
     """Largest venue first: the rate as it is charged, how often, and per year."""
     rows = told[:MOST_VENUES]
     cells = [_cells(venue) for venue in rows]
-    heads = (_("venue"), _("rate"), _("every"), _("a year"))
-    widths = [max(len(row[place]) for row in (heads[1:], *cells)) for place in range(3)]
+    heads = (_("venue"), _("rate"), _("a year"))
+    widths = [max(len(row[place]) for row in (heads[1:], *cells)) for place in range(2)]
     room = TABLE_WIDTH - sum(widths) - 2 * len(widths)
     names = narrowed([venue_title(venue.venue, titles) for venue in rows], max(6, room))
-    return Table(heads, tuple((name, *row) for name, row in zip(names, cells, strict=True)), right=(1, 2, 3))
+    return Table(heads, tuple((name, *row) for name, row in zip(names, cells, strict=True)), right=(1, 2))
 
 
-def _cells(venue: VenueStatistics) -> tuple[str, str, str]:
+def _cells(venue: VenueStatistics) -> tuple[str, str]:
     hours = venue.funding_hours or 8.0
     rate = _rate(venue) * hours / YEAR_HOURS
     every = tight(duration(timedelta(hours=hours)))
-    return tight(percent(rate, digits=4)), every, tight(yearly(_rate(venue)))
+    return f"{tight(percent(rate, digits=4))}/{every}", tight(yearly(_rate(venue)))
 
 
 async def _extremes(desk: Desk) -> Card:
@@ -138,6 +144,7 @@ async def _extremes(desk: Desk) -> Card:
     most = ordered[:NAMED]
     least = [asset for asset in ordered[-NAMED:] if asset not in most]
     rows = [_extreme(asset, chosen[asset]) for asset in (*most, *least)]
+    told_of = [(asset, chosen[asset]) for asset in (*most, *least)]
     overall = _("Over all of them, weighed by dollars: **{rate} a year**")
     lines = [Line(overall.format(rate=yearly(_overall(chosen))), 8)]
     if left := len(sums) - len(chosen):
@@ -157,6 +164,7 @@ async def _extremes(desk: Desk) -> Card:
         lines=tuple(lines),
         table=Table((_("coin"), _("a year"), _("OI")), tuple(rows), right=(1, 2)),
         footer=_("positive: longs pay shorts · {time}").format(time=clock(desk.now())),
+        picture=pictured(extremes_chart(told_of, desk.clock(), desk.about.banner)),
         buttons=tuple(Button(line, line) for line in dict.fromkeys(asked)),
     )
 

@@ -13,9 +13,11 @@ from bot.errors import AskError
 from bot.pipeline.leverage import Change, change_between, near
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.leverage import TOLD_LATELY, Seen, seen
+from handlers.leverage import TOLD_LATELY, Seen, point_of, seen
 from handlers.leverage_cards import compare_card, leverage_card
+from handlers.leverage_charts import changes_chart, compared_chart, heat_chart
 from handlers.numbers import clock, duration, number, percent, tight, usd
+from handlers.picture_words import pictured
 from handlers.snapshot_cards import like_with_like
 from handlers.speech import N_, _, ngettext
 from handlers.words import COIN, COINS, PERIOD
@@ -37,7 +39,10 @@ SEEN_ENOUGH = 0.6
 )
 async def leverage(desk: Desk, ask: Ask) -> Card:
     if (asset := ask.get(COIN)) is not None:
-        return leverage_card(await seen(desk, asset), at=desk.now(), titles=desk.titles())
+        one = await seen(desk, asset)
+        chart = heat_chart(asset, one.leverage, one.now.at, desk.about.banner)
+        picture = pictured(chart) if chart is not None else None
+        return leverage_card(one, at=desk.now(), titles=desk.titles(), picture=picture)
     known = await desk.known()
     if not known:
         raise AskError(_("I have not seen any market yet. See how the feeds do: `/venues`"), "/venues")
@@ -56,11 +61,15 @@ async def compare(desk: Desk, ask: Ask) -> Card:
 
 async def _beside(desk: Desk, assets: Sequence[Asset]) -> Card:
     rows: list[tuple[Seen, float | None]] = []
+    points: dict[Asset, Sequence[Point]] = {}
     for asset in assets:
         one = await seen(desk, asset)
         before = await desk.before(one.now, DAY)
         rows.append((one, like_with_like(one.now, before) if before is not None else None))
-    return compare_card(rows, at=desk.now())
+        points[asset], _totals = await desk.days.of(asset, point_of(one.now).at)
+    chart = compared_chart(points, desk.clock(), desk.about.banner)
+    picture = pictured(chart) if chart is not None else None
+    return compare_card(rows, at=desk.now(), picture=picture)
 
 
 @command(
@@ -130,11 +139,13 @@ def _top_card(desk: Desk, changes: dict[Asset, Change], period: timedelta, small
     if not among:
         lines.insert(0, Line(_("No coin was seen well enough at both ends of {span}").format(span=span), 9))
     rows = [_row(asset, one) for asset, one in (*falls, *rises)]
+    chart = changes_chart((*falls, *rises), span, desk.clock(), desk.about.banner)
     shown = [asset for asset, _one in (*falls[:2], *rises[:1])]
     return Card(
         title=_("Largest changes of open interest in {span}").format(span=span),
         lines=tuple(lines),
         table=Table((_("coin"), span, "×", _("OI")), tuple(rows), right=(1, 2, 3)) if rows else None,
+        picture=pictured(chart) if rows else None,
         footer=_("in coins, like with like · {time}").format(time=clock(desk.now())),
         buttons=tuple(Button(f"/oi {asset.lower()}", f"/oi {asset.lower()}") for asset in shown),
     )
