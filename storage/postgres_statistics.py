@@ -16,13 +16,12 @@ from storage.rules import STATISTICS_THINNING, VENUE_STATISTICS_THINNING, positi
 
 _FIGURES = msgspec.structs.fields(Totals)[1:]
 _TOTALS = ", ".join(["at", *(field.name for field in _FIGURES)])
-_PLACES = ", ".join(f"${n + 2}" for n in range(len(_FIGURES) + 1))
 _WRITE = (
-    "with told as (insert into statistics"  # noqa: S608
-    f" (asset, {_TOTALS}) values ($1, {_PLACES})"
+    f"with told as (insert into statistics (asset, {_TOTALS})"  # noqa: S608
+    f" values ($1, {', '.join(f'${n + 2}' for n in range(len(_FIGURES) + 1))})"
     " on conflict do nothing returning asset, at)"
-    f" insert into statistic_details (asset, at, body) select asset, at, ${len(_FIGURES) + 3}::bytea from told"
-    " on conflict do nothing"
+    " insert into statistic_details (asset, at, body)"
+    f" select asset, at, ${len(_FIGURES) + 3}::bytea from told on conflict do nothing"
 )
 
 
@@ -42,8 +41,8 @@ class PostgresStatistics:
     async def newest(self, asset: Asset, at: datetime | None = None) -> Statistics | None:
         body = await self._file.read(
             lambda db: db.fetchval(
-                "select body from statistic_details where asset = $1 and at <= coalesce($2::timestamptz, 'infinity')"
-                " order by at desc limit 1",
+                "select body from statistic_details where asset = $1"
+                " and at <= coalesce($2::timestamptz, 'infinity') order by at desc limit 1",
                 asset,
                 at,
             )

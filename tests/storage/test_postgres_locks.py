@@ -68,17 +68,17 @@ async def test_a_holder_that_is_cut_off_knows_before_another_follows_within_ten_
 ) -> None:
     name = database.url.rpartition("/")[2]
     async with Proxy(postgres.port) as network, open_postgres(database) as second:
-        async with open_postgres(Database(postgres.url(name, port=network.port))) as first:
-            async with first.locks.hold("judge") as old:
-                assert old.holds
-                network.cut()
-                async with asyncio.timeout(TAKEN_OVER_S), second.locks.hold("judge") as new:
-                    assert not old.holds
-                    assert old.lost.is_set()
-                    assert new.token == old.token + 1
-                    network.mend()
-                    await lost(first.under(old))
-                    await second.under(new).journal.keep("state", b"new")
+        cut_off = Database(postgres.url(name, port=network.port))
+        async with open_postgres(cut_off) as first, first.locks.hold("judge") as old:
+            assert old.holds
+            network.cut()
+            async with asyncio.timeout(TAKEN_OVER_S), second.locks.hold("judge") as new:
+                assert not old.holds
+                assert old.lost.is_set()
+                assert new.token == old.token + 1
+                network.mend()
+                await lost(first.under(old))
+                await second.under(new).journal.keep("state", b"new")
         assert await second.journal.kept("state") == b"new"
 
 
