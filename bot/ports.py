@@ -29,7 +29,9 @@ from bot.domain.posts import (
     Shown,
 )
 from bot.domain.statistics import Statistics, Totals
-from bot.domain.waves import FollowUp, Wave
+from bot.domain.waves import FollowUp, Outcome, Wave
+from bot.ports_locks import Held as Held
+from bot.ports_locks import Locks as Locks
 from bot.ports_people import ChatLog as ChatLog
 from bot.ports_people import Chats as Chats
 from bot.ports_people import Notices as Notices
@@ -159,8 +161,11 @@ class Waves(Protocol):
     async def due(self, now: datetime) -> Sequence[FollowUp]:
         """What was planned until ``now`` and is not done, longest due first."""
 
-    async def followed_up(self, done: FollowUp) -> None:
-        """It is never due again."""
+    async def followed_up(self, done: FollowUp, outcome: Outcome | None = None) -> None:
+        """It is never due again; what was seen then is kept."""
+
+    async def outcomes(self, wave_id: str) -> Sequence[Outcome]:
+        """What was seen when follow-ups were due, the soonest first."""
 
 
 class Archive(Protocol):
@@ -201,6 +206,14 @@ class Archive(Protocol):
 
 class Store(Protocol):
     """All of the state, behind one opening and closing."""
+
+    @property
+    def locks(self) -> Locks: ...
+    def under(self, held: Held) -> Store:
+        """The same store for what only the holder of a lock may write.
+
+        Once the lock is another's, every writing method raises ``LockLost`` and has changed nothing.
+        """
 
     @property
     def journal(self) -> Journal: ...
