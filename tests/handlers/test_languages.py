@@ -172,8 +172,9 @@ def value(shown: str, language: str) -> float:
         if digits.endswith(suffix):
             digits, power = digits.removesuffix(suffix), exponent
             break
-    group, decimal = {"en": ",.", "es": ".,", "ru": "\N{NO-BREAK SPACE},", "zh": ",.", "tr": ".,"}[language]
-    return float(digits.replace(group, "").replace(decimal, ".")) * 10.0**power
+    if language in ("es", "ru", "tr"):
+        digits = digits.replace(".", "").replace(",", ".")
+    return float("".join(digits.replace(",", "").split())) * 10.0**power
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
