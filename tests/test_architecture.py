@@ -153,7 +153,10 @@ def test_no_file_holds(what: str) -> None:
     assert not found, f"{what}: {', '.join(found)}"
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-bench.lock"])
+@pytest.mark.parametrize(
+    "name",
+    ["requirements.lock", "requirements-scale.lock", "requirements-dev.lock", "requirements-bench.lock"],
+)
 def test_a_lock_pins_every_package_by_hash(name: str) -> None:
     text = (ROOT / name).read_text("utf-8").replace("\\\n", " ")
     packages = [line for line in text.splitlines() if line.strip()]
@@ -167,5 +170,11 @@ def test_the_wider_locks_hold_the_narrower_ones() -> None:
         found = re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / name).read_text("utf-8"), re.MULTILINE)
         return dict(found)
 
-    runtime, dev, bench = map(pins, ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock"))
-    assert runtime.items() <= dev.items() <= bench.items()
+    names = (
+        "requirements.lock",
+        "requirements-scale.lock",
+        "requirements-dev.lock",
+        "requirements-bench.lock",
+    )
+    runtime, scale, dev, bench = map(pins, names)
+    assert runtime.items() <= scale.items() <= dev.items() <= bench.items()
