@@ -13,7 +13,6 @@ from bot.domain.market import (
     Instrument,
     Liquidation,
     LiquidationSum,
-    Observation,
     OpenInterest,
     PastLiquidations,
     Point,
@@ -236,16 +235,6 @@ class Store(Protocol):
 
     async def facts(self) -> Mapping[str, str]:
         """Where it is, how large, which schema: for /status and doctor. No secrets."""
-
-
-class Stream(Protocol):
-    """Observations on their way from feeds to the judge."""
-
-    async def put(self, batch: Sequence[Observation]) -> None:
-        """Waits while the stream is full."""
-
-    async def take(self, timeout_s: float) -> Sequence[Observation]:
-        """The next batch in order, or nothing when none came in time."""
 
 
 class HealthView(Protocol):

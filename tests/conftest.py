@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from tests.nats_cluster import NatsCluster, nats_cluster
+
 if TYPE_CHECKING:
     from tests.postgres import Server
 
@@ -39,6 +41,13 @@ def chromium() -> str:
     if found is None:
         pytest.skip("there is no chromium here (Debian: apt-get install chromium)")
     return found
+
+
+@pytest.fixture(scope="session")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsCluster]:
+    """Three nodes of NATS JetStream. Whoever stops one starts it again."""
+    with nats_cluster(tmp_path_factory.mktemp("nats")) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

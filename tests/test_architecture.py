@@ -16,7 +16,7 @@ LONGEST = 400
 
 ENTRY = {"bot.__main__", "bot.app", "bot.backfill", "bot.doctor", "bot.record", "bot.replay"}
 """Each wires something whole together, so it may know everyone; nobody but the command line knows it."""
-CORE = {"bot.domain", "bot.ports", "bot.errors"}
+CORE = {"bot.domain", "bot.ports", "bot.ports_fleet", "bot.errors"}
 SOURCES = CORE | {"bot.exchanges", "bot.health"}
 INSIDE = SOURCES | {"bot.feeds", "bot.pipeline", "bot.simulator", "bot.running", "bot.deliver", "bot.config"}
 
@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.ports": {"bot.domain", "bot.ports_locks", "bot.ports_people"},
     "bot.ports_locks": {"bot.domain"},
     "bot.ports_people": {"bot.domain"},
+    "bot.ports_fleet": {"bot.domain"},
     "bot.pipeline": {"bot.domain"},
     "bot.settings": {"bot.domain"},
     "bot.platforms": {"bot.errors", "bot.settings"},
@@ -41,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.decode": SOURCES | {"bot.feeds", "bot.pipeline"},
     "bot.deliver": INSIDE,
     "bot.roles": INSIDE,
+    "bot.judging": INSIDE | {"bot.roles"},
     "bot.past": INSIDE | {"bot.roles"},
     "bot.stage": INSIDE,
     "handlers": CORE | {"bot.known", "bot.pipeline", "bot.running"},
