@@ -3,6 +3,7 @@
 from handlers.commands import (
     drill,
     funding,
+    language,
     leverage,
     liquidations,
     market,
@@ -18,13 +19,14 @@ from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
 
 in_order(
     "oi leverage resets chart funding liquidations top compare wave why subscribe alerts threshold "
-    "unsubscribe quiet mute timezone settings ping test status venues start help"
+    "unsubscribe quiet mute timezone language settings ping test status venues start help"
 )
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [
     "drill",
     "funding",
+    "language",
     "leverage",
     "liquidations",
     "market",
