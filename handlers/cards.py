@@ -14,7 +14,7 @@ from bot.domain.cards import Button, Card, Line, Picture, Tone
 from bot.domain.market import VERDICT_MEANS, Missing, ReportKind, Verdict
 from bot.domain.posts import Latency
 from bot.domain.units import UsdChange
-from bot.domain.waves import Burst, Forced, Kind, Lead, Outcome, Rank, Stage, Wave
+from bot.domain.waves import Burst, Forced, Kind, Lead, Rank, Stage, Wave
 from handlers.institutions import counted, report_lines
 from handlers.numbers import (
     Scale,
@@ -64,7 +64,6 @@ def wave_card(
     *,
     titles: Titles | None = None,
     picture: Picture | None = None,
-    outcomes: Sequence[Outcome] = (),
     in_full: bool = False,
     latency: Latency | None = None,
     record: str = "",
@@ -94,7 +93,6 @@ def wave_card(
             *(Line(text) for text in told[HOW_MUCH:]),
             *((Line(FOUND_LATER, 2),) if wave.from_history else ()),
             *((Line(latency_line(latency), 3),) if latency else ()),
-            *(Line(text, 4) for text in outcome_lines(outcomes)),
         ),
         footer=footer,
         buttons=() if in_full else _buttons(wave),
@@ -337,15 +335,6 @@ def coverage_line(
 def _because(gone: Missing) -> str:
     """That a venue has not answered for so long is said by the time alone."""
     return "" if gone.why is Verdict.STALE else f": {VERDICT_MEANS[gone.why]}"
-
-
-def outcome_lines(outcomes: Sequence[Outcome]) -> Iterable[str]:
-    """What came next, one line an interval; intervals that have not passed are left out."""
-    for outcome in outcomes:
-        moves = (("price", outcome.price_move), ("open interest", outcome.coins_move))
-        known = [f"{what} {percent(move)}" for what, move in moves if move is not None]
-        if known:
-            yield f"{duration(outcome.after)} after the end: {', '.join(known)}"
 
 
 def _sentence(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from handlers.commands import (
     drill,
+    hindsight,
     liquidations,
     market,
     past,
@@ -11,17 +12,19 @@ from handlers.commands import (
     thresholds,
     washout,
     welcome,
+    why,
 )
 from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
 
 in_order(
-    "oi resets chart wave why subscribe alerts threshold unsubscribe quiet mute timezone settings ping test "
-    "status venues start help"
+    "oi resets chart wave why after subscribe alerts threshold unsubscribe quiet mute timezone settings ping "
+    "test scorecard status venues start help"
 )
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [
     "drill",
+    "hindsight",
     "liquidations",
     "market",
     "past",
@@ -31,4 +34,5 @@ __all__ += [
     "thresholds",
     "washout",
     "welcome",
+    "why",
 ]
