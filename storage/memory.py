@@ -11,6 +11,8 @@ from bot.domain.assets import Asset
 from bot.domain.cards import Card
 from bot.domain.posts import ChatMessage, Notice
 from bot.domain.waves import FollowUp, Outcome, Stage, Wave
+from bot.ports import Held
+from storage.locks import LocalLocks
 from storage.memory_archive import MemoryArchive
 from storage.memory_chats import MemoryChats, MemorySubscriptions
 from storage.memory_journal import MemoryJournal
@@ -31,6 +33,10 @@ class MemoryStore:
         self.chats = MemoryChats(self.subscriptions, self.posts)
         self.notices = MemoryNotices()
         self.chat = MemoryChatLog()
+        self.locks = LocalLocks()
+
+    def under(self, held: Held) -> MemoryStore:
+        return self
 
     async def facts(self) -> Mapping[str, str]:
         return {"store": "memory", "where": "memory", "size": "not kept", "schema": "none"}

@@ -31,7 +31,7 @@ async def test_price_after_a_wave_counts_from_its_own_low(store: MemoryStore) ->
     half = replace(snapshot(at, fallen=0.5), funding=0.04)
     await store.journal.snap([half])
     hour, day, week = await outcomes(store, wave(), at)
-    assert (hour.price_move, hour.rebuilt) == (0.0, pytest.approx(0.0))
+    assert hour.price_move == hour.rebuilt == pytest.approx(0.0)
     assert day.price_move == pytest.approx(114_500 / 107_000 - 1)
     assert day.rebuilt == pytest.approx(0.5)
     assert day.funding == 0.04
