@@ -3,6 +3,7 @@
 from handlers.commands import (
     drill,
     hindsight,
+    language,
     liquidations,
     market,
     past,
@@ -17,14 +18,15 @@ from handlers.commands import (
 from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
 
 in_order(
-    "oi resets chart wave why after subscribe alerts threshold unsubscribe quiet mute timezone settings ping "
-    "test scorecard status venues start help"
+    "oi resets chart wave why after subscribe alerts threshold unsubscribe quiet mute timezone language "
+    "settings ping test scorecard status venues start help"
 )
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [
     "drill",
     "hindsight",
+    "language",
     "liquidations",
     "market",
     "past",

@@ -7,7 +7,6 @@ from datetime import datetime
 from math import exp, log
 
 from bot.domain.cards import Button, Card, Line, plain
-from bot.domain.market import VERDICT_MEANS
 from bot.domain.waves import Basis, Depth, Stage, VenueChange, Wave
 from bot.pipeline.attribution import INSTITUTION_LED, NATIVE_LED
 from bot.pipeline.rarity import (
@@ -20,6 +19,7 @@ from bot.pipeline.rarity import (
 )
 from handlers.cards import coverage_line, shown_ends, wave_title
 from handlers.commands.registry import Ask, command
+from handlers.core_words import verdict_words
 from handlers.desk import Desk
 from handlers.institutions import report_lines
 from handlers.numbers import (
@@ -255,7 +255,7 @@ def _left_out(wave: Wave, known: Inputs, titles: Titles) -> Iterable[str]:
         yield _("Left out: {venue} since {time}, {reason}").format(
             venue=venue_title(gone.venue, titles),
             time=moment(gone.since, wave.at),
-            reason=VERDICT_MEANS[gone.why],
+            reason=verdict_words(gone.why),
         )
     for held in known.held_back[:HELD_BACK]:
         yield _("Held back at {time}: {venue} {what}, {detail}").format(
