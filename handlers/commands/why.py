@@ -19,7 +19,7 @@ from bot.pipeline.rarity import (
 )
 from handlers.cards import coverage_line, shown_ends, wave_title
 from handlers.commands.registry import Ask, command
-from handlers.core_words import verdict_words
+from handlers.core_words import retold, verdict_words
 from handlers.desk import Desk
 from handlers.institutions import report_lines
 from handlers.numbers import (
@@ -51,7 +51,7 @@ async def why(desk: Desk, ask: Ask) -> Card:
     titles = desk.titles()
     known = desk.here(await inputs(desk.store, wave, desk.clock()))
     texts = [
-        _("Taken back: {reason}").format(reason=named(wave.reason, titles))
+        _("Taken back: {reason}").format(reason=retold(named(wave.reason, titles)))
         if wave.stage is Stage.RETRACTED
         else "",
         _index(known),
