@@ -1,6 +1,7 @@
 """Every command once: words in, card out. Faces bind ``COMMANDS`` by a loop and pass lines to ``answer``."""
 
 from handlers.commands import (
+    chart,
     drill,
     hindsight,
     language,
@@ -24,6 +25,7 @@ in_order(
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [
+    "chart",
     "drill",
     "hindsight",
     "language",
