@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 from bot.domain.assets import Asset
 from bot.domain.market import Point, Snapshot
 from bot.domain.statistics import Statistics, Totals, totals
 from bot.domain.waves import Stage, Wave
 from bot.pipeline.leverage import WINDOW, Leverage, by_day, leverage, rank, values_of
-from handlers.desk import STALE, Desk
+from handlers.desk import Desk
+from handlers.hindsight import near
 from handlers.numbers import percent, share
 from handlers.speech import _
 
@@ -57,7 +58,7 @@ async def leverage_line(desk: Desk, wave: Wave) -> str:
     if wave.stage is not Stage.OVER or wave.over_at is None:
         return ""
     onset, over = wave.onset.astimezone(UTC), wave.over_at.astimezone(UTC)
-    before, after = await _near(desk, wave.asset, onset), await _near(desk, wave.asset, over)
+    before, after = await near(desk.store, wave.asset, onset), await near(desk.store, wave.asset, over)
     if before is None or after is None:
         return ""
     points = await desk.store.journal.series(wave.asset, onset - WINDOW, onset, timedelta(days=1))
@@ -82,8 +83,3 @@ async def leverage_line(desk: Desk, wave: Wave) -> str:
 def yearly(fraction: float) -> str:
     """``−4.2 %``, ``+11 %``."""
     return percent(fraction, digits=1 if abs(fraction) < 0.0995 else 0)
-
-
-async def _near(desk: Desk, asset: Asset, at: datetime) -> Snapshot | None:
-    found = await desk.store.journal.snapshot(asset, at)
-    return found if found is not None and at - found.at <= STALE else None
