@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.picture import longest_hold
 from benchmarks.store import NOW, fill, write_without_end
-from bot.domain.cards import ChartData
+from bot.domain.charts import Chart
 from bot.domain.posts import Destination
 from bot.health import Health
 from handlers.charts import svg
@@ -60,11 +60,11 @@ async def answers(folder: Path) -> None:
         writing.cancel()
 
 
-async def in_thread(chart: ChartData) -> str:
+async def in_thread(chart: Chart) -> str:
     return await asyncio.to_thread(svg, chart)
 
 
-async def nothing(_: ChartData) -> None:
+async def nothing(_: Chart) -> None:
     await asyncio.sleep(0.05)
 
 

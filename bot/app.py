@@ -19,7 +19,8 @@ from pathlib import Path
 
 from bot.config import Settings
 from bot.deliver import deliver
-from bot.domain.cards import Card, ChartData, Line
+from bot.domain.cards import Card, Line
+from bot.domain.charts import Chart
 from bot.domain.market import Venue
 from bot.domain.posts import Destination, Subscription
 from bot.exchanges import EXCHANGES
@@ -27,11 +28,12 @@ from bot.feeds.contact import Setting
 from bot.feeds.http import VenueHttp
 from bot.feeds.sources import Sources, open_lines
 from bot.health import Health
+from bot.judging import judge
 from bot.past import Past
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import Pace
 from bot.ports import Messenger, Store
-from bot.roles import Bench, judge, tidy, watch_over
+from bot.roles import Bench, tidy, watch_over
 from bot.running import running
 from bot.stage import PLAY, Stage, database, live, played, told_to_the_end, wall
 from handlers.commands import COMMANDS, Ask, answer
@@ -72,7 +74,7 @@ async def run(settings: Settings, scenario: str | None, speed: float, port: int 
     return 0
 
 
-def _draw(chart: ChartData) -> str:
+def _draw(chart: Chart) -> str:
     """A picture for the page. Most runs of a quiet day never draw one, so what it takes is imported then."""
     from handlers.charts import svg
 

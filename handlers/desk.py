@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from rapidfuzz import process
 
 from bot.domain.assets import Asset
-from bot.domain.cards import Card, ChartData, Picture
+from bot.domain.cards import Card, Picture
+from bot.domain.charts import MarketChart
 from bot.domain.chats import ChatSettings, whole
 from bot.domain.health import REMEMBERED, Remembered, SourceHealth, SourceState
 from bot.domain.market import Report, Snapshot
@@ -30,11 +31,11 @@ from handlers.cards import wave_card
 from handlers.drill import drill_begun, drill_shown
 from handlers.known_words import record_line
 from handlers.own_cards import notice_card
+from handlers.picture_words import pictured
 from handlers.series import (
     aligned,
     chart_of,
     period_finding,
-    said,
     step_for,
     step_of,
     wave_finding,
@@ -216,12 +217,12 @@ class Desk:
 
     # --- pictures ----------------------------------------------------------------------------------
 
-    async def wave_chart(self, wave: Wave) -> ChartData | None:
+    async def wave_chart(self, wave: Wave) -> MarketChart | None:
         since, until = wave_window(wave, self.clock())
         shade = (wave.onset, wave.over_at or wave.at)
-        return await self._chart(wave.asset, since, until, wave_finding(wave), shade)
+        return await self._chart(wave.asset, since, until, wave_finding(wave), shade, wave.low_at)
 
-    async def period_chart(self, asset: Asset, period: timedelta) -> ChartData | None:
+    async def period_chart(self, asset: Asset, period: timedelta) -> MarketChart | None:
         now = self.clock()
         return await self._chart(asset, now - period, now)
 
@@ -232,7 +233,8 @@ class Desk:
         until: datetime,
         title: str = "",
         shade: tuple[datetime, datetime] | None = None,
-    ) -> ChartData | None:
+        low_at: datetime | None = None,
+    ) -> MarketChart | None:
         span = until - since
         finest = step_for(span)
         since = aligned(since, finest)
@@ -242,7 +244,17 @@ class Desk:
         if not title and points:
             title = period_finding(asset, points, span)
         now, banner = self.clock(), self.about.banner
-        return chart_of(asset, title, points, liquidations, step, now=now, banner=banner, shade=shade)
+        return chart_of(
+            asset,
+            title,
+            points,
+            liquidations,
+            step,
+            now=now,
+            banner=banner,
+            shade=shade,
+            low_at=low_at,
+        )
 
     # --- cards of subjects -------------------------------------------------------------------------
 
@@ -275,7 +287,7 @@ class Desk:
 
     async def _wave_picture(self, wave: Wave) -> Picture | None:
         chart = await self.wave_chart(wave) if wave.stage not in (Stage.EARLY, Stage.RETRACTED) else None
-        return Picture(chart, said(chart)) if chart else None
+        return pictured(chart) if chart else None
 
     async def present(self, subject: str, destination: Destination) -> Shown | None:
         """The newest card of a wave, a notice or a drill, as the chat tells times: delivery's ``Present``."""

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.assets import Asset
-from bot.domain.cards import ChartData, Picture
+from bot.domain.cards import Picture
+from bot.domain.charts import MarketChart
 from bot.domain.market import Group, Venue
 from bot.domain.waves import Kind, Lead, Magnitude, Stage, VenueChange, Wave
-from handlers.series import said, wave_finding
+from handlers.picture_words import pictured
+from handlers.series import wave_finding
 
 MINUTE = timedelta(minutes=1)
 OCTOBER_LOW = datetime(2025, 10, 10, 21, 31, tzinfo=UTC)
@@ -105,7 +107,7 @@ def example_picture(
     wave = example_wave(stage, low_at)
     minutes = range(BEFORE, (AFTER if stage is Stage.OVER else AT[stage]) + 1)
     liquidated_usd = [_LIQUIDATED_USD_M[m] * 1e6 if 0 <= m < len(_LIQUIDATED_USD_M) else 0.0 for m in minutes]
-    chart = ChartData(
+    chart = MarketChart(
         title=f"{mark}: {wave_finding(wave)}",
         asset=wave.asset,
         times=tuple(wave.onset + minute * MINUTE for minute in minutes),
@@ -116,7 +118,7 @@ def example_picture(
         shade=(wave.onset, wave.at),
         note=note,
     )
-    return Picture(chart, said(chart))
+    return pictured(chart)
 
 
 def _between(values: Sequence[int], minute: int) -> float:

@@ -19,7 +19,8 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from bot.domain.cards import Card, ChartData
+from bot.domain.cards import Card
+from bot.domain.charts import Chart
 from bot.domain.posts import ChatMessage, Destination
 from bot.errors import ConfigError, MessageGone
 from bot.ports import ChatLog, Clock, HealthView
@@ -70,7 +71,7 @@ class LocalChat:
 
     log: ChatLog
     answer: Callable[[str], Awaitable[Card]]
-    draw: Callable[[ChartData], str]
+    draw: Callable[[Chart], str]
     clock: Clock
     health: HealthView
     commands: Mapping[str, str]
@@ -231,7 +232,7 @@ class LocalChat:
             text=svg, content_type="image/svg+xml", headers={"Content-Security-Policy": PICTURE_POLICY}
         )
 
-    async def _drawn(self, message: ChatMessage, chart: ChartData) -> str:
+    async def _drawn(self, message: ChatMessage, chart: Chart) -> str:
         """Drawn once for all tabs, one picture at a time, never on the event loop."""
         key = (message.number, message.revision)
         async with self._drawing:

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from bot.ports import Held
+from storage.locks import LocalLocks
 from storage.sqlite_archive import SqliteArchive
 from storage.sqlite_chat_log import SqliteChatLog
 from storage.sqlite_chats import SqliteChats
@@ -16,6 +18,7 @@ from storage.sqlite_connections import Connections
 from storage.sqlite_journal import SqliteJournal
 from storage.sqlite_posts import SqlitePosts
 from storage.sqlite_schema import known
+from storage.sqlite_statistics import SqliteStatistics
 from storage.sqlite_subscriptions import SqliteSubscriptions
 from storage.sqlite_waves import SqliteNotices, SqliteWaves
 
@@ -28,11 +31,16 @@ class SqliteStore:
         self.journal = SqliteJournal(file)
         self.waves = SqliteWaves(file)
         self.archive = SqliteArchive(file)
+        self.statistics = SqliteStatistics(file)
         self.subscriptions = SqliteSubscriptions(file)
         self.posts = SqlitePosts(file)
         self.chats = SqliteChats(file, self.subscriptions)
         self.notices = SqliteNotices(file)
         self.chat = SqliteChatLog(file)
+        self.locks = LocalLocks()
+
+    def under(self, held: Held) -> SqliteStore:
+        return self
 
     async def facts(self) -> Mapping[str, str]:
         """``store``, ``where``, ``size`` (file and log) and ``schema``."""

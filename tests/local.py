@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
 
-from bot.domain.cards import Button, Card, ChartData, Line, Picture, Table, Tone
+from bot.domain.cards import Button, Card, Line, Picture, Table, Tone
+from bot.domain.charts import Chart, MarketChart
 from bot.domain.health import SourceHealth, SourceState
 from bot.domain.market import Group, Venue
 from handlers.local_chat import LocalChat
@@ -37,8 +38,15 @@ class Health:
         ]
 
 
-def chart(title: str = "BTC") -> ChartData:
-    return ChartData(title, "BTC", (AT, AT + timedelta(minutes=1)), (415_000.0, None), (122_000.0, None))
+def chart(title: str = "BTC") -> MarketChart:
+    return MarketChart(title, "BTC", (AT, AT + timedelta(minutes=1)), (415_000.0, None), (122_000.0, None))
+
+
+def market_chart(picture: Picture | None) -> MarketChart:
+    """What a picture shows that must be one of a market."""
+    assert picture is not None
+    assert isinstance(picture.chart, MarketChart)
+    return picture.chart
 
 
 def wave(revision: int, *, picture: bool = False) -> Card:
@@ -58,7 +66,7 @@ async def answer(text: str) -> Card:
     return Card(title=f"Answer to {text}", lines=(Line("336,300 BTC · **−18.9 %**"), Line("More: `/oi eth`")))
 
 
-def draw(data: ChartData) -> str:
+def draw(data: Chart) -> str:
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 500" width="800" height="500">'
         f'<rect width="800" height="500" fill="#14181f"/><text y="60">{escape(data.title)}</text></svg>'

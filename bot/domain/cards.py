@@ -6,10 +6,11 @@ Text uses two marks only: ``**bold**`` and `` `code` ``. A name that came from o
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 
 import msgspec
+
+from bot.domain.charts import Chart
 
 
 class Tone(StrEnum):
@@ -57,30 +58,24 @@ class Button(msgspec.Struct, frozen=True):
     command: str
 
 
-class ChartData(msgspec.Struct, frozen=True):
-    """Everything a picture shows: series on one time axis. A gap is ``None`` and is drawn as a gap.
-
-    ``long_usd`` and ``short_usd`` are liquidations within the step that begins at each time;
-    ``shade`` is the wave from onset to over (or to now).
-    """
-
-    title: str
-    asset: str
-    times: tuple[datetime, ...]
-    coins: tuple[float | None, ...]
-    price_usd: tuple[float | None, ...]
-    long_usd: tuple[float, ...] = ()
-    short_usd: tuple[float, ...] = ()
-    shade: tuple[datetime, datetime] | None = None
-    note: str = ""
-    """Stands under the picture: as-of time, coverage, that it is a reconstruction."""
-
-
 class Picture(msgspec.Struct, frozen=True):
     """A picture and the words that say the same."""
 
-    chart: ChartData
+    chart: Chart
     alt: str
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """A file that goes with the words: ``name`` with its ending, ``media_type`` such as ``text/csv``."""
+
+    name: str
+    media_type: str
+    body: bytes
+
+
+MOST_ATTACHED = 8_000_000
+"""Bytes of a file that every platform takes: 10 MiB on Discord ("Uploading Files"), 50 MB on Telegram
+(``sendDocument``)."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +93,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """For the person who asked alone, where the platform can do that (settings, refusals, mistakes)."""
     pings: tuple[str, ...] = ()
     """Roles to ping, by the platform's own ids; set by delivery, never by a command."""
+    silent: bool = False
+    """Sent without a sound, where the platform has one; set by delivery."""
+    attachment: Attachment | None = None
 
 
 def plain(text: str) -> str:

@@ -39,7 +39,7 @@ from bot.pipeline.court import AssetState, Court
 from bot.pipeline.detect import Moment
 from bot.pipeline.early import HEARD_AFTER_S, Alarm, Early
 from bot.pipeline.gate import Gate
-from bot.pipeline.horizons import moment
+from bot.pipeline.horizons import HORIZONS, moment
 from bot.pipeline.memory import JudgeState, Pace, packing
 from bot.pipeline.rarity import Learned
 from bot.pipeline.running import Sight
@@ -48,6 +48,8 @@ from bot.pipeline.tally import Cell, Minute
 REMEMBERED_S = 3600.0
 """So long what open interest was stands for what it is: venues fall silent when it matters most."""
 YEAR_S = 365 * 86400.0
+LEAST_WARM = timedelta(days=3)
+"""From then on what is usual is more of the coin's own than of what all coins are taken for."""
 PIECE = 16  # assets of a step that are judged in one go
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -86,8 +88,12 @@ class Judge:
         groups: Mapping[Venue, Group],
         pace: Pace,
         completeness: Mapping[Venue, Completeness | None] | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
-        """``completeness`` is of the venues' liquidation feeds; one that is not in it tells a floor."""
+        """``completeness`` is of the venues' liquidation feeds; one that is not in it tells a floor.
+
+        ``share`` is the place of this judge among so many, who must not name two waves alike.
+        """
         self._groups = groups
         self.pace = pace
         self._completeness = completeness or {}
@@ -97,6 +103,7 @@ class Judge:
         self._courts: dict[Asset, Court] = {}
         self._why: dict[tuple[str, str], Verdict] = {}
         self._opened = 0
+        self._share = share
         self._at: datetime | None = None
 
     def take(self, said: Observation) -> tuple[Verdict, Reading | None]:
@@ -152,10 +159,13 @@ class Judge:
             sum(aggregate.counted_coins(now_s)),
             aggregate.opened_coins,
         )
-        wave = court.life.alarm(alarm, court.tally, wave_name(self._opened + 1))
+        wave = court.life.alarm(alarm, court.tally, self._next_name())
         if wave is not None:
             self._opened += wave.revision == 1
             self._early.extend(self._together([wave]))
+
+    def _next_name(self) -> str:
+        return wave_name(self._opened * self._share[1] + self._share[0] + 1)
 
     def early(self) -> tuple[Wave, ...]:
         """Revisions that bursts brought since this was last asked: they come between two steps."""
@@ -164,7 +174,8 @@ class Judge:
 
     def adopt(self, wave: Wave) -> None:
         """Go on with a wave that was told early after this memory was kept (at a restart)."""
-        self._opened = max(self._opened, int(wave.id, len(_ALPHABET)))
+        place, of = self._share
+        self._opened = max(self._opened, (int(wave.id, len(_ALPHABET)) - 1 - place) // of + 1)
         aggregate = self._court(wave.asset).aggregate
         coins, opened = sum(aggregate.counted_coins(wave.opened.timestamp())), aggregate.opened_coins
         at_s, since_s = wave.opened.timestamp(), wave.onset.timestamp()
@@ -208,6 +219,11 @@ class Judge:
                 sums.long_usd, sums.short_usd, sums.long_coins + sums.short_coins, sums.deleveraged_usd
             )
         self._court(asset).tally.restore(minutes.values())
+
+    def know(self, heard: Sequence[Liquidation]) -> None:
+        """Take liquidations that ``recount`` has in it, so that they are not counted again."""
+        for said in heard:
+            self._court(said.instrument.asset).tally.know(said)
 
     def _court(self, asset: Asset) -> Court:
         court = self._courts.get(asset)
@@ -287,7 +303,7 @@ class Judge:
             noise=court.detector.scales.coin_scale(0),
             feeds=self._completeness,
         )
-        told = life.advance(now, sight, court.tally, wave_name(self._opened + 1))
+        told = life.advance(now, sight, court.tally, self._next_name())
         if any(wave.revision == 1 for wave in told):
             self._opened += 1
         return told
@@ -367,6 +383,13 @@ class Judge:
         """The first step of any asset."""
         times = [court.since_s for court in self._courts.values() if court.since_s is not None]
         return moment(min(times)) if times else None
+
+    def usual_falls(self, asset: Asset) -> tuple[float, ...]:
+        """Per horizon, the fall of coin OI that one moment in ten exceeds; empty while it is not known."""
+        court = self._courts.get(asset)
+        if court is None or self.warm(asset) < LEAST_WARM:
+            return ()
+        return tuple(court.detector.scales.coin_scale(horizon) for horizon in range(len(HORIZONS)))
 
     def warm(self, asset: Asset) -> timedelta:
         """How much history of this asset the detector has learned from."""

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from bot.domain.assets import Asset
-from bot.domain.cards import Button, Card, Line, Picture, Table, plain
+from bot.domain.cards import Button, Card, Line, Table, plain
 from bot.domain.market import Completeness, Position, Venue, VenueLiquidations
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import clock, coins, duration, percent, tight, usd
-from handlers.series import said
+from handlers.picture_words import pictured
 from handlers.titles import TABLE_WIDTH, narrowed, venue_title
 from handlers.words import COIN, PERIOD
 
@@ -58,7 +58,7 @@ async def liquidations(desk: Desk, ask: Ask) -> Card:
         lines=tuple(Line(text) for text in lines if text),
         table=_venues(desk, told),
         footer=f"a floor: not every venue tells every one · as of {clock(desk.now())}",
-        picture=Picture(chart, said(chart)) if chart and any((*chart.long_usd, *chart.short_usd)) else None,
+        picture=pictured(chart) if chart and any((*chart.long_usd, *chart.short_usd)) else None,
         buttons=tuple(Button(each, f"/liquidations {coin} {each}") for each in ("1h", "24h", "7d")),
     )
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from bot.domain.cards import Button, Card, Line, Picture, Tone
+from bot.domain.cards import Button, Card, Line, Tone
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import clock, duration
-from handlers.series import said
+from handlers.picture_words import pictured, said
 from handlers.snapshot_cards import market_card, snapshot_card
 from handlers.words import COIN, PERIOD
 
@@ -89,7 +89,7 @@ async def chart(desk: Desk, ask: Ask) -> Card:
             Line(said(data).removeprefix(f"{data.title}. "), 3),
             Line(data.note.removesuffix(desk.about.banner).rstrip(" ."), 7),
         ),
-        picture=Picture(data, said(data)),
+        picture=pictured(data),
         footer=f"`/oi {coin}` · {clock(desk.now())}",
         buttons=tuple(Button(span, f"/chart {coin} {span}") for span in ("4h", "24h", "7d")),
     )

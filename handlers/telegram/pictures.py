@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from telegram import Message
 from telegram.error import BadRequest
 
-from bot.domain.cards import ChartData
+from bot.domain.charts import Chart
 from handlers.telegram.faults import Reaction, fault
 
 log = logging.getLogger(__name__)
 
-Draw = Callable[[ChartData], Awaitable[bytes]]
+Draw = Callable[[Chart], Awaitable[bytes]]
 Use = Callable[[bytes | str], Awaitable[Message]]
 """Sends or edits one message with a picture: its PNG, or the id of what was uploaded."""
 
@@ -42,9 +42,9 @@ class Pictures:
 
     def __init__(self, draw: Draw) -> None:
         self._draw = draw
-        self._kept: OrderedDict[ChartData, _Kept] = OrderedDict()
+        self._kept: OrderedDict[Chart, _Kept] = OrderedDict()
 
-    async def show(self, chart: ChartData, use: Use) -> Message:
+    async def show(self, chart: Chart, use: Use) -> Message:
         """Raises the library's errors and ``NoPictureError``."""
         kept = self._kept.setdefault(chart, _Kept())
         self._kept.move_to_end(chart)
@@ -64,7 +64,7 @@ class Pictures:
                 kept.file_id = None
         return await self._upload(chart, kept, use)
 
-    async def _upload(self, chart: ChartData, kept: _Kept, use: Use) -> Message:
+    async def _upload(self, chart: Chart, kept: _Kept, use: Use) -> Message:
         kept.uploading = True
         kept.uploaded.clear()
         try:
@@ -79,7 +79,7 @@ class Pictures:
             kept.uploading = False
             kept.uploaded.set()
 
-    async def _drawn(self, chart: ChartData) -> bytes:
+    async def _drawn(self, chart: Chart) -> bytes:
         try:
             return await self._draw(chart)
         except (RuntimeError, OSError, ValueError) as why:  # also a drawing process killed twice

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.cards import ChartData
+from bot.domain.charts import Chart
 from handlers.desk import Desk
 from handlers.discord_face import DiscordFace, open_discord
 from tests.discord_face.payloads import GUILD
@@ -25,7 +25,7 @@ async def discord() -> AsyncIterator[Discord]:
         yield service
 
 
-async def draw(chart: ChartData) -> bytes:
+async def draw(chart: Chart) -> bytes:
     """A picture that says what it shows."""
     return b"\x89PNG " + chart.title.encode()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.assets import Asset
-from bot.domain.cards import ChartData
+from bot.domain.charts import Chart
 from bot.domain.chats import ChatSettings, SettingsChange
 from bot.domain.posts import Destination
 from handlers.commands import COMMANDS
@@ -94,7 +94,7 @@ async def test_a_mistake_is_answered_to_the_person_alone(face: DiscordFace, disc
 async def test_what_takes_longer_is_announced_and_then_filled_in(opened: Opened, discord: Discord) -> None:
     ready = asyncio.Event()
 
-    async def slowly(chart: ChartData) -> bytes:
+    async def slowly(chart: Chart) -> bytes:
         await ready.wait()
         return await draw(chart)
 
@@ -273,7 +273,7 @@ async def test_an_answer_that_is_refused_is_logged_and_the_next_one_works(
 async def test_a_fault_of_ours_is_logged_and_said(
     opened: Opened, discord: Discord, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def broken(_: ChartData) -> bytes:
+    async def broken(_: Chart) -> bytes:
         raise LookupError("no ink")
 
     async with opened(draw=broken):

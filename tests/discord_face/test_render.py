@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.cards import Button, Card, ChartData, Line, Picture, Table, Tone
+from bot.domain.cards import Button, Card, Line, Picture, Table, Tone
+from bot.domain.charts import MarketChart
 from handlers.discord_face.render import COLOURS, PICTURE, code_block, escaped, fitted, render, units, written
 from handlers.discord_face.render import spans as spans_of
 from handlers.discord_face.slash import matching
@@ -31,7 +32,7 @@ CARDS = st.builds(
     footer=LONG,
     banner=LONG,
     buttons=st.lists(st.builds(Button, TEXT, TEXT), max_size=30).map(tuple),
-    picture=st.none() | st.builds(Picture, st.just(ChartData("t", "BTC", (AT,), (1.0,), (1.0,))), LONG),
+    picture=st.none() | st.builds(Picture, st.just(MarketChart("t", "BTC", (AT,), (1.0,), (1.0,))), LONG),
     pings=st.lists(st.integers(1, 2**63).map(str) | TEXT, max_size=80).map(tuple),
 )
 

@@ -46,7 +46,7 @@ def test_what_another_venue_tells_is_never_taken_for_silence(venue: str, name: s
                 SOCKETS[venue, name].parse(frame.encode(), {}, NOW)
 
 
-OWN = {
+OWN: dict[str, list[object]] = {
     "binance_usdm": [{"result": None, "id": 1}, {"e": "contractInfo", "E": 1}],
     "binance_coinm": [{"result": ["!forceOrder@arr"], "id": "a"}],
     "aster": [{"result": None, "id": 3}],

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import aiohttp
 
-from bot.domain.cards import Card, ChartData
+from bot.domain.cards import Card
+from bot.domain.charts import Chart
 from bot.domain.posts import Destination
 from bot.running import running
 from handlers.charts import svg
@@ -91,7 +92,7 @@ async def seen(look: Callable[[], Found]) -> Found:
     return found
 
 
-async def draw(chart: ChartData) -> bytes:
+async def draw(chart: Chart) -> bytes:
     return b"\x89PNG " + chart.title.encode()
 
 

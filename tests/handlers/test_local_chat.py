@@ -11,7 +11,7 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
-from bot.domain.cards import ChartData
+from bot.domain.charts import Chart
 from bot.errors import ConfigError, MessageGone
 from handlers.local_chat import HISTORY, LOCAL, LONGEST_LINE, LocalChat
 from handlers.local_tabs import REMEMBERED
@@ -251,7 +251,7 @@ async def test_stopping_ends_open_streams_at_once() -> None:
 async def test_a_picture_is_drawn_once_in_a_thread_and_never_runs_scripts() -> None:
     drawn: list[tuple[str, int]] = []
 
-    def noting(chart: ChartData) -> str:
+    def noting(chart: Chart) -> str:
         drawn.append((chart.title, threading.get_ident()))
         return draw(chart)
 

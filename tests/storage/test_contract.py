@@ -110,10 +110,22 @@ async def test_a_series_has_the_last_point_of_each_step_and_no_points_in_a_gap(s
     assert await store.journal.series(BTC, start + 62 * MINUTE, start + DAY, QUARTER) == []
 
 
+async def test_whole_snapshots_of_a_span_are_those_that_its_series_points_at(store: Store) -> None:
+    start = NOW.replace(minute=0, second=0, microsecond=0)
+    told = [snapshot(start + m * MINUTE, coins=float(m)) for m in (0, 14, 15, 29, 60, 61)]
+    await store.journal.snap([*told, snapshot(start, ETH)])
+    whole = await store.journal.snapshots(BTC, start, start + HOUR, QUARTER)
+    assert whole == [told[1], told[3], told[4]]
+    points = await store.journal.series(BTC, start, start + HOUR, QUARTER)
+    assert [(each.at, each.coins) for each in whole] == [(each.at, each.coins) for each in points]
+
+
 @pytest.mark.parametrize("step", [timedelta(0), -MINUTE])
 async def test_a_step_of_nothing_is_refused(store: Store, step: timedelta) -> None:
     with pytest.raises(ValueError, match="steps"):
         await store.journal.series(BTC, NOW, NOW, step)
+    with pytest.raises(ValueError, match="steps"):
+        await store.journal.snapshots(BTC, NOW, NOW, step)
     with pytest.raises(ValueError, match="steps"):
         await store.journal.liquidated(BTC, NOW, NOW, step)
     assert await store.journal.snapshot(BTC) is None  # and the store goes on

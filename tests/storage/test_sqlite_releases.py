@@ -5,13 +5,16 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from bot.domain.assets import Asset
+from bot.domain.posts import ChatMessage
 from bot.ports import Store
 from storage.sqlite import open_sqlite
 from storage.sqlite_schema import known, schema
+from tests.local import wave
 from tests.storage.make_release import RELEASES, fill
 from tests.storage.samples import DAY, GROUP, HOME, NOW
 
@@ -80,6 +83,22 @@ async def test_an_upgraded_database_goes_on(released: Path) -> None:
         assert await store.chats.back(GROUP, NOW) == len(await store.subscriptions.of(GROUP)) == 1
     async with open_sqlite(released) as store:
         assert len(await store.posts.of("2b")) == 1
+
+
+async def test_a_picture_said_before_there_were_kinds_of_them_is_still_there(released: Path) -> None:
+    shown = message_with_picture()
+    raw = msgspec.msgpack.decode(msgspec.msgpack.encode(shown))
+    del raw["card"]["picture"]["chart"]["kind"]
+    conn = sqlite3.connect(released)
+    conn.execute("insert into chat (number, body) values (99, ?)", [msgspec.msgpack.encode(raw)])
+    conn.commit()
+    conn.close()
+    async with open_sqlite(released) as store:
+        assert (await store.chat.said(after=98)) == [replace(shown, number=99)]
+
+
+def message_with_picture() -> ChatMessage:
+    return ChatMessage(number=1, who="bot", at=NOW, card=wave(1, picture=True))
 
 
 def test_every_migration_has_a_number_in_order_and_a_reason() -> None:

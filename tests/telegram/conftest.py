@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.domain.cards import Card, ChartData
+from bot.domain.cards import Card
+from bot.domain.charts import Chart
 from bot.domain.posts import Destination
 from bot.running import running
 from handlers.desk import Desk
@@ -47,10 +48,10 @@ class Sleeper:
 class Studio:
     """Draws ten bytes, and counts."""
 
-    drawn: list[ChartData] = field(default_factory=list)
+    drawn: list[Chart] = field(default_factory=list)
     fault: Exception | None = None
 
-    async def __call__(self, chart: ChartData) -> bytes:
+    async def __call__(self, chart: Chart) -> bytes:
         self.drawn.append(chart)
         if self.fault is not None:
             raise self.fault
