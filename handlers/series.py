@@ -10,7 +10,7 @@ from math import ceil, exp
 from bot.domain.charts import MarketChart, Span
 from bot.domain.market import LiquidationSum, Point
 from bot.domain.waves import Wave
-from handlers.cards import KIND_WORDS, shown_ends
+from handlers.cards import kind_title, shown_ends
 from handlers.numbers import duration, moment, percent, share
 
 STEPS = tuple(timedelta(minutes=m) for m in (2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 10080))
@@ -118,7 +118,7 @@ def wave_finding(wave: Wave) -> str:
     """A picture's title: the finding, not the axis."""
     scale, before, now = shown_ends(wave)
     closed = f"{scale.show(before - now)} {wave.asset} closed ({percent(-wave.fall)})"
-    return f"{wave.asset} {KIND_WORDS[wave.kind]}: {closed} in {duration(wave.low_at - wave.onset)}"
+    return f"{kind_title(wave)}: {closed} in {duration(wave.low_at - wave.onset)}"
 
 
 def period_finding(asset: str, points: Sequence[Point], period: timedelta) -> str:

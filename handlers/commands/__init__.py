@@ -2,6 +2,7 @@
 
 from handlers.commands import (
     drill,
+    language,
     liquidations,
     market,
     past,
@@ -15,13 +16,14 @@ from handlers.commands import (
 from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
 
 in_order(
-    "oi resets chart wave why subscribe alerts threshold unsubscribe quiet mute timezone settings ping test "
-    "status venues start help"
+    "oi resets chart wave why subscribe alerts threshold unsubscribe quiet mute timezone language settings "
+    "ping test status venues start help"
 )
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [
     "drill",
+    "language",
     "liquidations",
     "market",
     "past",
