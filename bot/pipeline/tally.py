@@ -55,7 +55,7 @@ class Tally:
     def __init__(self) -> None:
         self._minutes: dict[int, Minute] = {}
         self._hours: dict[int, dict[Venue, float]] = {}
-        # Numbers alone, in a dict and an array: neither is looked through for garbage, as sets and deques are.
+        # A dict and an array of numbers are not looked through for garbage, as a set and a deque are.
         self._heard: dict[int, None] = {}
         self._order = array("q")
         self._oldest = 0
