@@ -10,7 +10,7 @@ INSTALL := $(PIP) install --quiet --require-hashes --requirement
 SELF := $(PIP) install -qq --no-deps --no-build-isolation --no-index --editable .
 
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format bench lock clean
+.PHONY: help setup run test check format words bench lock clean
 
 help:
 	@echo "make run     start the bot (the first time, this installs it; ARGS='--port 9000' passes options on)"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench   run the benchmarks (ARGS='decode store' picks some)"
 	@echo "make setup   only prepare .venv for all of the above but bench"
 	@echo "make format  format the code"
+	@echo "make words   bring the catalogue of texts up to date, for translators"
 	@echo "make lock    pin the dependencies of pyproject.toml, with uv (ARGS=--upgrade renews them all)"
 	@echo "make clean   remove .venv and all caches"
 
@@ -66,6 +67,9 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+words: $(VENV)/.dev
+	@$(BIN)/python -m handlers.catalogue
 
 bench: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks $(ARGS)

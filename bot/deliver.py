@@ -128,7 +128,7 @@ class Lane:
                 post,
                 revision=newest.revision,
                 message=message,
-                loud=step is Step.SEND,
+                loud=step is Step.SEND and not newest.quiet,
                 now=self.clock(),
                 wall=self.wall(),
                 rung_w=(newest.w or 0.0) if step is Step.SEND else 0.0,
@@ -139,8 +139,8 @@ class Lane:
         if step is Step.EDIT and post.message is not None:
             await self.messenger.edit(post.destination, post.message, newest.card)
             return post.message
-        card = msgspec.structs.replace(newest.card, pings=roles)
-        return await self.messenger.send(post.destination, card, reply_to=post.message)
+        card = msgspec.structs.replace(newest.card, pings=roles, silent=newest.quiet)
+        return await self.messenger.send(post.destination, card, reply_to=post.message or newest.reply_to)
 
     async def _react(self, post: Post, fault: DeliveryError) -> None:
         """What is done next about each kind of failure. Raises the fault where nothing is known to do."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card
-from bot.domain.chats import ChatSettings, SettingsChange
 from bot.domain.health import SourceHealth
 from bot.domain.market import (
     Instrument,
@@ -26,17 +25,16 @@ from bot.domain.market import (
     VenueLiquidations,
 )
 from bot.domain.posts import (
-    AlertLog,
-    ChatMessage,
     Destination,
-    Latency,
-    Notice,
-    Post,
     Shown,
-    Subscription,
-    Wish,
 )
-from bot.domain.waves import Wave
+from bot.domain.statistics import Statistics, Totals
+from bot.domain.waves import FollowUp, Wave
+from bot.ports_people import ChatLog as ChatLog
+from bot.ports_people import Chats as Chats
+from bot.ports_people import Notices as Notices
+from bot.ports_people import Posts as Posts
+from bot.ports_people import Subscriptions as Subscriptions
 
 Clock = Callable[[], datetime]
 """Now, as aware UTC. In a played scenario this is the scenario's time."""
@@ -71,12 +69,21 @@ class Journal(Protocol):
         Steps are counted from the Unix epoch; both ends are included.
         """
 
+    async def points(self, at: datetime | None = None) -> Mapping[Asset, Point]:
+        """Of every asset ever snapped, the newest at or before ``at`` (ever, where ``at`` is ``None``)."""
+
     async def snapshots(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[Snapshot]:
         """As ``series``, but whole, with every venue: for pictures by venue, of some hundred steps."""
 
     async def hear(self, liquidations: Sequence[Liquidation]) -> None: ...
+
+    async def heard(self, asset: Asset, since: datetime, until: datetime) -> Sequence[Liquidation]:
+        """One by one, while each is kept on its own: 30 days.
+
+        Received after ``since`` and not after ``until``, in order of (received, at, instrument).
+        """
 
     async def liquidated(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
@@ -108,6 +115,26 @@ class Journal(Protocol):
         """Roll up and forget by the retention rules; returns rows removed."""
 
 
+class MarketStatistics(Protocol):
+    """Funding, volume, basis, accounts and margin as they were. Recording twice changes nothing."""
+
+    async def record(self, told: Sequence[Statistics]) -> None: ...
+
+    async def newest(self, asset: Asset, at: datetime | None = None) -> Statistics | None:
+        """With every venue: the newest at or before ``at`` (ever, where ``at`` is ``None``)."""
+
+    async def newest_of_all(self, since: datetime) -> Mapping[Asset, Statistics]:
+        """The newest of every asset, where that is at or after ``since``."""
+
+    async def series(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[Totals]:
+        """At most one per ``step`` (the last within it), oldest first; steps as in ``Journal.series``."""
+
+    async def trim(self, now: datetime) -> int:
+        """Thin by the retention rules; returns rows removed."""
+
+
 class Waves(Protocol):
     async def save(self, wave: Wave) -> None:
         """Keep a revision; an older one than is known changes nothing. Every revision is kept."""
@@ -119,6 +146,21 @@ class Waves(Protocol):
         """Newest onset first, newest revision of each, retracted ones left out."""
 
     async def running(self) -> Sequence[Wave]: ...
+
+    async def between(self, since: datetime, until: datetime) -> Sequence[Wave]:
+        """The newest revision of every wave with its onset from ``since`` on and before ``until``.
+
+        Retracted ones too, oldest onset first.
+        """
+
+    async def plan(self, later: Sequence[FollowUp]) -> None:
+        """What is to be said later. Planning it again moves its time, but not what was done already."""
+
+    async def due(self, now: datetime) -> Sequence[FollowUp]:
+        """What was planned until ``now`` and is not done, longest due first."""
+
+    async def followed_up(self, done: FollowUp) -> None:
+        """It is never due again."""
 
 
 class Archive(Protocol):
@@ -157,154 +199,6 @@ class Archive(Protocol):
         """The newest lesson of each asset, or of one."""
 
 
-class Subscriptions(Protocol):
-    async def add(self, subscription: Subscription) -> Subscription:
-        """Returned with its id. One destination keeps one subscription per set of assets: adding replaces."""
-
-    async def remove(self, destination: Destination, subscription_id: int | None = None) -> int:
-        """One, or all of a destination; returns how many went."""
-
-    async def of(self, destination: Destination) -> Sequence[Subscription]: ...
-
-    async def all(self) -> Sequence[Subscription]: ...
-
-    async def wishes(self) -> Mapping[Wish, Collection[Destination]]:
-        """Every distinct wish and who has it: quick, also with very many chats. Not to be changed."""
-
-
-class Chats(Protocol):
-    """What chats chose, who changed it, and what they were spared. Every key is the whole chat."""
-
-    async def settings(self, destination: Destination) -> ChatSettings:
-        """The chat's choices, or the defaults."""
-
-    async def choose(self, settings: ChatSettings, change: SettingsChange) -> None:
-        """Keep settings together with who changed what; posts put off for silence are looked at again."""
-
-    async def note(self, change: SettingsChange) -> None:
-        """Keep who changed something that is stored elsewhere (a subscription)."""
-
-    async def changes(self, destination: Destination, limit: int = 10) -> Sequence[SettingsChange]:
-        """Newest first."""
-
-    async def leave(self, destination: Destination, now: datetime) -> None:
-        """The bot is no longer there: subscriptions of every topic are put aside, posts removed.
-
-        Settings and who changed them stay for when it is back.
-        """
-
-    async def back(self, destination: Destination, now: datetime) -> int:
-        """The bot is there again: what was put aside is restored; returns how many subscriptions."""
-
-    async def rename(self, old: Destination, new_chat: str) -> None:
-        """The chat has another id: all that is its own moves with it, in every topic.
-
-        What the new chat has already stays. Messages have no name there, so running waves are sent anew.
-        """
-
-    async def hold(self, destination: Destination, subject: str, now: datetime) -> None:
-        """A wave this destination (with its topic) was spared; twice is once."""
-
-    async def held(self, platform: str) -> Mapping[Destination, Sequence[str]]:
-        """Subjects spared and not yet summed up, per destination, oldest first."""
-
-    async def summed_up(self, destination: Destination, subjects: Sequence[str]) -> None: ...
-
-
-class Posts(Protocol):
-    async def want(
-        self,
-        subject: str,
-        destinations: Iterable[Destination],
-        *,
-        revision: int,
-        loud: int,
-        size: float,
-        now: datetime,
-        unless: Collection[str] = (),
-    ) -> None:
-        """From now on each destination should show ``revision``; where a post exists it is only raised.
-
-        Destinations with a post of one of the subjects ``unless`` are left out. ``now`` is real time. A
-        crash may leave some without: wanting it again gives them theirs.
-        """
-
-    async def raise_to(self, subject: str, *, revision: int, loud: int) -> None:
-        """Raise every post of the subject (whoever was told once is told how it went on)."""
-
-    async def claim(self, platform: str, now: datetime, hold: timedelta, limit: int) -> Sequence[Post]:
-        """Posts due now, unseen loud ones first and larger ones before smaller; held until ``now + hold``."""
-
-    async def shown(
-        self,
-        post: Post,
-        *,
-        revision: int,
-        message: str,
-        loud: bool,
-        now: datetime,
-        wall: datetime | None = None,
-        rung_w: float = 0.0,
-    ) -> None:
-        """The chat shows ``revision`` as ``message``; written to the log of alerts.
-
-        ``rung_w`` is the wave's magnitude where it made a sound.
-
-        Whatever more was wanted meanwhile is due at once. ``now`` is the market's time and is logged,
-        ``wall`` real time (``now`` where there is but one clock) and counts for ``latency``.
-        """
-
-    async def later(self, post: Post, not_before: datetime) -> None:
-        """Not before then; one more of its ``tries``."""
-
-    async def hush(self, post: Post, until: datetime) -> None:
-        """Not before ``until``, because the chat wants silence; its delivery is counted from then on.
-
-        Due at once when the chat chooses anew, or when the wave grows to one that may break through.
-        """
-
-    async def drop(self, post: Post) -> None: ...
-
-    async def forget(self, destination: Destination) -> None:
-        """Remove every post of a destination that is gone."""
-
-    async def of(self, subject: str) -> Sequence[Post]: ...
-
-    async def latency(self, subject: str) -> Latency | None:
-        """How soon chats were first told of it; ``None`` while none was."""
-
-    async def log(
-        self, since: datetime, limit: int = 100, destination: Destination | None = None
-    ) -> Sequence[AlertLog]:
-        """Newest first; of one destination or of all."""
-
-
-class Notices(Protocol):
-    async def tell(self, notice: Notice) -> None: ...
-
-    async def notice(self, notice_id: str) -> Notice | None: ...
-
-
-class ChatLog(Protocol):
-    """What was said in the local chat, so that it survives a restart and shows in every tab."""
-
-    async def say(
-        self,
-        who: str,
-        at: datetime,
-        *,
-        text: str = "",
-        card: Card | None = None,
-        reply_to: int | None = None,
-    ) -> ChatMessage: ...
-
-    async def amend(self, number: int, at: datetime, card: Card) -> ChatMessage | None:
-        """Replace the card of a message and its ``at``; ``None`` where there is no such message."""
-
-    async def said(self, *, after: int = 0, limit: int = 200) -> Sequence[ChatMessage]:
-        """The newest ``limit`` messages with a number above ``after``, oldest first."""
-
-
 class Store(Protocol):
     """All of the state, behind one opening and closing."""
 
@@ -314,6 +208,8 @@ class Store(Protocol):
     def waves(self) -> Waves: ...
     @property
     def archive(self) -> Archive: ...
+    @property
+    def statistics(self) -> MarketStatistics: ...
     @property
     def subscriptions(self) -> Subscriptions: ...
     @property

@@ -28,6 +28,7 @@ from bot.pipeline.horizons import last_step, moment, next_step
 from bot.pipeline.judge import Judge, Stepped
 from bot.pipeline.memory import JudgeState
 from bot.pipeline.route import listeners, outshone_by, weight_usd
+from bot.pipeline.statistics import EVERY, Gauge
 from bot.ports import Clock, Store, Stream
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,9 @@ class Bench:
     _prices: dict[Instrument, Verdict] = field(default_factory=dict)
     _kept_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        self._gauge = Gauge(self.judge.pace.fresh)
+
     def hear(self, said: Observation) -> None:
         """Judge one thing said; it is recorded with the next step."""
         before = self._verdict_before(said)
@@ -79,6 +83,8 @@ class Bench:
             self._heard.append(said)
         elif verdict is Verdict.ACCEPT and isinstance(said, Report):
             self._reports.append(said)
+        if verdict is Verdict.ACCEPT:
+            self._gauge.take(said, reading)
         rejected = self.judge.changed(said, verdict, before)
         if rejected is not None:
             self._rejected.append(rejected)
@@ -101,6 +107,9 @@ class Bench:
                 await asyncio.sleep(0)
             else:
                 await self._publish([stepped])
+        if at.timestamp() % EVERY.total_seconds() == 0:
+            for piece in self._gauge.pictures(at, self.judge.usual_falls):
+                await self.store.statistics.record(piece)
         if self._kept_at is None or at - self._kept_at >= CHECKPOINT:
             await self.keep()
 
@@ -381,3 +390,4 @@ async def tidy(store: Store, clock: Clock, *, sleep_s: float) -> None:
     while True:
         await asyncio.sleep(sleep_s)
         await store.journal.trim(clock())
+        await store.statistics.trim(clock())

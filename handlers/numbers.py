@@ -1,24 +1,46 @@
-"""How amounts, changes and times are written for people. Pure text; the minus is a real one (−)."""
+"""How amounts, changes and times are written for people, in the language spoken (``handlers.speech``).
+
+Pure text; the minus is a real one (−). Rounding is the same in every language; marks, units and the names of
+days come from the Unicode CLDR through Babel. Which powers have a short name is chosen here (``POWERS``).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import cache
 from math import log10
 
+from babel import Locale
+from babel.dates import format_date, format_skeleton
+from babel.lists import format_list
+from babel.numbers import get_decimal_symbol, get_group_symbol
+from babel.units import format_unit
+
 from bot.domain.waves import Magnitude
+from handlers.speech import ENGLISH, N_, _, locale, ngettext, spoken
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 NAMED_PERIODS = (
-    (1.0, "hourly"),
-    (24.0, "daily"),
-    (24 * 7.0, "weekly"),
-    (24 * 30.44, "monthly"),
-    (24 * 365.25, "yearly"),
+    (1.0, N_("about hourly")),
+    (24.0, N_("about daily")),
+    (24 * 7.0, N_("about weekly")),
+    (24 * 30.44, N_("about monthly")),
+    (24 * 365.25, N_("about yearly")),
 )
 """Return periods that have a name, in hours; "about weekly" is within a fifth of one."""
+POWERS = {
+    "en": ((" T", 12), (" B", 9), (" M", 6), (" k", 3)),
+    "es": ((" bill.", 12), (" M", 6), (" k", 3)),
+    "ru": ((" трлн", 12), (" млрд", 9), (" млн", 6), (" тыс.", 3)),
+    "zh": (("万亿", 12), ("亿", 8), ("万", 4)),
+    "tr": ((" Tn", 12), (" Mr", 9), (" Mn", 6), (" bin", 3)),
+}
+"""Short names of powers of ten, as markets write them. Spanish has none for 10⁹: "B" may be read as 10¹²."""
+MEASURES = {"second": "s", "minute": "min", "hour": "h"}
+"""As English writes them here; other languages as CLDR has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +60,8 @@ class Scale:
         """Four significant digits of the largest amount: 415,000 · 12.35 M · 8.204."""
         exponent = _exponent(largest, digits=4) if largest else 3
         step = 10.0 ** (exponent - 3)
-        for suffix, power in ((" T", 12), (" B", 9), (" M", 6)):
-            if exponent > power:  # 1,234,000 is read more easily than 1.234 M
+        for suffix, power in POWERS[spoken()]:
+            if exponent > power > 3:  # 1,234,000 is read more easily than 1.234 M
                 return cls(step, 10.0**power, suffix=suffix)
         return cls(step, 1.0)
 
@@ -47,9 +69,9 @@ class Scale:
     def usd(cls, largest: float, *, fine: bool = False) -> Scale:
         """$412 M, $8.1 B, $37.7 B; with ``fine`` three significant digits ($3.21 B)."""
         exponent = _exponent(largest, digits=3)
-        for suffix, power in ((" T", 12), (" B", 9), (" M", 6), (" k", 3)):
+        for suffix, power in POWERS[spoken()]:
             if exponent >= power:
-                decimals = min(2 if fine else 1, max(0, 2 - (exponent - power)))
+                decimals = min(2 if fine else 1, 2 - (exponent - power))
                 return cls(10.0 ** (power - decimals), 10.0**power, "$", suffix)
         return cls(0.01 if largest and exponent < 2 else 1.0, 1.0, "$")
 
@@ -58,7 +80,7 @@ class Scale:
         steps = round(amount / self.step)
         decimals = max(0, round(log10(self.unit / self.step)))
         sign = "" if not steps else "−" if steps < 0 else "+" if signed else ""
-        return f"{sign}{self.prefix}{abs(steps) * self.step / self.unit:,.{decimals}f}{self.suffix}"
+        return f"{sign}{self.prefix}{number(abs(steps) * self.step / self.unit, decimals)}{self.suffix}"
 
     def parts(self, amounts: Sequence[float]) -> list[float]:
         """The amounts rounded to the step so that they add up to their rounded total (largest remainder)."""
@@ -69,6 +91,17 @@ class Scale:
         for i in by_remainder[:left]:
             floors[i] += 1
         return [steps * self.step for steps in floors]
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """``1,204.5`` with the marks of the language; the sign is left to the caller."""
+    return f"{value:,.{decimals}f}".translate(_marks(spoken()))
+
+
+@cache
+def _marks(language: str) -> dict[int, str]:
+    spoken_there = Locale.parse(language)
+    return {ord(","): get_group_symbol(spoken_there), ord("."): get_decimal_symbol(spoken_there)}
 
 
 def _exponent(amount: float, digits: int) -> int:
@@ -89,84 +122,142 @@ def usd(amount: float, *, signed: bool = False, fine: bool = False) -> str:
 def price(amount_usd: float) -> str:
     """A price of one coin: ``$122,000``, ``$3,412.50``, ``$0.00001234``."""
     if amount_usd >= 10_000:
-        return f"${amount_usd:,.0f}"
+        return f"${number(amount_usd)}"
     if amount_usd >= 1:
-        return f"${amount_usd:,.2f}"
-    return f"${amount_usd:.{3 - _exponent(amount_usd, 4)}f}"
+        return f"${number(amount_usd, 2)}"
+    return f"${number(amount_usd, 3 - _exponent(amount_usd, 4))}"
+
+
+def usd_range(low: float, high: float) -> str:
+    """``$4.1–6 B``: the unit and the sign are said once."""
+    one, other = Scale.usd(low), Scale.usd(high)
+    begin = one.show(low)
+    begin = begin.removesuffix(one.suffix) if one.suffix == other.suffix else begin
+    return f"{begin}–{other.show(high).removeprefix(other.prefix)}"
 
 
 def percent(fraction: float, *, signed: bool = True, digits: int = 1) -> str:
     """``−9.9 %`` of the fraction −0.099."""
-    shown = f"{abs(fraction) * 100:,.{digits}f}"
-    zero = not shown.strip("0.,")
+    shown = number(abs(fraction) * 100, digits)
+    zero = not any(digit in "123456789" for digit in shown)
     sign = "" if zero else "−" if fraction < 0 else "+" if signed else ""
-    return f"{sign}{shown} %"
+    before, after = _percent_marks(spoken())
+    return f"{sign}{before}{shown}{after}"
+
+
+@cache
+def _percent_marks(language: str) -> tuple[str, str]:
+    """What stands before a number of per cent, and what after it."""
+    if language == ENGLISH:
+        return "", " %"
+    before, _pattern, after = Locale.parse(language).percent_formats[None].pattern.partition("#,##0")
+    return before, after
 
 
 def share(fraction: float) -> str:
     """A share (0–1) without a sign; it is 100 % only when nothing is left out."""
+    before, after = _percent_marks(spoken())
+    return f"{before}{_whole(fraction)}{after}"
+
+
+def share_range(low: float, high: float) -> str:
+    """``62–78 %``; one figure where both are the same."""
+    if _whole(low) == _whole(high):
+        return share(low)
+    before, after = _percent_marks(spoken())
+    return f"{before}{_whole(low)}–{_whole(high)}{after}"
+
+
+def _whole(fraction: float) -> int:
     whole = round(fraction * 100)
-    return f"{min(whole, 99) if fraction < 0.9999 else whole} %"
+    return min(whole, 99) if fraction < 0.9999 else whole
 
 
 def tight(text: str) -> str:
     """For tables, where columns are narrow: ``−9.9%``."""
-    return text.replace(" %", "%").replace(" ", "")
+    return "".join(text.split())
 
 
 def duration(span: timedelta) -> str:
     """``48 s``, ``41 min``, ``1 h 12 min``, ``36 h``, ``7 days``, ``5.6 years``."""
     seconds = max(0, round(span.total_seconds()))
     if seconds < 90 and seconds != 60:
-        return f"{seconds} s"
+        return _measure(seconds, "second")
     minutes = round(seconds / 60)
     if minutes < 90 and minutes != 60:
-        return f"{minutes} min"
+        return _measure(minutes, "minute")
     if minutes < 12 * 60:
-        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+        hours, rest = divmod(minutes, 60)
+        between = "" if spoken() == "zh" else " "
+        return _measure(hours, "hour") + (f"{between}{_measure(rest, 'minute')}" if rest else "")
     hours = round(minutes / 60)
     if hours <= 48:
-        return f"{hours} h"
+        return _measure(hours, "hour")
     days = round(hours / 24)
-    return f"{days} days" if days <= 2 * 365 else f"{days / 365.25:.1f} years"
+    if days <= 2 * 365:
+        return f"{days} days" if spoken() == ENGLISH else format_unit(days, "day", "long", locale=locale())
+    years = round(days / 365.25, 1)
+    if spoken() == ENGLISH:
+        return f"{years:.1f} years"
+    return format_unit(years, "year", "long", locale=locale())
+
+
+def _measure(count: float, unit: str) -> str:
+    if spoken() == ENGLISH:
+        return f"{count:g} {MEASURES[unit]}"
+    return format_unit(count, unit, "short", locale=locale())
 
 
 def return_period(magnitude: Magnitude) -> str:
     """``about weekly``, or ``about once in 6 years (2–20)`` with the interval where it is wide."""
     hours = 10**magnitude.w
-    for named, word in NAMED_PERIODS:
+    for named, words in NAMED_PERIODS:
         if 0.8 < hours / named < 1.25:
-            return f"about {word}"
-    units = (
-        (24 * 365.25, "years"),
-        (24 * 30.44, "months"),
-        (24 * 7.0, "weeks"),
-        (24.0, "days"),
-        (0.0, "hours"),
-    )
-    unit, word = next((unit, word) for unit, word in units if hours >= 1.25 * unit)
-    unit = unit or 1.0
-    low, high = (10**bound / unit for bound in (magnitude.low, magnitude.high))
+            return _(words)
+    units = ("year", 24 * 365.25), ("month", 24 * 30.44), ("week", 24 * 7.0), ("day", 24.0), ("hour", 1.0)
+    unit, length = next(((name, long) for name, long in units if hours >= 1.25 * long), units[-1])
+    low, high = (10**bound / length for bound in (magnitude.low, magnitude.high))
     interval = f" ({_count(low)}–{_count(high)})" if _count(low) != _count(high) else ""
-    return f"about once in {_count(hours / unit)} {word}{interval}"
+    return f"{_once_in(hours / length, unit)}{interval}"
 
 
-def _count(number: float) -> str:
-    if number > 1000:
-        return "over 1,000"
-    return f"{number:.0f}" if number >= 1.95 else f"{number:.1f}".removesuffix(".0")
+def _once_in(count: float, unit: str) -> str:
+    n = _count(count)
+    form = int(n) if n.isdecimal() else 1000 if count > 1000 else 2  # a broken number takes the plural
+    match unit:
+        case "year":
+            text = ngettext("about once in {n} year", "about once in {n} years", form)
+        case "month":
+            text = ngettext("about once in {n} month", "about once in {n} months", form)
+        case "week":
+            text = ngettext("about once in {n} week", "about once in {n} weeks", form)
+        case "day":
+            text = ngettext("about once in {n} day", "about once in {n} days", form)
+        case _:
+            text = ngettext("about once in {n} hour", "about once in {n} hours", form)
+    return text.format(n=n)
 
 
-def many(count: int, noun: str) -> str:
-    """``1 wave``, ``1,204 waves``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def _count(value: float) -> str:
+    if value > 1000:
+        return _("over {n}").format(n=number(1000))
+    return number(value) if value >= 1.95 else number(round(value, 1), int(round(value, 1) % 1 != 0))
 
 
 def ordinal(place: int) -> str:
     """``largest``, ``second largest``, ``4th largest``."""
-    words = {1: "largest", 2: "second largest", 3: "third largest"}
-    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
-    return words.get(place, f"{place}{ending} largest")
+    words = {1: _("largest"), 2: _("second largest"), 3: _("third largest")}
+    if place in words:
+        return words[place]
+    if spoken() == ENGLISH:
+        ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+        return f"{place}{ending} largest"
+    return _("{n}th largest").format(n=place)
+
+
+def listed(names: Sequence[str]) -> str:
+    """``A, B and C``."""
+    return format_list(names, locale="en_GB" if spoken() == ENGLISH else locale())
 
 
 def clock(at: datetime) -> str:
@@ -174,15 +265,45 @@ def clock(at: datetime) -> str:
     return f"{at:%H:%M %Z}"
 
 
-def day(at: datetime, now: datetime | None = None) -> str:
+def day(at: date, now: datetime | None = None) -> str:
     """``10 Oct``; with the year when that is not clear from ``now``."""
-    near = now is None or abs(now - at) < timedelta(days=300)
-    return f"{at.day} {at:%b}" if near else f"{at.day} {at:%b %Y}"
+    near = now is None or not isinstance(at, datetime) or abs(now - at) < timedelta(days=300)
+    return _dated(at, "d MMM", "MMMd") if near else dated(at)
+
+
+def dated(at: date) -> str:
+    """``10 Oct 2025``."""
+    return _dated(at, "d MMM y", "yMMMd")
+
+
+def month(at: date) -> str:
+    """``Oct 2025``."""
+    return _dated(at, "MMM y", "yMMM")
+
+
+def weekday(at: date) -> str:
+    """``Tue``."""
+    return format_date(at, "EEE", locale=locale())
+
+
+def day_time(at: datetime) -> str:
+    """``10 Oct 21:24``, where it is clear by which clock."""
+    return f"{day(at)} {at:%H:%M}"
+
+
+def _dated(at: date, english: str, skeleton: str) -> str:
+    if spoken() == ENGLISH:
+        return format_date(at, english, locale=locale())
+    return format_skeleton(skeleton, at, locale=locale())
 
 
 def short_day(at: datetime, now: datetime) -> str:
-    """At most six characters: ``10 Oct``, ``Mar’20`` where it is long ago."""
-    return day(at) if abs(now - at) < timedelta(days=300) else f"{at:%b’%y}"
+    """At most seven characters, six in English: ``10 Oct``, ``Mar’20`` where it is long ago."""
+    near = abs(now - at) < timedelta(days=300)
+    if spoken() == "zh":
+        return f"{at.month}/{at.day}" if near else f"{at.year}/{at.month}"
+    name = format_date(at, "MMM", locale=locale())[:3]
+    return f"{at.day} {name}" if near else f"{name}’{at:%y}"
 
 
 def as_of(at: datetime, now: datetime) -> str:
@@ -199,4 +320,11 @@ def moment(at: datetime, now: datetime) -> str:
 def shortly(span: timedelta) -> str:
     """A wait: ``1.9 s`` below ten seconds (and never 0.0 s), otherwise as ``duration``."""
     seconds = max(0.1, span.total_seconds())
-    return f"{seconds:.1f} s" if seconds < 9.95 else duration(span)
+    if seconds >= 9.95:
+        return duration(span)
+    return f"{seconds:.1f} s" if spoken() == ENGLISH else _measure(round(seconds, 1), "second")
+
+
+def many(count: int, noun: str) -> str:
+    """``1 wave``, ``1,204 waves``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

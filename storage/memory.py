@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from bot.domain.assets import Asset
 from bot.domain.cards import Card
 from bot.domain.posts import ChatMessage, Notice
-from bot.domain.waves import Stage, Wave
+from bot.domain.waves import FollowUp, Stage, Wave
 from storage.memory_archive import MemoryArchive
 from storage.memory_chats import MemoryChats, MemorySubscriptions
 from storage.memory_journal import MemoryJournal
 from storage.memory_posts import MemoryPosts
+from storage.memory_statistics import MemoryStatistics
 
 
 class MemoryStore:
@@ -24,6 +25,7 @@ class MemoryStore:
         self.journal = MemoryJournal()
         self.waves = MemoryWaves()
         self.archive = MemoryArchive(self.journal, self.waves)
+        self.statistics = MemoryStatistics()
         self.subscriptions = MemorySubscriptions()
         self.posts = MemoryPosts()
         self.chats = MemoryChats(self.subscriptions, self.posts)
@@ -39,6 +41,8 @@ class MemoryWaves:
 
     def __init__(self) -> None:
         self._revisions: dict[str, dict[int, Wave]] = {}
+        self._later: dict[str, FollowUp] = {}
+        self._done: set[str] = set()
 
     async def save(self, wave: Wave) -> None:
         known = self._revisions.setdefault(wave.id, {})
@@ -58,6 +62,22 @@ class MemoryWaves:
     async def running(self) -> Sequence[Wave]:
         """Oldest onset first."""
         return sorted((w for w in self._newest() if not w.done), key=lambda wave: (wave.onset, wave.id))
+
+    async def between(self, since: datetime, until: datetime) -> Sequence[Wave]:
+        found = [wave for wave in self._newest() if since <= wave.onset < until]
+        return sorted(found, key=lambda wave: (wave.onset, wave.id))
+
+    async def plan(self, later: Sequence[FollowUp]) -> None:
+        for one in later:
+            if one.subject not in self._done:
+                self._later[one.subject] = one
+
+    async def due(self, now: datetime) -> Sequence[FollowUp]:
+        return sorted(one for one in self._later.values() if one.due <= now)
+
+    async def followed_up(self, done: FollowUp) -> None:
+        self._later.pop(done.subject, None)
+        self._done.add(done.subject)
 
     def replace_history(self, asset: Asset, waves: Sequence[Wave]) -> None:
         """Those of an asset found in history, by others."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bot.domain.chats import ChatSettings, SettingsChange, whole
 from bot.domain.posts import Destination, Subscription, Wish
 from storage.memory_posts import MemoryPosts
-from storage.rules import assets_key
+from storage.rules import EPOCH, assets_key
 
 
 class MemorySubscriptions:
@@ -88,11 +88,16 @@ class MemoryChats:
             self._aside[name] = self._subscriptions.pop(name)
         for held in [held for held in self._held if whole(held[0]) == chat]:
             del self._held[held]
+        if chat in self._settings:
+            self._settings[chat] = replace(self._settings[chat], digest_due=None)
         self._posts.remove(chat)
 
     async def back(self, destination: Destination, now: datetime) -> int:
         """What was chosen meanwhile stays."""
         chat, restored = whole(destination), 0
+        chosen = self._settings.get(chat)
+        if chosen is not None and chosen.digest is not None and chosen.digest_due is None:
+            self._settings[chat] = replace(chosen, digest_due=EPOCH)
         for name in [name for name in self._aside if whole(name[0]) == chat]:
             kept = self._aside.pop(name)
             restored += self._subscriptions.setdefault(name, kept) is kept
@@ -129,6 +134,19 @@ class MemoryChats:
             if place.platform == platform:
                 found.setdefault(place, []).append(subject)
         return found
+
+    async def digests(self, now: datetime) -> Sequence[ChatSettings]:
+        due = [
+            (chosen.digest_due, chat)
+            for chat, chosen in self._settings.items()
+            if chosen.digest_due is not None and chosen.digest_due <= now
+        ]
+        return [self._settings[chat] for _, chat in sorted(due)]
+
+    async def digested(self, settings: ChatSettings, due: datetime | None) -> None:
+        chat = whole(settings.destination)
+        if self._settings.get(chat) == settings:
+            self._settings[chat] = replace(settings, digest_due=due)
 
     async def summed_up(self, destination: Destination, subjects: Sequence[str]) -> None:
         for subject in subjects:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -112,11 +112,19 @@ class MemoryJournal:
         times = _last_within([t for t in known if since <= t <= until], positive(step))
         return [known[at] for at in times]
 
+    async def points(self, at: datetime | None = None) -> Mapping[Asset, Point]:
+        newest = {asset: await self.snapshot(asset, at) for asset in sorted(self._snapshots)}
+        return {asset: _point(snap) for asset, snap in newest.items() if snap is not None}
+
     async def hear(self, heard: Sequence[Liquidation]) -> None:
         for forced in heard:
             if self._border is None or forced.at >= self._border:
                 known = self._liquidations.setdefault(forced.instrument.asset, {})
                 known.setdefault(_identity(forced), forced)
+
+    async def heard(self, asset: Asset, since: datetime, until: datetime) -> Sequence[Liquidation]:
+        found = [one for one in self._liquidations.get(asset, {}).values() if since < one.received <= until]
+        return sorted(found, key=lambda one: (one.received, one.at, one.instrument.key, one.number))
 
     async def liquidated(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
@@ -158,7 +166,7 @@ class MemoryJournal:
             known = self._reports.setdefault((told.asset, *told.series, told.as_of), {})
             before = [at for at in known if at <= told.received]
             if not before or _figure(known[max(before)]) != _figure(told):
-                known[told.received] = told
+                known.setdefault(told.received, told)
 
     async def reports(self, asset: Asset, at: datetime) -> Sequence[Report]:
         newest: dict[tuple[Venue, Venue], Report] = {}
@@ -211,6 +219,10 @@ class MemoryJournal:
 def _last_within(times: Sequence[datetime], step: timedelta) -> list[datetime]:
     """The last of each step, oldest first."""
     return list({floor(at, step): at for at in sorted(times)}.values())
+
+
+def _point(s: Snapshot) -> Point:
+    return Point(s.at, s.coins, s.price_usd, s.coverage, s.index)
 
 
 def _alone(forced: Liquidation) -> LiquidationSum:

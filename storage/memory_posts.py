@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from bot.domain.chats import whole
-from bot.domain.posts import AlertLog, Destination, Latency, Post, urgency
-from storage.rules import EPOCH, may_break_through
+from bot.domain.posts import AlertLog, Destination, Latency, Post, Told, urgency
+from storage.rules import EPOCH, TENTH, floor, may_break_through
 
 
 class MemoryPosts:
@@ -133,6 +134,21 @@ class MemoryPosts:
     async def of(self, subject: str) -> Sequence[Post]:
         """By destination."""
         return [post for (of, _), post in sorted(self._posts.items()) if of == subject]
+
+    async def get(self, subject: str, destination: Destination) -> Post | None:
+        return self._posts.get((subject, destination))
+
+    async def told(self, since: datetime) -> Sequence[Told]:
+        """By subject."""
+        firsts: dict[tuple[str, Destination], datetime] = {}
+        for line in self._log:
+            if line.sent >= since:
+                name = (line.subject, line.destination)
+                firsts[name] = min(line.sent, firsts.get(name, line.sent))
+        counts: dict[str, Counter[datetime]] = defaultdict(Counter)
+        for (subject, _), at in firsts.items():
+            counts[subject][floor(at, TENTH)] += 1
+        return [Told(subject, tuple(sorted(told.items()))) for subject, told in sorted(counts.items())]
 
     async def latency(self, subject: str) -> Latency | None:
         return self._latencies.get(subject)

@@ -12,6 +12,9 @@ from bot.domain.units import measure
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
+TENTH = timedelta(milliseconds=100)
+"""How finely it is told when chats were told."""
+
 READINGS_KEPT = timedelta(days=3)
 """Longer than the longest window that detection rebuilds at a start."""
 QUARANTINE_KEPT = timedelta(days=3)
@@ -31,6 +34,11 @@ SNAPSHOT_THINNING = (
     Thinning(after=timedelta(days=7), step=timedelta(minutes=15)),
     Thinning(after=timedelta(days=90), step=timedelta(hours=1)),
 )
+
+STATISTICS_THINNING = (Thinning(after=timedelta(days=7), step=timedelta(hours=1)),)
+"""Of an asset's totals."""
+VENUE_STATISTICS_THINNING = (*STATISTICS_THINNING, Thinning(after=timedelta(days=30), step=timedelta(days=1)))
+"""Of the same with every venue."""
 
 
 def micros(at: datetime) -> int:

@@ -16,6 +16,7 @@ from storage.sqlite_connections import Connections
 from storage.sqlite_journal import SqliteJournal
 from storage.sqlite_posts import SqlitePosts
 from storage.sqlite_schema import known
+from storage.sqlite_statistics import SqliteStatistics
 from storage.sqlite_subscriptions import SqliteSubscriptions
 from storage.sqlite_waves import SqliteNotices, SqliteWaves
 
@@ -28,6 +29,7 @@ class SqliteStore:
         self.journal = SqliteJournal(file)
         self.waves = SqliteWaves(file)
         self.archive = SqliteArchive(file)
+        self.statistics = SqliteStatistics(file)
         self.subscriptions = SqliteSubscriptions(file)
         self.posts = SqlitePosts(file)
         self.chats = SqliteChats(file, self.subscriptions)

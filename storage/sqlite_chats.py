@@ -26,6 +26,13 @@ def _log(db: Database, change: SettingsChange) -> None:
     )
 
 
+def _settings(chat: Destination, body: bytes, digest_due: int | None) -> ChatSettings:
+    """The row says whose they are: a chat may have got another id since."""
+    due = None if digest_due is None else moment(digest_due)
+    chosen = msgspec.msgpack.decode(body, type=ChatSettings)
+    return msgspec.structs.replace(chosen, destination=chat, digest_due=due)
+
+
 def _move_subscriptions(db: Database, table: str, chat: list[str], new_chat: str) -> None:
     rows = db.execute(f"select id, body from {table} where {_CHAT} order by id", chat).fetchall()  # noqa: S608
     for number, body in rows:
@@ -50,15 +57,10 @@ class SqliteChats:
 
         def look(db: sqlite3.Connection) -> ChatSettings:
             row = db.execute(
-                f"select body from chat_settings where {_CHAT}",  # noqa: S608
+                f"select body, digest_due from chat_settings where {_CHAT}",  # noqa: S608
                 (chat.platform, chat.chat),
             ).fetchone()
-            if row is None:
-                return ChatSettings(destination=chat)
-            # The row says whose they are: a chat may have got another id since.
-            return msgspec.structs.replace(
-                msgspec.msgpack.decode(row[0], type=ChatSettings), destination=chat
-            )
+            return _settings(chat, *row) if row else ChatSettings(destination=chat)
 
         return await self._file.read(look)
 
@@ -66,9 +68,11 @@ class SqliteChats:
         place = [settings.destination.platform, settings.destination.chat]
 
         def write(db: Database) -> None:
+            due = settings.digest_due and micros(settings.digest_due)
             db.execute(
-                "insert into chat_settings values (?, ?, ?) on conflict do update set body = excluded.body",
-                [*place, msgspec.msgpack.encode(settings)],
+                "insert into chat_settings values (?, ?, ?, ?)"
+                " on conflict do update set body = excluded.body, digest_due = excluded.digest_due",
+                [*place, msgspec.msgpack.encode(msgspec.structs.replace(settings, digest_due=None)), due],
             )
             _log(db, change)
             db.execute(f"update posts set silent_until = 0 where {_CHAT} and silent_until > 0", place)  # noqa: S608
@@ -105,6 +109,7 @@ class SqliteChats:
             )
             for table in ("subscriptions", "posts", "held"):
                 db.execute(f"delete from {table} where {_CHAT}", place)  # noqa: S608
+            db.execute(f"update chat_settings set digest_due = null where {_CHAT}", place)  # noqa: S608
 
         await self._file.write(write)
         self._subscriptions.touch((destination.platform, destination.chat))
@@ -120,6 +125,10 @@ class SqliteChats:
                 place,
             ).rowcount
             db.execute(f"delete from left_subscriptions where {_CHAT}", place)  # noqa: S608
+            row = db.execute(f"select body, digest_due from chat_settings where {_CHAT}", place).fetchone()  # noqa: S608
+            if row and row[1] is None and _settings(destination, *row).digest is not None:
+                since = [micros(EPOCH), *place]
+                db.execute(f"update chat_settings set digest_due = ? where {_CHAT}", since)  # noqa: S608
             return restored
 
         restored = await self._file.write(write)
@@ -166,6 +175,28 @@ class SqliteChats:
             return found
 
         return await self._file.read(look)
+
+    async def digests(self, now: datetime) -> Sequence[ChatSettings]:
+        def look(db: sqlite3.Connection) -> list[ChatSettings]:
+            rows = db.execute(
+                "select platform, chat, body, digest_due from chat_settings where digest_due <= ?"
+                " order by digest_due, platform, chat",
+                (micros(now),),
+            )
+            return [_settings(Destination(platform, chat), *rest) for platform, chat, *rest in rows]
+
+        return await self._file.read(look)
+
+    async def digested(self, settings: ChatSettings, due: datetime | None) -> None:
+        chat = settings.destination
+        was = settings.digest_due and micros(settings.digest_due)
+        body = msgspec.msgpack.encode(msgspec.structs.replace(settings, digest_due=None))
+        await self._file.write(
+            lambda db: db.execute(
+                f"update chat_settings set digest_due = ? where {_CHAT} and body = ? and digest_due is ?",  # noqa: S608
+                [due and micros(due), chat.platform, chat.chat, body, was],
+            )
+        )
 
     async def summed_up(self, destination: Destination, subjects: Sequence[str]) -> None:
         to = destination

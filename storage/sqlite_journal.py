@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -93,8 +93,17 @@ class SqliteJournal:
     ) -> Sequence[Snapshot]:
         return await self._file.read(lambda db: snapshots.read_snapshots(db, asset, since, until, step))
 
+    async def points(self, at: datetime | None = None) -> Mapping[Asset, Point]:
+        return await self._file.read(lambda db: snapshots.read_points(db, at))
+
     async def hear(self, heard: Sequence[Liquidation]) -> None:
         await self._file.write(lambda db: liquidations.write_liquidations(db, heard))
+
+    async def heard(self, asset: Asset, since: datetime, until: datetime) -> Sequence[Liquidation]:
+        def look(db: sqlite3.Connection) -> list[Liquidation]:
+            return liquidations.read_heard(db, asset, since, until, self._readings.contract)
+
+        return await self._file.read(look)
 
     async def liquidated(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from sqlite_utils import Database
 
 from bot.domain.assets import Asset
-from bot.domain.market import Liquidation, LiquidationSum, VenueLiquidations
+from bot.domain.market import Instrument, Liquidation, LiquidationSum, Position, Venue, VenueLiquidations
+from bot.domain.units import Amount, Unit
 from storage.rules import (
     LIQUIDATION_STEP,
     MICROSECOND,
@@ -40,11 +42,48 @@ def write_liquidations(db: Database, liquidations: Sequence[Liquidation]) -> Non
             *liquidated_usd(forced),
             liquidated_coins(forced),
             forced.deleveraged,
+            micros(forced.received),
         )
         for forced in liquidations
         if micros(forced.at) >= border
     ]
-    db.conn.executemany(f"insert or ignore into liquidations values ({', '.join('?' * 12)})", rows)  # noqa: S608
+    db.conn.executemany(f"insert or ignore into liquidations values ({', '.join('?' * 13)})", rows)  # noqa: S608
+
+
+EARLIER = timedelta(days=1)
+"""What is told again of the past is at most so old: beyond, it was heard for the first time."""
+
+
+def read_heard(
+    db: sqlite3.Connection,
+    asset: Asset,
+    since: datetime,
+    until: datetime,
+    contract: Callable[[sqlite3.Connection, str], Instrument | None],
+) -> list[Liquidation]:
+    """``contract`` finds what is traded under a key; of one that has no open interest little is known."""
+    rows = db.execute(
+        "select market, position, amount, unit, price, at, coalesce(received, at), number, deleveraged"
+        " from liquidations where asset = ? and at >= ? and at < ?",
+        (asset, micros(since - EARLIER), micros(until + EARLIER)),
+    )
+    low, high = micros(since), micros(until)
+    found = [
+        Liquidation(
+            contract(db, market)
+            or Instrument(Venue(market.partition(":")[0]), market.partition(":")[2], asset),
+            Position(position),
+            Amount(Decimal(amount), Unit(unit)),
+            Decimal(price),
+            moment(at),
+            moment(received),
+            number,
+            bool(deleveraged),
+        )
+        for market, position, amount, unit, price, at, received, number, deleveraged in rows
+        if low < received <= high
+    ]
+    return sorted(found, key=lambda one: (one.received, one.at, one.instrument.key, one.number))
 
 
 def _border(db: Database) -> int:

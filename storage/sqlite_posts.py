@@ -7,12 +7,13 @@ import sqlite3
 from bisect import bisect
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter
+from itertools import groupby
+from operator import attrgetter, itemgetter
 
 from sqlite_utils import Database
 
-from bot.domain.posts import YEARLY_W, AlertLog, Destination, Latency, Post, urgency
-from storage.rules import EPOCH, MICROSECOND, micros, moment
+from bot.domain.posts import YEARLY_W, AlertLog, Destination, Latency, Post, Told, urgency
+from storage.rules import EPOCH, MICROSECOND, TENTH, micros, moment
 from storage.sqlite_connections import Connections
 
 _COLUMNS = (
@@ -240,6 +241,33 @@ class SqlitePosts:
                 (subject,),
             )
             return list(map(_post, rows))
+
+        return await self._file.read(look)
+
+    async def get(self, subject: str, destination: Destination) -> Post | None:
+        def look(db: sqlite3.Connection) -> Post | None:
+            found = db.execute(
+                f"select {_COLUMNS} from posts where {_THIS}",  # noqa: S608
+                _name(subject, destination),
+            ).fetchone()
+            return found and _post(found)
+
+        return await self._file.read(look)
+
+    async def told(self, since: datetime) -> Sequence[Told]:
+        """By subject."""
+
+        def look(db: sqlite3.Connection) -> list[Told]:
+            rows = db.execute(
+                "select subject, first / :tenth * :tenth as tenth, count(*) from (select subject,"
+                " min(sent) as first from alert_log where sent >= :since group by subject, platform, chat,"
+                " topic) group by 1, 2 order by 1, 2",
+                {"since": micros(since), "tenth": TENTH // MICROSECOND},
+            )
+            return [
+                Told(subject, tuple((moment(at), count) for _, at, count in firsts))
+                for subject, firsts in groupby(rows, key=itemgetter(0))
+            ]
 
         return await self._file.read(look)
 

@@ -77,6 +77,15 @@ class Readings:
             for received, market, lag, coins, price_usd, new_beginning in rows
         ]
 
+    def contract(self, db: sqlite3.Connection, key: str) -> Instrument | None:
+        """The newest version of the contract with that key."""
+        venue, _, symbol = key.partition(":")
+        row = db.execute(
+            "select body from markets where venue = ? and symbol = ? order by id desc limit 1",
+            (venue, symbol),
+        ).fetchone()
+        return row and msgspec.msgpack.decode(row[0], type=Instrument)
+
     def _known(self, db: sqlite3.Connection, ids: set[int]) -> dict[int, Instrument]:
         """Markets never change once written, so each is read once."""
         if not ids <= self._markets.keys():

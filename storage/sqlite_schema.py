@@ -204,6 +204,39 @@ def m0009_kinds_of_pictures(db: Database) -> None:
             db.execute("update chat set body = ? where number = ?", [msgspec.msgpack.encode(said), number])
 
 
+@schema()
+def m0010_statistics(db: Database) -> None:
+    """Funding, volume, basis, accounts and margin of each asset: totals, and every venue beside them."""
+    db.execute(
+        """create table statistics (
+            asset text not null, tier integer not null, at integer not null,
+            coins real not null, usd real, funding real, basis real, volume_usd real, oi_to_volume real,
+            accounts real, inverse_share real, top_share real, supply real,
+            primary key (asset, tier, at)) without rowid"""
+    )
+    db.execute(
+        """create table statistic_details (
+            asset text not null, tier integer not null, at integer not null, body blob not null,
+            primary key (asset, tier, at))"""
+    )
+
+
+@schema()
+def m0011_later(db: Database) -> None:
+    """What is said later: follow-ups of waves and digests. When each liquidation was heard."""
+    statements = (
+        """create table follow_ups (
+            wave text not null, after integer not null, due integer not null, done integer not null default 0,
+            primary key (wave, after)) without rowid""",
+        "create index follow_ups_due on follow_ups (due) where not done",
+        "alter table chat_settings add column digest_due integer",
+        "create index chat_settings_digest on chat_settings (digest_due) where digest_due is not null",
+        "alter table liquidations add column received integer",
+    )
+    for statement in statements:
+        db.execute(statement)
+
+
 def known() -> list[str]:
     """The names of every migration of this release, in order."""
     nothing = Database(memory=True, execute_plugins=False)

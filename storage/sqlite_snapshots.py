@@ -94,6 +94,23 @@ def read_snapshots(
     return [_whole(body) for (body,) in rows]
 
 
+def read_points(db: sqlite3.Connection, at: datetime | None) -> dict[Asset, Point]:
+    before = 2**63 - 1 if at is None else micros(at)
+    found = {}
+    for asset in read_assets(db):
+        rows = [
+            db.execute(
+                "select at, coins, price_usd, coverage, log_index from snapshots"
+                " where asset = ? and tier = ? and at <= ? order by at desc limit 1",
+                (asset, tier, before),
+            ).fetchone()
+            for tier in (0, 1, 2)
+        ]
+        if newest := max((row for row in rows if row is not None), default=None):
+            found[asset] = Point(moment(newest[0]), *newest[1:])
+    return found
+
+
 def thin_snapshots(db: Database, asset: Asset, tier: int, thinning: Thinning, now: datetime) -> int | None:
     """Thin one chunk of one asset's ``tier`` into the next; returns rows removed, ``None`` when done."""
     before = floor(now - thinning.after, thinning.step)

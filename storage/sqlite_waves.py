@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 from sqlite_utils import Database
 
 from bot.domain.assets import Asset
 from bot.domain.posts import Notice
-from bot.domain.waves import Stage, Wave
-from storage.rules import micros
+from bot.domain.waves import FollowUp, Stage, Wave
+from storage.rules import MICROSECOND, micros, moment
 from storage.sqlite_connections import Connections
 
 _NEWEST = "select body from waves join wave_revisions using (id, revision)"
@@ -65,6 +66,40 @@ class SqliteWaves:
     async def running(self) -> Sequence[Wave]:
         """Oldest onset first."""
         return await self._look(f"{_NEWEST} where not done order by onset, id")
+
+    async def between(self, since: datetime, until: datetime) -> Sequence[Wave]:
+        return await self._look(
+            f"{_NEWEST} where onset >= ? and onset < ? order by onset, id", micros(since), micros(until)
+        )
+
+    async def plan(self, later: Sequence[FollowUp]) -> None:
+        rows = [(one.wave, one.after // MICROSECOND, micros(one.due)) for one in later]
+        await self._file.write(
+            lambda db: db.conn.executemany(
+                "insert into follow_ups (wave, after, due) values (?, ?, ?)"
+                " on conflict do update set due = excluded.due where not done",
+                rows,
+            )
+        )
+
+    async def due(self, now: datetime) -> Sequence[FollowUp]:
+        def look(db: sqlite3.Connection) -> list[FollowUp]:
+            rows = db.execute(
+                "select due, wave, after from follow_ups where not done and due <= ?"
+                " order by due, wave, after",
+                (micros(now),),
+            )
+            return [FollowUp(moment(due), wave, after * MICROSECOND) for due, wave, after in rows]
+
+        return await self._file.read(look)
+
+    async def followed_up(self, done: FollowUp) -> None:
+        await self._file.write(
+            lambda db: db.execute(
+                "insert into follow_ups values (?, ?, ?, 1) on conflict do update set done = 1",
+                [done.wave, done.after // MICROSECOND, micros(done.due)],
+            )
+        )
 
     async def _look(self, sql: str, *asked: str | int | None) -> list[Wave]:
         def look(db: sqlite3.Connection) -> list[Wave]:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from bot.decode.sources import Source
 from bot.domain.market import (
     VERDICT_MEANS,
+    AccountRatio,
     Funding,
     Instrument,
     Liquidation,
@@ -20,6 +21,7 @@ from bot.domain.market import (
     PastLiquidations,
     Price,
     Report,
+    Supply,
     Verdict,
     Volume,
 )
@@ -192,6 +194,8 @@ class Told:
         elif isinstance(one, Volume):
             price = self._prices.get(one.instrument.symbol)
             self._amount("volume", self._plain(one, one.amount.value >= 0), one, price, **more)
+        elif isinstance(one, AccountRatio | Supply):
+            self._slow(one, more)
         else:
             self._funding(one, more)
 
@@ -240,6 +244,16 @@ class Told:
             exchange_at=self._at(one),
             **more,
         )
+
+    def _slow(self, one: AccountRatio | Supply, more: Mapping[str, Any]) -> None:
+        """Told of the last five minutes or the last day, so age alone is no fault."""
+        supply = isinstance(one, Supply)
+        value = one.coins if isinstance(one, Supply) else one.long_per_short
+        verdict = Verdict.ACCEPT if value.is_finite() and value > 0 else Verdict.IMPOSSIBLE
+        if one.at - self.clock > FUTURE_TOLERANCE:
+            verdict = Verdict.FUTURE
+        told = {"coins" if supply else "long_per_short": _number(value), "exchange_at": self._at(one)}
+        self._add("supply" if supply else "account_ratio", verdict, one.instrument, **told, **more)
 
     def _report(self, one: Report) -> None:
         verdict = Verdict.IMPOSSIBLE if one.coins < 0 else Verdict.ACCEPT
@@ -291,7 +305,9 @@ class Told:
         return Verdict.STALE if self._ages and self.clock - one.at > FRESH else Verdict.ACCEPT
 
     @staticmethod
-    def _at(one: Price | OpenInterest | Funding | Volume | Liquidation) -> datetime | None:
+    def _at(
+        one: Price | OpenInterest | Funding | Volume | AccountRatio | Supply | Liquidation,
+    ) -> datetime | None:
         """The venue's clock; unknown where it tells no time and ours was taken."""
         return None if one.at is one.received else one.at
 

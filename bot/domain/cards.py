@@ -65,6 +65,19 @@ class Picture(msgspec.Struct, frozen=True):
     alt: str
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """A file that goes with the words: ``name`` with its ending, ``media_type`` such as ``text/csv``."""
+
+    name: str
+    media_type: str
+    body: bytes
+
+
+MOST_ATTACHED = 8_000_000
+"""Bytes of a file that every platform takes: 10 MiB on Discord ("Uploading Files"), 50 MB on Telegram
+(``sendDocument``)."""
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """One message or answer. ``banner`` stands above everything (a reconstruction, a drill)."""
 
@@ -80,6 +93,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """For the person who asked alone, where the platform can do that (settings, refusals, mistakes)."""
     pings: tuple[str, ...] = ()
     """Roles to ping, by the platform's own ids; set by delivery, never by a command."""
+    silent: bool = False
+    """Sent without a sound, where the platform has one; set by delivery."""
+    attachment: Attachment | None = None
 
 
 def plain(text: str) -> str:

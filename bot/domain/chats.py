@@ -24,6 +24,17 @@ class RolePing(msgspec.Struct, frozen=True):
     from_w: float
 
 
+class Digest(msgspec.Struct, frozen=True):
+    """A summary at ``at`` on the chat's own clock: each day, or on one ``weekday`` (0 is Monday)."""
+
+    at: time
+    weekday: int | None = None
+
+    @property
+    def period(self) -> timedelta:
+        return timedelta(days=1 if self.weekday is None else 7)
+
+
 class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One chat's choices; a chat that never chose has these defaults.
 
@@ -40,6 +51,11 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     pings: tuple[RolePing, ...] = ()
     manager_role: str = ""
     language: str = ""
+    unfollowed: tuple[timedelta, ...] = ()
+    """The follow-ups (how long after a wave's end) that the chat does not want."""
+    digest: Digest | None = None
+    digest_due: datetime | None = None
+    """When the next digest is to be told, real time."""
 
 
 class SettingsChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,3 +104,18 @@ def _instants(day: date, clock: time, zone: ZoneInfo) -> tuple[datetime, datetim
     """What a local time may mean, in UTC: two instants where clocks go back or forth, else twice the same."""
     local = datetime.combine(day, clock, zone)
     return local.replace(fold=0).astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+
+
+def next_digest(settings: ChatSettings, now: datetime) -> datetime | None:
+    """When the next digest is due after ``now`` (real time), in UTC; ``None`` where none is wanted.
+
+    A time that the clock skips or has twice when it changes is told once.
+    """
+    if settings.digest is None:
+        return None
+    zone = ZoneInfo(settings.zone)
+    today = now.astimezone(zone).date()
+    days = (today + timedelta(days=n) for n in range(9))
+    fitting = (day for day in days if settings.digest.weekday in (None, day.weekday()))
+    instants = (min(_instants(day, settings.digest.at, zone)) for day in fitting)
+    return next(at for at in instants if at > now)

@@ -91,6 +91,24 @@ class Volume(msgspec.Struct, frozen=True, gc=False, tag="volume"):
     received: datetime
 
 
+class AccountRatio(msgspec.Struct, frozen=True, gc=False, tag="account_ratio"):
+    """Accounts that are long for each that is short, whatever the size of their positions."""
+
+    instrument: Instrument
+    long_per_short: Decimal
+    at: datetime
+    received: datetime
+
+
+class Supply(msgspec.Struct, frozen=True, gc=False, tag="supply"):
+    """Coins of the instrument's asset that circulate, as its venue retells it."""
+
+    instrument: Instrument
+    coins: Decimal
+    at: datetime
+    received: datetime
+
+
 class Position(StrEnum):
     """The side that was held and lost, never the order that closed it."""
 
@@ -195,7 +213,7 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
         return dated and (self.holds_until or self.as_of) >= until
 
 
-Observation = OpenInterest | Price | Funding | Volume | Liquidation | Report
+Observation = OpenInterest | Price | Funding | Volume | AccountRatio | Supply | Liquidation | Report
 """One thing said by a venue at one time, with its clock (``at``) and ours (``received``)."""
 
 

@@ -159,6 +159,24 @@ class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
     reply_to: int | None = None
 
 
+class Told(msgspec.Struct, frozen=True):
+    """When chats were first told of one subject, by the log of alerts: how many in each tenth of a second.
+
+    Times are the market's, oldest first.
+    """
+
+    subject: str
+    firsts: tuple[tuple[datetime, int], ...]
+
+    @property
+    def first(self) -> datetime:
+        return self.firsts[0][0]
+
+    @property
+    def chats(self) -> int:
+        return sum(count for _, count in self.firsts)
+
+
 class Latency(msgspec.Struct, frozen=True):
     """How soon chats were first told of one subject, in real time since each was to be told."""
 
@@ -179,6 +197,10 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     over: bool
     card: Card
     w: float | None = None
+    quiet: bool = False
+    """Sent without a sound."""
+    reply_to: str | None = None
+    """The platform's name of the message that a first showing answers."""
 
 
 _SUMMARY = "summary-"

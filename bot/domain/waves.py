@@ -256,9 +256,51 @@ class Wave(msgspec.Struct, frozen=True, kw_only=True):
         return (self.over_at or self.at) - self.onset
 
 
+AFTER = (timedelta(hours=1), timedelta(hours=24), timedelta(days=7))
+"""When one looks again after a reset."""
+MARKS = dict(zip(AFTER, ("1h", "24h", "7d"), strict=True))
+"""How each is typed and named in a subject."""
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """What came next: price and coin OI some time after a reset, as fractions of where it ended."""
+    """What came next: price and coin OI some time after a reset, as fractions of where it ended.
+
+    ``rebuilt`` is the share of the closed coins that is open again: more than one where more than all is,
+    negative where still more closed. ``funding`` is that of then, a fraction per year.
+    """
 
     after: timedelta
     price_move: float | None
     coins_move: float | None
+    rebuilt: float | None = None
+    funding: float | None = None
+
+
+class FollowUp(msgspec.Struct, frozen=True, order=True):
+    """What is said of a wave some time after its end, and when that is (the market's time)."""
+
+    due: datetime
+    wave: str
+    after: timedelta
+
+    @property
+    def subject(self) -> str:
+        """``after-1a-24h``: one post in each chat that shows the wave."""
+        return f"{_FOLLOW_UP}{self.wave}-{MARKS[self.after]}"
+
+
+_FOLLOW_UP = "after-"
+
+
+def followed_up(subject: str) -> tuple[str, timedelta] | None:
+    """The wave and the time after it that a follow-up is of; ``None`` where the subject is something else."""
+    name, _, mark = subject.removeprefix(_FOLLOW_UP).rpartition("-")
+    after = next((after for after, known in MARKS.items() if known == mark), None)
+    return (name, after) if subject.startswith(_FOLLOW_UP) and name and after else None
+
+
+def follow_ups(wave: Wave) -> tuple[FollowUp, ...]:
+    """What is still to be said of a wave; nothing while it goes on, or where it was taken back."""
+    if wave.stage is not Stage.OVER or wave.over_at is None or wave.from_history:
+        return ()
+    return tuple(FollowUp(wave.over_at + after, wave.id, after) for after in AFTER)

@@ -39,7 +39,7 @@ from bot.pipeline.court import AssetState, Court
 from bot.pipeline.detect import Moment
 from bot.pipeline.early import HEARD_AFTER_S, Alarm, Early
 from bot.pipeline.gate import Gate
-from bot.pipeline.horizons import moment
+from bot.pipeline.horizons import HORIZONS, moment
 from bot.pipeline.memory import JudgeState, Pace, packing
 from bot.pipeline.rarity import Learned
 from bot.pipeline.running import Sight
@@ -48,6 +48,8 @@ from bot.pipeline.tally import Cell, Minute
 REMEMBERED_S = 3600.0
 """So long what open interest was stands for what it is: venues fall silent when it matters most."""
 YEAR_S = 365 * 86400.0
+LEAST_WARM = timedelta(days=3)
+"""From then on what is usual is more of the coin's own than of what all coins are taken for."""
 PIECE = 16  # assets of a step that are judged in one go
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -367,6 +369,13 @@ class Judge:
         """The first step of any asset."""
         times = [court.since_s for court in self._courts.values() if court.since_s is not None]
         return moment(min(times)) if times else None
+
+    def usual_falls(self, asset: Asset) -> tuple[float, ...]:
+        """Per horizon, the fall of coin OI that one moment in ten exceeds; empty while it is not known."""
+        court = self._courts.get(asset)
+        if court is None or self.warm(asset) < LEAST_WARM:
+            return ()
+        return tuple(court.detector.scales.coin_scale(horizon) for horizon in range(len(HORIZONS)))
 
     def warm(self, asset: Asset) -> timedelta:
         """How much history of this asset the detector has learned from."""

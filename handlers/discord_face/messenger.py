@@ -72,6 +72,7 @@ class DiscordFace:
                 mention_author=False,
                 allowed_mentions=_mentions(reply),
                 nonce=self._said.of(name),
+                silent=card.silent,
                 **more,
             )
             self._said.again(name)

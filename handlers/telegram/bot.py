@@ -135,7 +135,9 @@ class Face:
     async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
         await self.owners.check(destination)
         try:
-            said = await self.voice.say(destination, card, rank=Rank.LOUD, reply_to=reply_to)
+            said = await self.voice.say(
+                destination, card, rank=Rank.LOUD, reply_to=reply_to, silent=card.silent
+            )
         except (DestinationGone, PlaceClosed) as closed:
             if isinstance(closed, DestinationGone) and not closed.topic_only:
                 self.voice.gone.add(destination.chat)

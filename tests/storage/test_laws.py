@@ -6,15 +6,16 @@ import asyncio
 import math
 import tempfile
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.chats import ChatSettings, SettingsChange
+from bot.domain.chats import ChatSettings, Digest, SettingsChange
 from bot.domain.market import LiquidationSum, Position
 from bot.domain.posts import Destination
+from bot.domain.waves import FollowUp
 from bot.ports import Store
 from storage.memory import MemoryStore
 from storage.rules import SNAPSHOT_THINNING, floor, micros, moment
@@ -69,7 +70,13 @@ def _post_steps() -> st.SearchStrategy[Step]:
 
     async def choose(store: Store, to: Destination, zone: str) -> None:
         change = SettingsChange(destination=to, at=NOW, who="ann", what=zone)
-        await store.chats.choose(ChatSettings(destination=to, zone=zone), change)
+        digest = Digest(time(8)) if zone == "UTC" else None
+        chosen = ChatSettings(destination=to, zone=zone, digest=digest, digest_due=NOW if digest else None)
+        await store.chats.choose(chosen, change)
+
+    async def digested(store: Store, due: datetime) -> None:
+        for chosen in await store.chats.digests(NOW):
+            await store.chats.digested(chosen, due)
 
     async def wishes(store: Store) -> object:
         return {wish: set(having) for wish, having in (await store.subscriptions.wishes()).items()}
@@ -102,6 +109,9 @@ def _post_steps() -> st.SearchStrategy[Step]:
             lambda d, z: lambda store: choose(store, d, z), places, st.sampled_from(["UTC", "Asia/Tokyo"])
         ),
         st.builds(lambda d: lambda store: store.chats.summed_up(d, ["w1"]), places),
+        st.builds(lambda t: lambda store: digested(store, t), times),
+        st.builds(lambda w, t: lambda store: store.waves.plan([FollowUp(t, w, HOUR)]), subjects, times),
+        st.builds(lambda w, t: lambda store: store.waves.followed_up(FollowUp(t, w, HOUR)), subjects, times),
         st.just(lambda store: wishes(store)),
     )
 
@@ -153,6 +163,11 @@ async def _all_answers(store: Store) -> list[object]:
         [await store.journal.reports(BTC, BEGINNING + n * 5 * DAY) for n in range(26)],
         await store.waves.recent(),
         await store.waves.running(),
+        await store.waves.between(BEGINNING, NOW),
+        await store.waves.due(NOW),
+        [(one.received, one.at) for one in await store.journal.heard(BTC, BEGINNING, end)],
+        await store.posts.told(BEGINNING),
+        await store.chats.digests(NOW),
         [await store.waves.get(subject, revision) for subject in ("w1", "w2") for revision in (None, 1, 2)],
         await store.subscriptions.all(),
         [await store.posts.of(subject) for subject in ("w1", "w2")],
