@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -94,3 +95,20 @@ class Histogram:
             yield Sample(f"{name}_bucket", below, {**labels, "le": bound})
         yield Sample(f"{name}_sum", self.sum_s, labels)
         yield Sample(f"{name}_count", below, labels)
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What was done to keep chats true, by platform, since the start."""
+
+    steps: Counter[tuple[str, str]] = field(default_factory=Counter)
+    faults: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first_told: dict[str, Histogram] = field(default_factory=lambda: defaultdict(Histogram))
+
+    def samples(self) -> Iterable[Sample]:
+        for (platform, step), count in self.steps.items():
+            yield Sample("posts_settled_total", count, {"platform": platform, "step": step})
+        for (platform, fault), count in self.faults.items():
+            yield Sample("post_faults_total", count, {"platform": platform, "fault": fault})
+        for platform, seen in self.first_told.items():
+            yield from seen.samples("first_told_seconds", {"platform": platform})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import exp
@@ -54,7 +54,7 @@ class CoinRow:
 
 @dataclass(frozen=True, slots=True)
 class VenueRow:
-    """One venue: its worst feed's state, when any of them last answered, and its share of all OI seen.
+    """One venue: the state of its worst feed that was asked, when any last answered, its share of OI seen.
 
     ``why`` is for the operator: it may name addresses.
     """
@@ -93,9 +93,10 @@ class Boards:
         desk = self.desk
         at = desk.clock()
         known = await desk.known()
+        then = {span: await desk.store.journal.points(at - span) for span in (HOUR, DAY)}
         running = sorted(await desk.store.waves.running(), key=lambda wave: -wave.magnitude.w)
         of_coin = {wave.asset: wave for wave in reversed(running)}
-        rows = [row for asset in known[:MOST_COINS] if (row := await self._coin(asset, at, of_coin))]
+        rows = [row for asset in known[:MOST_COINS] if (row := await self._coin(asset, at, then, of_coin))]
         resets = await desk.resets(None, LATEST_WAVES + len(running))
         return Board(
             at=at,
@@ -107,7 +108,13 @@ class Boards:
             blind_since=desk.blind_since(),
         )
 
-    async def _coin(self, asset: Asset, at: datetime, of_coin: dict[Asset, Wave]) -> CoinRow | None:
+    async def _coin(
+        self,
+        asset: Asset,
+        at: datetime,
+        then: Mapping[timedelta, Mapping[Asset, Point]],
+        of_coin: Mapping[Asset, Wave],
+    ) -> CoinRow | None:
         journal = self.desk.store.journal
         now = await journal.snapshot(asset)
         if now is None:
@@ -117,9 +124,9 @@ class Boards:
         return CoinRow(
             now=now,
             fall=min(0.0, exp(now.index - max(top, now.index)) - 1),
-            hour=_since(now, await journal.snapshot(asset, now.at - HOUR), HOUR),
-            day=_since(now, await journal.snapshot(asset, now.at - DAY), DAY),
-            price_day=_price_since(now, points),
+            hour=_since(now, then[HOUR].get(asset), HOUR),
+            day=_since(now, then[DAY].get(asset), DAY),
+            price_day=_price_since(now, then[DAY].get(asset)),
             line=tuple(exp(point.index - top) for point in points),
             standing=await self._standing(now, at),
             wave=of_coin.get(asset),
@@ -148,18 +155,21 @@ def _hottest(row: CoinRow) -> tuple[bool, float, float]:
     return row.wave is not None, w, row.standing.share if row.standing else -1.0
 
 
-def _since(now: Snapshot, before: Snapshot | None, span: timedelta) -> float | None:
-    """The change of coin OI since a snapshot that lies near enough to ``span`` ago."""
-    if before is None or now.at - before.at > span + max(timedelta(minutes=20), span / 10):
+def _near(now: Snapshot, before: Point, span: timedelta) -> bool:
+    return now.at - before.at <= span + max(timedelta(minutes=20), span / 10)
+
+
+def _since(now: Snapshot, before: Point | None, span: timedelta) -> float | None:
+    """The change of coin OI since a point that lies near enough to ``span`` ago."""
+    if before is None or not _near(now, before, span):
         return None
     return exp(now.index - before.index) - 1
 
 
-def _price_since(now: Snapshot, points: Sequence[Point]) -> float | None:
-    first = points[0] if points else None
-    if first is None or not first.price_usd or now.price_usd is None or now.at - first.at < DAY * 0.9:
+def _price_since(now: Snapshot, before: Point | None) -> float | None:
+    if before is None or not before.price_usd or now.price_usd is None or not _near(now, before, DAY):
         return None
-    return now.price_usd / first.price_usd - 1
+    return now.price_usd / before.price_usd - 1
 
 
 def venue_rows(feeds: Iterable[SourceHealth], snapshots: Sequence[Snapshot]) -> list[VenueRow]:
@@ -181,7 +191,8 @@ def venue_rows(feeds: Iterable[SourceHealth], snapshots: Sequence[Snapshot]) -> 
 
 
 def _venue(feeds: Sequence[SourceHealth], share: float | None, coins: int) -> VenueRow:
-    worst = max(feeds, key=lambda feed: (feed.state is not SourceState.FRESH, feed.source))
+    asked = [feed for feed in feeds if feed.state is not SourceState.WAITING]
+    worst = max(asked or feeds, key=lambda feed: (feed.state is not SourceState.FRESH, feed.source))
     return VenueRow(
         venue=worst.venue,
         title=worst.title,

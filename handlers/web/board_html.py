@@ -14,7 +14,7 @@ from handlers.web.board import Board, CoinRow, VenueRow
 from handlers.web.card_html import mark, stamp
 from handlers.web.frame import Frame
 from handlers.web.html import Child, Html, el, join
-from handlers.web.wave_html import tone_of, unknown, waves_table
+from handlers.web.wave_html import facts_line, tone_of, unknown, waves_table
 
 STATE_WORDS = {
     SourceState.WAITING: N_("not asked yet"),
@@ -68,7 +68,9 @@ def _running(board: Board) -> Html:
     if board.running:
         content: Child = el("ul", map(_running_wave, board.running), cls="running-waves")
     else:
-        content = el("p", _("No wave is running. The market is within its normal."), cls="empty")
+        calm = board.coins and board.blind_since is None
+        text = _("No wave is running: every coin is within its normal.") if calm else _("No wave is running.")
+        content = el("p", text, cls="empty")
     return el(
         "section",
         el("h2", _("Running waves"), id="running"),
@@ -88,7 +90,7 @@ def _running_wave(wave: Wave) -> Html:
     return el(
         "li",
         el("h3", mark(tone_of(wave)), el("a", wave_title(wave), href=f"/wave/{wave.id}"), cls="title"),
-        el("p", " · ".join(facts), cls="facts") if facts else None,
+        facts_line(facts),
         el("p", told.format(n=edits), " · ", stamp(wave.at), cls="soft"),
         cls=f"card tone-{tone_of(wave)}",
         data_wave=wave.id,
@@ -117,10 +119,10 @@ COIN_HEADS = (
     (N_("1 h"), "right wide-only"),
     (N_("24 h"), "right"),
     (N_("Course, 24 h"), "wide-only"),
-    (N_("Open interest"), "right"),
+    (N_("Open interest"), "right wide-only"),
     (N_("Price"), "right wide-only"),
     (N_("Funding"), "right wide-only"),
-    (N_("Seen"), "right"),
+    (N_("Seen"), "right wide-only"),
 )
 
 
@@ -166,10 +168,10 @@ def _coin(row: CoinRow) -> Html:
         el("td", _move(row.hour), cls="right wide-only"),
         el("td", _move(row.day), cls="right"),
         el("td", _line(row.line), cls="wide-only"),
-        el("td", held, cls="right"),
+        el("td", held, cls="right wide-only"),
         el("td", _price(row), cls="right wide-only"),
         el("td", funding, cls="right wide-only"),
-        el("td", share(now.coverage), cls="right" if not now.missing else "right partly"),
+        el("td", share(now.coverage), cls="right wide-only" if not now.missing else "right wide-only partly"),
     )
 
 
@@ -190,7 +192,7 @@ def _heat(row: CoinRow) -> Html:
     if standing is None:
         return el("span", _("too little history"), cls="soft")
     level = round(standing.share * 100)
-    words = _("more than on {part} of {days} days").format(part=f"{level} %", days=standing.days)
+    words = _("more than on {part} of {days} days").format(part=share(standing.share), days=standing.days)
     bar = el(
         "svg",
         el("rect", width=60, height=8, rx=4, cls="ground"),
@@ -236,7 +238,7 @@ VENUE_HEADS = (
     (N_("Venue"), ""),
     (N_("State"), ""),
     (N_("Heard"), "right"),
-    (N_("Share of open interest"), "right"),
+    (N_("Share"), "right"),
     (N_("Coins"), "right wide-only"),
     (N_("Group"), "wide-only"),
 )
@@ -251,7 +253,10 @@ def _venues(board: Board, operator: bool) -> Html:
         el("thead", el("tr", heads)),
         el("tbody", (_venue(row, board, operator) for row in board.venues)),
     )
-    total = _("{fresh} of {venues} fresh. A venue that is not fresh is named and never guessed.")
+    total = _(
+        "{fresh} of {venues} fresh. Share: of all open interest seen. "
+        "What is not fresh is named, never guessed."
+    )
     return el(
         "section",
         el("h2", _("Venues"), id="venues-title"),

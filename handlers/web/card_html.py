@@ -13,12 +13,14 @@ from html import escape
 
 from bot.domain.cards import Button, Card, Picture, Table, Tone
 from bot.domain.posts import ChatMessage
+from handlers.numbers import dated, day
 from handlers.speech import N_, _, ngettext
 from handlers.web.html import Child, Html, el, join
 
 _AMOUNT = re.compile(r"[−+≥]?\$?\d[\d,.]*(?: (?:%|[kMBT]|s|min|h|days|[A-Z0-9]{2,6})(?!\w))+|[−+]\$[\d,.]+")
 _MARKS = re.compile(r"\*\*(?P<bold>.+?)\*\*|`(?P<code>[^`]+)`")
 _WAVE_COMMAND = re.compile(r"/(?P<what>wave|why) (?P<id>[\w-]+)")
+_WAVES_COMMAND = re.compile(r"/resets (?P<coin>[a-z0-9]{1,20})")
 
 TONE_WORDS = {
     Tone.FLUSH: N_("flush"),
@@ -48,17 +50,22 @@ def tapped(command: str, shown: Child, cls: str = "") -> Html:
 
 def linked(command: str, shown: Child, cls: str = "") -> Html:
     """A link where a page answers the command, otherwise the words alone: for who may not say anything."""
-    if found := _WAVE_COMMAND.fullmatch(command):
-        href: str | None = f"/wave/{found['id']}{'#why' if found['what'] == 'why' else ''}"
-    else:
-        href = PAGES.get(command)
+    href = page_of(command)
     return el("a", shown, cls=cls or None, href=href) if href else el("code", shown)
 
 
 def tapped_or_linked(command: str, shown: Child, cls: str = "") -> Html:
     """A link where a page answers the command, otherwise a button that says it."""
-    is_page = command in PAGES or _WAVE_COMMAND.fullmatch(command)
-    return (linked if is_page else tapped)(command, shown, cls)
+    return (linked if page_of(command) else tapped)(command, shown, cls)
+
+
+def page_of(command: str) -> str | None:
+    """The page that answers a command, where there is one."""
+    if found := _WAVE_COMMAND.fullmatch(command):
+        return f"/wave/{found['id']}{'#why' if found['what'] == 'why' else ''}"
+    if found := _WAVES_COMMAND.fullmatch(command):
+        return f"/waves?coin={found['coin'].upper()}"
+    return PAGES.get(command)
 
 
 def message_html(message: ChatMessage, quoted: ChatMessage | None = None) -> Html:
@@ -85,7 +92,7 @@ def card_html(card: Card, picture_url: str, tap: Tap = tapped, *, heading: str =
             el("p", marked(card.banner, tap), cls="card-banner") if card.banner else None,
             el(heading, mark(card.tone), marked(card.title, tap), cls="title"),
             (el("p", marked(line.text, tap), cls="line") for line in card.lines),
-            _figure(card.picture, picture_url) if card.picture else None,
+            figure_html(card.picture, picture_url) if card.picture else None,
             table_html(card.table, unmarked(card.title), tap) if card.table else None,
             el("p", marked(card.footer, tap), cls="footer") if card.footer else None,
             buttons_html(card.buttons, tap),
@@ -113,11 +120,12 @@ def unmarked(text: str) -> str:
     return _MARKS.sub(lambda found: unmarked(found["bold"] or found["code"]), text)
 
 
-def stamp(at: datetime, *, year: bool = False) -> Html:
-    """``10 Oct 21:24 UTC`` for a machine and a person."""
-    full = f"{at.day} {at:%b %Y %H:%M:%S} UTC"
-    day = f"{at.day} {at:%b %Y}" if year else f"{at.day} {at:%b}"
-    return el("time", f"{day} {at:%H:%M} UTC", datetime=f"{at:%Y-%m-%dT%H:%M:%SZ}", title=full)
+def stamp(at: datetime, *, year: bool = False, only_time: bool = False) -> Html:
+    """``10 Oct 21:24 UTC`` for a machine and a person; a day that is not told stands in its title."""
+    told = dated(at) if year else day(at)
+    full = f"{dated(at)} {at:%H:%M:%S} UTC"
+    text = f"{at:%H:%M} UTC" if only_time else f"{told} {at:%H:%M} UTC"
+    return el("time", text, datetime=f"{at:%Y-%m-%dT%H:%M:%SZ}", title=full)
 
 
 def mark(tone: Tone) -> Html | None:
@@ -161,7 +169,7 @@ def _picture_url(message: ChatMessage) -> str:
     return f"/picture/{message.number}-{message.revision}.svg"
 
 
-def _figure(picture: Picture, url: str) -> Html:
+def figure_html(picture: Picture, url: str) -> Html:
     image = el("img", src=url, alt=unmarked(picture.alt), decoding="async", width=800, height=500)
     alone = _("Open the picture alone")
     return el("figure", el("a", image, href=url, target="_blank", rel="noopener", title=alone))

@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from bot.domain.cards import Card, ChartData
+from bot.domain.cards import Card
+from bot.domain.charts import Chart
 from bot.domain.posts import ChatMessage, Destination
 from bot.errors import MessageGone
 from bot.ports import ChatLog, Clock
@@ -40,7 +41,7 @@ class LocalChat:
 
     log: ChatLog
     answer: Callable[[str], Awaitable[Card]]
-    draw: Callable[[ChartData], str]
+    draw: Callable[[Chart], str]
     clock: Clock
     commands: Mapping[str, str]
     platform: str = field(default="local", init=False)
@@ -106,7 +107,7 @@ class LocalChat:
         key = (f"m{message.number}", message.revision)
         return picture_response(await self.drawn(key, message.card.picture.chart))
 
-    async def drawn(self, key: tuple[str, int], chart: ChartData) -> str:
+    async def drawn(self, key: tuple[str, int], chart: Chart) -> str:
         """Drawn once for all tabs, one picture at a time, never on the event loop.
 
         ``key`` names whose picture it is and its revision.

@@ -1,7 +1,8 @@
 """Who may ask for what: the operator, a guest of a page that is public, or nobody.
 
-Without a token, and while only this machine can reach it, whoever asks is the operator. With one, the operator
-shows it: as ``Authorization: Bearer``, or once in the form of ``/login``, for a cookie that proves it was known.
+Without a token, and while only this machine can reach it, whoever asks is the operator. With one, the
+operator shows it: as ``Authorization: Bearer``, or once in the form of ``/login``, for a cookie that proves
+it was known.
 """
 
 from __future__ import annotations

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from babel.dates import format_datetime
-
-from handlers.speech import LANGUAGES, N_, _, locale, spoken
+from handlers.numbers import dated
+from handlers.speech import LANGUAGES, N_, _, spoken
 from handlers.web.figures import Freshness
 from handlers.web.html import Child, Html, el, join
 from handlers.web.tabs import event_block
@@ -54,11 +53,7 @@ class Status(NamedTuple):
     @property
     def clock(self) -> str:
         """As the page's script writes it."""
-        pattern = "d MMM yyyy HH:mm:ss 'UTC'"
-        text = format_datetime(self.at, pattern, locale=locale())
-        if self.speed is None:
-            return text
-        return f"{text} · {_('played {speed} ×').format(speed=f'{self.speed:g}')}"
+        return f"{dated(self.at)} {self.at:%H:%M:%S} UTC"
 
 
 class Frame(NamedTuple):
@@ -87,7 +82,6 @@ class Frame(NamedTuple):
         """A whole document. ``kind`` is the class of its body, ``data`` attributes for the script."""
         full = "Washout" if kind == "chat" else f"{title} · Washout"
         attributes = {f"data-{name}": value for name, value in (data or {}).items()}
-        attributes |= {"data-played": _("played {speed} ×"), "data-lost": _("Connection lost, reconnecting…")}
         head = el(
             "head",
             el("meta", charset="utf-8"),
@@ -107,14 +101,14 @@ class Frame(NamedTuple):
         return "<!doctype html>\n" + el(
             "html",
             head,
-            el("body", self._top(), body, cls=kind, **attributes),
+            el("body", self._top("#text" if kind == "chat" else "#content"), body, cls=kind, **attributes),
             lang=spoken(),
         )
 
-    def _top(self) -> Html:
+    def _top(self, skip: str) -> Html:
         return join(
             (
-                el("a", _("Skip to the content"), cls="skip", href="#content"),
+                el("a", _("Skip to the content"), cls="skip", href=skip),
                 el(
                     "header",
                     el(

@@ -14,7 +14,7 @@ MOST_CLIENTS = 4096
 
 @dataclass(slots=True)
 class Limit:
-    """``burst`` tries at once, then one every ``every_s`` seconds. ``seconds`` is a clock that never goes back."""
+    """``burst`` tries at once, then one every ``every_s``; ``seconds`` is a clock that only advances."""
 
     burst: int
     every_s: float

@@ -7,11 +7,12 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from aiohttp import web
 
 from bot.domain.cards import Card
-from bot.domain.waves import Wave
+from bot.domain.waves import Kind, Wave
 from handlers.commands import COMMANDS, Ask
 from handlers.desk import Desk
 from handlers.speech import _, spoken
@@ -25,6 +26,8 @@ from handlers.web.wave_html import WavePage, wave_page, waves_page
 
 WAVES_LISTED = 100
 WAVES_FED = 50
+FED_FOR = timedelta(days=30)
+"""A wave that is taken back stays in the feeds, and says so."""
 REVISIONS_SHOWN = 60
 """Of a wave, the newest; the first is always told."""
 FRESH_S = 1.0
@@ -143,7 +146,7 @@ class Reading:
         chart = await self.desk.wave_chart(wave)
         if chart is None:
             raise web.HTTPNotFound(text=_("That wave has no picture."))
-        return picture_response(await self.chat.drawn((wave.id, wave.revision), chart))
+        return picture_response(await self.chat.drawn((f"{wave.id} {spoken()}", wave.revision), chart))
 
     async def _scorecard(self, request: web.Request) -> web.Response:
         raise web.HTTPNotFound
@@ -151,7 +154,10 @@ class Reading:
     # --- feeds -------------------------------------------------------------------------------------
 
     async def _feed(self, request: web.Request) -> Feed:
-        waves = await self.desk.resets(None, WAVES_FED)
+        now = self.desk.clock()
+        every = await self.desk.store.waves.between(now - FED_FOR, now)
+        told = [wave for wave in every if wave.kind is not Kind.UNWIND and not wave.from_history]
+        waves = sorted(told, key=lambda wave: wave.at, reverse=True)[:WAVES_FED]
         entries = [Entry(wave, self.desk.sign(await self.desk.wave_card(wave))) for wave in waves]
         title = _("Washout: waves of closing")
         return Feed(self.base(request), title, self.desk.about.started, entries)

@@ -18,16 +18,16 @@ from aiohttp import web
 from bot.domain.figures import Sample
 from bot.errors import ConfigError
 from handlers.desk import Desk
-from handlers.speech import LANGUAGES, nearest, speaking
+from handlers.speech import LANGUAGES, _, nearest, speaking
 from handlers.web.chat import HEARTBEAT, HISTORY, MOST_TABS, LocalChat
 from handlers.web.chat_html import chat_page
 from handlers.web.door import Door, Visitor, in_address
 from handlers.web.figures import freshness
 from handlers.web.frame import Frame, Status, status_now
 from handlers.web.limits import Limit
-from handlers.web.login_html import login_page, refusal_page
 from handlers.web.programs import Programs
 from handlers.web.reading import Reading
+from handlers.web.refusals_html import login_page, not_found_page, refusal_page
 from handlers.web.stream import stream
 from handlers.web.tabs import Tabs
 
@@ -72,9 +72,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(kw_only=True)
 class Site:
-    """Serves the chat and the pages to read. ``speed`` is the market's seconds per real one (``None``: live).
+    """Serves the chat and the pages to read.
 
-    ``figures`` are what others count, for ``/metrics``. ``hooks`` are paths that another platform posts to, through a
+    ``speed`` is the market's seconds per real one (``None``: live). ``figures`` are what others count, for
+    ``/metrics``. ``hooks`` are paths that another platform posts to, through a
     proxy; each knows whom it believes.
     """
 
@@ -141,7 +142,7 @@ class Site:
         app.on_shutdown.append(self._close_tabs)
         return app
 
-    async def _close_tabs(self, _: web.Application) -> None:
+    async def _close_tabs(self, _app: web.Application) -> None:
         self.chat.tabs.close()
         self.readers.close()
 
@@ -184,7 +185,7 @@ class Site:
         return await stream(request, self.chat.tabs, MOST_TABS, first=first, beat=beat, every=self.heartbeat)
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
-        async def first(_: str) -> bytes:
+        async def first(_last_id: str) -> bytes:
             return b""
 
         return await stream(
@@ -254,7 +255,7 @@ class Site:
         free = FREE + (FOR_GUESTS if visitor is Visitor.GUEST else ())
         if request.path.startswith(free):
             return await handler(request)
-        if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
+        if _reads_html(request):
             raise web.HTTPSeeOther(f"/login?to={request.path}")
         raise web.HTTPUnauthorized(
             text="This needs the page's token.", headers={"WWW-Authenticate": 'Bearer realm="Washout"'}
@@ -271,10 +272,21 @@ class Site:
     async def _in_their_language(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         chosen = nearest(request.query.get("lang", ""))
         with speaking(language_of(request)):
-            response = await handler(request)
+            try:
+                response = await handler(request)
+            except web.HTTPNotFound as gone:
+                if not _reads_html(request):
+                    raise
+                text = gone.text if request.match_info.http_exception is None else ""
+                page = not_found_page(self.frame(request), text or _("There is nothing at this address."))
+                response = web.Response(text=page, content_type="text/html", status=404)
         if chosen and not response.prepared:
             response.set_cookie(LANGUAGE_COOKIE, chosen, max_age=LANGUAGE_KEPT_S, samesite="Lax")
         return response
+
+
+def _reads_html(request: web.Request) -> bool:
+    return request.method == "GET" and "text/html" in request.headers.get("Accept", "")
 
 
 def language_of(request: web.Request) -> str:
@@ -288,14 +300,14 @@ def preferred(header: str) -> Sequence[str]:
     """The languages of an ``Accept-Language``, most wanted first (RFC 9110, 12.5.4)."""
     wanted = []
     for place, part in enumerate(header.split(",")[:32]):
-        code, _, weight = part.partition(";q=")
+        code, _sep, weight = part.partition(";q=")
         try:
             q = float(weight or 1)
         except ValueError:
             continue
         if q > 0:
             wanted.append((-q, place, code.strip()))
-    return [code for _, _, code in sorted(wanted)]
+    return [code for *_order, code in sorted(wanted)]
 
 
 def _ours(path: str) -> str:
@@ -321,7 +333,7 @@ def asset(name: str) -> tuple[bytes, str]:
     return content, f'"{hashlib.sha256(content).hexdigest()[:16]}"'
 
 
-async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.popall("Server", None)

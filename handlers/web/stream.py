@@ -22,9 +22,10 @@ async def stream(
     beat: Callable[[], bytes],
     every: timedelta,
 ) -> web.StreamResponse:
-    """Keeps one page told until it goes: ``first`` for what it missed since an id, then ``beat`` each ``every``.
+    """Keeps one page told until it goes.
 
-    Raises ``HTTPServiceUnavailable`` where ``most`` pages are open already.
+    ``first`` gives what it missed since an id, then ``beat`` is told each ``every``. Raises
+    ``HTTPServiceUnavailable`` where ``most`` pages are open already.
     """
     if len(tabs) >= most:
         raise web.HTTPServiceUnavailable(text="Too many pages are open.", headers={"Retry-After": "60"})

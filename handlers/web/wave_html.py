@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from bot.domain.cards import Card, Tone
 from bot.domain.waves import Lead, Stage, Wave
 from handlers.cards import KIND_WORDS, TONES, wave_title
-from handlers.numbers import duration, percent, usd
+from handlers.numbers import duration, number, percent, usd
 from handlers.speech import N_, _, ngettext
-from handlers.web.card_html import Tap, card_html, mark, stamp
+from handlers.web.card_html import Tap, card_html, figure_html, mark, stamp
 from handlers.web.frame import Frame
-from handlers.web.html import Child, Html, el
+from handlers.web.html import Child, Html, el, join
 
 STAGE_WORDS = {
     Stage.EARLY: N_("early"),
@@ -43,18 +43,20 @@ def wave_page(frame: Frame, told: WavePage, tap: Tap) -> str:
     wave = told.wave
     title = wave_title(wave)
     picture = f"/wave/{wave.id}/{wave.revision}.svg"
+    text = replace(told.card, picture=None, buttons=(), banner="")
     card = el(
         "article",
-        card_html(told.card, picture, tap, heading="h1"),
-        cls=f"card tone-{told.card.tone}",
+        el("div", card_html(text, "", tap, heading="h1"), cls="in-words"),
+        figure_html(told.card.picture, picture) if told.card.picture else None,
+        cls=f"card in-full tone-{told.card.tone}",
         aria_label=title,
     )
     timeline = el(
         "section",
-        el("h2", _("How it was told"), id="revisions-title"),
+        el("h2", _("How it was told"), id="revisions"),
         el("p", _revisions_sum(told.revisions), cls="about"),
-        el("ol", _steps(told.revisions), cls="timeline"),
-        aria_labelledby="revisions-title",
+        revisions_table(told.revisions),
+        aria_labelledby="revisions",
     )
     inputs = replace(told.why, title=_("Inputs and arithmetic"), buttons=(), banner="")
     why = el(
@@ -63,12 +65,20 @@ def wave_page(frame: Frame, told: WavePage, tap: Tap) -> str:
         el("div", card_html(inputs, "", tap, heading="h3"), cls="card"),
         aria_labelledby="why",
     )
-    back = el("p", el("a", _("All waves"), href="/waves"), cls="back")
+    of_coin = _("Waves of {coin}").format(coin=wave.asset)
+    back = el(
+        "nav",
+        el("a", _("All waves"), href="/waves"),
+        " · ",
+        el("a", of_coin, href=f"/waves?coin={wave.asset}"),
+        cls="back",
+        aria_label=_("Other waves"),
+    )
     return frame.reading(
         title,
         back,
         card,
-        el("div", timeline, why, cls="columns"),
+        el("div", why, timeline, cls="columns"),
         el("form", id="tap", method="post", action="/say") if frame.operator else None,
         live="changed" if not wave.done else "",
         says=title,
@@ -86,33 +96,51 @@ def _revisions_sum(revisions: Sequence[Wave]) -> str:
     )
 
 
-def _steps(revisions: Sequence[Wave]) -> Sequence[Html]:
+REVISION_HEADS = (
+    (N_("Time"), ""),
+    (N_("State"), ""),
+    (N_("Coins"), "right"),
+    (N_("W"), "right"),
+    (N_("Price"), "right"),
+)
+
+
+def revisions_table(revisions: Sequence[Wave]) -> Html:
     """Newest first: what a person looks for is what is true now."""
-    return [_step(wave) for wave in reversed(revisions)]
+    heads = (el("th", _(head), cls=cls or None, scope="col") for head, cls in REVISION_HEADS)
+    table = el(
+        "table",
+        el("caption", _("Revisions, the newest first"), cls="hidden"),
+        el("thead", el("tr", heads)),
+        el("tbody", map(_revision, reversed(revisions))),
+        cls="timeline",
+    )
+    return el("div", table, cls="table", role="region", tabindex=0, aria_labelledby="revisions")
 
 
-def _step(wave: Wave) -> Html:
-    facts = [_("W {w}").format(w=f"{wave.magnitude.w:.1f}")]
-    if wave.coins_before:
-        facts.insert(0, percent(-wave.fall))
-    if wave.price_move is not None:
-        facts.append(_("price {move}").format(move=percent(wave.price_move)))
-    facts.append(_("{part} seen").format(part=percent(wave.coverage, signed=False, digits=0)))
+def _revision(wave: Wave) -> Html:
     rang = el("span", _("rang"), cls="rang") if wave.loud == wave.revision else None
+    taken_back = wave.stage is Stage.RETRACTED
+    price = percent(wave.price_move) if wave.price_move is not None else unknown()
     return el(
-        "li",
+        "tr",
+        el("th", stamp(wave.at, only_time=True), scope="row"),
         el(
-            "p",
-            el("strong", _(STAGE_WORDS[wave.stage])),
+            "td",
+            _(STAGE_WORDS[wave.stage]),
             " ",
             el("span", _("rev {n}").format(n=wave.revision), cls="soft"),
-            " ",
             rang,
         ),
-        el("p", stamp(wave.at), cls="soft"),
-        el("p", " · ".join(facts) if wave.stage is not Stage.RETRACTED else None, cls="facts"),
-        cls=f"stage-{wave.stage}",
+        el("td", unknown() if taken_back or not wave.coins_before else percent(-wave.fall), cls="right"),
+        el("td", unknown() if taken_back else number(wave.magnitude.w, 1), cls="right"),
+        el("td", unknown() if taken_back else price, cls="right"),
     )
+
+
+def facts_line(facts: Sequence[str]) -> Html:
+    """Each unbroken, with a dot between."""
+    return el("p", join((el("span", fact, cls="sum") for fact in facts), " · "), cls="facts")
 
 
 # --- the list ------------------------------------------------------------------------------------
@@ -165,14 +193,13 @@ def _chooser(coin: str, coins: Sequence[str], everything: bool) -> Html:
 
 
 HEADS = (
-    (N_("Began"), ""),
     (N_("Wave"), ""),
     (N_("W"), "right"),
     (N_("Coins"), "right"),
     (N_("Positions"), "right"),
     (N_("Price"), "right wide-only"),
     (N_("Led by"), "wide-only"),
-    (N_("State"), ""),
+    (N_("State"), "wide-only"),
 )
 
 
@@ -193,19 +220,19 @@ def _row(wave: Wave) -> Html:
     price = percent(wave.price_move) if wave.price_move is not None else None
     return el(
         "tr",
-        el("td", stamp(wave.onset, year=True), cls="when"),
         el(
             "th",
             el("a", mark(tone), kind_title(wave), href=f"/wave/{wave.id}"),
+            el("span", stamp(wave.onset, year=True), cls="when"),
             scope="row",
             cls=f"tone-{tone}",
         ),
-        el("td", f"{wave.magnitude.w:.1f}", cls="right"),
+        el("td", number(wave.magnitude.w, 1), cls="right"),
         el("td", percent(-wave.fall), cls="right"),
         el("td", usd(change.position_usd, signed=True) if change else unknown(), cls="right"),
         el("td", price or unknown(), cls="right wide-only"),
         el("td", _(LEAD_WORDS[wave.lead]), cls="wide-only"),
-        el("td", _state(wave)),
+        el("td", _state(wave), cls="wide-only"),
     )
 
 

@@ -1,10 +1,10 @@
-"""Where the token is asked for, and where one is told to wait."""
+"""Where the token is asked for, where one is told to wait, and where there is nothing."""
 
 from __future__ import annotations
 
 from handlers.speech import _, ngettext
 from handlers.web.frame import Frame
-from handlers.web.html import el
+from handlers.web.html import el, join
 
 
 def login_page(frame: Frame, *, to: str, wrong: bool) -> str:
@@ -36,6 +36,17 @@ def login_page(frame: Frame, *, to: str, wrong: bool) -> str:
             action="/login",
             cls="login",
         ),
+    )
+
+
+def not_found_page(frame: Frame, text: str) -> str:
+    title = _("Not found")
+    ways = (("/board", _("Board")), ("/waves", _("Waves")))
+    return frame.reading(
+        title,
+        el("h1", title),
+        el("p", text, cls="about"),
+        el("p", join((el("a", name, href=path) for path, name in ways), " · ")),
     )
 
 
