@@ -10,20 +10,26 @@ INSTALL := $(PIP) install --quiet --require-hashes --requirement
 SELF := $(PIP) install -qq --no-deps --no-build-isolation --no-index --editable .
 
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format words bench lock clean
+.PHONY: help setup install install-scale run test check format words fonts bench lock clean
 
 help:
 	@echo "make run     start the bot (the first time, this installs it; ARGS='--port 9000' passes options on)"
 	@echo "make test    run the tests (ARGS='tests/test_cli.py -k help' passes options on)"
 	@echo "make check   lint and check types"
+	@echo "make fonts   cut the fonts of pictures to what is said in them (needs whole fonts, see handlers/fonts)"
 	@echo "make bench   run the benchmarks (ARGS='decode store' picks some)"
 	@echo "make setup   only prepare .venv for all of the above but bench"
+	@echo "make install only prepare .venv for running (install-scale: with PostgreSQL and NATS)"
 	@echo "make format  format the code"
 	@echo "make words   bring the catalogue of texts up to date, for translators"
 	@echo "make lock    pin the dependencies of pyproject.toml, with uv (ARGS=--upgrade renews them all)"
 	@echo "make clean   remove .venv and all caches"
 
 setup: $(VENV)/.dev
+
+install: $(VENV)/.runtime
+
+install-scale: $(VENV)/.scale
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -39,6 +45,12 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@$(INSTALL) requirements.lock
 	@$(SELF)
 	@touch $@
+
+$(VENV)/.scale: requirements-scale.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what the bot needs for PostgreSQL and NATS …"
+	@$(INSTALL) requirements-scale.lock
+	@$(SELF)
+	@touch $(VENV)/.runtime $@
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what the bot, its tests and checks need …"
@@ -71,16 +83,20 @@ format: $(VENV)/.dev
 words: $(VENV)/.dev
 	@$(BIN)/python -m handlers.catalogue
 
+fonts: $(VENV)/.bench
+	@$(BIN)/python -m handlers.fonts.cut $(ARGS)
+
 bench: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-# One resolution holds for all three: the widest is solved first and the others are cut from it.
+# One resolution holds for all four: the widest is solved first and the others are cut from it.
 LOCK := $(UV) --no-config pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --quiet
 
 lock:
 	$(LOCK) --group build --group dev --group bench --output-file requirements-bench.lock $(ARGS)
 	$(LOCK) --group build --group dev --constraint requirements-bench.lock --output-file requirements-dev.lock
+	$(LOCK) --group build --extra scale --constraint requirements-bench.lock --output-file requirements-scale.lock
 	$(LOCK) --group build --constraint requirements-bench.lock --output-file requirements.lock
 
 clean:

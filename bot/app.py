@@ -29,11 +29,12 @@ from bot.feeds.contact import Setting
 from bot.feeds.http import VenueHttp
 from bot.feeds.sources import Sources, open_lines
 from bot.health import Health
+from bot.judging import judge
 from bot.past import Past
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import Pace
 from bot.ports import Messenger, Store
-from bot.roles import Bench, judge, tidy, watch_over
+from bot.roles import Bench, tidy, watch_over
 from bot.running import running
 from bot.stage import PLAY, Stage, database, live, played, told_to_the_end, wall
 from handlers.commands import COMMANDS, Ask, answer

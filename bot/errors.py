@@ -14,6 +14,7 @@ WashoutError
 │   ├── DestinationMoved   rename the destination to ``new_chat``
 │   ├── MessageGone        the shown message no longer exists; send it anew
 │   └── CardRefused        our bug: drop it and say so in the log
+├── LockLost               another process plays this only-one role now; stop it here, and wait for its turn
 ├── AskError               a person asked what cannot be answered; its text is for the person
 └── StorageError           the store cannot be used; the process ends
 """
@@ -104,6 +105,10 @@ class AskError(WashoutError):
         super().__init__(text)
         self.text = text
         self.suggestions = suggestions
+
+
+class LockLost(WashoutError):
+    pass
 
 
 class StorageError(WashoutError):

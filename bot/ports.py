@@ -13,7 +13,6 @@ from bot.domain.market import (
     Instrument,
     Liquidation,
     LiquidationSum,
-    Observation,
     OpenInterest,
     PastLiquidations,
     Point,
@@ -29,7 +28,9 @@ from bot.domain.posts import (
     Shown,
 )
 from bot.domain.statistics import Statistics, Totals
-from bot.domain.waves import FollowUp, Wave
+from bot.domain.waves import FollowUp, Outcome, Wave
+from bot.ports_locks import Held as Held
+from bot.ports_locks import Locks as Locks
 from bot.ports_people import ChatLog as ChatLog
 from bot.ports_people import Chats as Chats
 from bot.ports_people import Notices as Notices
@@ -159,8 +160,11 @@ class Waves(Protocol):
     async def due(self, now: datetime) -> Sequence[FollowUp]:
         """What was planned until ``now`` and is not done, longest due first."""
 
-    async def followed_up(self, done: FollowUp) -> None:
-        """It is never due again."""
+    async def followed_up(self, done: FollowUp, outcome: Outcome | None = None) -> None:
+        """It is never due again; what was seen then is kept."""
+
+    async def outcomes(self, wave_id: str) -> Sequence[Outcome]:
+        """What was seen when follow-ups were due, the soonest first."""
 
 
 class Archive(Protocol):
@@ -203,6 +207,14 @@ class Store(Protocol):
     """All of the state, behind one opening and closing."""
 
     @property
+    def locks(self) -> Locks: ...
+    def under(self, held: Held) -> Store:
+        """The same store for what only the holder of a lock may write.
+
+        Once the lock is another's, every writing method raises ``LockLost`` and has changed nothing.
+        """
+
+    @property
     def journal(self) -> Journal: ...
     @property
     def waves(self) -> Waves: ...
@@ -223,16 +235,6 @@ class Store(Protocol):
 
     async def facts(self) -> Mapping[str, str]:
         """Where it is, how large, which schema: for /status and doctor. No secrets."""
-
-
-class Stream(Protocol):
-    """Observations on their way from feeds to the judge."""
-
-    async def put(self, batch: Sequence[Observation]) -> None:
-        """Waits while the stream is full."""
-
-    async def take(self, timeout_s: float) -> Sequence[Observation]:
-        """The next batch in order, or nothing when none came in time."""
 
 
 class HealthView(Protocol):

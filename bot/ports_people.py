@@ -111,6 +111,12 @@ class Posts(Protocol):
     async def claim(self, platform: str, now: datetime, hold: timedelta, limit: int) -> Sequence[Post]:
         """Posts due now, unseen loud ones first and larger ones before smaller; held until ``now + hold``."""
 
+    async def take_back(self, platform: str) -> None:
+        """Whatever somebody who is gone had in hand is due at once; what was put off is not.
+
+        Only for who alone sends there, before the first claim: a holder of the lane's lock.
+        """
+
     async def shown(
         self,
         post: Post,

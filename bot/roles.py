@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from bot.domain.assets import Asset
 from bot.domain.market import (
     Instrument,
     Liquidation,
@@ -24,12 +25,12 @@ from bot.domain.market import (
 from bot.domain.posts import Destination, Notice
 from bot.domain.waves import Stage, Wave
 from bot.health import Health
-from bot.pipeline.horizons import last_step, moment, next_step
+from bot.pipeline.horizons import last_step, next_step
 from bot.pipeline.judge import Judge, Stepped
 from bot.pipeline.memory import JudgeState
 from bot.pipeline.route import listeners, outshone_by, weight_usd
 from bot.pipeline.statistics import EVERY, Gauge
-from bot.ports import Clock, Store, Stream
+from bot.ports import Clock, Store
 
 log = logging.getLogger(__name__)
 
@@ -40,19 +41,24 @@ CHECKPOINT = timedelta(minutes=15)
 RECOVER = timedelta(days=3)
 TALLIED = timedelta(hours=36)
 CHUNK = timedelta(hours=1)
+COMES_AGAIN = timedelta(minutes=10)
+"""What a judge has in hand is recorded within seconds; a scenario plays minutes in them."""
 MINUTE = timedelta(minutes=1)
 BLIND_AFTER = timedelta(minutes=5)
-BREATH = 100
-"""Observations heard in one go: two or three milliseconds."""
 RECORD_AT = 2_000
 """Liquidations, which in the worst minutes are hundreds of thousands."""
+
+
+def _every(_: Asset) -> bool:
+    return True
 
 
 @dataclass
 class Bench:
     """Where the judge sits: what it hears is recorded, what it decides is kept and posted.
 
-    ``clock`` is the market's time, ``wall`` real time; ``news`` are the deliverers' wake-ups.
+    ``clock`` is the market's time, ``wall`` real time; ``news`` are the deliverers' wake-ups. Where coins are
+    shared among several judges, ``mine`` tells those of this one, and ``kept_as`` is its memory's name.
     """
 
     judge: Judge
@@ -61,6 +67,8 @@ class Bench:
     clock: Clock
     wall: Clock
     news: list[asyncio.Event] = field(default_factory=list)
+    mine: Callable[[Asset], bool] = _every
+    kept_as: str = KEPT_AS
     _readings: list[Reading] = field(default_factory=list)
     _heard: list[Liquidation] = field(default_factory=list)
     _reports: list[Report] = field(default_factory=list)
@@ -186,33 +194,52 @@ class Bench:
             if packed is None:
                 await asyncio.sleep(0)
             else:
-                await self.store.journal.keep(KEPT_AS, packed)
+                await self.store.journal.keep(self.kept_as, packed)
         self._kept_at = self.judge.at
 
-    async def recover(self) -> datetime | None:
+    async def recover(self, *, behind: bool = False) -> datetime | None:
         """Continue where the last process stopped, from its kept memory and the journal since.
 
+        ``behind``: what was not recorded still waits in a stream, so no step is made that was not made then.
         Returns the newest step made, ``None`` at the very first start.
         """
         state = await self.kept_state()
         if state is not None:
             self.judge.restore(state)
-        until = last_step(self.clock(), self.judge.pace.step)
+        now = until = last_step(self.clock(), self.judge.pace.step)
+        if behind:
+            points = await self.store.journal.points()
+            made = (point.at for asset, point in points.items() if self.mine(asset))
+            until = max(made, default=self.judge.at or now)
         since = max(self.judge.at or until - RECOVER, until - RECOVER)
         self._kept_at = self.judge.at
         await self.store.subscriptions.wishes()  # read whole now rather than when the first wave comes
         if state is None:
             await self._continue_indexes(since)
-        await self._recover_sums(until)
+        await self._recover_sums(now)
         for wave in await self.store.waves.running():
-            if wave.stage is Stage.EARLY:
+            if wave.stage is Stage.EARLY and self.mine(wave.asset):
                 self.judge.adopt(wave)
         await self._replay(since, until)
+        if behind:
+            await self._know_what_comes_again(until)
         return self.judge.at
+
+    async def _know_what_comes_again(self, until: datetime) -> None:
+        """What was recorded after the last step, or was not given back to the stream before the crash."""
+        journal, now = self.store.journal, self.clock()
+        for reading in await journal.readings(until, now):
+            if self.mine(reading.instrument.asset):
+                self.judge.trust(reading)
+        for asset in await self._assets():
+            self.judge.know(await journal.heard(asset, until - COMES_AGAIN, now))
+
+    async def _assets(self) -> Sequence[Asset]:
+        return [asset for asset in await self.store.journal.assets() if self.mine(asset)]
 
     async def kept_state(self) -> JudgeState | None:
         """The judge's memory as the last process left it; ``None`` where there is none it could use."""
-        raw = await self.store.journal.kept(KEPT_AS)
+        raw = await self.store.journal.kept(self.kept_as)
         if raw is None:
             return None
         try:
@@ -226,7 +253,7 @@ class Bench:
 
     async def _continue_indexes(self, since: datetime) -> None:
         """What is rebuilt goes on from what was shown, or older pictures could not be compared with it."""
-        for asset in await self.store.journal.assets():
+        for asset in await self._assets():
             shown = await self.store.journal.snapshot(asset, since) or await self.store.journal.snapshot(
                 asset
             )
@@ -235,7 +262,7 @@ class Bench:
 
     async def _recover_sums(self, until: datetime) -> None:
         journal = self.store.journal
-        for asset in await journal.assets():
+        for asset in await self._assets():
             heard = await journal.liquidated_on(asset, until - TALLIED, until + MINUTE, MINUTE)
             self.judge.recount(asset, heard)
             for report in await journal.reports(asset, until):
@@ -268,6 +295,8 @@ class Bench:
         while begin < until:
             end = min(begin + CHUNK, until)
             for reading in await self.store.journal.readings(begin, end):
+                if not self.mine(reading.instrument.asset):
+                    continue
                 while reading.received > due:
                     if newest is None or due - newest > fresh:
                         due = next_step(reading.received, step)
@@ -287,41 +316,6 @@ def following(told: Wave | None, wave: Wave) -> Wave:
     number = told.revision + 1 if told else 1
     loud = told.loud if told and wave.loud <= told.revision else number
     return msgspec.structs.replace(wave, revision=number, loud=loud)
-
-
-async def judge(bench: Bench, seen: Stream, *, speed: float) -> None:
-    """Take what is seen and make a step at every boundary of the market's clock, until cancelled."""
-    step, heard = bench.judge.pace.step, 0
-    due = last_step(bench.clock(), step) + step
-    try:
-        while True:
-            left_s = (due - bench.clock()).total_seconds() / speed
-            batch = await seen.take(left_s)
-            for said in batch:
-                while said.received > due:
-                    await bench.step(due)
-                    due += step
-                bench.hear(_not_before(said, due - step))
-                heard += 1
-                if heard % BREATH == 0:  # a flood must not hold the event loop, nor wait for its end
-                    await bench.early()
-                    await asyncio.sleep(0)
-            await bench.early()
-            if bench.full:
-                await bench.record()
-            if not batch and bench.clock() >= due:
-                await bench.step(due)
-                due += step
-    finally:
-        await bench.record()
-        await bench.keep()
-
-
-def _not_before(said: Observation, step: datetime) -> Observation:
-    """What came late belongs to the step in which it came; else a replay would tell another story."""
-    if said.received > step:
-        return said
-    return msgspec.structs.replace(said, received=moment(step.timestamp() + 1e-3))
 
 
 async def watch_over(

@@ -31,11 +31,11 @@ from handlers.cards import wave_card
 from handlers.drill import drill_begun, drill_shown
 from handlers.known_words import record_line
 from handlers.own_cards import notice_card
+from handlers.picture_words import pictured
 from handlers.series import (
     aligned,
     chart_of,
     period_finding,
-    pictured,
     step_for,
     step_of,
     wave_finding,
@@ -220,7 +220,7 @@ class Desk:
     async def wave_chart(self, wave: Wave) -> MarketChart | None:
         since, until = wave_window(wave, self.clock())
         shade = (wave.onset, wave.over_at or wave.at)
-        return await self._chart(wave.asset, since, until, wave_finding(wave), shade)
+        return await self._chart(wave.asset, since, until, wave_finding(wave), shade, wave.low_at)
 
     async def period_chart(self, asset: Asset, period: timedelta) -> MarketChart | None:
         now = self.clock()
@@ -233,6 +233,7 @@ class Desk:
         until: datetime,
         title: str = "",
         shade: tuple[datetime, datetime] | None = None,
+        low_at: datetime | None = None,
     ) -> MarketChart | None:
         span = until - since
         finest = step_for(span)
@@ -243,7 +244,17 @@ class Desk:
         if not title and points:
             title = period_finding(asset, points, span)
         now, banner = self.clock(), self.about.banner
-        return chart_of(asset, title, points, liquidations, step, now=now, banner=banner, shade=shade)
+        return chart_of(
+            asset,
+            title,
+            points,
+            liquidations,
+            step,
+            now=now,
+            banner=banner,
+            shade=shade,
+            low_at=low_at,
+        )
 
     # --- cards of subjects -------------------------------------------------------------------------
 

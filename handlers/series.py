@@ -7,16 +7,17 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import ceil, exp
 
-from bot.domain.cards import Picture
-from bot.domain.charts import MarketChart
+from bot.domain.charts import MarketChart, Span
 from bot.domain.market import LiquidationSum, Point
 from bot.domain.waves import Wave
 from handlers.cards import KIND_WORDS, shown_ends
-from handlers.numbers import coins, duration, moment, percent, price, share
+from handlers.numbers import duration, moment, percent, share
 
 STEPS = tuple(timedelta(minutes=m) for m in (2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 10080))
 MOST_STEPS = 180
 NO_GAP = timedelta(minutes=10)
+SEEN = 0.9
+"""Where less of the usual open interest is fresh and believed, a picture says so."""
 
 
 def step_for(span: timedelta) -> timedelta:
@@ -46,7 +47,8 @@ def chart_of(
     *,
     now: datetime,
     banner: str = "",
-    shade: tuple[datetime, datetime] | None = None,
+    shade: Span | None = None,
+    low_at: datetime | None = None,
 ) -> MarketChart | None:
     """``None`` where fewer than two points are known.
 
@@ -73,8 +75,20 @@ def chart_of(
         long_usd=tuple(sums[at].long_usd if at in sums else 0.0 for at in times) if sums else (),
         short_usd=tuple(sums[at].short_usd if at in sums else 0.0 for at in times) if sums else (),
         shade=shade,
+        low_at=low_at,
+        unseen=unseen(times, found, step),
         note=f"{note} {banner}".strip(),
     )
+
+
+def unseen(times: Sequence[datetime], found: Sequence[Point | None], step: timedelta) -> tuple[Span, ...]:
+    """Spans in which too little of the market was seen; where nothing was recorded is a gap already."""
+    spans: list[Span] = []
+    for at, point in zip(times, found, strict=True):
+        if point is not None and point.coverage < SEEN:
+            joins = bool(spans) and spans[-1][1] >= at
+            spans[-1:] = [(spans[-1][0], at + step)] if joins else [*spans[-1:], (at, at + step)]
+    return tuple(spans)
 
 
 def like_with_like(point: Point, newest: Point) -> float:
@@ -114,22 +128,4 @@ def period_finding(asset: str, points: Sequence[Point], period: timedelta) -> st
     text = f"{asset} open interest {percent(change)} in {duration(period if seen > 0.9 * period else seen)}"
     if first.price_usd and last.price_usd:
         text += f", price {percent(last.price_usd / first.price_usd - 1)}"
-    return text
-
-
-def pictured(chart: MarketChart) -> Picture:
-    """The picture with its words."""
-    return Picture(chart, said(chart))
-
-
-def said(chart: MarketChart) -> str:
-    """The words that say what the picture shows, title first."""
-    known = [value for value in chart.coins if value is not None]
-    text = f"{chart.title}. Coin open interest from {coins(known[0], chart.asset)} to "
-    text += f"{coins(known[-1], chart.asset)}, lowest {coins(min(known), chart.asset)}"
-    if None in chart.coins:
-        text += ", with gaps where nothing was recorded"
-    prices = [value for value in chart.price_usd if value is not None]
-    if prices:
-        text += f". Price from {price(prices[0])} to {price(prices[-1])}, lowest {price(min(prices))}"
     return text

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card
 from bot.domain.posts import ChatMessage, Notice
-from bot.domain.waves import FollowUp, Stage, Wave
+from bot.domain.waves import FollowUp, Outcome, Stage, Wave
+from bot.ports import Held
+from storage.locks import LocalLocks
 from storage.memory_archive import MemoryArchive
 from storage.memory_chats import MemoryChats, MemorySubscriptions
 from storage.memory_journal import MemoryJournal
@@ -31,6 +33,10 @@ class MemoryStore:
         self.chats = MemoryChats(self.subscriptions, self.posts)
         self.notices = MemoryNotices()
         self.chat = MemoryChatLog()
+        self.locks = LocalLocks()
+
+    def under(self, held: Held) -> MemoryStore:
+        return self
 
     async def facts(self) -> Mapping[str, str]:
         return {"store": "memory", "where": "memory", "size": "not kept", "schema": "none"}
@@ -43,6 +49,7 @@ class MemoryWaves:
         self._revisions: dict[str, dict[int, Wave]] = {}
         self._later: dict[str, FollowUp] = {}
         self._done: set[str] = set()
+        self._outcomes: dict[str, dict[timedelta, Outcome]] = {}
 
     async def save(self, wave: Wave) -> None:
         known = self._revisions.setdefault(wave.id, {})
@@ -75,9 +82,14 @@ class MemoryWaves:
     async def due(self, now: datetime) -> Sequence[FollowUp]:
         return sorted(one for one in self._later.values() if one.due <= now)
 
-    async def followed_up(self, done: FollowUp) -> None:
+    async def followed_up(self, done: FollowUp, outcome: Outcome | None = None) -> None:
         self._later.pop(done.subject, None)
         self._done.add(done.subject)
+        if outcome is not None:
+            self._outcomes.setdefault(done.wave, {})[done.after] = outcome
+
+    async def outcomes(self, wave_id: str) -> Sequence[Outcome]:
+        return [outcome for _, outcome in sorted(self._outcomes.get(wave_id, {}).items())]
 
     def replace_history(self, asset: Asset, waves: Sequence[Wave]) -> None:
         """Those of an asset found in history, by others."""

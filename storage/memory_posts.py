@@ -74,6 +74,12 @@ class MemoryPosts:
             self._put(post)
         return sorted(claimed, key=urgency)
 
+    async def take_back(self, platform: str) -> None:
+        """A claim is told from ``later`` by its ``tries``."""
+        for post in list(self._posts.values()):
+            if post.destination.platform == platform and not post.tries:
+                self._put(replace(post, not_before=EPOCH))
+
     async def shown(
         self,
         post: Post,

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from bot.ports import Held
+from storage.locks import LocalLocks
 from storage.sqlite_archive import SqliteArchive
 from storage.sqlite_chat_log import SqliteChatLog
 from storage.sqlite_chats import SqliteChats
@@ -35,6 +37,10 @@ class SqliteStore:
         self.chats = SqliteChats(file, self.subscriptions)
         self.notices = SqliteNotices(file)
         self.chat = SqliteChatLog(file)
+        self.locks = LocalLocks()
+
+    def under(self, held: Held) -> SqliteStore:
+        return self
 
     async def facts(self) -> Mapping[str, str]:
         """``store``, ``where``, ``size`` (file and log) and ``schema``."""

@@ -207,13 +207,14 @@ class SqlitePosts:
             )
         )
 
-    async def take_back(self) -> None:
-        """Whatever a process that died had in hand is due now; what a platform or a chat put off is not.
-
-        Only for who has the file alone. A claim is told from ``later`` by its ``tries``.
-        """
+    async def take_back(self, platform: str | None = None) -> None:
+        """A claim is told from ``later`` by its ``tries``. At the opening of the file: of every platform."""
         await self._file.write(
-            lambda db: db.execute("update posts set not_before = 0 where not_before > 0 and tries = 0")
+            lambda db: db.execute(
+                "update posts set not_before = 0 where not_before > 0 and tries = 0"
+                " and platform = coalesce(?, platform)",
+                [platform],
+            )
         )
 
     async def drop(self, post: Post) -> None:

@@ -227,7 +227,7 @@ def m0011_later(db: Database) -> None:
     statements = (
         """create table follow_ups (
             wave text not null, after integer not null, due integer not null, done integer not null default 0,
-            primary key (wave, after)) without rowid""",
+            body blob, primary key (wave, after)) without rowid""",
         "create index follow_ups_due on follow_ups (due) where not done",
         "alter table chat_settings add column digest_due integer",
         "create index chat_settings_digest on chat_settings (digest_due) where digest_due is not null",

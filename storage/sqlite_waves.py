@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from bot.domain.assets import Asset
 from bot.domain.posts import Notice
-from bot.domain.waves import FollowUp, Stage, Wave
+from bot.domain.waves import FollowUp, Outcome, Stage, Wave
 from storage.rules import MICROSECOND, micros, moment
 from storage.sqlite_connections import Connections
 
@@ -93,13 +93,24 @@ class SqliteWaves:
 
         return await self._file.read(look)
 
-    async def followed_up(self, done: FollowUp) -> None:
+    async def followed_up(self, done: FollowUp, outcome: Outcome | None = None) -> None:
+        body = None if outcome is None else msgspec.msgpack.encode(outcome)
         await self._file.write(
             lambda db: db.execute(
-                "insert into follow_ups values (?, ?, ?, 1) on conflict do update set done = 1",
-                [done.wave, done.after // MICROSECOND, micros(done.due)],
+                "insert into follow_ups values (?, ?, ?, 1, ?) on conflict do update set done = 1,"
+                " body = coalesce(excluded.body, body)",
+                [done.wave, done.after // MICROSECOND, micros(done.due), body],
             )
         )
+
+    async def outcomes(self, wave_id: str) -> Sequence[Outcome]:
+        def look(db: sqlite3.Connection) -> list[Outcome]:
+            rows = db.execute(
+                "select body from follow_ups where wave = ? and body is not null order by after", (wave_id,)
+            )
+            return [msgspec.msgpack.decode(body, type=Outcome) for (body,) in rows]
+
+        return await self._file.read(look)
 
     async def _look(self, sql: str, *asked: str | int | None) -> list[Wave]:
         def look(db: sqlite3.Connection) -> list[Wave]:

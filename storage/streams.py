@@ -3,9 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.domain.market import Observation
+from bot.domain.natural import Window
+from bot.ports_fleet import Parcel
+
+log = logging.getLogger(__name__)
+
+REMEMBERED = 50_000
+"""Observations that are told from a repeat."""
+
+
+class LocalLoan:
+    """See ``bot.ports_fleet.Loan``."""
+
+    def __init__(self, stream: LocalStream, item: Parcel) -> None:
+        self._stream = stream
+        self.item = item
+
+    async def done(self) -> None:
+        """It left the queue when it was taken."""
+
+    async def again(self, after: timedelta) -> None:
+        self._stream.take_back(self.item.said, after)
+
+    async def drop(self, reason: str) -> None:
+        log.error("set aside: %s", reason, extra={"event": "stream.poison"})
+        self._stream.set_aside = (*self._stream.set_aside[-99:], (self.item, reason))
 
 
 class LocalStream:
@@ -19,6 +46,10 @@ class LocalStream:
         self._batches: asyncio.Queue[Sequence[Observation]] = asyncio.Queue()
         self._held = 0
         self._room = asyncio.Condition()
+        self._window = Window(REMEMBERED)
+        self._number = 0
+        self.set_aside: tuple[tuple[Parcel, str], ...] = ()
+        """The newest parcels that were dropped, and why."""
 
     @property
     def waiting(self) -> int:
@@ -26,6 +57,8 @@ class LocalStream:
         return self._held
 
     async def put(self, batch: Sequence[Observation]) -> None:
+        self._number += 1
+        batch = self._window.fresh(batch, self._number)
         if not batch:
             return
         async with self._room:
@@ -33,14 +66,19 @@ class LocalStream:
             self._held += len(batch)
         self._batches.put_nowait(batch)
 
-    async def take(self, timeout_s: float) -> Sequence[Observation]:
-        """The next batch, or nothing when none came within ``timeout_s``."""
+    async def take(self, timeout_s: float) -> LocalLoan | None:
+        """The next batch, or ``None`` when none came within ``timeout_s``."""
         try:
             async with asyncio.timeout(max(0.0, timeout_s)):
                 batch = await self._batches.get()
         except TimeoutError:
-            return ()
+            return None
         async with self._room:
             self._held -= len(batch)
             self._room.notify_all()
-        return batch
+        return LocalLoan(self, Parcel(batch))
+
+    def take_back(self, batch: Sequence[Observation], after: timedelta) -> None:
+        """To be taken again, whether there is room or not: it was here before."""
+        self._held += len(batch)
+        asyncio.get_running_loop().call_later(after.total_seconds(), self._batches.put_nowait, batch)

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+
+from tests.nats_cluster import NatsCluster, nats_cluster
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 SHARED = Path(__file__).resolve().parents[1] / "../shared"
-REQUIRED = {"WASHOUT_REQUIRE_SHARED": "shared", "WASHOUT_REQUIRE_BROWSER": "chromium"}
+REQUIRED = {
+    "WASHOUT_REQUIRE_SHARED": "shared",
+    "WASHOUT_REQUIRE_BROWSER": "chromium",
+    "WASHOUT_REQUIRE_POSTGRES": "PostgreSQL",
+}
 """An environment variable, and the word in the reason of every skip that it forbids."""
 
 
@@ -32,6 +41,24 @@ def chromium() -> str:
     if found is None:
         pytest.skip("there is no chromium here (Debian: apt-get install chromium)")
     return found
+
+
+@pytest.fixture(scope="session")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsCluster]:
+    """Three nodes of NATS JetStream. Whoever stops one starts it again."""
+    with nats_cluster(tmp_path_factory.mktemp("nats")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A running server, for everybody; what stops it starts it again."""
+    try:
+        from tests.postgres import serve
+    except ImportError as fault:
+        pytest.skip(f"there is no PostgreSQL to test with: {fault} (make setup installs it)")
+    with serve() as server:
+        yield server
 
 
 @pytest.hookimpl(wrapper=True)

@@ -50,6 +50,13 @@ def chart(title: str = "BTC") -> MarketChart:
     return MarketChart(title, "BTC", (AT, AT + timedelta(minutes=1)), (415_000.0, None), (122_000.0, None))
 
 
+def market_chart(picture: Picture | None) -> MarketChart:
+    """What a picture shows that must be one of a market."""
+    assert picture is not None
+    assert isinstance(picture.chart, MarketChart)
+    return picture.chart
+
+
 def wave(revision: int, *, picture: bool = False) -> Card:
     return Card(
         title=f"BTC long flush · W 3.{revision} and growing",

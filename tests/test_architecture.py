@@ -16,7 +16,7 @@ LONGEST = 400
 
 ENTRY = {"bot.__main__", "bot.app", "bot.backfill", "bot.doctor", "bot.record", "bot.replay"}
 """Each wires something whole together, so it may know everyone; nobody but the command line knows it."""
-CORE = {"bot.domain", "bot.ports", "bot.errors"}
+CORE = {"bot.domain", "bot.ports", "bot.ports_fleet", "bot.errors"}
 SOURCES = CORE | {"bot.exchanges", "bot.health"}
 INSIDE = SOURCES | {"bot.feeds", "bot.pipeline", "bot.simulator", "bot.running", "bot.deliver", "bot.config"}
 
@@ -24,8 +24,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot": set(),
     "bot.domain": set(),
     "bot.errors": set(),
-    "bot.ports": {"bot.domain", "bot.ports_people"},
+    "bot.ports": {"bot.domain", "bot.ports_locks", "bot.ports_people"},
+    "bot.ports_locks": {"bot.domain"},
     "bot.ports_people": {"bot.domain"},
+    "bot.ports_fleet": {"bot.domain"},
     "bot.pipeline": {"bot.domain"},
     "bot.settings": {"bot.domain"},
     "bot.platforms": {"bot.errors", "bot.settings"},
@@ -41,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.decode": SOURCES | {"bot.feeds", "bot.pipeline"},
     "bot.deliver": INSIDE,
     "bot.roles": INSIDE,
+    "bot.judging": INSIDE | {"bot.roles"},
     "bot.past": INSIDE | {"bot.roles"},
     "bot.stage": INSIDE,
     "handlers": CORE | {"bot.known", "bot.pipeline", "bot.running"},
@@ -153,7 +156,10 @@ def test_no_file_holds(what: str) -> None:
     assert not found, f"{what}: {', '.join(found)}"
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-bench.lock"])
+@pytest.mark.parametrize(
+    "name",
+    ["requirements.lock", "requirements-scale.lock", "requirements-dev.lock", "requirements-bench.lock"],
+)
 def test_a_lock_pins_every_package_by_hash(name: str) -> None:
     text = (ROOT / name).read_text("utf-8").replace("\\\n", " ")
     packages = [line for line in text.splitlines() if line.strip()]
@@ -167,5 +173,11 @@ def test_the_wider_locks_hold_the_narrower_ones() -> None:
         found = re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / name).read_text("utf-8"), re.MULTILINE)
         return dict(found)
 
-    runtime, dev, bench = map(pins, ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock"))
-    assert runtime.items() <= dev.items() <= bench.items()
+    names = (
+        "requirements.lock",
+        "requirements-scale.lock",
+        "requirements-dev.lock",
+        "requirements-bench.lock",
+    )
+    runtime, scale, dev, bench = map(pins, names)
+    assert runtime.items() <= scale.items() <= dev.items() <= bench.items()

@@ -14,9 +14,10 @@ from bot.domain.assets import Asset
 from bot.domain.market import Group, Instrument, Liquidation, Position, Venue
 from bot.domain.units import Amount, Unit
 from bot.health import Health
+from bot.judging import BREATH, judge
 from bot.pipeline.judge import PIECE, Judge
 from bot.pipeline.memory import Pace
-from bot.roles import BREATH, RECORD_AT, Bench, judge
+from bot.roles import RECORD_AT, Bench
 from bot.running import running
 from bot.stage import wall
 from storage.memory import MemoryStore

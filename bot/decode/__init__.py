@@ -71,19 +71,22 @@ def decoded(
         book = read_books(exchange, books) | payload.book | {one.symbol: one for one in instruments}
         told.book.update(book or listed(exchange, payload.frames))
         for frame in payload.frames:
-            _take(told, frame, [*(one.symbol for one in instruments[:1]), *payload.named])
+            _take(told, frame, [one.symbol for one in instruments[:1]], payload.named)
     except SourceError as fault:
         return [*told.lines(), refused(exchange, source, fault)], False
     return told.lines(), True
 
 
-def _take(told: Told, frame: bytes, named: Sequence[str]) -> None:
-    """Raises ``SourceError`` where the frame cannot be read or is a refusal."""
+def _take(told: Told, frame: bytes, given: Sequence[str], asked: Sequence[str]) -> None:
+    """``asked`` are words of the question that was kept with the frame.
+
+    Raises ``SourceError`` where the frame cannot be read or is a refusal.
+    """
     of, now = told.source.of, told.clock
     if told.source.kind == "book":
         told.contracts(understand(told.exchange.book.parse, frame))
     elif isinstance(of, Poll):
-        answer = understand(of.parse, frame, told.book, now)
+        answer = understand(of.parse, frame, told.asked(asked) if of.rotates else told.book, now)
         told.observed(answer.observations, answer.unknown, answer.unreadable)
     elif isinstance(of, Socket):
         reply = understand(of.reply, frame) if of.reply is not None else None
@@ -95,7 +98,7 @@ def _take(told: Told, frame: bytes, named: Sequence[str]) -> None:
         unknown, told.book.missed = sorted(told.book.missed), set()
         told.observed(said, unknown, numbers=numbers)
     elif of is not None:
-        contract = told.book.one_of(named, frame)
+        contract = told.book.one_of([*given, *asked], frame)
         told.observed(understand(of.parse, frame, contract, now))
         if of.liquidated is not None:
             told.liquidated(understand(of.liquidated, frame, contract))

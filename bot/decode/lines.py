@@ -118,6 +118,15 @@ class Told:
         self._lines: list[Line] = []
         self._heard: set[tuple[object, ...]] = set()
 
+    def asked(self, named: Sequence[str]) -> Asked:
+        """The book, or the one contract of it that was asked for, where that is known."""
+        found = next((symbol for symbol in named if symbol in self.book), None)
+        if found is None:
+            return self.book
+        alone = Asked()
+        alone[found] = self.book[found]
+        return alone
+
     def lines(self) -> Sequence[Line]:
         return self._lines
 

@@ -76,3 +76,12 @@ class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     def unproven(self) -> bool:
         """A liquidation feed that has told nothing yet: its silence says nothing."""
         return self.completeness is not None and not self.told
+
+
+class LockHolder(msgspec.Struct, frozen=True):
+    """Who plays an only-one role. ``holder`` is its machine, process and a mark; ``token`` counts holders."""
+
+    name: str
+    token: int
+    holder: str
+    since: datetime

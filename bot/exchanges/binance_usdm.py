@@ -19,13 +19,16 @@ from bot.domain.market import (
     OpenInterest,
     Position,
     Price,
+    Supply,
     Venue,
     Volume,
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged
 from bot.exchanges.reading import (
+    ACCOUNTS_EVERY,
     DOLLARS,
+    account_ratio,
     coded,
     coin,
     decode,
@@ -66,6 +69,8 @@ FACTS = facts(
     /fapi/v1/ticker/24hr | volume | base coin | documentation | [1]
     /fapi/v1/exchangeInfo | contractType, status | — | TRADIFI_PERPETUAL is left out | [2]
     /futures/data/openInterestHist | sumOpenInterest | base coin | recorded answers | [2]
+    …/openInterestHist | CMCCirculatingSupply | coins, as CoinMarketCap counts | documentation | [1]
+    …/globalLongShortAccountRatio | longShortRatio | long per short account | documentation | [1]
     /futures/data/openInterestHist | sumOpenInterestValue | USDT | recorded answers | [2]
     !forceOrder@arr | S | side of the order | SELL closed a long | [2]
     !forceOrder@arr | z × ap | base coin × USDT | largest per symbol and second: a floor | [2]
@@ -124,6 +129,18 @@ class _Past(msgspec.Struct, rename="camel"):
     timestamp: int | str
 
 
+class _Accounts(msgspec.Struct, rename="camel"):
+    symbol: str
+    timestamp: int | str
+    long_short_ratio: Figure | None = None
+
+
+class _Supplied(msgspec.Struct):
+    symbol: str
+    timestamp: int | str
+    coins: Figure | None = field(name="CMCCirculatingSupply", default=None)
+
+
 class _Forced(msgspec.Struct):
     symbol: str = field(name="s")
     side: Literal["BUY", "SELL"] = field(name="S")
@@ -149,6 +166,8 @@ _OPEN = msgspec.json.Decoder(list[_OpenInterest] | _OpenInterest)
 _PREMIUMS = msgspec.json.Decoder(list[_Premium] | _Premium)
 _DAYS = msgspec.json.Decoder(list[_Day] | _Day)
 _PASTS = msgspec.json.Decoder(list[_Past])
+_ACCOUNTS = msgspec.json.Decoder(list[_Accounts])
+_SUPPLIED = msgspec.json.Decoder(list[_Supplied])
 _FRAMES = msgspec.json.Decoder(_Frame)
 THROTTLED = {"-1003": MINUTE}
 told = coded(fine="200", throttled=THROTTLED)
@@ -220,6 +239,32 @@ def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
     return read_rows(rows_of(decode(_DAYS, body, told)), book, read)
 
 
+def parse_accounts(body: bytes, book: Book, now: datetime) -> Answer:
+    """``[{"symbol", "longShortRatio": "1.8105", "timestamp"}]``: all accounts."""
+    rows = decode(_ACCOUNTS, body, told)
+
+    def read(row: _Accounts, instrument: Instrument) -> list[Observation]:
+        return [account_ratio(instrument, row.long_short_ratio, from_ms(row.timestamp), now)]
+
+    return read_rows(rows, book, read)
+
+
+def parse_supply(body: bytes, book: Book, now: datetime) -> Answer:
+    """``[{"symbol", "CMCCirculatingSupply": "19930000", "timestamp"}]``; zero where it is not known.
+
+    Of a contract on a thousand coins nobody says which coins are meant: that is left out.
+    """
+    rows = decode(_SUPPLIED, body, told)
+
+    def read(row: _Supplied, instrument: Instrument) -> list[Observation]:
+        coins = optional(row.coins, "CMCCirculatingSupply")
+        if not coins or coins < 0 or instrument.coins_per_base != 1:
+            return []
+        return [Supply(instrument, coins, from_ms(row.timestamp), now)]
+
+    return read_rows(rows, book, read, may_be_silent=True)
+
+
 def parse_forced(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
     """``{"e": "forceOrder", "o": {"s", "S": "SELL", "z", "ap", "T"}}``, bare or under ``data``.
 
@@ -265,6 +310,15 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
     return sorted(points, key=lambda point: point.at)
 
 
+def _newest(path: str) -> Callable[[Book], Sequence[Request]]:
+    """The newest row of each perpetual."""
+    return lambda book: [
+        Request(path, {"symbol": one.symbol, "period": "5m", "limit": "1"})
+        for one in book.values()
+        if one.expiry is None
+    ]
+
+
 def polls(root: str, parse_interest: Callable[[bytes, Book, datetime], Answer]) -> tuple[Poll, ...]:
     """What every venue of this wire format is asked below ``root``."""
     return (
@@ -286,7 +340,17 @@ EXCHANGE = Exchange(
     group=Group.OFFSHORE,
     base_url="https://fapi.binance.com",
     book=BookPoll(HOUR, lambda: [Request("/fapi/v1/exchangeInfo")], listing(VENUE)),
-    polls=polls("/fapi/v1", parse_open_interest),
+    polls=(
+        *polls("/fapi/v1", parse_open_interest),
+        Poll(
+            "accounts",
+            ACCOUNTS_EVERY,
+            _newest("/futures/data/globalLongShortAccountRatio"),
+            parse_accounts,
+            rotates=True,
+        ),
+        Poll("supply", 6 * HOUR, _newest("/futures/data/openInterestHist"), parse_supply, rotates=True),
+    ),
     budget=Budget(2400, MINUTE),
     facts=FACTS,
     read_refusal=refusal,

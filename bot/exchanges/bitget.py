@@ -17,8 +17,11 @@ from bot.domain.market import Funding, Group, Instrument, Observation, OpenInter
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import (
+    ACCOUNTS_EVERY,
     DOLLARS,
     OneOrMore,
+    account_ratio,
+    asked_for,
     code_refusal,
     coin,
     decode,
@@ -61,6 +64,7 @@ FACTS = facts(
     …/tickers | baseVolume, volume24h | base coin | agree with quoteVolume, turnover24h | [2]
     …/tickers | fundingRate | its interval is not told: not read | recorded answers | [2]
     …/current-fund-rate | fundingRate | fraction per fundingRateInterval hours | recorded answer | [2]
+    …/account-long-short | longShortAccountRatio | long per short account | documentation | [1]
     …/contracts | symbolStatus, symbolType | normal; perpetual or delivery | documentation | [2]
     …/contracts | isRwa | YES is a share or metal: left out | recorded answers | [2]
     …/contracts | quoteCoin | USD is margined in coins (inverse) | client library | [1]
@@ -123,6 +127,11 @@ class _HeldList(msgspec.Struct):
     newer: list[_Held] | None = field(name="list", default=None)
 
 
+class _Accounts(msgspec.Struct):
+    ratio: Figure | None = field(name="longShortAccountRatio", default=None)
+    at: int | str | None = field(name="ts", default=None)
+
+
 class _Page(msgspec.Struct, Generic[T]):
     code: Literal["00000"]
     data: T
@@ -137,6 +146,7 @@ class _Refused(msgspec.Struct):
 _BOOKS = msgspec.json.Decoder(_Page[list[_Listed]])
 _TICKERS = msgspec.json.Decoder(_Page[OneOrMore[_Ticker]])
 _RATES = msgspec.json.Decoder(_Page[OneOrMore[_Rate]])
+_ACCOUNTS = msgspec.json.Decoder(_Page[list[_Accounts]])
 _HELD = msgspec.json.Decoder(_Page[_HeldList])
 _REFUSED = msgspec.json.Decoder(_Refused)
 
@@ -228,6 +238,22 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
     return read_rows(rows, book, read)
 
 
+def _accounts(book: Book) -> Sequence[Request]:
+    return [
+        Request("/api/v2/mix/market/account-long-short", {"symbol": one.symbol, "period": "5m"})
+        for one in book.values()
+        if one.expiry is None and one.quote == "USDT"
+    ]
+
+
+def parse_accounts(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": [{"longShortAccountRatio": "1.38", "ts"}]}`` of the contract asked for: it is not named."""
+    rows = decode(_ACCOUNTS, body, _told).data
+    instrument = asked_for(book)
+    told = [account_ratio(instrument, row.ratio, stamped(row.at, now), now) for row in rows]
+    return Answer(sorted(told, key=lambda one: one.at)[-1:])
+
+
 def _by_product(path: str, name: str = "productType") -> Callable[..., Sequence[Request]]:
     return lambda *_: [Request(path, {name: product}) for product in PRODUCTS]
 
@@ -252,6 +278,7 @@ EXCHANGE = Exchange(
             stands_in_for="tickers",
         ),
         Poll("funding", 5 * MINUTE, _by_product("/api/v2/mix/market/current-fund-rate"), parse_funding),
+        Poll("accounts", ACCOUNTS_EVERY, _accounts, parse_accounts, rotates=True),
     ),
     budget=Budget(20, SECOND),
     facts=FACTS,

@@ -30,7 +30,9 @@ from bot.domain.market import (
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError, SourceThrottled
 from bot.exchanges.reading import (
+    ACCOUNTS_EVERY,
     DOLLARS,
+    account_ratio,
     code_refusal,
     coin,
     decode,
@@ -77,6 +79,7 @@ FACTS = facts(
     /v5/market/tickers | time | ms, one for all rows | documentation | [2]
     /v5/market/instruments-info | contractType, symbolType | — | first 1,000 of a category | [1]
     /v5/market/open-interest | openInterest | as tickers | said to count both sides | [?]
+    /v5/market/account-ratio | buyRatio ÷ sellRatio | long per short account | documentation | [1]
     allLiquidation | S | position lost: Buy is a long | documentation, measurement | [2]
     allLiquidation linear | v | base coin | documentation, recorded answers | [2]
     allLiquidation inverse | v | USD | by analogy with openInterest | [0]
@@ -124,6 +127,13 @@ class _Past(msgspec.Struct, rename="camel"):
     timestamp: str
 
 
+class _Accounts(msgspec.Struct, rename="camel"):
+    symbol: str
+    timestamp: str
+    buy_ratio: Figure | None = None
+    sell_ratio: Figure | None = None
+
+
 class _Rows(msgspec.Struct, Generic[T]):
     rows: list[T] = field(name="list")
 
@@ -157,6 +167,7 @@ class _Frame(msgspec.Struct):
 _BOOKS = msgspec.json.Decoder(_Page[_Listed])
 _TICKERS = msgspec.json.Decoder(_Page[_Ticker])
 _PASTS = msgspec.json.Decoder(_Page[_Past])
+_ACCOUNTS = msgspec.json.Decoder(_Page[_Accounts])
 _REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Frame)
 
@@ -224,6 +235,34 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
         return said
 
     return read_rows(page.result.rows, book, read)
+
+
+def _accounts(book: Book) -> Sequence[Request]:
+    return [
+        Request(
+            "/v5/market/account-ratio",
+            {
+                "category": "inverse" if one.inverse else "linear",
+                "symbol": one.symbol,
+                "period": "5min",
+                "limit": "1",
+            },
+        )
+        for one in book.values()
+        if one.expiry is None
+    ]
+
+
+def parse_accounts(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"result": {"list": [{"symbol", "buyRatio": "0.58", "sellRatio": "0.42", "timestamp"}]}}``."""
+
+    def read(row: _Accounts, instrument: Instrument) -> list[Observation]:
+        longs, shorts = required(row.buy_ratio, "buyRatio"), required(row.sell_ratio, "sellRatio")
+        if not shorts:
+            raise SourceChanged("no account is short")
+        return [account_ratio(instrument, longs / shorts, from_ms(row.timestamp), now)]
+
+    return read_rows(decode(_ACCOUNTS, body, _told).result.rows, book, read)
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
@@ -324,6 +363,7 @@ EXCHANGE = Exchange(
             lambda _: [Request("/v5/market/tickers", {"category": category}) for category in CATEGORIES],
             parse_tickers,
         ),
+        Poll("accounts", ACCOUNTS_EVERY, _accounts, parse_accounts, rotates=True),
     ),
     budget=Budget(600, 5 * SECOND),
     facts=FACTS,

@@ -27,7 +27,10 @@ from bot.domain.market import (
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import (
+    ACCOUNTS_EVERY,
     DOLLARS,
+    account_ratio,
+    asked_for,
     between,
     code_refusal,
     coin,
@@ -73,6 +76,7 @@ FACTS = facts(
     /api/v5/public/mark-price | markPx | quote per base coin | client library | [1]
     /api/v5/public/funding-rate | fundingRate | fraction to nextFundingTime | client library | [1]
     /api/v5/market/tickers | vol24h | contracts | documentation | [1]
+    …/long-short-account-ratio-contract | column 1 | long per short account | documentation | [1]
     …/open-interest-history | column 1 | contracts | documentation, recorded answer | [2]
     …/open-interest-history | column 3 ÷ column 2 | USD per base coin | recorded answer | [2]
     …/open-interest-history | reach | 1,440 rows | documentation | [?]
@@ -168,6 +172,7 @@ _MARKS = msgspec.json.Decoder(_Page[_Mark])
 _FUNDINGS = msgspec.json.Decoder(_Page[_Funding])
 _DAYS = msgspec.json.Decoder(_Page[_Day])
 _PASTS = msgspec.json.Decoder(_Page[tuple[str, str, str, str]])
+_ACCOUNTS = msgspec.json.Decoder(_Page[tuple[str, str]])
 _REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Frame)
 
@@ -259,6 +264,25 @@ def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
         return [Volume(instrument, Amount(contracts, Unit.CONTRACTS), stamped(row.at, now), now)]
 
     return read_rows(decode(_DAYS, body, _told).data, book, read)
+
+
+def _accounts(book: Book) -> Sequence[Request]:
+    return [
+        Request(
+            "/api/v5/rubik/stat/contracts/long-short-account-ratio-contract",
+            {"instId": one.symbol, "period": "5m", "limit": "1"},
+            weight=4,
+        )
+        for one in book.values()
+        if one.expiry is None
+    ]
+
+
+def parse_accounts(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"data": [[ts, "1.25"]]}``, newest first, of the one contract asked for: it is not named."""
+    rows = decode(_ACCOUNTS, body, _told).data
+    instrument = asked_for(book)
+    return Answer([account_ratio(instrument, ratio, from_ms(at), now) for at, ratio in rows[:1]])
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
@@ -354,6 +378,7 @@ EXCHANGE = Exchange(
             parse_funding,
         ),
         Poll("volume", 5 * MINUTE, _by_type("/api/v5/market/tickers"), parse_volume),
+        Poll("accounts", ACCOUNTS_EVERY, _accounts, parse_accounts, rotates=True),
     ),
     budget=Budget(20, 2 * SECOND),
     facts=FACTS,

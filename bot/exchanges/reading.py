@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import msgspec
 
 from bot.domain.assets import Asset, parse_asset
-from bot.domain.market import Instrument, Observation, PastLiquidations, Position
+from bot.domain.market import AccountRatio, Instrument, Observation, PastLiquidations, Position
 from bot.domain.units import UNKNOWN, Amount, Size, Unit, measure
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
 from bot.exchanges.spec import HOUR, MINUTE, Answer, Book, Figure, from_ms, optional, required
@@ -22,6 +22,9 @@ NOT_COINS = frozenset(
     ("AUD", "CAD", "CHF", "CNH", "EUR", "GBP", "JPY", "NZD", "SGD", "TRY", "USD", "XAG", "XAU", "XPD", "XPT")
 )
 """Currencies and metals (ISO 4217) that some venues list under plain names, like coins."""
+
+ACCOUNTS_EVERY = 15 * MINUTE
+"""Accounts change their minds slowly, and each contract costs a request."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -109,6 +112,23 @@ def read_rows(
     if known and not observations and not may_be_silent:
         raise SourceChanged(f"nothing of what is asked for is told of {known[0]}")
     return Answer(observations, unknown, unreadable)
+
+
+def asked_for(book: Book) -> Instrument:
+    """The one contract of ``book``, where an answer does not name its own. Raises ``SourceChanged``."""
+    if len(book) != 1:
+        raise SourceChanged("whose answer it is cannot be told: it names no contract")
+    return next(iter(book.values()))
+
+
+def account_ratio(
+    instrument: Instrument, told: Figure | Decimal | None, at: datetime, now: datetime
+) -> AccountRatio:
+    """Long accounts per short one. Raises ``SourceChanged`` for what is no ratio."""
+    ratio = required(told, "long accounts per short one")
+    if ratio <= 0:
+        raise SourceChanged(f"{ratio} long accounts per short one")
+    return AccountRatio(instrument, ratio, at, now)
 
 
 def read_all(rows: Iterable[R], read: Callable[[R], T | None]) -> tuple[list[T], list[str]]:

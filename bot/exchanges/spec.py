@@ -74,8 +74,9 @@ class Poll:
     """Asks for figures. ``requests`` is one call for all symbols, or one per symbol of the book it is given.
 
     ``rotates``: one call per symbol, where the budget may not reach every symbol in one round: the largest
-    are asked every time, the others in turn. ``stands_in_for`` names another poll of the venue: this one
-    runs only while that one is not answered. ``at``: asked at these times of day (UTC) instead of ``every``.
+    are asked every time, the others in turn, and each answer is read with the one contract that was asked
+    for. ``stands_in_for`` names another poll of the venue: this one runs only while that one is not
+    answered. ``at``: asked at these times of day (UTC) instead of ``every``.
     """
 
     name: str

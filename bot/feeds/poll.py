@@ -132,7 +132,7 @@ class PollFeed:
             while todo:
                 symbol, request = todo.popleft()
                 try:
-                    answer = await self._ask(request)
+                    answer = await self._ask(symbol, request)
                 except (SourceThrottled, SourceBlocked) as fault:
                     todo.clear()
                     got.stopped = got.stopped or fault
@@ -161,9 +161,11 @@ class PollFeed:
         self._begin_at = self._begin_at + got.answered if got.stopped else 0
         return got
 
-    async def _ask(self, request: Request) -> Answer:
+    async def _ask(self, symbol: str, request: Request) -> Answer:
         raw = await self._http.fetch(request)
         now, book = self._setting.clock(), self._book.watched
+        if symbol in book:  # it was asked for alone, and need not be named in the answer
+            book = {symbol: book[symbol]}
         if self._setting.tap is not None:
             self._setting.tap.heard(self._exchange, self.poll.name, request, now, raw)
         try:

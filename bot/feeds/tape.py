@@ -23,7 +23,7 @@ import msgspec
 from bot.domain.assets import Asset
 from bot.domain.market import Observation, Venue
 from bot.errors import SourceChanged, SourceError, UsageError
-from bot.exchanges.spec import Book, Exchange, Request, Socket
+from bot.exchanges.spec import Book, Exchange, Poll, Request, Socket
 from bot.feeds.book import SOURCE as BOOK
 from bot.feeds.book import limited
 from bot.feeds.contact import understand
@@ -219,11 +219,20 @@ class Player:
         book = self._books.get(venue, {})
         for poll in (*exchange.polls, *exchange.unasked):
             if poll.name == piece.source:
-                return understand(poll.parse, raw, book, piece.received).observations
+                asked = _asked_alone(poll, book, piece.request) if poll.rotates else book
+                return understand(poll.parse, raw, asked, piece.received).observations
         for socket in exchange.sockets:
             if socket.name == piece.source:
                 return _frame(socket, raw, book, piece.received)
         raise SourceChanged("no such source")
+
+
+def _asked_alone(poll: Poll, book: Book, request: str) -> Book:
+    """The one contract whose question this was; all of them where that cannot be told."""
+    for symbol, one in book.items():
+        if request in map(_asked, poll.requests({symbol: one})):
+            return {symbol: one}
+    return book
 
 
 def _frame(socket: Socket, raw: bytes, book: Book, received: datetime) -> Sequence[Observation]:

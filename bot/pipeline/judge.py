@@ -88,8 +88,12 @@ class Judge:
         groups: Mapping[Venue, Group],
         pace: Pace,
         completeness: Mapping[Venue, Completeness | None] | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
-        """``completeness`` is of the venues' liquidation feeds; one that is not in it tells a floor."""
+        """``completeness`` is of the venues' liquidation feeds; one that is not in it tells a floor.
+
+        ``share`` is the place of this judge among so many, who must not name two waves alike.
+        """
         self._groups = groups
         self.pace = pace
         self._completeness = completeness or {}
@@ -99,6 +103,7 @@ class Judge:
         self._courts: dict[Asset, Court] = {}
         self._why: dict[tuple[str, str], Verdict] = {}
         self._opened = 0
+        self._share = share
         self._at: datetime | None = None
 
     def take(self, said: Observation) -> tuple[Verdict, Reading | None]:
@@ -154,10 +159,13 @@ class Judge:
             sum(aggregate.counted_coins(now_s)),
             aggregate.opened_coins,
         )
-        wave = court.life.alarm(alarm, court.tally, wave_name(self._opened + 1))
+        wave = court.life.alarm(alarm, court.tally, self._next_name())
         if wave is not None:
             self._opened += wave.revision == 1
             self._early.extend(self._together([wave]))
+
+    def _next_name(self) -> str:
+        return wave_name(self._opened * self._share[1] + self._share[0] + 1)
 
     def early(self) -> tuple[Wave, ...]:
         """Revisions that bursts brought since this was last asked: they come between two steps."""
@@ -166,7 +174,8 @@ class Judge:
 
     def adopt(self, wave: Wave) -> None:
         """Go on with a wave that was told early after this memory was kept (at a restart)."""
-        self._opened = max(self._opened, int(wave.id, len(_ALPHABET)))
+        place, of = self._share
+        self._opened = max(self._opened, (int(wave.id, len(_ALPHABET)) - 1 - place) // of + 1)
         aggregate = self._court(wave.asset).aggregate
         coins, opened = sum(aggregate.counted_coins(wave.opened.timestamp())), aggregate.opened_coins
         at_s, since_s = wave.opened.timestamp(), wave.onset.timestamp()
@@ -210,6 +219,11 @@ class Judge:
                 sums.long_usd, sums.short_usd, sums.long_coins + sums.short_coins, sums.deleveraged_usd
             )
         self._court(asset).tally.restore(minutes.values())
+
+    def know(self, heard: Sequence[Liquidation]) -> None:
+        """Take liquidations that ``recount`` has in it, so that they are not counted again."""
+        for said in heard:
+            self._court(said.instrument.asset).tally.know(said)
 
     def _court(self, asset: Asset) -> Court:
         court = self._courts.get(asset)
@@ -289,7 +303,7 @@ class Judge:
             noise=court.detector.scales.coin_scale(0),
             feeds=self._completeness,
         )
-        told = life.advance(now, sight, court.tally, wave_name(self._opened + 1))
+        told = life.advance(now, sight, court.tally, self._next_name())
         if any(wave.revision == 1 for wave in told):
             self._opened += 1
         return told

@@ -61,14 +61,8 @@ class Tally:
     def hear(self, said: Liquidation) -> Counted | None:
         """Count one; ``None`` where it was heard before or its dollars cannot be."""
         instrument, amount = said.instrument, said.amount
-        # A fingerprint: two of a hundred thousand are taken for one with a chance of 1 in 10^9.
-        name = hash((instrument.venue, instrument.symbol, said.at, str(amount.value), said.number))
-        if name in self._heard:
+        if not self.know(said):
             return None
-        self._heard.add(name)
-        self._order.append(name)
-        if len(self._order) > REMEMBERED:
-            self._heard.discard(self._order.popleft())
         size = measure(amount, instrument.contract, float(said.price), instrument.coins_per_base)
         if size.usd is None or size.coins is None or not 0 < size.usd < math.inf:
             return None
@@ -90,6 +84,19 @@ class Tally:
             cell.short_usd += size.usd
         self._in_hour(at_s, instrument.venue, size.usd)
         return Counted(size.coins, size.usd)
+
+    def know(self, said: Liquidation) -> bool:
+        """Remember one that is counted already, or is now; was it new?"""
+        instrument = said.instrument
+        # A fingerprint: two of a hundred thousand are taken for one with a chance of 1 in 10^9.
+        name = hash((instrument.venue, instrument.symbol, said.at, str(said.amount.value), said.number))
+        if name in self._heard:
+            return False
+        self._heard.add(name)
+        self._order.append(name)
+        if len(self._order) > REMEMBERED:
+            self._heard.discard(self._order.popleft())
+        return True
 
     def _forget(self) -> None:
         while len(self._minutes) > KEPT_MINUTES:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
+from math import exp
 from pathlib import Path
 from typing import Annotated
 
@@ -71,12 +72,17 @@ class Liquidations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Coin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One coin's story. ``turnover`` is a day's volume as a multiple of its open interest."""
+    """One coin's story.
+
+    ``turnover`` is a day's volume as a multiple of its open interest, ``supply`` the coins in circulation (0
+    where nobody tells).
+    """
 
     venues: tuple[str, ...]
     turnover: Positive
     keyframes: Annotated[tuple[Keyframe, ...], Meta(min_length=2)]
     liquidations: Liquidations
+    supply: Annotated[float, Meta(ge=0)] = 0.0
 
 
 class FiledReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,6 +133,12 @@ class Holding(msgspec.Struct, frozen=True):
     price_usd: float
     funding_8h: float
     volume_coins: float
+    supply_coins: float = 0.0
+
+    @property
+    def long_per_short(self) -> float:
+        """Long accounts for each short one: invented, more of them where longs pay more."""
+        return exp(0.3 + 3000 * min(max(self.funding_8h, -3e-4), 3e-4))
 
     @property
     def counted(self) -> float:
@@ -180,6 +192,7 @@ class Scenario:
             price_usd=self._prices[contract.coin].at(seconds) * (1 + contract.basis),
             funding_8h=self._funding[contract.coin].at(seconds),
             volume_coins=coins * self.script.coins[contract.coin].turnover,
+            supply_coins=self.script.coins[contract.coin].supply,
         )
 
     def reports(self, time: datetime, told_by: str = "") -> Sequence[FiledReport]:

@@ -13,7 +13,7 @@ from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import clock, coins, duration, percent, tight, usd
-from handlers.series import pictured
+from handlers.picture_words import pictured
 from handlers.titles import TABLE_WIDTH, narrowed, venue_title
 from handlers.words import COIN, PERIOD
 

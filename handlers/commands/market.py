@@ -11,7 +11,7 @@ from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import clock, duration
-from handlers.series import pictured, said
+from handlers.picture_words import pictured, said
 from handlers.snapshot_cards import market_card, snapshot_card
 from handlers.words import COIN, PERIOD
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.market import (
+    AccountRatio,
     Funding,
     Instrument,
     Liquidation,
@@ -21,6 +22,7 @@ from bot.domain.market import (
     Price,
     Report,
     ReportKind,
+    Supply,
     Venue,
     Volume,
 )
@@ -90,6 +92,8 @@ def parsed(payload: Payload, book: Mapping[str, Instrument] | None = None) -> An
         return exchange.book.parse(payload.body)
     if what == "poll":
         polls = (*exchange.polls, *exchange.unasked)
+        if payload.symbol in known:  # asked for alone, and not named in the answer
+            known = {payload.symbol: known[payload.symbol]}
         return next(p for p in polls if p.name == name).parse(payload.body, known, NOW)
     if what == "socket":
         return next(s for s in exchange.sockets if s.name == name).parse(payload.body, known, NOW)
@@ -133,6 +137,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
                 facts["price"] = str(price)
             case Funding(rate=rate, interval=interval):
                 facts["funding"] = f"{rate} per {interval // timedelta(hours=1)} h"
+            case AccountRatio() | Supply():
+                facts |= _slow(one)
             case Volume(amount=amount):
                 facts["volume"] = _amount(amount)
             case Liquidation(position=position, amount=amount, price=price):
@@ -141,6 +147,12 @@ def _answer(answer: Answer) -> dict[str, Any]:
         if names:
             said[name] = list(names)
     return said
+
+
+def _slow(one: AccountRatio | Supply) -> dict[str, str]:
+    if isinstance(one, AccountRatio):
+        return {"accounts": str(one.long_per_short)}
+    return {"supply": str(one.coins)}
 
 
 def _report(one: Report) -> list[Any]:

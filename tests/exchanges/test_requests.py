@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.domain.assets import Asset
-from bot.domain.market import Instrument, Venue
+from bot.domain.market import AccountRatio, Instrument, Venue
 from bot.exchanges import EXCHANGES, bybit, deribit
 from bot.exchanges.reading import pages, to_ms
 from bot.exchanges.spec import Exchange, Request
-from tests.exchanges.payloads import book_of
+from bot.feeds.book import SOURCE as BOOK
+from bot.feeds.tape import Player, piece_of
+from tests.exchanges.payloads import PAYLOADS, book_of
 
 SINCE = datetime(2026, 10, 1, tzinfo=UTC)
 SPANS = {
@@ -41,8 +43,19 @@ def test_binance_is_asked_once_per_symbol_of_the_book(venue: str) -> None:
 
 @pytest.mark.parametrize("venue", AT_ONCE)
 def test_other_venues_are_asked_for_all_symbols_at_once(venue: str) -> None:
-    for poll in EXCHANGES[Venue(venue)].polls:
+    for poll in (poll for poll in EXCHANGES[Venue(venue)].polls if not poll.rotates):
         assert poll.requests({}) == poll.requests(book_of(Venue(venue)))
+
+
+def test_accounts_are_asked_per_perpetual() -> None:
+    named = {"binance_usdm": "symbol", "bybit": "symbol", "okx": "instId", "bitget": "symbol"}
+    for venue, name in named.items():
+        poll = next(p for p in EXCHANGES[Venue(venue)].polls if p.name == "accounts")
+        book = book_of(Venue(venue))
+        asked = [request.params[name] for request in poll.requests(book)]
+        assert set(asked) <= {one.symbol for one in book.values() if one.expiry is None}
+        assert "BTC" in "".join(asked)
+        assert poll.rotates
 
 
 def test_hyperliquid_is_asked_by_post() -> None:
@@ -135,3 +148,18 @@ def test_trades_of_deribit_are_numbered_by_instrument() -> None:
 
 def _instrument(symbol: str) -> Instrument:
     return Instrument(Venue("bybit"), symbol, Asset("COIN"))
+
+
+def test_a_recorded_answer_that_names_no_contract_is_read_with_the_one_that_was_asked_for() -> None:
+    okx = EXCHANGES[Venue("okx")]
+    book = next(p for p in PAYLOADS if (p.venue, p.name) == ("okx", "book_swap"))
+    poll = next(p for p in okx.polls if p.name == "accounts")
+    swaps = book.exchange.book.parse(book.body)
+    first, second = poll.requests(swaps)[:2]
+    player = Player(EXCHANGES)
+    player.play(piece_of(okx, BOOK, okx.book.requests()[0], SINCE, book.body))
+    for request in (second, first):
+        body = b'{"code":"0","data":[["1791000000000","1.25"]],"msg":""}'
+        (told,) = player.play(piece_of(okx, "accounts", request, SINCE, body))
+        assert isinstance(told, AccountRatio)
+        assert told.instrument.symbol == request.params["instId"]

@@ -21,6 +21,7 @@ from storage.sqlite import open_sqlite
 from tests.handlers.conftest import HERE
 from tests.handlers.october import BANNER, NOW, SeenVenues, snapshot, source, wave
 from tests.handlers.test_cards import words
+from tests.local import market_chart
 
 ASK = Ask(HERE, "me")
 MISTAKES = [
@@ -170,11 +171,11 @@ async def test_unwinds_are_listed_when_asked_for(desk: Desk) -> None:
 
 async def test_a_wave_in_full_has_its_picture_and_what_came_next(desk: Desk) -> None:
     card = await answer(desk, ASK, "/wave #1A")
-    assert card.picture is not None
-    assert card.picture.chart.title == "BTC long flush: 79,000 BTC closed (−19.0 %) in 41 min"
-    assert sum(card.picture.chart.long_usd) == pytest.approx(2.8e9)
-    assert sum(card.picture.chart.short_usd) == pytest.approx(0.51e9)
-    assert BANNER in card.picture.chart.note
+    chart = market_chart(card.picture)
+    assert chart.title == "BTC long flush: 79,000 BTC closed (−19.0 %) in 41 min"
+    assert sum(chart.long_usd) == pytest.approx(2.8e9)
+    assert sum(chart.short_usd) == pytest.approx(0.51e9)
+    assert BANNER in chart.note
     assert "1 h after the end: price 0.0 %, open interest 0.0 %" in words(card)
 
 

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from bot.domain.figures import BUCKETS_S, FIGURES, Delivered, FigureKind, Histogram, Sample
 from bot.domain.health import SourceState
+from bot.domain.market import Point
 from bot.domain.waves import Kind, Stage, Wave
+from bot.running import running
 from handlers.desk import About, Desk
 from handlers.web import Door, Site
 from handlers.web.board import Boards, standing_of, venue_rows
@@ -103,9 +105,7 @@ async def test_a_coin_in_a_wave_stands_first_and_leads_to_it() -> None:
 
 
 def test_leverage_is_how_many_days_had_less() -> None:
-    days = [s for s in snapshots(ONSET, ONSET + 9 * timedelta(days=1), timedelta(days=1))]
-    from bot.domain.market import Point
-
+    days = snapshots(ONSET, ONSET + 9 * timedelta(days=1), timedelta(days=1))
     points = [Point(s.at, s.coins, s.price_usd, s.coverage, n / 10) for n, s in enumerate(days)]
     assert standing_of(0.45, points[:6]) is None
     found = standing_of(0.45, points)
@@ -319,8 +319,6 @@ def test_what_was_delivered_is_told_by_platform() -> None:
 
 
 async def test_open_pages_are_told_to_look_when_a_wave_was_revised() -> None:
-    from bot.running import running
-
     site = await october(wave(Stage.BUILDING))
     async with visiting(site) as session, running(site.watch()), session.get("/live") as response:
         assert await response.content.readline() == b"retry: 1000\n"

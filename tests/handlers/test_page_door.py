@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import aiohttp
 import pytest
@@ -40,21 +41,21 @@ class Now:
     def __init__(self) -> None:
         self.passed = timedelta(0)
 
-    def wall(self):  # type: ignore[no-untyped-def]
+    def wall(self) -> datetime:
         return AT + self.passed
 
     def seconds(self) -> float:
         return self.passed.total_seconds()
 
 
-async def a_site(now: Now | None = None, **door: object) -> Site:
+async def a_site(now: Now | None = None, **door: Any) -> Site:
     store, now = MemoryStore(), now or Now()
     await store.waves.save(october())
     found = site(
         local_chat(store),
         store=store,
         door=Door(wall=now.wall, **door),
-        seconds=now.seconds,  # type: ignore[arg-type]
+        seconds=now.seconds,
     )
     await found.chat.send(LOCAL, wave(1, picture=True))
     return found

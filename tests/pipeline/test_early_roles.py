@@ -13,8 +13,9 @@ from bot.domain.market import Liquidation
 from bot.domain.posts import Measure, Subscription, Threshold
 from bot.domain.waves import Stage, Wave
 from bot.health import Health
+from bot.judging import judge
 from bot.pipeline.judge import Judge
-from bot.roles import Bench, following, judge
+from bot.roles import Bench, following
 from bot.running import running
 from storage.memory import MemoryStore
 from storage.sqlite import open_sqlite

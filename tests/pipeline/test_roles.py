@@ -13,14 +13,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.domain.market import Group, Instrument, Observation, OpenInterest, Price, Venue, Verdict
+from bot.domain.market import Group, Instrument, OpenInterest, Price, Venue, Verdict
 from bot.domain.posts import Destination, Measure, Subscription, Threshold
 from bot.domain.waves import Wave
 from bot.health import Health
+from bot.judging import judge
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import JudgeState
 from bot.ports import Store
-from bot.roles import Bench, judge, watch_over
+from bot.roles import Bench, watch_over
 from bot.running import running
 from storage.memory import MemoryStore
 from storage.sqlite import open_sqlite
@@ -204,28 +205,6 @@ async def test_blind_is_said_once_and_so_is_seeing_again(world: World) -> None:
         assert notice.over
         assert "blind for about 9 min" in notice.text or "blind for about 10 min" in notice.text
     assert await world.waves() == []
-
-
-async def test_a_full_stream_makes_the_feed_wait_and_loses_nothing() -> None:
-    stream = LocalStream(limit=3)
-    batch: list[Observation] = [o for _, s in told(CRASH, OPENING, OPENING + MINUTE, MINUTE) for o in s]
-    await stream.put(batch[:2])
-    second = asyncio.create_task(stream.put(batch[2:4]))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert not second.done()
-    assert await stream.take(1) == batch[:2]
-    await second
-    assert await stream.take(1) == batch[2:4]
-    assert await stream.take(0) == ()
-
-
-async def test_a_batch_larger_than_the_stream_passes_alone() -> None:
-    stream = LocalStream(limit=1)
-    batch = [o for _, said in told(CRASH, OPENING, OPENING + MINUTE, MINUTE) for o in said]
-    async with asyncio.timeout(1):
-        await stream.put(batch)
-    assert stream.waiting == len(batch)
 
 
 def test_the_state_survives_its_wire_format(quiet_days: tuple[bytes, list[Wave]]) -> None:

@@ -60,10 +60,12 @@ class Caller:
         book = await self.book()
         said: list[Observation] = []
         for poll in self.exchange.polls:
-            for request in poll.requests(book):
-                answer = poll.parse(await self.http.fetch(request), book, self.clock.now)
-                assert not answer.unreadable
-                said += answer.observations
+            alone = [{symbol: one} for symbol, one in book.items()]
+            for asked in alone if poll.rotates else [book]:
+                for request in poll.requests(asked):
+                    answer = poll.parse(await self.http.fetch(request), asked, self.clock.now)
+                    assert not answer.unreadable
+                    said += answer.observations
         return said
 
 

@@ -19,9 +19,10 @@ from bot.feeds.http import Limits, open_http
 from bot.feeds.lines import Turnstile
 from bot.feeds.sources import VenueFeeds, VenueSource, Watch
 from bot.health import Health
+from bot.judging import judge
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import JudgeState, Pace
-from bot.roles import Bench, judge
+from bot.roles import Bench
 from bot.running import running
 from bot.simulator.faults import Faults
 from bot.simulator.scenario import Scenario

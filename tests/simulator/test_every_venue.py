@@ -15,6 +15,7 @@ from aiohttp import WSMsgType
 from yarl import URL
 
 from bot.domain.market import (
+    AccountRatio,
     Funding,
     Instrument,
     Liquidation,
@@ -90,6 +91,9 @@ async def test_prices_funding_and_volume_are_those_of_the_market(venue: str) -> 
         if isinstance(one, Funding):
             rate = float(one.rate) / (one.interval / timedelta(hours=8))
             assert rate == pytest.approx(held(scenario, one.instrument).funding_8h, abs=1e-7)
+        if isinstance(one, AccountRatio):
+            market = held(scenario, one.instrument)
+            assert float(one.long_per_short) == pytest.approx(market.long_per_short, rel=1e-3)
         if isinstance(one, Volume):
             market = held(scenario, one.instrument)
             size = measure(one.amount, one.instrument.contract, price_of(said, one.instrument))

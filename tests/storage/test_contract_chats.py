@@ -114,6 +114,17 @@ async def test_a_post_is_due_whatever_the_clock_of_the_market_says(store: Store)
     assert names(await claim(store)) == [("wave", "home")]
 
 
+async def test_what_was_in_the_hand_of_somebody_who_is_gone_is_due_again(store: Store) -> None:
+    await wanted(store, "wave", HOME, GROUP)
+    await wanted(store, "other", HOME)
+    (other,) = [post for post in await claim(store) if post.subject == "other"]
+    await store.posts.later(other, NOW + HOUR)
+    await claim(store, "telegram")
+    await store.posts.take_back("local")
+    assert names(await claim(store)) == [("wave", "home")]
+    assert await claim(store, "telegram") == []
+
+
 async def test_only_the_asked_platform_and_no_more_than_the_limit_are_claimed(store: Store) -> None:
     await wanted(store, "a", HOME, GROUP)
     await wanted(store, "b", HOME)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from bot.domain.chats import ChatSettings, Digest, SettingsChange, whole
 from bot.domain.posts import Told
-from bot.domain.waves import FollowUp, Stage
+from bot.domain.waves import FollowUp, Outcome, Stage
 from bot.ports import Store
 from tests.storage.samples import (
     BTC,
@@ -54,8 +54,12 @@ async def test_what_is_planned_is_due_until_it_is_done(store: Store) -> None:
     await store.waves.plan([replace(hour, due=NOW), replace(day, due=NOW + 2 * DAY)])
     assert await store.waves.due(NOW + DAY) == []
     assert await store.waves.due(NOW + 2 * DAY) == [replace(day, due=NOW + 2 * DAY)]
+    seen = Outcome(DAY, 0.032, None, 0.12, 0.02)
+    await store.waves.followed_up(day, seen)
     await store.waves.followed_up(day)
     assert await store.waves.due(NOW + 9 * DAY) == []
+    assert await store.waves.outcomes("1a") == [seen]
+    assert await store.waves.outcomes("1b") == []
 
 
 async def test_a_digest_is_due_again_when_it_was_told(store: Store) -> None:

@@ -101,10 +101,24 @@ def _open_interest_hist(view: View, ask: Ask) -> object:
             "symbol": contract.symbol,
             "sumOpenInterest": text(holding.coins),
             "sumOpenInterestValue": text(holding.coins * holding.price_usd),
-            "CMCCirculatingSupply": "19930000.00000000",
+            "CMCCirculatingSupply": text(holding.supply_coins),
             "timestamp": ms,
         }
         for ms, holding in view.past(contract, PERIODS[ask.query["period"]], since, until, limit)
+    ]
+
+
+def _accounts(view: View, ask: Ask) -> object:
+    holding = asked(view, ask.query.get("symbol"))
+    ratio = holding.long_per_short
+    return [
+        {
+            "symbol": holding.contract.symbol,
+            "longShortRatio": text(ratio, 4),
+            "longAccount": text(ratio / (1 + ratio), 4),
+            "shortAccount": text(1 / (1 + ratio), 4),
+            "timestamp": view.ms // 300_000 * 300_000,
+        }
     ]
 
 
@@ -160,7 +174,11 @@ FIGURES: Mapping[str, Answer] = {
 }
 FORCED = Stream(hear_nothing, _tell)
 FORMAT = WireFormat(
-    {**FIGURES, "/futures/data/openInterestHist": _open_interest_hist},
+    {
+        **FIGURES,
+        "/futures/data/openInterestHist": _open_interest_hist,
+        "/futures/data/globalLongShortAccountRatio": _accounts,
+    },
     {"/market/ws/!forceOrder@arr": FORCED, "/market/stream": Stream(hear_nothing, _tell_combined)},
     _lists,
 )

@@ -90,6 +90,17 @@ def _current_fund_rate(view: View, ask: Ask) -> object:
     return _envelope(view, rows)
 
 
+def _accounts(view: View, ask: Ask) -> object:
+    """The contract is not named in the rows."""
+    holding = view.holding(ask.query.get("symbol", ""))
+    if holding is None:
+        return {"code": "40034", "msg": "Parameter does not exist", "requestTime": view.ms, "data": None}
+    ratio = holding.long_per_short
+    row = {"longAccountRatio": text(ratio / (1 + ratio), 4), "shortAccountRatio": text(1 / (1 + ratio), 4)}
+    row |= {"longShortAccountRatio": text(ratio, 4), "ts": str(view.ms // 300_000 * 300_000)}
+    return _envelope(view, [row])
+
+
 def _lists(coin: str) -> Sequence[Contract]:
     return (
         Contract("bitget", coin, f"{coin}USDT", 0.88),
@@ -104,6 +115,7 @@ FORMAT = WireFormat(
         "/api/v2/mix/market/contracts": _contracts,
         "/api/v2/mix/market/tickers": _tickers,
         "/api/v2/mix/market/current-fund-rate": _current_fund_rate,
+        "/api/v2/mix/market/account-long-short": _accounts,
         "/api/v3/market/tickers": _new_tickers,
     },
     lists=_lists,

@@ -133,6 +133,18 @@ def _tell(inverse: bool, events: Sequence[Forced], topics: set[str]) -> Sequence
     return frames
 
 
+def _account_ratio(view: View, ask: Ask) -> object:
+    holding = view.holding(ask.query.get("symbol", ""))
+    ratio = holding.long_per_short if holding else 1.0
+    row = {
+        "symbol": ask.query.get("symbol"),
+        "buyRatio": text(ratio / (1 + ratio), 4),
+        "sellRatio": text(1 / (1 + ratio), 4),
+        "timestamp": str(view.ms // 300_000 * 300_000),
+    }
+    return _envelope(view, {"list": [row] if holding else [], "nextPageCursor": ""})
+
+
 def _lists(coin: str) -> Sequence[Contract]:
     expiry = datetime(2025, 12, 26, 8, tzinfo=UTC)
     return (
@@ -147,6 +159,7 @@ FORMAT = WireFormat(
         "/v5/market/instruments-info": _instruments,
         "/v5/market/tickers": _tickers,
         "/v5/market/open-interest": _open_interest,
+        "/v5/market/account-ratio": _account_ratio,
     },
     {
         "/v5/public/linear": Stream(_hear, partial(_tell, False)),

@@ -147,6 +147,13 @@ def _history(view: View, ask: Ask) -> object:
     )
 
 
+def _accounts(view: View, ask: Ask) -> object:
+    holding = view.holding(ask.query.get("instId", ""))
+    if holding is None:
+        return {"code": "51001", "data": [], "msg": "Instrument ID does not exist"}
+    return _envelope([[str(view.ms // 300_000 * 300_000), text(holding.long_per_short, 4)]])
+
+
 def _hear(frame: str, topics: set[str]) -> Sequence[str]:
     if frame == "ping":
         return ["pong"]
@@ -195,6 +202,7 @@ FORMAT = WireFormat(
         "/api/v5/public/funding-rate": _funding_rate,
         "/api/v5/market/tickers": _tickers,
         "/api/v5/rubik/stat/contracts/open-interest-history": _history,
+        "/api/v5/rubik/stat/contracts/long-short-account-ratio-contract": _accounts,
     },
     {"/ws/v5/public": Stream(_hear, _tell)},
     _lists,

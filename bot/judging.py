@@ -1,0 +1,209 @@
+"""The judge's two ways through time: by the clock of its own process, or behind a stream that many fill."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic
+
+import msgspec
+
+from bot.domain.market import Observation
+from bot.pipeline.horizons import last_step, moment
+from bot.ports_fleet import Inlet, Loan, Parcel
+from bot.roles import Bench
+
+log = logging.getLogger(__name__)
+
+BREATH = 100
+"""Observations heard in one go: two or three milliseconds."""
+PATIENCE_S = 3.0
+"""So much later than the others a collector may tell what it heard before a step; then nobody waits."""
+RECORD_EVERY_S = 1.0
+RECORD_AT = 5_000
+"""Observations heard and not yet recorded: what a successor would have to hear once more."""
+ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What an observation nobody foresaw can raise. In a stream it would end one judge after the other."""
+
+
+async def judge(bench: Bench, seen: Inlet, *, speed: float) -> None:
+    """Take what is seen and make a step at every boundary of the market's clock, until cancelled."""
+    step, heard = bench.judge.pace.step, 0
+    due = last_step(bench.clock(), step) + step
+    try:
+        while True:
+            left_s = (due - bench.clock()).total_seconds() / speed
+            loan = await seen.take(left_s)
+            batch: Sequence[Observation] = loan.item.said if loan is not None else ()
+            for said in batch:
+                while said.received > due:
+                    await bench.step(due)
+                    due += step
+                bench.hear(_not_before(said, due - step))
+                heard += 1
+                if heard % BREATH == 0:  # a flood must not hold the event loop, nor wait for its end
+                    await bench.early()
+                    await asyncio.sleep(0)
+            await bench.early()
+            if bench.full:
+                await bench.record()
+            if loan is not None:
+                await loan.done()  # the queue dies with this process: it is no safer there than here
+            elif bench.clock() >= due:
+                await bench.step(due)
+                due += step
+    finally:
+        await bench.record()
+        await bench.keep()
+
+
+def _not_before(said: Observation, step: datetime) -> Observation:
+    """What came late belongs to the step in which it came; else a replay would tell another story."""
+    if said.received > step:
+        return said
+    return msgspec.structs.replace(said, received=moment(step.timestamp() + 1e-3))
+
+
+class Marks:
+    """How far each collector has told, in market time. Pure: the stream is the clock.
+
+    A step is complete when everybody has told all that came before it. Nobody waits for one who says good-bye
+    or who is ``patience`` behind the others; and in so much time after the first word everybody has spoken.
+    """
+
+    def __init__(self, patience: timedelta) -> None:
+        self.patience = patience
+        self._until: dict[str, datetime] = {}
+        self._first: datetime | None = None
+        self._newest: datetime | None = None
+
+    def hear(self, parcel: Parcel) -> None:
+        if parcel.until is None:
+            return
+        self._first = self._first or parcel.until
+        self._newest = max(self._newest or parcel.until, parcel.until)
+        if parcel.leaves:
+            self._until.pop(parcel.sender, None)
+        else:
+            self._until[parcel.sender] = parcel.until
+
+    @property
+    def told(self) -> datetime | None:
+        """Until then everybody has told all that there was."""
+        if self._newest is None or self._first is None:
+            return None
+        waited_for = self._newest - self.patience
+        if self._newest - self._first < self.patience:
+            return waited_for
+        near = [until for until in self._until.values() if until >= waited_for]
+        return min(near, default=self._newest)
+
+    def complete(self, due: datetime) -> bool:
+        return self.told is not None and self.told >= due
+
+
+@dataclass
+class Follower:
+    """Makes the steps that the stream's own time asks for, however late it is read.
+
+    What is heard is recorded first and given back as done then: a successor hears the rest once more.
+    """
+
+    bench: Bench
+    marks: Marks
+    lost: Callable[[], bool]
+    due: datetime | None = None
+    _heard: list[tuple[Loan[Parcel], str]] = field(default_factory=list)
+    _ahead: list[tuple[Loan[Parcel], Sequence[Observation]]] = field(default_factory=list)
+    _count: int = 0
+
+    async def take(self, loan: Loan[Parcel]) -> None:
+        self.marks.hear(loan.item)
+        due = self._due(loan.item)
+        await self._hear(loan, loan.item.said)
+        while due is not None and self.marks.complete(due):
+            await self.bench.step(due)
+            await self._give_back()
+            ahead, self._ahead = self._ahead, []
+            first = min((one.received for _, said in ahead for one in said), default=self.marks.told)
+            due = self.due = self._after(due, first)
+            for each, said in ahead:
+                await self._hear(each, said)
+        await self.bench.early()
+        if self._count >= RECORD_AT:
+            await self.record()
+
+    def _due(self, parcel: Parcel) -> datetime | None:
+        if self.due is None and parcel.until is not None:
+            step, made = self.bench.judge.pace.step, self.bench.judge.at
+            begins = min((said.received for said in parcel.said), default=parcel.until)
+            self.due = self._after(made, begins) if made is not None else last_step(begins, step) + step
+        return self.due
+
+    def _after(self, made: datetime, heard: datetime | None) -> datetime:
+        """The next step. Through a time of which nobody told anything none is made once nothing is fresh."""
+        pace = self.bench.judge.pace
+        silent = heard is not None and heard - made > pace.fresh
+        return (last_step(heard, pace.step) if silent and heard is not None else made) + pace.step
+
+    async def _hear(self, loan: Loan[Parcel], batch: Sequence[Observation]) -> None:
+        """What belongs to the next step waits for it."""
+        later, odd, bench = [], "", self.bench
+        for said in batch:
+            if self.due is None or said.received > self.due:
+                later.append(said)
+                continue
+            try:
+                bench.hear(_not_before(said, self.due - bench.judge.pace.step))
+            except ODD as fault:
+                odd = f"{type(fault).__name__}: {fault}"
+                log.exception("an observation cannot be judged", extra={"event": "stream.poison"})
+            self._count += 1
+            if self._count % BREATH == 0:
+                await bench.early()
+                await asyncio.sleep(0)
+        if later:
+            self._ahead.append((loan, later))
+        else:
+            self._heard.append((loan, odd))
+
+    async def record(self) -> None:
+        await self.bench.record()
+        await self._give_back()
+
+    async def _give_back(self) -> None:
+        """To be called when what was heard is recorded."""
+        heard, self._heard, self._count = self._heard, [], 0
+        for loan, odd in heard:
+            if odd:
+                await loan.drop(odd)
+            else:
+                await loan.done()
+
+    async def close(self) -> None:
+        """Leave everything to a successor, and nothing at all where there is one already."""
+        if self.lost():
+            return
+        await self.record()
+        for loan, _ in self._ahead:
+            await loan.again(timedelta(0))
+        await self.bench.keep()
+
+
+async def follow(bench: Bench, seen: Inlet, *, speed: float, lost: Callable[[], bool]) -> None:
+    """As ``judge``, from a stream that many fill: steps by the stream's own time. Until cancelled."""
+    follower = Follower(bench, Marks(timedelta(seconds=PATIENCE_S) * speed), lost)
+    recorded_s = monotonic()
+    try:
+        while True:
+            loan = await seen.take(RECORD_EVERY_S)
+            if loan is not None:
+                await follower.take(loan)
+            if monotonic() - recorded_s >= RECORD_EVERY_S:
+                await follower.record()
+                recorded_s = monotonic()
+    finally:
+        await follower.close()

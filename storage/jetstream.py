@@ -1,0 +1,167 @@
+"""NATS JetStream: the connection of a process to its cluster, and the streams that a fleet shares.
+
+Every name begins with the fleet's own, so that several may use one cluster. Streams are made by whoever comes
+first and are brought up to what this release wants of them by whoever comes later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+import nats
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext, api
+from nats.js.errors import Error as JetStreamError
+from nats.js.errors import NotFoundError
+
+from bot.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FAULTS = (NatsError, JetStreamError, OSError, TimeoutError)
+"""What the library raises of a cluster that cannot be reached, or cannot do now what it is asked."""
+CONNECT_S = 2.0
+RECONNECT_S = 0.25
+PATIENCE_S = 15.0
+PING_S = 2.0
+"""A line that says nothing for two of these is changed for another."""
+CALL_S = 2.0
+"""One question to the cluster; a leader is elected anew within a second or two."""
+DUPLICATES = timedelta(minutes=2)
+MIB = 1024 * 1024
+SEEN_BYTES = 1024 * MIB
+"""Of one partition's waiting observations; then collectors wait."""
+SET_ASIDE_FOR = timedelta(days=7)
+
+
+class Options(Protocol):
+    """What the operator may choose; the table ``[streams]``."""
+
+    @property
+    def servers(self) -> Sequence[str]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def replicas(self) -> int: ...
+    @property
+    def partitions(self) -> int: ...
+
+
+@dataclass
+class Cluster:
+    """An open connection. ``name`` begins the name of everything of this fleet."""
+
+    client: Client
+    stream: JetStreamContext
+    options: Options
+
+    @property
+    def name(self) -> str:
+        return self.options.name
+
+    @property
+    def connected(self) -> bool:
+        return bool(self.client.is_connected)
+
+    async def patiently(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask until it is done: the cluster may be electing a leader. Raises ``StorageError`` in the end."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE_S
+        while True:
+            try:
+                return await ask()
+            except FAULTS as fault:
+                if loop.time() > until:
+                    raise StorageError(f"NATS JetStream does not {what}: {_words(fault)}") from fault
+            await asyncio.sleep(RECONNECT_S)
+
+    async def ensure(self, config: api.StreamConfig) -> None:
+        """Make a stream, or bring it up to ``config``. Raises ``StorageError``."""
+
+        async def make() -> None:
+            try:
+                await self.stream.stream_info(str(config.name))
+            except NotFoundError:
+                await self.stream.add_stream(config)
+            else:
+                await self.stream.update_stream(config)
+
+        await self.patiently(f"keep {config.name}", make)
+
+    def config(self, name: str, subject: str, **more: Any) -> api.StreamConfig:
+        return api.StreamConfig(
+            name=f"{self.name}-{name}",
+            subjects=[f"{self.name}.{subject}"],
+            num_replicas=self.options.replicas,
+            storage=api.StorageType.FILE,
+            duplicate_window=DUPLICATES.total_seconds(),
+            **more,
+        )
+
+    async def make_streams(self, *, seen_bytes: int = SEEN_BYTES) -> None:
+        """One stream for each partition, so that each has its own leader; one for what nobody can use."""
+        for partition in range(self.options.partitions):
+            await self.ensure(
+                self.config(
+                    f"seen-{partition}",
+                    f"seen.{partition}",
+                    retention=api.RetentionPolicy.WORK_QUEUE,
+                    discard=api.DiscardPolicy.NEW,  # full: the collector is told so, and waits
+                    max_bytes=seen_bytes,
+                )
+            )
+        aside = {"max_age": SET_ASIDE_FOR.total_seconds(), "max_bytes": 64 * MIB}
+        await self.ensure(self.config("aside", "aside.>", **aside))
+
+
+def _words(fault: BaseException) -> str:
+    """Without addresses: they may hold a password."""
+    told = re.sub(r"\w+://\S+", "the server", str(fault))
+    return f"{type(fault).__name__}: {told}" if told else type(fault).__name__
+
+
+@asynccontextmanager
+async def open_cluster(options: Options) -> AsyncIterator[Cluster]:
+    """Connected while the block lasts, and again whenever a server is there. Raises ``StorageError``."""
+
+    async def told(fault: Exception) -> None:
+        log.debug("NATS: %s", _words(fault), extra={"event": "nats.fault"})
+
+    async def lost() -> None:
+        log.warning("NATS is lost", extra={"event": "nats.lost"})
+
+    async def back() -> None:
+        log.info("NATS is back", extra={"event": "nats.back"})
+
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            client = await nats.connect(
+                servers=list(options.servers),
+                name=options.name,
+                connect_timeout=CONNECT_S,
+                reconnect_time_wait=RECONNECT_S,
+                max_reconnect_attempts=-1,
+                ping_interval=PING_S,
+                max_outstanding_pings=1,
+                error_cb=told,
+                disconnected_cb=lost,
+                reconnected_cb=back,
+            )
+    except FAULTS as fault:
+        raise StorageError(
+            f"NATS cannot be reached ({_words(fault)}); check [streams] url and that a server runs there."
+        ) from fault
+    try:
+        yield Cluster(client, client.jetstream(timeout=CALL_S), options)
+    finally:
+        await client.close()

