@@ -41,6 +41,7 @@ from handlers.series import (
     wave_finding,
     wave_window,
 )
+from handlers.speech import ENGLISH, speaking, spoken
 from handlers.summary import summary_card
 from handlers.titles import Titles
 from handlers.zones import UTC_ZONE, in_zone
@@ -85,8 +86,9 @@ class Desk:
         self.about = about
         self.wall = wall
         self.zone = UTC_ZONE
+        self.language = ENGLISH
         self._one_picture = asyncio.Lock()
-        self._pictures: OrderedDict[tuple[str, int], Picture | None] = OrderedDict()
+        self._pictures: OrderedDict[tuple[str, int, str], Picture | None] = OrderedDict()
 
     # --- the chat it is for ------------------------------------------------------------------------
 
@@ -94,9 +96,11 @@ class Desk:
         return await self.store.chats.settings(whole(destination))
 
     async def at_home(self, destination: Destination) -> Desk:
-        """The same desk, with times as the chat tells them."""
+        """The same desk, with times as the chat tells them, and the language it is spoken to in."""
+        settings = await self.settings(destination)
         home = copy(self)
-        home.zone = ZoneInfo((await self.settings(destination)).zone)
+        home.zone = ZoneInfo(settings.zone)
+        home.language = settings.language or ENGLISH
         return home
 
     def here(self, thing: T) -> T:
@@ -108,8 +112,8 @@ class Desk:
         return self.here(self.clock())
 
     def sign(self, card: Card) -> Card:
-        """Every card leaves through here: with the banner, where there is one."""
-        return replace(card, banner=self.about.banner)
+        """Every card leaves through here: with the banner, where there is one, and its language."""
+        return replace(card, banner=self.about.banner, language=spoken())
 
     # --- sources -----------------------------------------------------------------------------------
 
@@ -292,17 +296,22 @@ class Desk:
     async def present(self, subject: str, destination: Destination) -> Shown | None:
         """The newest card of a wave, a notice or a drill, as the chat tells times: delivery's ``Present``."""
         home = await self.at_home(destination)
+        with speaking(home.language):
+            return await home._presented(subject, destination)
+
+    async def _presented(self, subject: str, destination: Destination) -> Shown | None:
         if wave := await self.store.waves.get(subject):
-            return await home._wave_shown(wave)
+            return await self._wave_shown(wave)
         if notice := await self.store.notices.notice(subject):
-            card = self.sign(notice_card(home.here(notice)))
+            card = self.sign(notice_card(self.here(notice)))
             return Shown(revision=notice.revision, loud=notice.loud, over=notice.over, card=card)
         if summed := summed_waves(subject):
-            return await home._summary_shown(summed, destination)
+            return await self._summary_shown(summed, destination)
         if begun := drill_begun(subject):
             posts = await self.store.posts.of(subject)
             mine = next((post for post in posts if post.destination == destination), None)
-            return drill_shown(begun, mine, self.wall(), home.zone, self.about.banner)
+            drilled = drill_shown(begun, mine, self.wall(), self.zone, self.about.banner)
+            return replace(drilled, card=replace(drilled.card, language=spoken())) if drilled else None
         return None
 
     async def _wave_shown(self, wave: Wave) -> Shown:
@@ -328,8 +337,8 @@ class Desk:
         return Shown(revision=1, loud=1, over=False, card=card)
 
     async def _picture(self, wave: Wave) -> Picture | None:
-        """One picture for all the chats that are shown a revision; its times are UTC."""
-        key = (wave.id, wave.revision)
+        """One picture for all the chats of a language that are shown a revision; its times are UTC."""
+        key = (wave.id, wave.revision, spoken())
         async with self._one_picture:
             if key not in self._pictures:
                 self._pictures[key] = await self._wave_picture(wave)

@@ -13,6 +13,7 @@ from rapidfuzz import fuzz, process
 from bot.domain.assets import Asset, parse_asset
 from bot.domain.cards import plain
 from bot.errors import AskError
+from handlers.speech import _
 
 T = TypeVar("T")
 
@@ -150,12 +151,32 @@ def read_word(word: str) -> Callable[[str, Sequence[Asset]], str]:
     return read
 
 
+def read_shown(text: str, _known: Sequence[Asset] = ()) -> str:
+    """What a picture shows, one of ``SHOWN``. Raises ``AskError``."""
+    word = text.lower()
+    if word in SHOWN:
+        return word
+    near = process.extractOne(word, SHOWN, scorer=fuzz.ratio, score_cutoff=60)
+    example = f"/chart btc 7d {near[0] if near else 'venues'}"
+    listed = ", ".join(f"`{each}`" for each in SHOWN)
+    raise AskError(
+        _('I have no picture of "{word}". There are {words}: `{example}`').format(
+            word=plain(text[:24]), words=listed, example=example
+        ),
+        example,
+    )
+
+
 def read_text(text: str, _known: Sequence[Asset] = ()) -> str:
     return text.strip()
 
 
+SHOWN = ("oi", "price", "venues", "funding", "liquidations")
+"""What ``/chart`` can show; nothing said: open interest, price and liquidations together."""
+
 COIN = Parameter("coin", read_coin, looks=r"\W?[^\W\d].*")
 PERIOD = Parameter("period", read_period, looks=r"\d.*")
+WHAT = Parameter("what", read_shown, looks=r"[A-Za-z]+")
 COUNT = Parameter("n", read_count, looks=r"\d+")
 SINCE = Parameter("since", read_year, looks=r"\d{4}")
 WAVE_ID = Parameter("id", read_wave_id)

@@ -35,6 +35,7 @@ from storage.rules import (
     micros,
     moment,
 )
+from storage.sqlite_borders import set_border
 from storage.sqlite_connections import Connections
 from storage.sqlite_readings import Readings, forget_quarantined, forget_readings
 
@@ -137,7 +138,8 @@ class SqliteJournal:
     async def trim(self, now: datetime) -> int:
         """One short transaction after another, so that others write in between."""
         summed = floor(now - LIQUIDATIONS_KEPT, LIQUIDATION_STEP)
-        await self._file.write(lambda db: liquidations.set_border(db, summed))
+        await self._file.write(lambda db: set_border(db, "liquidations", summed))
+        await self._file.write(lambda db: set_border(db, "readings", now - READINGS_KEPT))
         forced = await self._file.read(liquidations.liquidated_assets)
         snapped = await self.assets()
         chunks: list[Chunk] = [

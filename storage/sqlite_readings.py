@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from bot.domain.market import Instrument, Reading
 from storage.rules import micros, moment
+from storage.sqlite_borders import border
 
 CHUNK = 10_000
 """Rows that one transaction forgets, so that writing never waits long for tidying."""
@@ -31,8 +32,11 @@ class Readings:
         """Returns the markets looked up, to be remembered once the transaction is through."""
         fresh: Ids = {}
         rows = []
+        begin = border(db, "readings")
         for told in readings:
             received = micros(told.received)
+            if received < begin:
+                continue
             market = self._market(db, told.instrument, fresh)
             lag = received - micros(told.at)
             rows.append((received, market, lag, told.coins, told.price_usd, told.new_beginning))

@@ -1,7 +1,9 @@
 """Every command once: words in, card out. Faces bind ``COMMANDS`` by a loop and pass lines to ``answer``."""
 
 from handlers.commands import (
+    chart,
     drill,
+    language,
     liquidations,
     market,
     past,
@@ -15,13 +17,15 @@ from handlers.commands import (
 from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
 
 in_order(
-    "oi resets chart wave why subscribe alerts threshold unsubscribe quiet mute timezone settings ping test "
-    "status venues start help"
+    "oi resets chart wave why subscribe alerts threshold unsubscribe quiet mute timezone language settings "
+    "ping test status venues start help"
 )
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [
+    "chart",
     "drill",
+    "language",
     "liquidations",
     "market",
     "past",

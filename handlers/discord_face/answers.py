@@ -175,6 +175,7 @@ class Answers:
             may_configure=may_configure,
             is_group=interaction.guild_id is not None,
             private_chat=f"https://discord.com/users/{me.id}" if me else "",
+            language=str(interaction.guild_locale or interaction.locale),
         )
 
     async def _may_configure(self, interaction: discord.Interaction[Any], place: Destination) -> bool:

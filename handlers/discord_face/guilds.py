@@ -66,7 +66,8 @@ class Guilds:
             log.info("nowhere to say hello", extra={"event": "discord.joined", "guild": guild.id})
             return None
         here = Destination(PLATFORM, str(channel.id))
-        hello = await answer(self._desk, Ask(destination=here, is_group=True, restored=restored), "/start")
+        ask = Ask(destination=here, is_group=True, restored=restored, language=str(guild.preferred_locale))
+        hello = await answer(self._desk, ask, "/start")
         try:
             await self._speak.send(here, hello)
         except TryLater as later:

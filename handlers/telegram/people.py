@@ -23,6 +23,7 @@ class Person(NamedTuple):
     id: str
     name: str
     sender_chat: Chat | None = None
+    language: str = ""
 
 
 def place_of(message: Message) -> Destination:
@@ -51,7 +52,8 @@ def person_of(message: Message) -> Person:
 
 
 def user(who: User) -> Person:
-    return Person(str(who.id), f"@{who.username}" if who.username else who.full_name)
+    name = f"@{who.username}" if who.username else who.full_name
+    return Person(str(who.id), name, language=who.language_code or "")
 
 
 async def may_configure(bot: ExtBot[Rank], chat: Chat, person: Person) -> bool:

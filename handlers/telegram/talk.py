@@ -160,6 +160,7 @@ class Talk:
             may_configure=partial(may_configure, self._bot, chat, person),
             is_group=not is_private(chat),
             private_chat=private_chat(self._bot.username),
+            language=person.language if is_private(chat) else "",
         )
 
     # --- buttons -----------------------------------------------------------------------------------
@@ -287,7 +288,8 @@ class Talk:
 
     async def _greet(self, change: ChatMemberUpdated, place: Destination, restored: int) -> None:
         """A channel without a sound: it is for its readers."""
-        ask = replace(self._ask(change.chat, place, user(change.from_user)), restored=restored)
+        adder = user(change.from_user)
+        ask = replace(self._ask(change.chat, place, adder), restored=restored, language=adder.language)
         silent = change.chat.type == ChatType.CHANNEL
         card = await answer(self._desk, ask, "/start")
         said = await self._voice.say(place, card, rank=Rank.ANSWER, silent=silent)

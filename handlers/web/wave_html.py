@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bot.domain.cards import Card, Tone
 from bot.domain.waves import Lead, Stage, Wave
-from handlers.cards import KIND_WORDS, TONES, wave_title
+from handlers.cards import TONES, kind_title, wave_title
 from handlers.numbers import duration, number, percent, usd
 from handlers.speech import N_, _, ngettext
 from handlers.web.card_html import Tap, card_html, figure_html, mark, stamp
@@ -248,7 +248,3 @@ def unknown() -> Html:
 
 def tone_of(wave: Wave) -> Tone:
     return Tone.RETRACTED if wave.stage is Stage.RETRACTED else TONES[wave.kind]
-
-
-def kind_title(wave: Wave) -> str:
-    return f"{wave.asset} {_(KIND_WORDS[wave.kind])}"
