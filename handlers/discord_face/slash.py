@@ -14,7 +14,7 @@ from handlers.cards import wave_title
 from handlers.commands import COMMANDS, Command
 from handlers.desk import Desk
 from handlers.discord_face.render import cut, unmarked
-from handlers.words import Parameter
+from handlers.words import SHOWN, Parameter
 
 # Discord developer documentation, "Application command structure" and "Autocomplete".
 MOST_ABOUT = 100
@@ -127,6 +127,8 @@ async def candidates(desk: Desk, command: Command, parameter: Parameter[Any]) ->
         case "venue":
             titles = desk.titles()
             return [(title, str(venue)) for venue, title in titles.items()]
+        case "what":
+            return [(shown, shown) for shown in SHOWN]
         case "n":
             return [(count, count) for count in ("3", "5", "10", "20")]
         case "since":
