@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Reading
 from storage.postgres_connections import Connection, Connections
 from storage.postgres_partitions import Partitions
@@ -41,7 +42,7 @@ class Readings:
         await self._days.make({row[0] for row in rows})
         await self._file.write(lambda db: self._days.pour(db, _COLUMNS, rows, 0))
 
-    async def between(self, since: datetime, until: datetime) -> list[Reading]:
+    async def between(self, since: datetime, until: datetime, asset: Asset | None = None) -> list[Reading]:
         rows = await self._file.read(
             lambda db: db.fetch(
                 "select received, market, lag, coins, price_usd, new_beginning from readings"
@@ -52,6 +53,8 @@ class Readings:
             )
         )
         markets = await self._known({row[1] for row in rows})
+        if asset is not None:
+            rows = [row for row in rows if markets[row[1]].asset == asset]
         rows.sort(key=lambda row: (row[0], markets[row[1]].key))
         return [
             Reading(

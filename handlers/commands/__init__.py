@@ -3,6 +3,7 @@
 from handlers.commands import (
     chart,
     drill,
+    hindsight,
     language,
     liquidations,
     market,
@@ -13,18 +14,20 @@ from handlers.commands import (
     thresholds,
     washout,
     welcome,
+    why,
 )
 from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
 
 in_order(
-    "oi resets chart wave why subscribe alerts threshold unsubscribe quiet mute timezone language settings "
-    "ping test status venues start help"
+    "oi resets chart wave why after subscribe alerts threshold unsubscribe quiet mute timezone language "
+    "settings ping test scorecard status venues start help"
 )
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [
     "chart",
     "drill",
+    "hindsight",
     "language",
     "liquidations",
     "market",
@@ -35,4 +38,5 @@ __all__ += [
     "thresholds",
     "washout",
     "welcome",
+    "why",
 ]

@@ -21,8 +21,8 @@ from handlers.charts import svg
 from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import About, Desk
 from handlers.discord_face import open_discord
-from handlers.local_chat import LOCAL, LocalChat
 from handlers.telegram import open_telegram
+from handlers.web import LOCAL, Door, LocalChat, Site
 from storage.memory import MemoryStore
 from tests.discord_face.payloads import ALERTS, DIRECT, MANAGE_GUILD, MEMBER, WRITE, member, user
 from tests.discord_face.records import TOKEN as DISCORD_TOKEN
@@ -154,10 +154,10 @@ async def local() -> AsyncIterator[LocalFace]:
         answer=reply,
         draw=svg,
         clock=desk.clock,
-        health=desk.health,
         commands={command.name: command.about for command in COMMANDS.values()},
     )
-    async with chat.listen(port=0) as address, aiohttp.ClientSession() as session:
+    site = Site(chat=chat, desk=desk, door=Door(wall=desk.wall))
+    async with site.listen(port=0) as address, aiohttp.ClientSession() as session:
         yield LocalFace(desk, address, session)
 
 
