@@ -140,7 +140,8 @@ async def test_a_wave_has_its_card_its_revisions_and_its_reasons() -> None:
     rows = re.findall(r"<tr>(.*?)</tr>", page.partition('class="timeline"')[2], re.DOTALL)
     assert [words(row).split()[2] for row in rows[1:4]] == ["over", "slowing", "building"]
     assert ["rang" in row for row in rows[1:4]] == [True, False, True]
-    assert "Counted: 6 venues believed at both ends" in text
+    assert "Inputs and arithmetic" in text
+    assert "Hyperliquid" in text.partition("Inputs and arithmetic")[2], "each venue at both ends"
     assert '<img src="/wave/1a/3.svg" alt="' in page
     assert "data-live" not in page, "what is over does not change"
 
