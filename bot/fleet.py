@@ -38,10 +38,15 @@ async def only_one(store: Store, name: str, work: Work) -> None:
                 working.cancel()
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait({working})
-            if not working.cancelled() and (fault := working.exception()) is not None:
-                if not isinstance(fault, LockLost) and not (isinstance(fault, StorageError) and held.lost.is_set()):
-                    raise fault
-                log.info("%s was left: %s", name, fault, extra={"event": "lock.left", "lock": name})
+            fault = None if working.cancelled() else working.exception()
+            if fault is not None and not _follows(fault, held):
+                raise fault
+            log.info("%s is left (%s)", name, fault or "lost", extra={"event": "lock.left", "lock": name})
+
+
+def _follows(fault: BaseException, held: Held) -> bool:
+    """Is it what comes of a lost lock, rather than its own trouble?"""
+    return isinstance(fault, LockLost) or (isinstance(fault, StorageError) and held.lost.is_set())
 
 
 class Lane:

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import msgspec
 
 from bot.domain.health import SourceHealth, SourceState
 from bot.domain.market import Completeness, Group, Venue
 from bot.ports import Clock
+
+
+class Senses(Protocol):
+    """What the judge asks of health, and tells it."""
+
+    def reject(self, venue: Venue) -> None: ...
+    def sees(self) -> bool: ...
+    def blind(self, now: datetime, after: timedelta) -> datetime | None: ...
 
 
 class Health:
@@ -37,6 +46,7 @@ class Health:
         late_after: timedelta,
         completeness: Completeness | None = None,
         unheard: str = "",
+        counted: str = "",
     ) -> None:
         """From now on this source is expected to answer at least every ``late_after``."""
         self._began = now if self._began is None else min(self._began, now)
@@ -50,6 +60,7 @@ class Health:
             since=now,
             completeness=completeness,
             unheard=unheard,
+            counted=counted,
         )
 
     def release(self, venue: Venue, source: str) -> None:
@@ -127,6 +138,16 @@ class Health:
                 yield msgspec.structs.replace(known, state=SourceState.LATE, since=due, why=why)
             else:
                 yield known
+
+    @property
+    def began(self) -> datetime | None:
+        """When a source was first expected."""
+        return self._began
+
+    @property
+    def open_interest(self) -> datetime | None:
+        """When any source last told open interest."""
+        return max(self._open_interest.values(), default=None)
 
     def sees(self) -> bool:
         """Has any source told open interest since this process began?"""

@@ -30,7 +30,7 @@ class FleetHealth:
         self._rejected[venue] += 1
 
     def sources(self) -> list[SourceHealth]:
-        """As whoever asks it tells; while a venue moves from one to another, as the one who heard last does."""
+        """As whoever asks it tells; while a venue moves from one to another, as who heard it last does."""
         members = self._members()
         newest: dict[tuple[Venue, str], SourceHealth] = {}
         for row in (*self._own.sources(), *(row for member in members for row in member.sources)):
@@ -51,8 +51,8 @@ class FleetHealth:
 
     def blind(self, now: datetime, after: timedelta) -> datetime | None:
         """As ``Health.blind``: of all processes together, and of those that are there now."""
-        members = [member for member in self._members() if member.sources]
-        newest = self._newest() or min((member.started_market for member in members), default=None)
+        began = (member.began for member in self._members())
+        newest = self._newest() or min((at for at in began if at is not None), default=None)
         return newest if newest is not None and now - newest > after else None
 
     def _newest(self) -> datetime | None:

@@ -9,33 +9,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Picture, Tone
-from bot.domain.market import VERDICT_MEANS, Missing, ReportKind, Verdict
+from bot.domain.market import Missing, Report, ReportKind, Verdict
 from bot.domain.posts import Latency
 from bot.domain.units import UsdChange
-from bot.domain.waves import Burst, Forced, Kind, Lead, Outcome, Rank, Stage, Wave
+from bot.domain.waves import Kind, Lead, Rank, Stage, Wave
+from handlers.core_words import retold, verdict_words
+from handlers.forced_words import burst_lines, liquidation_lines
 from handlers.institutions import counted, report_lines
 from handlers.numbers import (
     Scale,
     clock,
     day,
     duration,
+    listed,
+    number,
     ordinal,
     percent,
     price,
     return_period,
     share,
     shortly,
-    usd,
 )
+from handlers.phrases import capital, sentences, some
+from handlers.speech import N_, _, ngettext
 from handlers.titles import Titles, named, venue_title
 
-KIND_WORDS = {
-    Kind.FLUSH: "long flush",
-    Kind.SQUEEZE: "short squeeze",
-    Kind.UNWIND: "unwind",
-    Kind.UNPRICED: "fall of open interest, price unknown",
+KIND_TITLES = {
+    Kind.FLUSH: N_("{asset} long flush"),
+    Kind.SQUEEZE: N_("{asset} short squeeze"),
+    Kind.UNWIND: N_("{asset} unwind"),
+    Kind.UNPRICED: N_("{asset} fall of open interest, price unknown"),
 }
 TONES = {
     Kind.FLUSH: Tone.FLUSH,
@@ -43,18 +47,20 @@ TONES = {
     Kind.UNWIND: Tone.UNWIND,
     Kind.UNPRICED: Tone.WARNING,
 }
-LEAD_WORDS = {
-    Lead.NATIVE: "Native-led",
-    Lead.INSTITUTION: "Institution-led",
-    Lead.MIXED: "Native and institutions together",
+LEAD_PROVISIONAL = {
+    Lead.NATIVE: N_("Native-led (provisional): crypto-native {share} of the fall"),
+    Lead.INSTITUTION: N_("Institution-led (provisional): crypto-native {share} of the fall"),
+    Lead.MIXED: N_("Native and institutions together (provisional): crypto-native {share} of the fall"),
+}
+LEAD_CONFIRMED = {
+    Lead.NATIVE: N_("Native-led (confirmed): crypto-native {share} of the fall"),
+    Lead.INSTITUTION: N_("Institution-led (confirmed): crypto-native {share} of the fall"),
+    Lead.MIXED: N_("Native and institutions together (confirmed): crypto-native {share} of the fall"),
 }
 NAMED_VENUES = 4
 """So many venues are named one by one; the rest share a figure."""
 SEES_ENOUGH = 0.6
 """Of the usual open interest: below it, what is early cannot be confirmed."""
-FORCED_ALL = 0.995
-
-
 HOW_MUCH = 2
 """So many lines say how much was closed: behind them stands how it ranks."""
 
@@ -64,7 +70,6 @@ def wave_card(
     *,
     titles: Titles | None = None,
     picture: Picture | None = None,
-    outcomes: Sequence[Outcome] = (),
     in_full: bool = False,
     latency: Latency | None = None,
     record: str = "",
@@ -77,14 +82,16 @@ def wave_card(
     titles = titles or {}
     match wave.stage:
         case Stage.RETRACTED:
-            reason = _sentence(named(wave.reason, titles) or "It was not a fall of open interest")
-            lines: Iterable[str] = (f"{reason} Sorry for the false alarm.",)
+            reason = retold(named(wave.reason, titles)) or _("It was not a fall of open interest")
+            lines: Iterable[str] = (_("{reason}. Sorry for the false alarm.").format(reason=_open(reason)),)
         case Stage.EARLY:
             lines = _early_lines(wave, titles)
         case _:
             lines = _wave_lines(wave, titles, in_full)
     told = list(lines)
-    footer = f"`/wave {wave.id}` · rev {wave.revision} · {clock(wave.at)}"
+    footer = _("`/wave {id}` · rev {revision} · {at}").format(
+        id=wave.id, revision=wave.revision, at=clock(wave.at)
+    )
     return Card(
         title=wave_title(wave),
         tone=_tone(wave),
@@ -92,9 +99,8 @@ def wave_card(
             *(Line(text) for text in told[:HOW_MUCH]),
             *((Line(record, 2),) if record else ()),
             *(Line(text) for text in told[HOW_MUCH:]),
-            *((Line(FOUND_LATER, 2),) if wave.from_history else ()),
+            *((Line(_(FOUND_LATER), 2),) if wave.from_history else ()),
             *((Line(latency_line(latency), 3),) if latency else ()),
-            *(Line(text, 4) for text in outcome_lines(outcomes)),
         ),
         footer=footer,
         buttons=() if in_full else _buttons(wave),
@@ -102,43 +108,56 @@ def wave_card(
     )
 
 
-FOUND_LATER = "From history: found in what venues remember, and nobody was alerted of it"
+FOUND_LATER = N_("From history: found in what venues remember, and nobody was alerted of it")
+
+
+def kind_title(wave: Wave) -> str:
+    """``BTC long flush``."""
+    return _(KIND_TITLES[wave.kind]).format(asset=wave.asset)
 
 
 def wave_title(wave: Wave) -> str:
     """The one line that a phone shows while locked."""
-    what = f"{wave.asset} {KIND_WORDS[wave.kind]}"
-    strength = f"W {wave.magnitude.w:.1f}"
+    what, strength = kind_title(wave), f"W {number(wave.magnitude.w, 1)}"
     match wave.stage:
         case Stage.EARLY:
             longs, shorts = wave.liquidated_long_usd or 0.0, wave.liquidated_short_usd or 0.0
             if wave.burst is not None:
                 longs, shorts = wave.burst.long_share, 1 - wave.burst.long_share
             if not longs and not shorts:
-                return f"{wave.asset}: open interest is falling · early"
-            return f"{wave.asset}: {'longs' if longs >= shorts else 'shorts'} are being liquidated · early"
+                return _("{asset}: open interest is falling · early").format(asset=wave.asset)
+            if longs >= shorts:
+                return _("{asset}: longs are being liquidated · early").format(asset=wave.asset)
+            return _("{asset}: shorts are being liquidated · early").format(asset=wave.asset)
         case Stage.BUILDING:
-            return f"{what} · {strength} and growing"
+            return _("{what} · {strength} and growing").format(what=what, strength=strength)
         case Stage.PEAK:
-            return f"{what} · {strength} · slowing"
+            return _("{what} · {strength} · slowing").format(what=what, strength=strength)
         case Stage.OVER:
-            return f"{what} · {strength} · over after {duration(wave.duration)}"
+            lasted = duration(wave.duration)
+            return _("{what} · {strength} · over after {time}").format(
+                what=what, strength=strength, time=lasted
+            )
         case Stage.RETRACTED:
-            return f"{wave.asset}: the alert of {clock(wave.opened)} is taken back"
+            return _("{asset}: the alert of {at} is taken back").format(
+                asset=wave.asset, at=clock(wave.opened)
+            )
 
 
 def _buttons(wave: Wave) -> tuple[Button, ...]:
-    more = (Button("Details", f"/wave {wave.id}"), Button("Why", f"/why {wave.id}"))
-    return more if wave.stage is Stage.RETRACTED else (*more, Button("Mute 4 h", "/mute 4h"))
+    more = (Button(_("Details"), f"/wave {wave.id}"), Button(_("Why"), f"/why {wave.id}"))
+    return more if wave.stage is Stage.RETRACTED else (*more, Button(_("Mute 4 h"), "/mute 4h"))
 
 
 def latency_line(latency: Latency) -> str:
     """``First chat told after 1.9 s, all 1,204 after 41 s``."""
     if latency.chats == 1:
-        return f"Told after {shortly(latency.first)}"
-    return (
-        f"First chat told after {shortly(latency.first)}, all {latency.chats:,} after {shortly(latency.last)}"
-    )
+        return _("Told after {time}").format(time=shortly(latency.first))
+    return ngettext(
+        "First chat told after {first}, all {n} after {last}",
+        "First chat told after {first}, all {n} after {last}",
+        latency.chats,
+    ).format(first=shortly(latency.first), n=number(latency.chats), last=shortly(latency.last))
 
 
 def _tone(wave: Wave) -> Tone:
@@ -149,52 +168,45 @@ def _tone(wave: Wave) -> Tone:
 
 def _early_lines(wave: Wave, titles: Titles) -> Iterable[str]:
     if wave.burst is not None:
-        yield from _burst_lines(wave.burst, titles)
+        yield from burst_lines(wave.burst, titles)
     else:
-        yield from _liquidation_lines(wave)
+        yield from liquidation_lines(wave)
     if wave.coins_closed > 0:
         yield _closed(wave)
     if wave.price_move is not None:
-        yield f"Price {percent(wave.price_move)} in {duration(wave.at - wave.onset)}"
-    if wave.coverage < SEES_ENOUGH:
-        yield (
-            f"**Open interest is not heard: {share(wave.coverage)} of it since.** "
-            "So this is neither confirmed nor taken back yet"
+        yield _("Price {move} in {time}").format(
+            move=percent(wave.price_move), time=duration(wave.at - wave.onset)
         )
+    if wave.coverage < SEES_ENOUGH:
+        yield _(
+            "**Open interest is not heard: {share} of it since.** "
+            "So this is neither confirmed nor taken back yet"
+        ).format(share=share(wave.coverage))
     else:
-        yield "Not confirmed yet: the next figures of open interest confirm it or take it back"
+        yield _("Not confirmed yet: the next figures of open interest confirm it or take it back")
     yield coverage_line(wave.coverage, wave.missing, wave.at, titles)
-
-
-def _burst_lines(burst: Burst, titles: Titles) -> Iterable[str]:
-    longs = burst.long_share >= 0.5
-    side = percent(burst.long_share if longs else 1 - burst.long_share, signed=False, digits=0)
-    yield (
-        f"**{usd(burst.usd)} in the last minute**, {round(burst.multiple):,} × this hour's normal, "
-        f"{side} {'longs' if longs else 'shorts'}"
-    )
-    told = ", ".join(venue_title(venue, titles) for venue in burst.venues)
-    floors = " and ".join(venue_title(venue, titles) for venue in burst.floors)
-    yield f"{told} ({floors}: only the largest of each second, so a floor)" if floors else told
 
 
 def _wave_lines(wave: Wave, titles: Titles, in_full: bool) -> Iterable[str]:
     yield _closed(wave)
     over = wave.stage is Stage.OVER
     if (change := wave.usd_change) is not None:
-        yield f"In dollars{' at the low' if over else ''} {usd_split(change)}"
+        in_dollars = _("In dollars at the low {change}") if over else _("In dollars {change}")
+        yield in_dollars.format(change=usd_split(change))
     if wave.price_before_usd and wave.price_now_usd:
         ends = f"{price(wave.price_before_usd)} → {price(wave.price_now_usd)}"
-        yield f"Price {ends} ({percent(wave.price_now_usd / wave.price_before_usd - 1)})"
-    rarity = return_period(wave.magnitude)
-    yield f"{_rank(wave.rank, wave.at)}{rarity[0].upper()}{rarity[1:]}"
+        move = percent(wave.price_now_usd / wave.price_before_usd - 1)
+        yield _("Price {ends} ({move})").format(ends=ends, move=move)
+    yield sentences(_rank(wave.rank, wave.at), capital(return_period(wave.magnitude)))
     yield _venue_line(wave, titles, len(wave.venues) if in_full else NAMED_VENUES)
     yield from _lead_lines(wave, titles)
-    yield from _liquidation_lines(wave)
+    yield from liquidation_lines(wave)
     if wave.with_assets:
-        yield f"Fell together: {_some([wave.asset, *wave.with_assets])}"
+        yield _("Fell together: {assets}").format(assets=some([wave.asset, *wave.with_assets]))
     if wave.aftershocks:
-        yield f"{wave.aftershocks} aftershock{'s' if wave.aftershocks > 1 else ''} since"
+        yield ngettext("{n} aftershock since", "{n} aftershocks since", wave.aftershocks).format(
+            n=wave.aftershocks
+        )
     yield coverage_line(wave.coverage, wave.missing, wave.at, titles)
 
 
@@ -208,46 +220,58 @@ def shown_ends(wave: Wave) -> tuple[Scale, float, float]:
 def _closed(wave: Wave) -> str:
     scale, before, now = shown_ends(wave)
     ends = f"{scale.show(before)} → {scale.show(now)}"
-    change = f"**{scale.show(now - before, signed=True)} {wave.asset}"
-    if wave.stage is Stage.OVER:
-        return f"{change} closed ({percent(-wave.fall)})**, {ends} on live venues{_with_reports(wave, scale)}"
-    since = duration(wave.low_at - wave.onset)
-    return f"{change} of open interest closed ({percent(-wave.fall)})** in {since}, {ends}"
-
-
-def _with_reports(wave: Wave, scale: Scale) -> str:
-    """The totals with the institutions' reports added, where those cover both ends of the wave."""
+    facts = {
+        "change": f"{scale.show(now - before, signed=True)} {wave.asset}",
+        "share": percent(-wave.fall),
+        "ends": ends,
+        "time": duration(wave.low_at - wave.onset),
+    }
+    if wave.stage is not Stage.OVER:
+        return _("**{change} of open interest closed ({share})** in {time}, {ends}").format(**facts)
     covering = [r for r in counted(wave) if r.kind is ReportKind.DAILY]
     if not covering:
-        return ""
+        return _("**{change} closed ({share})**, {ends} on live venues").format(**facts)
+    return _("**{change} closed ({share})**, {ends} on live venues; with {names} {wider_ends}").format(
+        **facts, names=_names(covering), wider_ends=_with_reports(wave, covering, scale)
+    )
+
+
+def _names(reports: Sequence[Report]) -> str:
+    return listed([venue_title(report.venue, {}) for report in reports])
+
+
+def _with_reports(wave: Wave, covering: Sequence[Report], scale: Scale) -> str:
+    """The totals with the reports of institutions added that cover both ends of the wave."""
     before = wave.coins_before + sum(report.previous_coins or 0.0 for report in covering)
     now = wave.coins_now + sum(report.coins for report in covering)
-    names = " and ".join(venue_title(report.venue, {}) for report in covering)
-    return f"; with {names} {scale.show(before)} → {scale.show(now)}"
+    return f"{scale.show(before)} → {scale.show(now)}"
 
 
 def usd_split(change: UsdChange) -> str:
     """``−$8.1 B: positions −$4.7 B, price −$3.4 B``: as shown, the two add up."""
     scale = Scale.usd(max(abs(change.total_usd), abs(change.position_usd), abs(change.price_usd)))
     position, by_price = scale.parts((change.position_usd, change.price_usd))
-    total = scale.show(position + by_price, signed=True)
-    return (
-        f"{total}: positions {scale.show(position, signed=True)}, price {scale.show(by_price, signed=True)}"
+    return _("{total}: positions {position}, price {price}").format(
+        total=scale.show(position + by_price, signed=True),
+        position=scale.show(position, signed=True),
+        price=scale.show(by_price, signed=True),
     )
 
 
 def _rank(rank: Rank | None, now: datetime) -> str:
     if rank is None or rank.of < 2:
         return ""
-    in_coins = f"{ordinal(rank.coins_place)} of {rank.of} in coins"
-    in_usd = ""
-    if rank.usd_place is not None and rank.usd_place != rank.coins_place:
-        in_usd = f", {ordinal(rank.usd_place)} in dollars"
-    elif rank.usd_place is not None:
-        in_usd = " and in dollars"
-    text = f"{in_coins}{in_usd}"
-    text = f"**{text[0].upper()}{text[1:]}**" if rank.coins_place <= 3 else f"{text[0].upper()}{text[1:]}"
-    return f"{text} since {day(rank.since, now)}. "
+    if rank.usd_place is None:
+        text = _("{place} of {n} in coins")
+    elif rank.usd_place == rank.coins_place:
+        text = _("{place} of {n} in coins and in dollars")
+    else:
+        text = _("{place} of {n} in coins, {usd_place} in dollars")
+    text = text.format(
+        place=ordinal(rank.coins_place), n=number(rank.of), usd_place=ordinal(rank.usd_place or 1)
+    )
+    text = f"**{capital(text)}**" if rank.coins_place <= 3 else capital(text)
+    return _("{standing} since {day}").format(standing=text, day=day(rank.since, now))
 
 
 def _venue_line(wave: Wave, titles: Titles, named: int) -> str:
@@ -258,72 +282,35 @@ def _venue_line(wave: Wave, titles: Titles, named: int) -> str:
         named += 1
     texts = [f"{venue_title(v.venue, titles)} {scale.show(c, signed=True)}" for c, v in rows[:named]]
     if rest := rows[named:]:
-        texts.append(f"{len(rest)} more {scale.show(sum(c for c, _ in rest), signed=True)}")
-    warning = "**One venue only**: " if wave.one_venue else ""
-    return warning + " · ".join(texts)
+        left = scale.show(sum(closed for closed, _venue in rest), signed=True)
+        texts.append(more_amount(len(rest), left))
+    figures = " · ".join(texts)
+    return _("**One venue only**: {figures}").format(figures=figures) if wave.one_venue else figures
+
+
+def more_amount(count: int, amount: str) -> str:
+    """``5 more −4,200``: what the venues that are not named have together."""
+    return ngettext("{n} more {amount}", "{n} more {amount}", count).format(n=number(count), amount=amount)
 
 
 def _lead_lines(wave: Wave, titles: Titles) -> Iterable[str]:
     native = sum(v.coins_closed for v in wave.venues if v.group.native)
     part = min(1.0, max(0.0, native / wave.coins_closed)) if wave.coins_closed > 0 else 0.0
-    standing = "provisional" if wave.provisional else "confirmed"
-    text = f"{LEAD_WORDS[wave.lead]} ({standing}): crypto-native {share(part)} of the fall"
+    leads = LEAD_PROVISIONAL if wave.provisional else LEAD_CONFIRMED
+    text = _(leads[wave.lead]).format(share=share(part))
     regulated = [venue for venue in wave.venues if not venue.group.native]
     if (before := sum(venue.coins_before for venue in regulated)) > 0:
         move = sum(venue.coins_now for venue in regulated) / before - 1
-        text += f", {_some([venue_title(v.venue, titles) for v in regulated], 2)} {percent(move)}"
+        text += f", {some([venue_title(v.venue, titles) for v in regulated], 2)} {percent(move)}"
     yield text
     yield from report_lines(wave, titles)
-
-
-def _liquidation_lines(wave: Wave) -> Iterable[str]:
-    """What was seen is a floor; what is likely, and what part of the fall that is, stands with it."""
-    if wave.liquidated_long_usd is None or wave.liquidated_short_usd is None:
-        return
-    total = wave.liquidated_long_usd + wave.liquidated_short_usd
-    if total <= 0:
-        yield "Liquidations seen: none"
-        return
-    longs = wave.liquidated_long_usd >= wave.liquidated_short_usd
-    side = (wave.liquidated_long_usd if longs else wave.liquidated_short_usd) / total
-    text = f"Liquidations seen ≥ {usd(total)}{_likely(wave.forced, total)}, "
-    text += f"{percent(side, signed=False, digits=0)} {'longs' if longs else 'shorts'}"
-    if wave.worst_minute_at and wave.worst_minute_usd:
-        text += f". Worst minute {wave.worst_minute_at:%H:%M}: {usd(wave.worst_minute_usd, fine=True)}"
-    yield text
-    if (part := wave.forced_share) is not None and wave.forced and wave.forced.likely_high_usd is not None:
-        low, high = part
-        if low >= FORCED_ALL:
-            yield "Forced: all of what closed, as far as can be told"
-        else:
-            yield f"Forced: {_from_to(low, high)} of the coins closed; the rest closed by choice"
-    if wave.forced and wave.forced.deleveraged_usd > 0:
-        yield f"Auto-deleveraged besides: {usd(wave.forced.deleveraged_usd)} of winners' positions"
-
-
-def _likely(forced: Forced | None, seen_usd: float) -> str:
-    """Nothing where the estimate adds nothing to what was seen."""
-    if forced is None or forced.likely_low_usd is None or forced.likely_high_usd is None:
-        return ""
-    low, high = usd(max(forced.likely_low_usd, seen_usd)), usd(forced.likely_high_usd)
-    if high == usd(seen_usd):
-        return ""
-    if low == high:
-        return f", likely {high}"
-    number, _, unit = low.partition(" ")
-    return f", likely {number if high.endswith(unit) else low}–{high.removeprefix('$')}"
-
-
-def _from_to(low: float, high: float) -> str:
-    one, other = share(low), share(high)
-    return one if one == other else f"{one.removesuffix(' %')}–{other}"
 
 
 def coverage_line(
     coverage: float, missing: Sequence[Missing], now: datetime, titles: Titles | None = None
 ) -> str:
     """How much of the market the figures stand for, and who is missing since when and why."""
-    text = f"Seen: {share(coverage)} of usual open interest"
+    text = _("Seen: {share} of usual open interest").format(share=share(coverage))
     if not missing:
         return text
     largest = sorted(missing, key=lambda gone: -gone.coins)
@@ -331,27 +318,14 @@ def coverage_line(
         f"{venue_title(gone.venue, titles or {})} ({duration(now - gone.since)}{_because(gone)})"
         for gone in largest
     ]
-    return f"{text}. Missing: {_some(named, 2)}"
+    return sentences(text, _("Missing: {venues}").format(venues=some(named, 2)))
 
 
 def _because(gone: Missing) -> str:
     """That a venue has not answered for so long is said by the time alone."""
-    return "" if gone.why is Verdict.STALE else f": {VERDICT_MEANS[gone.why]}"
+    return "" if gone.why is Verdict.STALE else f": {verdict_words(gone.why)}"
 
 
-def outcome_lines(outcomes: Sequence[Outcome]) -> Iterable[str]:
-    """What came next, one line an interval; intervals that have not passed are left out."""
-    for outcome in outcomes:
-        moves = (("price", outcome.price_move), ("open interest", outcome.coins_move))
-        known = [f"{what} {percent(move)}" for what, move in moves if move is not None]
-        if known:
-            yield f"{duration(outcome.after)} after the end: {', '.join(known)}"
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "?")) else f"{text}."
-
-
-def _some(names: Sequence[str] | Sequence[Asset], at_most: int = 6) -> str:
-    more = len(names) - at_most
-    return ", ".join(names[:at_most]) + (f" and {more} more" if more > 0 else "")
+def _open(sentence: str) -> str:
+    """Without its stop: another one follows."""
+    return sentence.removesuffix(".")

@@ -29,18 +29,21 @@ from bot.known import place_in_coins, place_in_usd, published
 from bot.ports import Clock, HealthView, Store
 from handlers.cards import wave_card
 from handlers.drill import drill_begun, drill_shown
+from handlers.hindsight import near, outcomes
+from handlers.history import Days
 from handlers.known_words import record_line
 from handlers.own_cards import notice_card
+from handlers.picture_words import pictured
 from handlers.series import (
     aligned,
     chart_of,
     period_finding,
-    pictured,
     step_for,
     step_of,
     wave_finding,
     wave_window,
 )
+from handlers.speech import ENGLISH, speaking, spoken
 from handlers.summary import summary_card
 from handlers.titles import Titles
 from handlers.zones import UTC_ZONE, in_zone
@@ -49,26 +52,22 @@ T = TypeVar("T")
 
 WEEKLY = Threshold(Measure.W, WEEKLY_W)
 ENOUGH_HISTORY = timedelta(days=14)
-AFTER = (timedelta(hours=1), timedelta(hours=24), timedelta(days=7))
-"""When one looks again after a reset."""
 PAST = 200
 PICTURES_KEPT = 32
-STALE = timedelta(minutes=75)
-"""Old snapshots are kept once an hour: an older one does not stand for a moment asked about."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
     """What this process is.
 
-    ``started`` is real time; ``banner`` stands on every card; ``recompute`` may hold ``{asset}``;
+    ``started`` is real time; ``banner`` stands on every card; ``recompute`` holds ``{wave}``;
     ``threshold`` is for who names none.
     """
 
     version: str
     started: datetime
     banner: str = ""
-    recompute: str = "python -m bot replay FILE --asset {asset}"
+    recompute: str = "python -m bot replay --wave {wave}"
     threshold: Threshold = WEEKLY
 
 
@@ -85,8 +84,10 @@ class Desk:
         self.about = about
         self.wall = wall
         self.zone = UTC_ZONE
+        self.days = Days(store)
+        self.language = ENGLISH
         self._one_picture = asyncio.Lock()
-        self._pictures: OrderedDict[tuple[str, int], Picture | None] = OrderedDict()
+        self._pictures: OrderedDict[tuple[str, int, str], Picture | None] = OrderedDict()
 
     # --- the chat it is for ------------------------------------------------------------------------
 
@@ -94,9 +95,11 @@ class Desk:
         return await self.store.chats.settings(whole(destination))
 
     async def at_home(self, destination: Destination) -> Desk:
-        """The same desk, with times as the chat tells them."""
+        """The same desk, with times as the chat tells them, and the language it is spoken to in."""
+        settings = await self.settings(destination)
         home = copy(self)
-        home.zone = ZoneInfo((await self.settings(destination)).zone)
+        home.zone = ZoneInfo(settings.zone)
+        home.language = settings.language or ENGLISH
         return home
 
     def here(self, thing: T) -> T:
@@ -108,8 +111,8 @@ class Desk:
         return self.here(self.clock())
 
     def sign(self, card: Card) -> Card:
-        """Every card leaves through here: with the banner, where there is one."""
-        return replace(card, banner=self.about.banner)
+        """Every card leaves through here: with the banner, where there is one, and its language."""
+        return replace(card, banner=self.about.banner, language=spoken())
 
     # --- sources -----------------------------------------------------------------------------------
 
@@ -193,21 +196,7 @@ class Desk:
 
     async def outcomes(self, wave: Wave) -> Sequence[Outcome]:
         """What price and coin OI did after the end; unknown where that time has not come or was not seen."""
-        if wave.stage is not Stage.OVER or wave.over_at is None:
-            return ()
-        end = await self._near(wave.asset, wave.over_at)
-        if end is None:
-            return ()
-        found = []
-        for after in AFTER:
-            at = wave.over_at + after
-            later = await self._near(wave.asset, at) if at <= self.clock() else None
-            found.append(_outcome(after, end, later))
-        return found
-
-    async def _near(self, asset: Asset, at: datetime) -> Snapshot | None:
-        found = await self.store.journal.snapshot(asset, at)
-        return found if found and at - found.at <= STALE else None
+        return await outcomes(self.store, wave, self.clock())
 
     async def subscriptions_here(self, destination: Destination) -> Sequence[Subscription]:
         """What a chat gets. Raises ``AskError`` where that is nothing."""
@@ -220,7 +209,7 @@ class Desk:
     async def wave_chart(self, wave: Wave) -> MarketChart | None:
         since, until = wave_window(wave, self.clock())
         shade = (wave.onset, wave.over_at or wave.at)
-        return await self._chart(wave.asset, since, until, wave_finding(wave), shade)
+        return await self._chart(wave.asset, since, until, wave_finding(wave), shade, wave.low_at)
 
     async def period_chart(self, asset: Asset, period: timedelta) -> MarketChart | None:
         now = self.clock()
@@ -233,6 +222,7 @@ class Desk:
         until: datetime,
         title: str = "",
         shade: tuple[datetime, datetime] | None = None,
+        low_at: datetime | None = None,
     ) -> MarketChart | None:
         span = until - since
         finest = step_for(span)
@@ -243,17 +233,26 @@ class Desk:
         if not title and points:
             title = period_finding(asset, points, span)
         now, banner = self.clock(), self.about.banner
-        return chart_of(asset, title, points, liquidations, step, now=now, banner=banner, shade=shade)
+        return chart_of(
+            asset,
+            title,
+            points,
+            liquidations,
+            step,
+            now=now,
+            banner=banner,
+            shade=shade,
+            low_at=low_at,
+        )
 
     # --- cards of subjects -------------------------------------------------------------------------
 
     async def wave_card(self, wave: Wave, *, in_full: bool = False) -> Card:
-        """The wave's card with its picture, and in full with what came next."""
+        """The wave's card with its picture."""
         return wave_card(
             wave,
             titles=self.titles(),
             picture=await self._wave_picture(wave),
-            outcomes=await self.outcomes(wave) if in_full else (),
             in_full=in_full,
             latency=await self.store.posts.latency(wave.id) if wave.stage is Stage.OVER else None,
             record=await self._record(wave),
@@ -263,8 +262,8 @@ class Desk:
         """Where the day up to the low stands among published days of all venues; nothing until it is over."""
         if wave.stage is not Stage.OVER or not published(wave.asset, date.min):
             return ""
-        low = await self._near(wave.asset, wave.low_at)
-        before = await self._near(wave.asset, wave.low_at - timedelta(days=1))
+        low = await near(self.store, wave.asset, wave.low_at)
+        before = await near(self.store, wave.asset, wave.low_at - timedelta(days=1))
         if low is None or before is None or not low.price_usd or not before.price_usd:
             return ""
         coins_before = low.coins * exp(before.index - low.index)  # of the same venues, whoever joined since
@@ -281,17 +280,22 @@ class Desk:
     async def present(self, subject: str, destination: Destination) -> Shown | None:
         """The newest card of a wave, a notice or a drill, as the chat tells times: delivery's ``Present``."""
         home = await self.at_home(destination)
+        with speaking(home.language):
+            return await home._presented(subject, destination)
+
+    async def _presented(self, subject: str, destination: Destination) -> Shown | None:
         if wave := await self.store.waves.get(subject):
-            return await home._wave_shown(wave)
+            return await self._wave_shown(wave)
         if notice := await self.store.notices.notice(subject):
-            card = self.sign(notice_card(home.here(notice)))
+            card = self.sign(notice_card(self.here(notice)))
             return Shown(revision=notice.revision, loud=notice.loud, over=notice.over, card=card)
         if summed := summed_waves(subject):
-            return await home._summary_shown(summed, destination)
+            return await self._summary_shown(summed, destination)
         if begun := drill_begun(subject):
             posts = await self.store.posts.of(subject)
             mine = next((post for post in posts if post.destination == destination), None)
-            return drill_shown(begun, mine, self.wall(), home.zone, self.about.banner)
+            drilled = drill_shown(begun, mine, self.wall(), self.zone, self.about.banner)
+            return replace(drilled, card=replace(drilled.card, language=spoken())) if drilled else None
         return None
 
     async def _wave_shown(self, wave: Wave) -> Shown:
@@ -317,18 +321,11 @@ class Desk:
         return Shown(revision=1, loud=1, over=False, card=card)
 
     async def _picture(self, wave: Wave) -> Picture | None:
-        """One picture for all the chats that are shown a revision; its times are UTC."""
-        key = (wave.id, wave.revision)
+        """One picture for all the chats of a language that are shown a revision; its times are UTC."""
+        key = (wave.id, wave.revision, spoken())
         async with self._one_picture:
             if key not in self._pictures:
                 self._pictures[key] = await self._wave_picture(wave)
                 while len(self._pictures) > PICTURES_KEPT:
                     self._pictures.popitem(last=False)
             return self._pictures[key]
-
-
-def _outcome(after: timedelta, end: Snapshot, later: Snapshot | None) -> Outcome:
-    if later is None:
-        return Outcome(after, None, None)
-    price_move = later.price_usd / end.price_usd - 1 if later.price_usd and end.price_usd else None
-    return Outcome(after, price_move, exp(later.index - end.index) - 1)

@@ -17,6 +17,7 @@ from bot.domain.waves import Stage
 from handlers.cards import wave_card
 from handlers.example import example_picture, example_wave
 from handlers.numbers import clock
+from handlers.speech import N_, _
 from handlers.zones import in_zone
 
 STAGES = (Stage.EARLY, Stage.BUILDING, Stage.OVER)
@@ -24,8 +25,8 @@ EACH = timedelta(seconds=6)
 """A revision stands so long before the next."""
 TOO_LATE = timedelta(minutes=10)
 """A drill that nobody saw by then is not shown any more."""
-MARK = "Drill"
-BANNER = f"{MARK}: nothing happened. The figures are those of 10 October 2025"
+MARK = N_("Drill")
+BANNER = N_("Drill: nothing happened. The figures are those of 10 October 2025")
 LAST_REVISION = len(STAGES)
 _SUBJECT = re.compile(r"drill-(\d{1,12})")
 
@@ -55,13 +56,15 @@ def drill_shown(
     revision = min(1 + max(0, (wall - begun) // EACH), shown + 1, LAST_REVISION)
     stage = STAGES[revision - 1]
     wave = in_zone(example_wave(stage, begun), zone)
-    picture = None if stage is Stage.EARLY else example_picture(stage, begun, mark=MARK, note=BANNER)
+    picture = None if stage is Stage.EARLY else example_picture(stage, begun, mark=_(MARK), note=_(BANNER))
     like = wave_card(wave, picture=picture)
     card = replace(
         like,
-        title=f"{MARK}: {like.title}",
-        footer=f"drill, revision {revision} of {LAST_REVISION} · {clock(wave.at)}",
+        title=f"{_(MARK)}: {like.title}",
+        footer=_("drill, revision {revision} of {last} · {at}").format(
+            revision=revision, last=LAST_REVISION, at=clock(wave.at)
+        ),
         buttons=(),
-        banner=f"{BANNER} · {banner}" if banner else BANNER,
+        banner=f"{_(BANNER)} · {banner}" if banner else _(BANNER),
     )
     return Shown(revision=revision, loud=1, over=revision == LAST_REVISION, card=card)

@@ -15,7 +15,8 @@ from bot.domain.cards import Picture
 from bot.domain.charts import MarketChart
 from bot.domain.market import Group, Venue
 from bot.domain.waves import Kind, Lead, Magnitude, Stage, VenueChange, Wave
-from handlers.series import pictured, wave_finding
+from handlers.picture_words import pictured
+from handlers.series import wave_finding
 
 MINUTE = timedelta(minutes=1)
 OCTOBER_LOW = datetime(2025, 10, 10, 21, 31, tzinfo=UTC)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.domain.health import Remembered
+from handlers.core_words import retold
+from handlers.numbers import number, percent
+from handlers.speech import _, ngettext
 
 NAMED = 6
 
@@ -18,27 +21,52 @@ def history_line(venues: Sequence[Remembered]) -> str:
         (one for one in asked if not one.over or one.why), key=lambda one: (one.share, one.venue)
     )
     if not unknown:
-        return f"History: known, from {len(asked)} venue{'' if len(asked) == 1 else 's'}{_skipped(asked)}"
+        known = ngettext(
+            "History: known, from {n} venue", "History: known, from {n} venues", len(asked)
+        ).format(n=len(asked))
+        return f"{known}{_skipped(asked)}"
     parts = [how_far(one) for one in unknown[:NAMED]]
     if more := len(unknown) - NAMED:
-        parts += [f"{more} more"] if more > 0 else []
+        parts += [ngettext("{n} more", "{n} more", more).format(n=number(more))] if more > 0 else []
     done = len(asked) - len(unknown)
-    return f"History: {'; '.join(parts)}; {done} of {len(asked)} venues known"
+    return ngettext(
+        "History: {parts}; {done} of {n} venue known",
+        "History: {parts}; {done} of {n} venues known",
+        len(asked),
+    ).format(parts="; ".join(parts), done=done, n=len(asked))
 
 
 def how_far(one: Remembered) -> str:
     """``Bybit 61 %, 9 of 14 days`` with what it waits for."""
     if not one.contracts:
-        return f"{one.title} {'left out' if one.over else 'not asked yet'}{_why(one)}"
+        standing = _("{venue} left out") if one.over else _("{venue} not asked yet")
+        return f"{standing.format(venue=one.title)}{_why(one)}"
     days = one.asked_days / one.contracts
-    far = f"{one.title} {int(100 * one.share)} %, {int(days * one.share)} of {round(days)} days"
-    return f"{far}{' (left out)' if one.over and one.why else ''}{_why(one)}"
+    left_out = one.over and one.why
+    far = ngettext("{venue} {share}, {known} of {n} day", "{venue} {share}, {known} of {n} days", round(days))
+    if left_out:
+        far = ngettext(
+            "{venue} {share}, {known} of {n} day (left out)",
+            "{venue} {share}, {known} of {n} days (left out)",
+            round(days),
+        )
+    told = far.format(
+        venue=one.title,
+        share=percent(int(100 * one.share) / 100, signed=False, digits=0),
+        known=int(days * one.share),
+        n=round(days),
+    )
+    return f"{told}{_why(one)}"
 
 
 def _why(one: Remembered) -> str:
-    return f" ({one.why})" if one.why else ""
+    return f" ({retold(one.why)})" if one.why else ""
 
 
 def _skipped(venues: Sequence[Remembered]) -> str:
     count = sum(one.skipped for one in venues)
-    return f"; {count} contracts could not be read" if count else ""
+    if not count:
+        return ""
+    return ngettext("; {n} contract could not be read", "; {n} contracts could not be read", count).format(
+        n=number(count)
+    )

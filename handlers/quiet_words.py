@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.cards import plain
 from bot.domain.chats import ChatSettings, QuietHours
+from bot.domain.posts import YEARLY_W
 from bot.errors import AskError
-from handlers.numbers import moment
+from handlers.numbers import moment, number
+from handlers.speech import _
 from handlers.zones import local, read_zone, zone_words
 
 _TIME = r"(\d{1,2})(?:[:.h]?([0-5]\d))?\s*(am|pm)?"
@@ -25,13 +27,17 @@ def read_quiet(text: str) -> tuple[QuietHours, str | None]:
     found = _HOURS.fullmatch(" ".join(text.lower().split()))
     if not found:
         raise AskError(
-            f'I cannot read "{plain(text.strip()[:24])}" as quiet hours. Write them like `{EXAMPLE}` or '
-            f"`{EXAMPLE} Europe/Berlin`",
+            _(
+                'I cannot read "{text}" as quiet hours. Write them like `{example}` or '
+                "`{example} Europe/Berlin`"
+            ).format(text=plain(text.strip()[:24]), example=EXAMPLE),
             EXAMPLE,
         )
     begin, end = _time(*found.group(1, 2, 3)), _time(*found.group(4, 5, 6))
     if begin == end:
-        raise AskError("Quiet hours begin and end at different times. To be silent for a while: `/mute 8h`")
+        raise AskError(
+            _("Quiet hours begin and end at different times. To be silent for a while: `/mute 8h`")
+        )
     hours = QuietHours(begin, end)
     return hours, read_zone(found[7], f"/quiet {hours_typed(hours)}") if found[7] else None
 
@@ -39,7 +45,10 @@ def read_quiet(text: str) -> tuple[QuietHours, str | None]:
 def _time(hours: str, minutes: str | None, half: str | None) -> time:
     hour = int(hours)
     if hour > (12 if half else 24) or (half and not hour):
-        raise AskError(f"There is no {hour}{half or ' o’clock'}. Write quiet hours like `{EXAMPLE}`", EXAMPLE)
+        text = _("There is no {hour} o’clock. Write quiet hours like `{example}`")
+        if half:
+            text = _("There is no {hour}{half}. Write quiet hours like `{example}`")
+        raise AskError(text.format(hour=hour, half=half, example=EXAMPLE), EXAMPLE)
     if half:
         hour = hour % 12 + (12 if half == "pm" else 0)
     return time(hour % 24, int(minutes or 0))
@@ -58,20 +67,28 @@ def hours_typed(hours: QuietHours) -> str:
 def quiet_words(settings: ChatSettings) -> str:
     """``23:00–07:00; waves of W 3.9 and more may break through``."""
     if settings.quiet is None:
-        return "none"
-    largest = "may break through" if settings.break_through else "are held as well"
-    return f"{hours_words(settings.quiet)}; waves of W 3.9 and more {largest}"
+        return _("none")
+    hours = hours_words(settings.quiet)
+    if settings.break_through:
+        return _("{hours}; waves of W {w} and more may break through").format(
+            hours=hours, w=number(YEARLY_W, 1)
+        )
+    return _("{hours}; waves of W {w} and more are held as well").format(hours=hours, w=number(YEARLY_W, 1))
+
+
+def is_muted(settings: ChatSettings, wall: datetime) -> bool:
+    return settings.muted_until is not None and settings.muted_until > wall
 
 
 def mute_words(settings: ChatSettings, wall: datetime) -> str:
     """``until 20:45 CET``; ``wall`` is real time."""
     until = settings.muted_until
     if until is None or until <= wall:
-        return "no"
-    zone = ZoneInfo(settings.zone)
-    return f"until {moment(local(until, zone), wall)}"
+        return _("no")
+    return _("until {at}").format(at=moment(local(until, ZoneInfo(settings.zone)), wall))
 
 
 def clock_words(settings: ChatSettings, wall: datetime) -> str:
     """``Berlin (CET), now 18:45``."""
-    return f"{zone_words(settings.zone, wall)}, now {local(wall, ZoneInfo(settings.zone)):%H:%M}"
+    at = f"{local(wall, ZoneInfo(settings.zone)):%H:%M}"
+    return _("{zone}, now {at}").format(zone=zone_words(settings.zone, wall), at=at)

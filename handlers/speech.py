@@ -25,6 +25,7 @@ LANGUAGES = {"en": "English", "es": "Español", "ru": "Русский", "zh": "�
 ENGLISH = "en"
 FOLDER = Path(__file__).parent / "locale"
 
+_drafts: dict[str, NullTranslations] = {}
 _spoken: ContextVar[str] = ContextVar("spoken", default=ENGLISH)
 
 
@@ -54,6 +55,16 @@ def locale() -> Locale:
     return _locale(_spoken.get())
 
 
+@contextmanager
+def taught(language: str, texts: NullTranslations) -> Iterator[None]:
+    """Within the block the language speaks from other texts than its catalogue's: a draft's, or a test's."""
+    _drafts[language] = texts
+    try:
+        yield
+    finally:
+        del _drafts[language]
+
+
 def _(message: str) -> str:
     return _texts(_spoken.get()).gettext(message)
 
@@ -78,8 +89,12 @@ def _locale(language: str) -> Locale:
     return Locale.parse(language)
 
 
-@cache
 def _texts(language: str) -> NullTranslations:
+    return _drafts.get(language) or _catalogue(language)
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
     if language == ENGLISH:
         return NullTranslations()
     with (FOLDER / language / "LC_MESSAGES" / "washout.po").open("rb") as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +16,9 @@ from threading import Thread
 from bot.domain.charts import Chart
 from handlers.charts import png
 
+KEPT = 64
+"""Pictures of about 80 kB."""
+
 DrawPng = Callable[[Chart], Awaitable[bytes]]
 
 
@@ -23,11 +27,22 @@ async def open_studio() -> AsyncIterator[DrawPng]:
     """``async with open_studio() as draw: data = await draw(chart)``.
 
     The process starts with the first picture and ends with the block. Where it is killed in between (no
-    memory left), the picture is drawn once more by a new one.
+    memory left), the picture is drawn once more by a new one. The newest ``KEPT`` are kept: what shows the
+    same in the same language is drawn once, whoever asks, and whoever asks meanwhile waits for that one.
     """
     pool = _pool()
+    kept: OrderedDict[Chart, asyncio.Future[bytes]] = OrderedDict()
 
     async def draw(chart: Chart) -> bytes:
+        drawing = kept.get(chart)
+        if drawing is None or (drawing.done() and (drawing.cancelled() or drawing.exception())):
+            drawing = kept[chart] = asyncio.ensure_future(anew(chart))
+            while len(kept) > KEPT:
+                kept.popitem(last=False)
+        kept.move_to_end(chart)
+        return await asyncio.shield(drawing)  # who gives up waiting does not take it from the others
+
+    async def anew(chart: Chart) -> bytes:
         nonlocal pool
         loop = asyncio.get_running_loop()
         mine = pool

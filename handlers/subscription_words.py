@@ -11,11 +11,12 @@ from bot.domain.chats import ChatSettings
 from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Subscription, Threshold
 from bot.domain.waves import Magnitude, Wave
 from bot.pipeline.route import wants
-from handlers.numbers import coins, day, duration, many, percent, return_period, usd
+from handlers.numbers import Scale, day, duration, number, percent, return_period, usd
+from handlers.speech import N_, _, ngettext
 
 
 class Choice(NamedTuple):
-    """One tap: how it is typed, what it is called, about how often that is, and the magnitude."""
+    """One tap: how it is typed, what it is called and about how often that is (marked), and the magnitude."""
 
     word: str
     label: str
@@ -24,9 +25,9 @@ class Choice(NamedTuple):
 
 
 CHOICES = (
-    Choice("historic", "Only historic", "~1 a year", YEARLY_W),
-    Choice("big", "Big", "~1 a month", MONTHLY_W),
-    Choice("notable", "Notable", "~1 a week", WEEKLY_W),
+    Choice("historic", N_("Only historic"), N_("~1 a year"), YEARLY_W),
+    Choice("big", N_("Big"), N_("~1 a month"), MONTHLY_W),
+    Choice("notable", N_("Notable"), N_("~1 a week"), WEEKLY_W),
 )
 """Offered wherever it is asked how often to speak."""
 
@@ -37,8 +38,8 @@ def choice_taps(subscriptions: Sequence[Subscription], line: str, *, shortly: bo
     taps = []
     for choice in CHOICES:
         mark = "✓ " if standing == {Threshold(Measure.W, choice.w)} else ""
-        often = "" if shortly else f", {choice.often}"
-        taps.append(Button(f"{mark}{choice.label}{often}", f"{line} {choice.word}"))
+        often = "" if shortly else f", {_(choice.often)}"
+        taps.append(Button(f"{mark}{_(choice.label)}{often}", f"{line} {choice.word}"))
     return taps
 
 
@@ -46,7 +47,7 @@ def group_tap(subscriptions: Sequence[Subscription], number: str = "") -> Button
     """Turns round whether institution-led waves are left out; of subscription ``number`` (``#2``) alone."""
     native = all(s.native_only for s in subscriptions)
     line = f"/threshold {number} ".replace("  ", " ")
-    return Button("Any group", f"{line}any group") if native else Button("Native only", f"{line}native")
+    return Button(_("Any group"), f"{line}any group") if native else Button(_("Native only"), f"{line}native")
 
 
 def told(subscriptions: Sequence[Subscription], wave: Wave) -> bool:
@@ -57,15 +58,18 @@ def told(subscriptions: Sequence[Subscription], wave: Wave) -> bool:
 def would_have_told(past: Sequence[Wave], subscriptions: Sequence[Subscription]) -> str:
     """How much a chat would have heard; ``past`` is newest first."""
     if not past:
-        return "No wave is recorded yet to try it on"
+        return _("No wave is recorded yet to try it on")
     count = sum(told(subscriptions, wave) for wave in past)
-    since = day(past[-1].onset, past[0].onset)
-    return f"Of {many(len(past), 'wave')} recorded since {since} it would have told {count}"
+    return ngettext(
+        "Of {n} wave recorded since {day} it would have told {told}",
+        "Of {n} waves recorded since {day} it would have told {told}",
+        len(past),
+    ).format(n=number(len(past)), day=day(past[-1].onset, past[0].onset), told=number(count))
 
 
 def coins_words(assets: frozenset[Asset] | None) -> str:
     """``BTC, ETH`` or ``every coin``."""
-    return ", ".join(sorted(assets)) if assets else "every coin"
+    return ", ".join(sorted(assets)) if assets else _("every coin")
 
 
 def subscription_words(subscription: Subscription) -> str:
@@ -75,8 +79,8 @@ def subscription_words(subscription: Subscription) -> str:
 
 def terms_words(subscription: Subscription) -> str:
     """The same without the coins."""
-    native = " · institution-led left out" if subscription.native_only else ""
-    return f"{threshold_words(subscription.threshold)}{native}"
+    terms = threshold_words(subscription.threshold)
+    return f"{terms} · {_('institution-led left out')}" if subscription.native_only else terms
 
 
 def threshold_words(threshold: Threshold) -> str:
@@ -84,23 +88,37 @@ def threshold_words(threshold: Threshold) -> str:
     value = threshold.value
     match threshold.measure:
         case Measure.W:
-            a_week = 168 / 10**value
-            often = return_period(Magnitude(value, value, value))
-            often = f"about {a_week:.2g} a week" if 1.25 < a_week < 5.5 else often
-            return f"{often} (W {value:.1f} and more)"
+            often = _how_often(value)
+            return _("{often} (W {w} and more)").format(often=often, w=number(value, 1))
+        case Measure.FALL if threshold.horizon:
+            return _("{share} or more within {time}").format(
+                share=percent(-value), time=duration(threshold.horizon)
+            )
         case Measure.FALL:
-            within = f"within {duration(threshold.horizon)}" if threshold.horizon else "over the whole wave"
-            return f"{percent(-value)} or more {within}"
+            return _("{share} or more over the whole wave").format(share=percent(-value))
         case Measure.USD:
-            return f"{usd(value)} or more of positions closed"
+            return _("{usd} or more of positions closed").format(usd=usd(value))
         case Measure.COINS:
-            return f"{coins(value, 'coins')} or more closed"
+            return ngettext("{n} coins or more closed", "{n} coins or more closed", value).format(
+                n=Scale.coins(value).show(value)
+            )
+
+
+def _how_often(w: float) -> str:
+    """``about 3 a week`` where that is the usual way to say it."""
+    a_week = 168 / 10**w
+    if not 1.25 < a_week < 5.5:
+        return return_period(Magnitude(w, w, w))
+    digits = f"{a_week:.2g}"
+    count = number(float(digits), len(digits.partition(".")[2]))
+    form = int(digits) if digits.isdecimal() else 2
+    return ngettext("about {n} a week", "about {n} a week", form).format(n=count)
 
 
 def pings_words(chosen: ChatSettings) -> str:
     """Each role's mention as Discord writes it, and from which size on: ``<@&42> about monthly (…)``."""
     pings = [f"<@&{p.role}> {threshold_words(Threshold(Measure.W, p.from_w))}" for p in chosen.pings]
-    return ", ".join(pings) or "none"
+    return ", ".join(pings) or _("none")
 
 
 def typed(subscription: Subscription) -> str:
@@ -115,7 +133,7 @@ def typed(subscription: Subscription) -> str:
         case Measure.USD:
             return f"${threshold.value:.0f}"
         case Measure.COINS:
-            return f"{threshold.value:.12g} {coins_words(subscription.assets).lower()}"
+            return f"{threshold.value:.12g} {', '.join(sorted(subscription.assets or ())).lower()}"
 
 
 def typed_whole(subscription: Subscription) -> str:

@@ -55,15 +55,20 @@ class MemoryJournal:
         self._liquidations: dict[Asset, dict[_Identity, Liquidation]] = {}
         self._sums: dict[Asset, dict[datetime, LiquidationSum]] = {}
         self._border: datetime | None = None
+        self._forgotten: datetime | None = None
         self._reports: dict[tuple[Asset, Venue, Venue, datetime], dict[datetime, Report]] = {}
         self._states: dict[str, bytes] = {}
 
     async def record(self, readings: Sequence[Reading]) -> None:
         for told in readings:
-            self._readings.setdefault((told.received, told.instrument.key), told)
+            if self._forgotten is None or told.received >= self._forgotten:
+                self._readings.setdefault((told.received, told.instrument.key), told)
 
-    async def readings(self, since: datetime, until: datetime) -> Sequence[Reading]:
-        return [told for (at, _), told in sorted(self._readings.items()) if since < at <= until]
+    async def readings(
+        self, since: datetime, until: datetime, asset: Asset | None = None
+    ) -> Sequence[Reading]:
+        found = [told for (at, _), told in sorted(self._readings.items()) if since < at <= until]
+        return [told for told in found if asset in (None, told.instrument.asset)]
 
     async def quarantine(self, rejected: Sequence[Quarantined]) -> None:
         for q in rejected:
@@ -182,7 +187,8 @@ class MemoryJournal:
         return self._states.get(name)
 
     async def trim(self, now: datetime) -> int:
-        readings = [key for key in self._readings if key[0] < now - READINGS_KEPT]
+        self._forgotten = max(self._forgotten or now - READINGS_KEPT, now - READINGS_KEPT)
+        readings = [key for key in self._readings if key[0] < self._forgotten]
         for key in readings:
             del self._readings[key]
         doubted = [name for name, q in self._quarantine.items() if q.at < now - QUARANTINE_KEPT]

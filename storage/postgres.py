@@ -12,11 +12,19 @@ from typing import Any
 import asyncpg
 
 from bot.ports import Held
+from storage.postgres_archive import PostgresArchive
+from storage.postgres_chat_log import PostgresChatLog
+from storage.postgres_chats import PostgresChats
 from storage.postgres_connections import CONNECT_S, PATIENCE, Connection, Connections
 from storage.postgres_faults import KNOWN, explain, named
+from storage.postgres_journal import PostgresJournal
 from storage.postgres_locks import USUAL, PostgresLocks, Timing
 from storage.postgres_migrate import migrate
+from storage.postgres_posts import PostgresPosts
 from storage.postgres_schema import known
+from storage.postgres_statistics import PostgresStatistics
+from storage.postgres_subscriptions import Listeners, PostgresSubscriptions
+from storage.postgres_waves import PostgresNotices, PostgresWaves
 
 CONNECTIONS = {"collect": 1, "judge": 3, "deliver": 6, "talk": 3, "page": 3}
 """Of each role, at most; a process has as many as its roles together, and one more for its locks."""
@@ -70,12 +78,22 @@ class Database:
 class PostgresStore:
     """See ``bot.ports.Store``. Opened by ``open_postgres``."""
 
-    def __init__(self, file: Connections, locks: PostgresLocks) -> None:
+    def __init__(self, file: Connections, locks: PostgresLocks, listeners: Listeners) -> None:
         self.file = file
         self.locks = locks
+        self._listeners = listeners
+        self.journal = PostgresJournal(file)
+        self.waves = PostgresWaves(file)
+        self.archive = PostgresArchive(file)
+        self.statistics = PostgresStatistics(file)
+        self.subscriptions = PostgresSubscriptions(file, listeners)
+        self.posts = PostgresPosts(file)
+        self.chats = PostgresChats(file)
+        self.notices = PostgresNotices(file)
+        self.chat = PostgresChatLog(file)
 
     def under(self, held: Held) -> PostgresStore:
-        return PostgresStore(self.file.under(held), self.locks)
+        return PostgresStore(self.file.under(held), self.locks, self._listeners)
 
     async def facts(self) -> Mapping[str, str]:
         """``store``, ``where``, ``size`` (of the whole database) and ``schema``."""
@@ -128,7 +146,7 @@ async def open_postgres(
     file = Connections(pool, where, patience)
     locks = PostgresLocks(database.direct(), file, timing)
     try:
-        yield PostgresStore(file, locks)
+        yield PostgresStore(file, locks, Listeners())
     finally:
         await locks.close()
         try:

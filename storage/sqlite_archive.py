@@ -6,56 +6,21 @@ A row holds some hundred figures, so that the months of a contract are a few hun
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 
 import msgspec
 from sqlite_utils import Database
 
 from bot.domain.assets import Asset
 from bot.domain.market import Instrument, OpenInterest, PastLiquidations, Snapshot, Venue
-from bot.domain.units import Amount, Unit
 from bot.domain.waves import FROM_HISTORY, Wave
+from storage.pieces import pack, pack_sums, unpack, unpack_sums
 from storage.rules import micros, moment
 from storage.sqlite_connections import Connections
 from storage.sqlite_snapshots import forget_snapshots, write_snapshots
 
 _HISTORY = f"{FROM_HISTORY}*"
-_SUMS = msgspec.msgpack.Decoder(list[PastLiquidations])
-
-
-class _Piece(msgspec.Struct, array_like=True):
-    """One contract's figures; times and ``lags`` (received after that) in microseconds."""
-
-    contract: Instrument
-    units: list[Unit]
-    at: list[int]
-    lags: list[int]
-    amounts: list[Decimal]
-    prices: list[Decimal | None]
-
-
-def _pack(contract: Instrument, told: Sequence[OpenInterest]) -> bytes:
-    piece = _Piece(
-        contract,
-        [one.amount.unit for one in told],
-        [micros(one.at) for one in told],
-        [micros(one.received) - micros(one.at) for one in told],
-        [one.amount.value for one in told],
-        [one.price for one in told],
-    )
-    return zlib.compress(msgspec.msgpack.encode(piece))
-
-
-def _unpack(body: bytes) -> list[OpenInterest]:
-    piece = msgspec.msgpack.decode(zlib.decompress(body), type=_Piece)
-    rows = zip(piece.amounts, piece.units, piece.at, piece.lags, piece.prices, strict=True)
-    return [
-        OpenInterest(piece.contract, Amount(value, unit), moment(at), moment(at + lag), price)
-        for value, unit, at, lag, price in rows
-    ]
 
 
 class SqliteArchive:
@@ -75,14 +40,14 @@ class SqliteArchive:
         sums = [one for one in liquidated if since <= one.at < until]
 
         def write(db: Database) -> None:
-            body = _pack(contract, [one for one in told if since <= one.at < until])
+            body = pack(contract, [one for one in told if since <= one.at < until])
             row = (contract.venue, contract.symbol, micros(since), micros(until), contract.asset, body)
             db.conn.execute("insert or replace into past values (?, ?, ?, ?, ?, ?)", row)
             db.conn.execute(
                 "delete from past_liquidations where venue = ? and symbol = ? and since = ?", row[:3]
             )
             if sums:
-                kept = (*row[:5], zlib.compress(msgspec.msgpack.encode(sums)))
+                kept = (*row[:5], pack_sums(sums))
                 db.conn.execute("insert into past_liquidations values (?, ?, ?, ?, ?, ?)", kept)
 
         await self._file.write(write)
@@ -104,7 +69,7 @@ class SqliteArchive:
                 "select body from past where asset = ? and since < ? and until > ?",
                 (asset, micros(until), micros(since)),
             )
-            found = [one for (body,) in rows for one in _unpack(body) if since <= one.at < until]
+            found = [one for (body,) in rows for one in unpack(body) if since <= one.at < until]
             return sorted(found, key=lambda one: (one.at, one.instrument.key))
 
         return await self._file.read(look)
@@ -115,7 +80,7 @@ class SqliteArchive:
                 "select body from past_liquidations where asset = ? and since < ? and until > ?",
                 (asset, micros(until), micros(since)),
             )
-            each = [one for (body,) in rows for one in _SUMS.decode(zlib.decompress(body))]
+            each = [one for (body,) in rows for one in unpack_sums(body)]
             found = [one for one in each if since <= one.at < until]
             return sorted(found, key=lambda one: (one.at, one.instrument.key, one.position))
 

@@ -35,6 +35,7 @@ from storage.rules import (
     micros,
     moment,
 )
+from storage.sqlite_borders import set_border
 from storage.sqlite_connections import Connections
 from storage.sqlite_readings import Readings, forget_quarantined, forget_readings
 
@@ -51,8 +52,10 @@ class SqliteJournal:
     async def record(self, readings: Sequence[Reading]) -> None:
         self._readings.remember(await self._file.write(lambda db: self._readings.record(db, readings)))
 
-    async def readings(self, since: datetime, until: datetime) -> Sequence[Reading]:
-        return await self._file.read(lambda db: self._readings.between(db, since, until))
+    async def readings(
+        self, since: datetime, until: datetime, asset: Asset | None = None
+    ) -> Sequence[Reading]:
+        return await self._file.read(lambda db: self._readings.between(db, since, until, asset))
 
     async def quarantine(self, rejected: Sequence[Quarantined]) -> None:
         rows = [(micros(q.at), q.venue, q.what, q.verdict, q.detail, q.raw) for q in rejected]
@@ -137,7 +140,8 @@ class SqliteJournal:
     async def trim(self, now: datetime) -> int:
         """One short transaction after another, so that others write in between."""
         summed = floor(now - LIQUIDATIONS_KEPT, LIQUIDATION_STEP)
-        await self._file.write(lambda db: liquidations.set_border(db, summed))
+        await self._file.write(lambda db: set_border(db, "liquidations", summed))
+        await self._file.write(lambda db: set_border(db, "readings", now - READINGS_KEPT))
         forced = await self._file.read(liquidations.liquidated_assets)
         snapped = await self.assets()
         chunks: list[Chunk] = [

@@ -22,13 +22,14 @@ from storage.rules import (
     moment,
     positive,
 )
+from storage.sqlite_borders import border
 
 CHUNK = timedelta(days=1)
 """Of one asset, summed up in one transaction."""
 
 
 def write_liquidations(db: Database, liquidations: Sequence[Liquidation]) -> None:
-    border = _border(db)
+    gone = border(db, "liquidations")
     rows = [
         (
             forced.instrument.asset,
@@ -45,7 +46,7 @@ def write_liquidations(db: Database, liquidations: Sequence[Liquidation]) -> Non
             micros(forced.received),
         )
         for forced in liquidations
-        if micros(forced.at) >= border
+        if micros(forced.at) >= gone
     ]
     db.conn.executemany(f"insert or ignore into liquidations values ({', '.join('?' * 13)})", rows)  # noqa: S608
 
@@ -84,11 +85,6 @@ def read_heard(
         if low < received <= high
     ]
     return sorted(found, key=lambda one: (one.received, one.at, one.instrument.key, one.number))
-
-
-def _border(db: Database) -> int:
-    row = db.execute("select at from borders where name = 'liquidations'").fetchone()
-    return row[0] if row else -(2**63)
 
 
 def read_liquidated(
@@ -138,15 +134,6 @@ def read_liquidated_on(
         asked,
     )
     return [VenueLiquidations(moment(at), venue, *sums) for at, venue, *sums in rows]
-
-
-def set_border(db: Database, before: datetime) -> None:
-    """From now on, liquidations before that are too old to be told from a repeat, and are not heard."""
-    db.execute(
-        "insert into borders values ('liquidations', ?)"
-        " on conflict (name) do update set at = max(at, excluded.at)",
-        [micros(before)],
-    )
 
 
 def liquidated_assets(db: sqlite3.Connection) -> list[Asset]:

@@ -9,8 +9,10 @@ from datetime import datetime
 import msgspec
 from sqlite_utils import Database
 
+from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Reading
 from storage.rules import micros, moment
+from storage.sqlite_borders import border
 
 CHUNK = 10_000
 """Rows that one transaction forgets, so that writing never waits long for tidying."""
@@ -31,8 +33,11 @@ class Readings:
         """Returns the markets looked up, to be remembered once the transaction is through."""
         fresh: Ids = {}
         rows = []
+        begin = border(db, "readings")
         for told in readings:
             received = micros(told.received)
+            if received < begin:
+                continue
             market = self._market(db, told.instrument, fresh)
             lag = received - micros(told.at)
             rows.append((received, market, lag, told.coins, told.price_usd, told.new_beginning))
@@ -57,13 +62,17 @@ class Readings:
         fresh[name] = (instrument, market)
         return market
 
-    def between(self, db: sqlite3.Connection, since: datetime, until: datetime) -> list[Reading]:
+    def between(
+        self, db: sqlite3.Connection, since: datetime, until: datetime, asset: Asset | None = None
+    ) -> list[Reading]:
         rows = db.execute(
             "select received, market, lag, coins, price_usd, new_beginning from readings"
             " where received > ? and received <= ? order by received",
             (micros(since), micros(until)),
         ).fetchall()
         markets = self._known(db, {row[1] for row in rows})
+        if asset is not None:
+            rows = [row for row in rows if markets[row[1]].asset == asset]
         rows.sort(key=lambda row: (row[0], markets[row[1]].key))
         return [
             Reading(

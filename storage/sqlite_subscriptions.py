@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from sqlite_utils import Database
 
 from bot.domain.posts import Destination, Subscription, Wish
+from storage.audience import RELOAD, Audience, Chat
 from storage.rules import assets_key
 from storage.sqlite_connections import Connections
 
@@ -24,42 +25,6 @@ def _place(destination: Destination) -> list[str]:
     return [destination.platform, destination.chat, destination.topic]
 
 
-_Chat = tuple[str, str]
-"""Platform and chat."""
-
-RELOAD = 1_000
-"""When so many chats changed, reading all of them anew is quicker than one after the other."""
-
-
-class Audience:
-    """Who has which wish, kept current chat by chat.
-
-    Tuples of what holds no cycle, so that the collector never has 100,000 chats to look through.
-    """
-
-    def __init__(self, subscriptions: Iterable[Subscription]) -> None:
-        self.having: dict[Wish, set[Destination]] = {}
-        self._same: dict[Wish, Wish] = {}
-        self._of: dict[_Chat, tuple[tuple[Wish, Destination], ...]] = {}
-        for each in subscriptions:
-            self._add(each)
-
-    def _add(self, each: Subscription) -> None:
-        to, chat = each.destination, (each.destination.platform, each.destination.chat)
-        wish = self._same.setdefault(each.wish, each.wish)
-        self.having.setdefault(wish, set()).add(to)
-        self._of[chat] = (*self._of.get(chat, ()), (wish, to))
-
-    def put(self, chat: _Chat, subscriptions: Iterable[Subscription]) -> None:
-        """Replace what is known of a chat."""
-        for wish, to in self._of.pop(chat, ()):
-            self.having[wish].discard(to)
-            if not self.having[wish]:
-                del self.having[wish], self._same[wish]
-        for each in subscriptions:
-            self._add(each)
-
-
 class SqliteSubscriptions:
     """See ``bot.ports.Subscriptions``. Every method raises ``StorageError``.
 
@@ -69,11 +34,11 @@ class SqliteSubscriptions:
     def __init__(self, file: Connections) -> None:
         self._file = file
         self._audience = Audience(())
-        self._stale: set[_Chat] | None = None
+        self._stale: set[Chat] | None = None
         """Chats that changed since the audience was read; ``None`` before it ever was."""
         self._reading = asyncio.Lock()
 
-    def touch(self, *chats: _Chat) -> None:
+    def touch(self, *chats: Chat) -> None:
         """These chats have other subscriptions now."""
         if self._stale is not None:
             self._stale.update(chats)
@@ -95,7 +60,7 @@ class SqliteSubscriptions:
                 raise
             return self._audience.having
 
-    async def _of_chat(self, chat: _Chat) -> list[Subscription]:
+    async def _of_chat(self, chat: Chat) -> list[Subscription]:
         sql = "select id, body from subscriptions where platform = ? and chat = ? order by id"
         return await self._file.read(lambda db: list(map(_subscription, db.execute(sql, chat))))
 

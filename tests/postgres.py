@@ -19,11 +19,9 @@ from typing import Any
 
 import asyncpg
 
-from storage.postgres import Database
-from storage.postgres_migrate import migrate
+from storage.postgres import Database, open_postgres
 
 USER, GUARDED, PASSWORD = "washout", "guarded", "correct horse battery"
-_TEMPLATE = "washout_template"
 _HBA = (
     f"local all all trust\nhost all {GUARDED} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
 )
@@ -35,8 +33,22 @@ synchronous_commit = off
 max_connections = 60
 shared_buffers = 64MB
 autovacuum_naptime = 1h
-file_copy_method = clone
 """
+
+_EMPTY = """
+do $$ declare name text; begin
+    perform pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid();
+    for name in select relname from pg_class where relispartition and relkind = 'r' loop
+        execute format('drop table %I', name);
+    end loop;
+    for name in select relname from pg_class where relnamespace = 'public'::regnamespace
+        and relkind in ('r', 'p') and relname <> 'migrations' loop
+        execute format('delete from %I', name);
+    end loop;
+    insert into borders select unnest(array['readings', 'liquidations']), '0001-01-01 00:00+00';
+    perform setval(format('%I', sequencename)::regclass, 1, false) from pg_sequences;
+end $$"""
 
 
 class Server:
@@ -46,6 +58,7 @@ class Server:
         self.folder, self._programs, self._user = folder, programs, user
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
+        self._free: list[Database] = []
         self._run(
             "initdb", "-D", self._data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"
         )
@@ -84,19 +97,19 @@ class Server:
             self._process = None
 
     async def database(self) -> Database:
-        """A new one with the tables of this release."""
-        db = await asyncpg.connect(self.url())
-        try:
-            if not await db.fetchval("select true from pg_database where datname = $1", _TEMPLATE):
-                await db.execute(f"create database {_TEMPLATE}")
-                made = await asyncpg.connect(self.url(_TEMPLATE))
-                await migrate(made, _TEMPLATE)
-                await made.close()
-            name = f"test_{next(self._numbers)}"
-            await db.execute(f"create database {name} template {_TEMPLATE} strategy file_copy")
-        finally:
-            await db.close()
-        return Database(self.url(name))
+        """One with the tables of this release and nothing in them."""
+        if self._free:
+            return self._free.pop()
+        name = f"test_{next(self._numbers)}"
+        await self.ask(Database(self.url()), f"create database {name}")
+        made = Database(self.url(name))
+        async with open_postgres(made):
+            return made
+
+    async def give_back(self, database: Database) -> None:
+        """For the next test: emptied, which takes a hundredth of the time that making one does."""
+        await self.ask(database, _EMPTY)
+        self._free.append(database)
 
     async def ask(self, database: Database, sql: str) -> Any:
         """One value, on a connection of its own."""

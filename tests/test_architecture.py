@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[1]
 OURS = ("bot", "handlers", "storage")
 LONGEST = 400
 
-ENTRY = {"bot.__main__", "bot.app", "bot.backfill", "bot.doctor", "bot.record", "bot.replay"}
+ENTRY = {
+    *("bot.__main__", "bot.app", "bot.app_fleet", "bot.app_parts"),
+    *("bot.backfill", "bot.doctor", "bot.record", "bot.replay"),
+}
 """Each wires something whole together, so it may know everyone; nobody but the command line knows it."""
 CORE = {"bot.domain", "bot.ports", "bot.ports_fleet", "bot.errors"}
 SOURCES = CORE | {"bot.exchanges", "bot.health"}
@@ -32,16 +35,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.settings": {"bot.domain"},
     "bot.platforms": {"bot.errors", "bot.settings"},
     "bot.clusters": {"bot.platforms", "bot.settings"},
-    "bot.config": {"bot.clusters", "bot.domain", "bot.errors", "bot.platforms", "bot.settings"},
+    "bot.page_settings": {"bot.errors", "bot.platforms", "bot.settings"},
+    "bot.config": {
+        *("bot.clusters", "bot.domain", "bot.errors", "bot.page_settings", "bot.platforms", "bot.settings")
+    },
     "bot.known": {"bot.domain"},
     "bot.logs": set(),
     "bot.running": set(),
     "bot.exchanges": {"bot.domain", "bot.errors"},
     "bot.health": CORE,
+    "bot.health_fleet": CORE | {"bot.health"},
     "bot.feeds": SOURCES | {"bot.running"},
     "bot.simulator": SOURCES,
     "bot.decode": SOURCES | {"bot.feeds", "bot.pipeline"},
     "bot.deliver": INSIDE,
+    "bot.fleet": CORE,
     "bot.roles": INSIDE,
     "bot.judging": INSIDE | {"bot.roles"},
     "bot.past": INSIDE | {"bot.roles"},

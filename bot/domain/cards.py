@@ -89,6 +89,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     buttons: tuple[Button, ...] = ()
     picture: Picture | None = None
     banner: str = ""
+    language: str = "en"
+    """In which its words are."""
     private: bool = False
     """For the person who asked alone, where the platform can do that (settings, refusals, mistakes)."""
     pings: tuple[str, ...] = ()

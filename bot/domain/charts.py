@@ -3,7 +3,7 @@
 Everything on a picture stands in its struct, also the language of its labels, so equal structs are equal
 pictures and are drawn once. Titles state the finding; ``note`` stands under the picture (as-of time,
 coverage, that it is a reconstruction). A gap is ``None`` and is drawn as a gap. Times are
-aware, oldest first, with one value each. ``handlers.series.pictured`` adds the words that say the same.
+aware, oldest first, with one value each. ``handlers.picture_words.pictured`` adds the words and the language.
 """
 
 from __future__ import annotations
@@ -165,4 +165,4 @@ class AfterChart(msgspec.Struct, frozen=True, tag_field="kind", tag="after"):
     language: str = ENGLISH
 
 
-Chart = MarketChart
+Chart = MarketChart | VenuesChart | LinesChart | BarsChart | ResetsChart | AfterChart

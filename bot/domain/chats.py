@@ -40,7 +40,8 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``destination`` is the chat as a whole (its ``topic`` is empty): quiet hours hold in every topic.
     ``zone`` is an IANA name. ``break_through`` lets waves of at least ``YEARLY_W`` speak while it is quiet.
-    ``manager_role`` may change settings beside administrators, where the platform has roles.
+    ``manager_role`` may change settings beside administrators, where the platform has roles. ``language`` is
+    a code (``es``); empty where none was chosen and the platform named none.
     """
 
     destination: Destination

@@ -34,7 +34,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """One process as it describes itself, every second or two. Fields of newer releases are passed over.
 
     ``venues`` are those it asks now, ``waiting`` how much waits in each of its queues, ``sent`` how many
-    calls each of its lanes made in the last minute, ``open_interest`` when a venue last told it some.
+    calls each of its lanes made in the last minute, ``open_interest`` when a venue last told it some,
+    and ``began`` when it first expected one to (both market time).
     """
 
     name: str
@@ -48,6 +49,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     waiting: Mapping[str, int] = {}
     sent: Mapping[str, int] = {}
     open_interest: datetime | None = None
+    began: datetime | None = None
 
 
 def owner(thing: str, members: Iterable[str]) -> str | None:

@@ -10,6 +10,7 @@ from bot.domain.posts import Subscription
 from handlers.commands.registry import Ask
 from handlers.desk import Desk
 from handlers.quiet_words import hours_words, mute_words
+from handlers.speech import ENGLISH, LANGUAGES, _
 from handlers.subscription_words import coins_words, pings_words, subscription_words, terms_words
 from handlers.zones import zone_words
 
@@ -36,12 +37,13 @@ async def note(desk: Desk, ask: Ask, before: Sequence[Subscription]) -> None:
 
 def _choices(chosen: ChatSettings, wall: datetime) -> dict[str, str]:
     return {
-        "quiet hours": hours_words(chosen.quiet) if chosen.quiet else "none",
-        "waves of W 3.9 and more in quiet hours": "let through" if chosen.break_through else "held",
-        "mute": mute_words(chosen, wall),
-        "clock": zone_words(chosen.zone, wall),
-        "role pings": pings_words(chosen),
-        "managers": f"<@&{chosen.manager_role}>" if chosen.manager_role else "Manage Server only",
+        _("quiet hours"): hours_words(chosen.quiet) if chosen.quiet else _("none"),
+        _("waves of W 3.9 and more in quiet hours"): _("let through") if chosen.break_through else _("held"),
+        _("mute"): mute_words(chosen, wall),
+        _("clock"): zone_words(chosen.zone, wall),
+        _("language"): LANGUAGES[chosen.language or ENGLISH],
+        _("role pings"): pings_words(chosen),
+        _("managers"): f"<@&{chosen.manager_role}>" if chosen.manager_role else _("Manage Server only"),
     }
 
 
@@ -50,11 +52,13 @@ def _moved(before: dict[int, Subscription], after: dict[int, Subscription]) -> I
     for number in sorted(before.keys() | after.keys()):
         old, new = before.get(number), after.get(number)
         if new is None and old is not None:
-            yield f"alerts {number} ended: {subscription_words(old)}"
+            yield _("alerts {n} ended: {words}").format(n=number, words=subscription_words(old))
         elif old is None and new is not None:
-            yield f"alerts {number} on: {subscription_words(new)}"
+            yield _("alerts {n} on: {words}").format(n=number, words=subscription_words(new))
         elif old and new and old.wish != new.wish:
-            yield f"alerts {number}, {coins_words(new.assets)}: {terms_words(old)} → {terms_words(new)}"
+            yield _("alerts {n}, {coins}: {before} → {after}").format(
+                n=number, coins=coins_words(new.assets), before=terms_words(old), after=terms_words(new)
+            )
 
 
 def _change(desk: Desk, ask: Ask, moved: Sequence[str]) -> SettingsChange:

@@ -9,11 +9,12 @@ from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.drill import EACH, LAST_REVISION, drill_subject
 from handlers.numbers import duration, moment
+from handlers.speech import N_, _, ngettext
 
 
 @command(
     "test",
-    "A drill: see that alerts arrive here, and how",
+    N_("A drill: see that alerts arrive here, and how"),
     examples=("/test",),
     configures=True,
 )
@@ -27,20 +28,25 @@ async def test(desk: Desk, ask: Ask) -> Card:
         muted = chosen.muted_until is not None and chosen.muted_until > now
         line = "/mute off" if muted else "/quiet off"
         raise AskError(
-            f"No drill was sent: it is quiet here until {until}. An alert would be held and summed up then; "
-            f"a drill would be too old. End the silence with `{line}`, or say `/test` after it",
+            _(
+                "No drill was sent: it is quiet here until {until}. An alert would be held and summed up "
+                "then; a drill would be too old. End the silence with `{line}`, or say `/test` after it"
+            ).format(until=until, line=line),
             line,
         )
     await desk.store.posts.want(
         drill_subject(now), [ask.destination], revision=LAST_REVISION, loud=1, size=0.0, now=now
     )
     lines = [
-        f"It comes like an alert: sent with a sound, then revised in place {LAST_REVISION - 1} times within "
-        f"{duration(LAST_REVISION * EACH)}",
-        "Every revision says that it is a drill. It counts nowhere",
+        ngettext(
+            "It comes like an alert: sent with a sound, then revised in place {n} time within {time}",
+            "It comes like an alert: sent with a sound, then revised in place {n} times within {time}",
+            LAST_REVISION - 1,
+        ).format(n=LAST_REVISION - 1, time=duration(LAST_REVISION * EACH)),
+        _("Every revision says that it is a drill. It counts nowhere"),
     ]
     if not await desk.store.subscriptions.of(ask.destination):
-        lines.append("**This chat gets no alerts yet.** `/subscribe weekly`")
+        lines.append(_("**This chat gets no alerts yet.** `/subscribe weekly`"))
     return Card(
-        title="A drill is on its way", lines=tuple(Line(line) for line in lines), footer="`/settings`"
+        title=_("A drill is on its way"), lines=tuple(Line(line) for line in lines), footer="`/settings`"
     )

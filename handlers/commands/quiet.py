@@ -14,15 +14,18 @@ from bot.errors import AskError
 from handlers.commands.changes import choose
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
+from handlers.numbers import number
 from handlers.quiet_words import (
     EXAMPLE,
     clock_words,
     hours_typed,
     hours_words,
+    is_muted,
     mute_words,
     quiet_words,
     read_quiet,
 )
+from handlers.speech import N_, _
 from handlers.words import Parameter, read_period, read_text
 from handlers.zones import read_zone
 
@@ -32,13 +35,16 @@ ZONE = Parameter("city", read_text, rest=True)
 LONGEST_MUTE = timedelta(days=30)
 ZONES = ("Europe/London", "Europe/Berlin", "America/New_York", "Asia/Singapore", "Asia/Tokyo", "UTC")
 """Offered for a tap; every other one is typed."""
-ALL = Button("All settings", "/settings")
 _BREAK = re.compile(r"break[ -]?through(?:\s+(on|off|yes|no))?")
+
+
+def _all() -> Button:
+    return Button(_("All settings"), "/settings")
 
 
 @command(
     "quiet",
-    "Hours without a sound; one summary at their end",
+    N_("Hours without a sound; one summary at their end"),
     HOURS.optional,
     examples=("/quiet 23:00-07:00", "/quiet 23-7 Berlin", "/quiet off", "/quiet breakthrough on"),
     configures=True,
@@ -54,7 +60,9 @@ async def quiet(desk: Desk, ask: Ask) -> Card:
         after = replace(before, break_through=found[1] not in ("off", "no"))
     elif text.startswith("break"):
         raise AskError(
-            f"That is on or off: it is for waves of W {YEARLY_W} and more. `/quiet breakthrough on`",
+            _("That is on or off: it is for waves of W {w} and more. `/quiet breakthrough on`").format(
+                w=number(YEARLY_W, 1)
+            ),
             "/quiet breakthrough on",
             "/quiet breakthrough off",
         )
@@ -69,38 +77,51 @@ def _quiet_card(desk: Desk, now: ChatSettings, undo: ChatSettings | None) -> Car
     back = _undo(now, undo) if undo else ()
     if now.quiet is None:
         return Card(
-            title="No quiet hours: I may speak at any time",
-            lines=(Line(f"By the clock of {clock_words(now, desk.wall())}"),),
+            title=_("No quiet hours: I may speak at any time"),
+            lines=(Line(_by_the_clock(desk, now)),),
             footer=f"`{EXAMPLE}`, `{EXAMPLE} Europe/Berlin`",
-            buttons=(*back, Button("Quiet 23:00–07:00", EXAMPLE), ALL),
+            buttons=(*back, Button(_("Quiet 23:00–07:00"), EXAMPLE), _all()),
         )
-    through, turn, would, label = (
-        ("may break through", "off", "holds them too", "Hold every wave")
-        if now.break_through
-        else ("are held as well", "on", "lets them through", "Let W ≥ 3.9 through")
-    )
+    begin, end = f"{now.quiet.begin:%H:%M}", f"{now.quiet.end:%H:%M}"
+    if now.break_through:
+        text = _(
+            "Waves of W {w} and more (about yearly) may break through; "
+            "`/quiet breakthrough off` holds them too"
+        )
+        turn = Button(_("Hold every wave"), "/quiet breakthrough off")
+    else:
+        text = _(
+            "Waves of W {w} and more (about yearly) are held as well; "
+            "`/quiet breakthrough on` lets them through"
+        )
+        turn = Button(_("Let W ≥ 3.9 through"), "/quiet breakthrough on")
+    summed = _("New waves become one summary at {end}; what is shown is revised silently")
     return Card(
-        title=f"Quiet from {now.quiet.begin:%H:%M} to {now.quiet.end:%H:%M}",
+        title=_("Quiet from {begin} to {end}").format(begin=begin, end=end),
         lines=(
-            Line(f"By the clock of {clock_words(now, desk.wall())}"),
-            Line(f"New waves become one summary at {now.quiet.end:%H:%M}; what is shown is revised silently"),
-            Line(f"Waves of W 3.9 and more (about yearly) {through}; `/quiet breakthrough {turn}` {would}"),
+            Line(_by_the_clock(desk, now)),
+            Line(summed.format(end=end)),
+            Line(text.format(w=number(YEARLY_W, 1))),
         ),
         footer="`/quiet off` · `/timezone` · `/mute 2h`",
-        buttons=(*back, Button(label, f"/quiet breakthrough {turn}"), Button("Off", "/quiet off"), ALL),
+        buttons=(*back, turn, Button(_("Off"), "/quiet off"), _all()),
     )
+
+
+def _by_the_clock(desk: Desk, now: ChatSettings) -> str:
+    return _("By the clock of {clock}").format(clock=clock_words(now, desk.wall()))
 
 
 def _undo(now: ChatSettings, before: ChatSettings) -> tuple[Button, ...]:
     """Only where one line brings back all that there was, and no other button does that."""
     if before.quiet is None or now.break_through != before.break_through:
         return ()
-    return (Button("Undo", f"/quiet {hours_typed(before.quiet)} {before.zone}"),)
+    return (Button(_("Undo"), f"/quiet {hours_typed(before.quiet)} {before.zone}"),)
 
 
 @command(
     "mute",
-    "Silence for a while; edits go on without a sound",
+    N_("Silence for a while; edits go on without a sound"),
     FOR.optional,
     examples=("/mute 2h", "/mute 1d", "/mute off"),
     configures=True,
@@ -115,29 +136,32 @@ async def mute(desk: Desk, ask: Ask) -> Card:
         period = read_period(text)
         if period > LONGEST_MUTE:
             raise AskError(
-                "I am silent for 30 days at most. To end alerts: `/unsubscribe all`", "/mute 30d", "/alerts"
+                _("I am silent for 30 days at most. To end alerts: `/unsubscribe all`"),
+                "/mute 30d",
+                "/alerts",
             )
         settings = replace(settings, muted_until=now + period)
         await choose(desk, ask, settings)
-    until = mute_words(settings, now)
-    if until == "no":
+    if not is_muted(settings, now):
+        offered = ((_("2 h"), "/mute 2h"), (_("8 h"), "/mute 8h"), (_("1 day"), "/mute 1d"))
         return Card(
-            title="Not muted",
-            lines=(Line(f"Quiet hours: {quiet_words(settings)}"),),
+            title=_("Not muted"),
+            lines=(Line(_("Quiet hours: {hours}").format(hours=quiet_words(settings))),),
             footer="`/mute 2h`",
-            buttons=(Button("2 h", "/mute 2h"), Button("8 h", "/mute 8h"), Button("1 day", "/mute 1d"), ALL),
+            buttons=(*(Button(label, line) for label, line in offered), _all()),
         )
+    summed = _("New waves become one summary then; nothing breaks through. Questions are answered")
     return Card(
-        title=f"Muted {until}",
-        lines=(Line("New waves become one summary then; nothing breaks through. Questions are answered"),),
-        footer="`/mute off` ends it now",
-        buttons=(Button("Unmute", "/mute off"), Button("8 h instead", "/mute 8h"), ALL),
+        title=_("Muted {until}").format(until=mute_words(settings, now)),
+        lines=(Line(summed),),
+        footer=_("`/mute off` ends it now"),
+        buttons=(Button(_("Unmute"), "/mute off"), Button(_("8 h instead"), "/mute 8h"), _all()),
     )
 
 
 @command(
     "timezone",
-    "The clock of this chat",
+    N_("The clock of this chat"),
     ZONE.optional,
     examples=("/timezone Europe/Berlin", "/timezone new york", "/timezone UTC+2"),
     configures=True,
@@ -150,13 +174,14 @@ async def timezone(desk: Desk, ask: Ask) -> Card:
         before = settings.zone
         settings = replace(settings, zone=read_zone(text))
         await choose(desk, ask, settings)
-        back = (Button("Undo", f"/timezone {before}"),) if before != settings.zone else ()
-    quiet = f"Quiet hours {hours_words(settings.quiet)} are on this clock" if settings.quiet else ""
-    lines = ("Alerts and answers tell times by it; pictures keep UTC", quiet)
+        back = (Button(_("Undo"), f"/timezone {before}"),) if before != settings.zone else ()
+    lines = [_("Alerts and answers tell times by it; pictures keep UTC")]
+    if settings.quiet:
+        lines.append(_("Quiet hours {hours} are on this clock").format(hours=hours_words(settings.quiet)))
     choices = tuple(Button(zone.rpartition("/")[2].replace("_", " "), f"/timezone {zone}") for zone in ZONES)
     return Card(
-        title=f"The clock here: {clock_words(settings, desk.wall())}",
-        lines=tuple(Line(line) for line in lines if line),
+        title=_("The clock here: {clock}").format(clock=clock_words(settings, desk.wall())),
+        lines=tuple(Line(line) for line in lines),
         footer="`/timezone Sao Paulo` · `/timezone UTC+2`",
-        buttons=(*back, ALL) if text else (*choices, ALL),
+        buttons=(*back, _all()) if text else (*choices, _all()),
     )

@@ -13,17 +13,19 @@ from rapidfuzz.distance import OSA
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card, plain
+from bot.domain.chats import SettingsChange
 from bot.domain.posts import Destination
 from bot.errors import AskError
 from handlers.desk import Desk
 from handlers.own_cards import error_card
+from handlers.speech import ENGLISH, LANGUAGES, _, nearest, speaking
 from handlers.words import Parameter
 
 T = TypeVar("T")
 
 
-WHO_MAY = {"discord": "Only those with the permission Manage Server", "": "Only administrators"}
-"""Who changes settings in a group, by platform, as the platform calls them."""
+MANAGED = "discord"
+"""Where those with the permission Manage Server change settings; elsewhere administrators do."""
 
 
 async def anyone() -> bool:
@@ -38,7 +40,8 @@ class Ask:
     ``person`` is the platform's id of who asks and ``person_name`` what people call them. ``may_configure``
     may cost the face a call, so it is only asked when something is about to change. ``private_chat`` is where
     the person can speak with the bot alone (``t.me/…``), where the face knows. ``restored`` is how many
-    subscriptions came back with the bot, where it was just let in again.
+    subscriptions came back with the bot, where it was just let in again. ``language`` is the platform's code
+    for the chat: of the person in a private one, of who let the bot in or of the server elsewhere.
     """
 
     destination: Destination
@@ -48,6 +51,7 @@ class Ask:
     is_group: bool = False
     private_chat: str = ""
     restored: int = 0
+    language: str = ""
     words: Mapping[str, object] = field(default_factory=dict)
 
     def get(self, parameter: Parameter[T]) -> T | None:
@@ -64,15 +68,22 @@ class Ask:
         return f"{self.person_name} ({self.person})" if self.person_name else self.person
 
     @property
-    def who_may(self) -> str:
-        """``Only administrators``, in the platform's words."""
-        return WHO_MAY.get(self.destination.platform, WHO_MAY[""])
+    def is_managed(self) -> bool:
+        return self.destination.platform == MANAGED
 
     async def may_change(self) -> None:
         """Raises ``AskError`` for a person who may not change what this chat gets."""
-        if not await self.may_configure():
-            where = f": {self.private_chat}" if self.private_chat else ", in a private chat with me"
-            raise AskError(f"{self.who_may} change alerts in this group. You can subscribe yourself{where}")
+        if await self.may_configure():
+            return
+        if self.is_managed:
+            refused = _("Only those with the permission Manage Server change alerts in this group.")
+        else:
+            refused = _("Only administrators change alerts in this group.")
+        if self.private_chat:
+            instead = _("You can subscribe yourself: {link}").format(link=self.private_chat)
+        else:
+            instead = _("You can subscribe yourself, in a private chat with me")
+        raise AskError(f"{refused} {instead}")
 
 
 Run = Callable[[Desk, Ask], Awaitable[Card]]
@@ -80,7 +91,7 @@ Run = Callable[[Desk, Ask], Awaitable[Card]]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """``about`` is one line of the help; ``examples`` are whole lines that work.
+    """``about`` is one line of the help, marked for the catalogue; ``examples`` are whole lines that work.
 
     ``configures`` marks what is for those who may change settings; its answers are for them alone.
     """
@@ -130,7 +141,27 @@ async def answer(desk: Desk, ask: Ask, text: str) -> Card:
     The slash may be missing and the command may carry the bot's name (``/oi@washout_bot``). Settings and
     mistakes are answered privately, where the platform can do that.
     """
+    await _first_heard(desk, ask)
     desk = await desk.at_home(ask.destination)
+    with speaking(desk.language):
+        return await _answered(desk, ask, text)
+
+
+async def _first_heard(desk: Desk, ask: Ask) -> None:
+    """Take the platform's language for the chat's, until another is chosen: alerts are spoken in it too."""
+    heard = nearest(ask.language) or ENGLISH
+    if heard == ENGLISH or (before := await desk.settings(ask.destination)).language:
+        return
+    change = SettingsChange(
+        destination=before.destination,
+        at=desk.wall(),
+        who=ask.destination.platform.title(),
+        what=f"{LANGUAGES[ENGLISH]} → {LANGUAGES[heard]}",
+    )
+    await desk.store.chats.choose(structs.replace(before, language=heard), change)
+
+
+async def _answered(desk: Desk, ask: Ask, text: str) -> Card:
     try:
         called, words = find(text)
         read = read_words(called, words, await desk.known())
@@ -149,13 +180,18 @@ def find(text: str) -> tuple[Command, list[str]]:
     if name in COMMANDS:
         return COMMANDS[name], words
     if not name:
-        raise AskError("Say what you would like to know, for example `/oi btc`. Everything: `/help`", "/help")
+        raise AskError(
+            _("Say what you would like to know, for example `/oi btc`. Everything: `/help`"), "/help"
+        )
     near = _nearest(name)
     example = COMMANDS[near or "help"].examples[0]
-    guess = f"Did you mean `/{near}`?" if near else "Everything: `/help`"
-    if near and example != f"/{near}":
-        guess += f" For example `{example}`"
-    raise AskError(f'I know no command "{plain(said[:24])}". {guess}', example)
+    if not near:
+        text = _('I know no command "{said}". Everything: `/help`')
+    elif example == f"/{near}":
+        text = _('I know no command "{said}". Did you mean `{near}`?')
+    else:
+        text = _('I know no command "{said}". Did you mean `{near}`? For example `{example}`')
+    raise AskError(text.format(said=plain(said[:24]), near=f"/{near}", example=example), example)
 
 
 def _nearest(name: str) -> str | None:
@@ -183,7 +219,7 @@ def read_words(called: Command, words: Sequence[str], known: Sequence[Asset]) ->
         left.remove(taker)
     if missing := next((parameter for parameter in left if parameter.required), None):
         example = called.examples[0]
-        raise AskError(f"`/{called.name}` needs {_article(missing.name)}: `{example}`", example)
+        raise AskError(_needs(missing.name).format(line=f"/{called.name}", example=example), example)
     return read
 
 
@@ -200,7 +236,8 @@ def _taker(
                 complaints.append(error)
     if not complaints:
         example = called.examples[0]
-        raise AskError(f'I do not know what "{plain(word[:24])}" is for here. Try `{example}`', example)
+        text = _('I do not know what "{word}" is for here. Try `{example}`')
+        raise AskError(text.format(word=plain(word[:24]), example=example), example)
     raise complaints[0]
 
 
@@ -217,5 +254,11 @@ def _names_the_next(left: Sequence[Parameter[object]], words: Sequence[str], kno
     return True
 
 
-def _article(name: str) -> str:
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+def _needs(name: str) -> str:
+    match name:
+        case "coin":
+            return _("`{line}` needs a coin: `{example}`")
+        case "id":
+            return _("`{line}` needs an id: `{example}`")
+        case _:
+            return _("`{line}` needs more words: `{example}`")

@@ -16,7 +16,8 @@ from handlers.commands.changes import choose
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import moment
-from handlers.quiet_words import EXAMPLE, clock_words, mute_words, quiet_words
+from handlers.quiet_words import EXAMPLE, clock_words, is_muted, mute_words, quiet_words
+from handlers.speech import LANGUAGES, N_, _, ngettext, spoken
 from handlers.subscription_words import choice_taps, group_tap, pings_words, subscription_words
 from handlers.wanted import read_wanted
 from handlers.words import Parameter, read_text
@@ -33,7 +34,7 @@ HAS_ROLES = "discord"
 
 @command(
     "settings",
-    "Everything of this chat, each with a button",
+    N_("Everything of this chat, each with a button"),
     WHAT.optional,
     examples=("/settings", "/settings log"),
     configures=True,
@@ -42,60 +43,67 @@ async def settings(desk: Desk, ask: Ask) -> Card:
     text = (ask.get(WHAT) or "").lower()
     if not text:
         return await settings_card(desk, ask)
-    what, _, choice = text.partition(" ")
+    what, _space, choice = text.partition(" ")
     if what == "log":
         return await _log(desk, ask)
     if what == "managers" and choice:
         return await _managers(desk, ask, choice)
-    raise AskError(f'I know no setting "{plain(text[:24])}". All of them: `/settings`', "/settings")
+    unknown = _('I know no setting "{text}". All of them: `/settings`')
+    raise AskError(unknown.format(text=plain(text[:24])), "/settings")
 
 
-async def settings_card(desk: Desk, ask: Ask, title: str = "What this chat chose") -> Card:
+async def settings_card(desk: Desk, ask: Ask, title: str = "") -> Card:
     """All of it, as it is now."""
     chosen, here = await desk.settings(ask.destination), await desk.store.subscriptions.of(ask.destination)
     now = desk.wall()
-    alerts = [f"**Alerts** {s.id}: {subscription_words(s)}" for s in here] or ["**Alerts**: none"]
+    alerts = [_("**Alerts** {n}: {words}").format(n=s.id, words=subscription_words(s)) for s in here]
     lines = [
-        *alerts,
-        f"**Quiet hours**: {quiet_words(chosen)}",
-        f"**Muted**: {mute_words(chosen, now)}",
-        f"**Clock**: {clock_words(chosen, now)}",
+        _("**Quiet hours**: {hours}").format(hours=quiet_words(chosen)),
+        _("**Muted**: {until}").format(until=mute_words(chosen, now)),
+        _("**Clock**: {clock}").format(clock=clock_words(chosen, now)),
+        _("**Language**: {language}").format(language=LANGUAGES[spoken()]),
     ]
     if ask.destination.platform == HAS_ROLES:
-        managers = f"; <@&{chosen.manager_role}> may change this too" if chosen.manager_role else ""
-        lines.append(f"**Role pings**: {pings_words(chosen)}{managers}")
+        pings = _("**Role pings**: {pings}")
+        if chosen.manager_role:
+            pings = _("**Role pings**: {pings}; {role} may change this too")
+        lines.append(pings.format(pings=pings_words(chosen), role=f"<@&{chosen.manager_role}>"))
     line = "/threshold" if here else "/subscribe"  # where there are several subscriptions it changes all
     return Card(
-        title=title,
-        lines=tuple(Line(text, 7 if text.startswith("**Alerts") else 5) for text in lines),
-        footer="`/settings log` says who changed what · `/alerts` · `/timezone` · `/test`",
+        title=title or _("What this chat chose"),
+        lines=(
+            *(Line(text, 7) for text in alerts or [_("**Alerts**: none")]),
+            *(Line(text) for text in lines),
+        ),
+        footer=_("`/settings log` says who changed what · `/alerts` · `/timezone` · `/test`"),
         buttons=(*choice_taps(here, line, shortly=True), *_silence(desk, chosen), *_more(here, chosen)),
     )
 
 
 def _silence(desk: Desk, chosen: ChatSettings) -> tuple[Button, ...]:
-    muted = mute_words(chosen, desk.wall()) != "no"
-    mute = Button("Unmute", "/mute off") if muted else Button("Mute 4 h", "/mute 4h")
+    muted = is_muted(chosen, desk.wall())
+    mute = Button(_("Unmute"), "/mute off") if muted else Button(_("Mute 4 h"), "/mute 4h")
     if chosen.quiet is None:
-        return (Button("Quiet 23:00–07:00", EXAMPLE), mute)
-    through = ("Hold every wave", "off") if chosen.break_through else ("Let W ≥ 3.9 through", "on")
+        return (Button(_("Quiet 23:00–07:00"), EXAMPLE), mute)
+    through = (_("Hold every wave"), "off") if chosen.break_through else (_("Let W ≥ 3.9 through"), "on")
     return (
-        Button("No quiet hours", "/quiet off"),
+        Button(_("No quiet hours"), "/quiet off"),
         Button(through[0], f"/quiet breakthrough {through[1]}"),
         mute,
     )
 
 
 def _more(here: Sequence[Subscription], chosen: ChatSettings) -> tuple[Button, ...]:
-    buttons = [Button("Clock", "/timezone")]
+    buttons = [Button(_("Clock"), "/timezone"), Button(_("Language"), "/language")]
     if here:
         buttons += [
             group_tap(here),
-            Button("Edit alerts", "/alerts"),
-            Button("Drill", "/test"),
-            Button("End all alerts", "/unsubscribe all"),
+            Button(_("Edit alerts"), "/alerts"),
+            Button(_("Drill"), "/test"),
+            Button(_("End all alerts"), "/unsubscribe all"),
         ]
-    buttons += [Button(f"End ping {n + 1}", f"/ping {ping.role} off") for n, ping in enumerate(chosen.pings)]
+    for number, ping in enumerate(chosen.pings, 1):
+        buttons.append(Button(_("End ping {n}").format(n=number), f"/ping {ping.role} off"))
     return tuple(buttons)
 
 
@@ -103,14 +111,16 @@ async def _log(desk: Desk, ask: Ask) -> Card:
     changes = await desk.store.chats.changes(ask.destination, LOG_ROWS)
     now = desk.wall()
     lines = [
-        Line(f"{moment(desk.here(c.at), now)} · {plain(c.who) or 'somebody'}: {plain(c.what)}")
+        Line(f"{moment(desk.here(c.at), now)} · {plain(c.who) or _('somebody')}: {plain(c.what)}")
         for c in changes
     ]
     return Card(
-        title="Who changed what here, newest first" if changes else "Nobody has changed anything here yet",
+        title=_("Who changed what here, newest first")
+        if changes
+        else _("Nobody has changed anything here yet"),
         lines=tuple(lines),
         footer="`/settings`",
-        buttons=(Button("All settings", "/settings"),),
+        buttons=(Button(_("All settings"), "/settings"),),
     )
 
 
@@ -119,13 +129,16 @@ async def _managers(desk: Desk, ask: Ask, choice: str) -> Card:
     role = "" if choice == "off" else _role(choice)
     chosen = replace(await desk.settings(ask.destination), manager_role=role)
     await choose(desk, ask, chosen)
-    who = "They and those with Manage Server" if role else "Only those with Manage Server"
-    return await settings_card(desk, ask, f"{who} change settings now")
+    if role:
+        title = _("They and those with Manage Server change settings now")
+    else:
+        title = _("Only those with Manage Server change settings now")
+    return await settings_card(desk, ask, title)
 
 
 @command(
     "ping",
-    "Which role is pinged, from which size on (Discord)",
+    N_("Which role is pinged, from which size on (Discord)"),
     ROLE.optional,
     FROM.optional,
     examples=("/ping 4242 monthly", "/ping 4242 W 3.5", "/ping 4242 off"),
@@ -137,10 +150,12 @@ async def ping(desk: Desk, ask: Ask) -> Card:
     text = ask.get(ROLE)
     if text is None:
         return Card(
-            title="Roles that are pinged",
+            title=_("Roles that are pinged"),
             lines=(Line(pings_words(chosen)),),
-            footer="`/ping` with a role and how often, such as `monthly`, `W 3.5` or `off`",
-            buttons=(*(Button(f"End {p.role}", f"/ping {p.role} off") for p in chosen.pings),),
+            footer=_("`/ping` with a role and how often, such as `monthly`, `W 3.5` or `off`"),
+            buttons=tuple(
+                Button(_("End {role}").format(role=p.role), f"/ping {p.role} off") for p in chosen.pings
+            ),
         )
     role, wanted = _role(text), (ask.get(FROM) or "monthly").lower()
     others = tuple(p for p in chosen.pings if p.role != role)
@@ -150,24 +165,30 @@ async def ping(desk: Desk, ask: Ask) -> Card:
         from_w = await _from_w(desk, wanted, role)
         if len(others) >= MOST_PINGS:
             raise AskError(
-                f"No more than {MOST_PINGS} roles are pinged. End one first: `/settings`", "/settings"
+                ngettext(
+                    "No more than {n} role is pinged. End one first: `/settings`",
+                    "No more than {n} roles are pinged. End one first: `/settings`",
+                    MOST_PINGS,
+                ).format(n=MOST_PINGS),
+                "/settings",
             )
         after = replace(chosen, pings=(*others, RolePing(role, from_w)))
     await choose(desk, ask, after)
-    return await settings_card(desk, ask, "Role pings are changed")
+    return await settings_card(desk, ask, _("Role pings are changed"))
 
 
 def _needs_roles(ask: Ask) -> None:
     if ask.destination.platform != HAS_ROLES:
         raise AskError(
-            "There are no roles to ping here. That is for Discord; `/settings` has the rest", "/settings"
+            _("There are no roles to ping here. That is for Discord; `/settings` has the rest"), "/settings"
         )
 
 
 def _role(text: str) -> str:
     found = _ROLE.fullmatch(text.strip())
     if not found:
-        raise AskError(f'"{plain(text[:24])}" is no role. Pick one, or give its number: `/ping 4242 monthly`')
+        unknown = _('"{text}" is no role. Pick one, or give its number: `/ping 4242 monthly`')
+        raise AskError(unknown.format(text=plain(text[:24])))
     return found[1] or found[2]
 
 
@@ -177,4 +198,5 @@ async def _from_w(desk: Desk, text: str, role: str) -> float:
         if threshold is not None and threshold.measure is Measure.W:
             return threshold.value
     line = f"/ping {role} monthly"
-    raise AskError(f"Pings go by how often or by W: `{line}`, `/ping {role} W 3.5`", line)
+    text = _("Pings go by how often or by W: `{line}`, `{other}`")
+    raise AskError(text.format(line=line, other=f"/ping {role} W 3.5"), line)

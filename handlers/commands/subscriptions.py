@@ -18,6 +18,7 @@ from handlers.commands.changes import note
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import duration, moment
+from handlers.speech import N_, _, ngettext
 from handlers.subscription_words import (
     choice_taps,
     coins_words,
@@ -39,7 +40,7 @@ MOST_TAPS = 8
 
 @command(
     "subscribe",
-    "Be told of waves, of some coins or all",
+    N_("Be told of waves, of some coins or all"),
     WHAT.optional,
     examples=(
         "/subscribe btc eth weekly",
@@ -56,20 +57,20 @@ async def subscribe(desk: Desk, ask: Ask) -> Card:
     subscription = await add_subscription(desk, ask, wanted)
     old = next((s for s in before if s.id == subscription.id), None)
     told = (
-        "You get long flushes and short squeezes: one message per wave, revised in place",
-        f"In place of: {terms_words(old)}" if old else "",
+        _("You get long flushes and short squeezes: one message per wave, revised in place"),
+        _("In place of: {terms}").format(terms=terms_words(old)) if old else "",
         would_have_told(await desk.past(), [subscription]),
     )
     return Card(
-        title=f"Subscribed: {subscription_words(subscription)}",
+        title=_("Subscribed: {words}").format(words=subscription_words(subscription)),
         lines=tuple(Line(text) for text in told if text),
-        footer="`/alerts` shows all of this chat's · `/threshold` changes how often",
+        footer=_("`/alerts` shows all of this chat's · `/threshold` changes how often"),
         buttons=(
-            Button("Undo", f"/subscribe {typed_whole(old)}")
+            Button(_("Undo"), f"/subscribe {typed_whole(old)}")
             if old
-            else Button("Take it back", f"/unsubscribe {subscription.id}"),
-            Button("All alerts", "/alerts"),
-            Button("Settings", "/settings"),
+            else Button(_("Take it back"), f"/unsubscribe {subscription.id}"),
+            Button(_("All alerts"), "/alerts"),
+            Button(_("Settings"), "/settings"),
         ),
     )
 
@@ -93,7 +94,7 @@ async def add_subscription(desk: Desk, ask: Ask, wanted: Wanted) -> Subscription
 
 @command(
     "unsubscribe",
-    "Be told less, or nothing",
+    N_("Be told less, or nothing"),
     WHICH.optional,
     examples=("/unsubscribe all", "/unsubscribe btc", "/unsubscribe 1"),
     configures=True,
@@ -104,22 +105,31 @@ async def unsubscribe(desk: Desk, ask: Ask) -> Card:
     which = (ask.get(WHICH) or "").lower()
     if which in ("all", "every", "everything") or (not which and len(here) == 1):
         await kept.remove(ask.destination)
-        title = "You get no alerts here any more"
+        title = _("You get no alerts here any more")
     elif not which:
         choices = tuple(f"/unsubscribe {subscription.id}" for subscription in here)
-        each = "; ".join(f"{s.id} is {coins_words(s.assets)}, {threshold_words(s.threshold)}" for s in here)
-        text = f"There are {len(here)} subscriptions here. Say which, or `/unsubscribe all`: {each}"
-        raise AskError(text, *choices)
+        each = _("{n} is {coins}, {threshold}")
+        named = "; ".join(
+            each.format(n=s.id, coins=coins_words(s.assets), threshold=threshold_words(s.threshold))
+            for s in here
+        )
+        text = ngettext(
+            "There is {n} subscription here. Say which, or `/unsubscribe all`: {each}",
+            "There are {n} subscriptions here. Say which, or `/unsubscribe all`: {each}",
+            len(here),
+        )
+        raise AskError(text.format(n=len(here), each=named), *choices)
     elif re.fullmatch("#?[0-9]{1,9}", which):
         if not await kept.remove(ask.destination, int(which.lstrip("#"))):
-            raise AskError(f"There is no subscription {which} here. They are listed by `/alerts`", "/alerts")
-        title = f"Subscription {which} is gone"
+            text = _("There is no subscription {n} here. They are listed by `/alerts`")
+            raise AskError(text.format(n=which), "/alerts")
+        title = _("Subscription {n} is gone").format(n=which)
     else:
         title = await _without(desk, here, read_coin(which, await desk.known(), "/unsubscribe {coin}"))
     left = await kept.of(ask.destination)
     await note(desk, ask, here)
     gone = [s for s in here if s not in left]
-    back = Button("Undo", f"/subscribe {typed_whole(gone[0])}") if len(here) - len(left) == 1 else None
+    back = Button(_("Undo"), f"/subscribe {typed_whole(gone[0])}") if len(here) - len(left) == 1 else None
     return _left(title, left, back)
 
 
@@ -127,45 +137,45 @@ async def _without(desk: Desk, here: Sequence[Subscription], asset: Asset) -> st
     """End what names the coin, and keep the other coins that are named with it."""
     named = [s for s in here if s.assets is not None and asset in s.assets]
     if not named:
-        text = f"No subscription here names {asset}. One for every coin ends with `/unsubscribe all`"
-        raise AskError(text, "/unsubscribe all", "/alerts")
+        text = _("No subscription here names {asset}. One for every coin ends with `/unsubscribe all`")
+        raise AskError(text.format(asset=asset), "/unsubscribe all", "/alerts")
     for subscription in named:
         await desk.store.subscriptions.remove(subscription.destination, subscription.id)
         if rest := (subscription.assets or frozenset()) - {asset}:
             await desk.store.subscriptions.add(replace(subscription, id=0, assets=rest))
-    return f"No more alerts about {asset} alone"
+    return _("No more alerts about {asset} alone").format(asset=asset)
 
 
 def _left(title: str, left: Sequence[Subscription], back: Button | None) -> Card:
-    lines = tuple(Line(f"Still on: **{s.id}** · {subscription_words(s)}") for s in left)
-    footer = "`/subscribe weekly` to hear again"
+    still = _("Still on: **{n}** · {words}")
+    lines = tuple(Line(still.format(n=s.id, words=subscription_words(s))) for s in left)
+    footer = _("`/subscribe weekly` to hear again")
     return Card(title=title, lines=lines, footer=footer, buttons=(back,) if back else ())
 
 
-@command("alerts", "What this chat gets, and what it got last", examples=("/alerts",))
+@command("alerts", N_("What this chat gets, and what it got last"), examples=("/alerts",))
 async def alerts(desk: Desk, ask: Ask) -> Card:
     here = await desk.store.subscriptions.of(ask.destination)
     if not here:
         return Card(
-            title="This chat gets no alerts",
-            lines=(Line("How often may I speak here? For some coins only: `/subscribe btc weekly`"),),
+            title=_("This chat gets no alerts"),
+            lines=(Line(_("How often may I speak here? For some coins only: `/subscribe btc weekly`")),),
             buttons=tuple(choice_taps((), "/subscribe")),
         )
     lately = await _told_lately(desk, ask)
     lines = [Line(f"**{s.id}** · {subscription_words(s)} · {_last_told(desk, s, lately)}", 7) for s in here]
     return Card(
-        title="What this chat gets",
+        title=_("What this chat gets"),
         lines=(*lines, Line(would_have_told(await desk.past(), here))),
-        footer="`/subscribe` adds one · `/threshold` changes how often · `/unsubscribe` ends it",
-        buttons=(*(tap for s in here[:MOST_TAPS] for tap in _taps(s)), Button("Settings", "/settings")),
+        footer=_("`/subscribe` adds one · `/threshold` changes how often · `/unsubscribe` ends it"),
+        buttons=(*(tap for s in here[:MOST_TAPS] for tap in _taps(s)), Button(_("Settings"), "/settings")),
     )
 
 
 def _taps(subscription: Subscription) -> tuple[Button, Button]:
     number = subscription.id
-    return Button(f"Edit {number}", f"/threshold #{number}"), Button(
-        f"End {number}", f"/unsubscribe {number}"
-    )
+    edit, end = _("Edit {n}").format(n=number), _("End {n}").format(n=number)
+    return Button(edit, f"/threshold #{number}"), Button(end, f"/unsubscribe {number}")
 
 
 async def _told_lately(desk: Desk, ask: Ask) -> Sequence[tuple[Wave, datetime]]:
@@ -180,5 +190,7 @@ def _last_told(desk: Desk, subscription: Subscription, lately: Sequence[tuple[Wa
     """Of this subscription: a wave of a coin it does not name was told for another's sake."""
     for wave, at in lately:
         if wants(subscription, wave):
-            return f"last told {moment(desk.here(at), desk.clock())}, `/wave {wave.id}`"
-    return f"nothing told in {duration(LOG_REACH)}"
+            return _("last told {at}, `{line}`").format(
+                at=moment(desk.here(at), desk.clock()), line=f"/wave {wave.id}"
+            )
+    return _("nothing told in {time}").format(time=duration(LOG_REACH))

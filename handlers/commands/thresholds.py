@@ -14,7 +14,10 @@ from bot.errors import AskError
 from handlers.commands.changes import note
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.numbers import many, percent, short_day, tight
+from handlers.numbers import number, percent, short_day, tight
+from handlers.phrases import recorded_waves
+from handlers.phrases import subscriptions as subscriptions_words
+from handlers.speech import N_, _
 from handlers.subscription_words import (
     CHOICES,
     choice_taps,
@@ -35,7 +38,7 @@ ROWS = 8
 
 @command(
     "threshold",
-    "From which size on to speak; `try` only shows",
+    N_("From which size on to speak; `try` only shows"),
     HOW_MUCH.optional,
     examples=("/threshold 3/week", "/threshold W 2.9", "/threshold 5% 1h", "/threshold try $800m"),
     configures=True,
@@ -43,26 +46,26 @@ ROWS = 8
 async def threshold(desk: Desk, ask: Ask) -> Card:
     every = await desk.subscriptions_here(ask.destination)
     past = await desk.past()
-    number, text = _split(ask.get(HOW_MUCH) or "", "#")
+    chosen, text = _split(ask.get(HOW_MUCH) or "", "#")
     word, text = _split(text, "try")
     trying = word is not None
-    here = every if number is None else _numbered(every, number)
+    here = every if chosen is None else _numbered(every, chosen)
     if not text:
-        return _choices(here, past, number)
-    beginning = f"threshold{f' #{number}' if number else ''}{' try' if trying else ''}"
+        return _choices(here, past, chosen)
+    beginning = f"threshold{f' #{chosen}' if chosen else ''}{' try' if trying else ''}"
     wanted = read_wanted(text, await desk.known(), beginning)
     if wanted.threshold is None and wanted.native_only is None:
         raise AskError(
-            "Say how often or how large: `/threshold 3/week`, `/threshold 5% 1h`", "/threshold 3/week"
+            _("Say how often or how large: `/threshold 3/week`, `/threshold 5% 1h`"), "/threshold 3/week"
         )
-    before = [s for s in here if number is not None or wanted.assets in (None, s.assets or frozenset())]
+    before = [s for s in here if chosen is not None or wanted.assets in (None, s.assets or frozenset())]
     after = [_as_wanted(s, wanted) for s in before]
     if not after:
         raise _nobody(_as_wanted(replace(here[0], assets=wanted.assets or None), wanted))
     if trying:
-        meant = f"#{number} {text}" if number else text
+        meant = f"#{chosen} {text}" if chosen else text
         return _compared(
-            before, after, past, Button("Save", f"/threshold {meant}"), now=desk.now(), trying=True
+            before, after, past, Button(_("Save"), f"/threshold {meant}"), now=desk.now(), trying=True
         )
     await ask.may_change()
     for subscription in after:
@@ -80,18 +83,17 @@ def _as_wanted(subscription: Subscription, wanted: Wanted) -> Subscription:
 
 def _split(text: str, beginning: str) -> tuple[str | None, str]:
     """The first word without ``beginning``, and the rest; ``None`` where it begins otherwise."""
-    word, _, rest = text.partition(" ")
+    word, _space, rest = text.partition(" ")
     if not word.lower().startswith(beginning):
         return None, text
     return word[len(beginning) :], rest
 
 
-def _numbered(here: Sequence[Subscription], number: str) -> Sequence[Subscription]:
-    found = [s for s in here if str(s.id) == number]
+def _numbered(here: Sequence[Subscription], chosen: str) -> Sequence[Subscription]:
+    found = [s for s in here if str(s.id) == chosen]
     if not found:
-        raise AskError(
-            f"There is no subscription #{plain(number[:9])} here. They are listed by `/alerts`", "/alerts"
-        )
+        text = _("There is no subscription #{n} here. They are listed by `/alerts`")
+        raise AskError(text.format(n=plain(chosen[:9])), "/alerts")
     return found
 
 
@@ -100,10 +102,10 @@ def _undo(before: Sequence[Subscription]) -> Button | None:
     first = before[0]
     line = f"{typed(first)} {'native' if first.native_only else 'any group'}"
     if len(before) == 1:
-        return Button("Undo", f"/threshold #{first.id} {line}")
+        return Button(_("Undo"), f"/threshold #{first.id} {line}")
     alike = len({(s.threshold, s.native_only) for s in before}) == 1
     return (
-        Button("Undo", f"/threshold {line}")
+        Button(_("Undo"), f"/threshold {line}")
         if alike and first.threshold.measure is not Measure.COINS
         else None
     )
@@ -111,7 +113,8 @@ def _undo(before: Sequence[Subscription]) -> Button | None:
 
 def _nobody(meant: Subscription) -> AskError:
     line = f"/subscribe {typed_whole(meant)}"
-    return AskError(f"No subscription here is for just {coins_words(meant.assets)}. Make one: `{line}`", line)
+    text = _("No subscription here is for just {coins}. Make one: `{line}`")
+    return AskError(text.format(coins=coins_words(meant.assets), line=line), line)
 
 
 def _compared(
@@ -125,52 +128,59 @@ def _compared(
 ) -> Card:
     """Which recorded waves the old threshold tells, and which the new one."""
     tried = [(wave, told(before, wave), told(after, wave)) for wave in past]
-    words = {(True, True): "both", (True, False): "before", (False, True): "now"}
+    words = {(True, True): _("both"), (True, False): _("before"), (False, True): _("now")}
     rows = [
         (
             short_day(w.onset, now),
             w.asset[:5],
             tight(percent(-w.fall)),
-            f"{w.magnitude.w:.1f}",
+            number(w.magnitude.w, 1),
             words[old, new],
         )
         for w, old, new in tried
         if old or new
     ]
-    tried_on = many(len(past), "recorded wave")
-    counts = f"Of {tried_on}: before {sum(r[1] for r in tried)}, now {sum(r[2] for r in tried)}"
+    counts = _("Of {waves}: before {before}, now {now}").format(
+        waves=recorded_waves(len(past)), before=sum(r[1] for r in tried), now=sum(r[2] for r in tried)
+    )
     olds, news = (dict.fromkeys(map(terms_words, terms)) for terms in (before, after))
-    many_terms = f"{many(len(after), 'subscription')} changed" if len(news) > 1 else "; ".join(news)
+    terms = "; ".join(news)
+    if len(news) > 1:
+        terms = _("{subscriptions} changed").format(subscriptions=subscriptions_words(len(after)))
+    title = _("Would tell: {terms}") if trying else _("Now telling: {terms}")
+    heads = (_("date"), _("coin"), _("coins"), "W", _("told"))
     return Card(
-        title=f"{'Would tell' if trying else 'Now telling'}: {many_terms}",
+        title=title.format(terms=terms),
         lines=(
-            Line(f"Before: {'; '.join(olds)}"),
-            *((Line(f"Now: {'; '.join(news)}"),) if len(news) > 1 else ()),
-            Line(counts if past else "No wave is recorded yet to try it on"),
+            Line(_("Before: {terms}").format(terms="; ".join(olds))),
+            *((Line(_("Now: {terms}").format(terms="; ".join(news))),) if len(news) > 1 else ()),
+            Line(counts if past else _("No wave is recorded yet to try it on")),
         ),
-        table=Table(("date", "coin", "coins", "W", "told"), tuple(rows[:ROWS]), right=(2, 3))
-        if rows
-        else None,
-        footer="nothing is changed yet" if trying else "saved · `/alerts`",
+        table=Table(heads, tuple(rows[:ROWS]), right=(2, 3)) if rows else None,
+        footer=_("nothing is changed yet") if trying else _("saved · `/alerts`"),
         buttons=(button,) if button else (),
     )
 
 
-def _choices(here: Sequence[Subscription], past: Sequence[Wave], number: str | None) -> Card:
+def _choices(here: Sequence[Subscription], past: Sequence[Wave], chosen: str | None) -> Card:
     lines = [Line(f"**{s.id}** · {subscription_words(s)}", 7) for s in here]
     if past:
-        lines.append(Line(f"What others would have told of {many(len(past), 'recorded wave')}:"))
+        others = _("What others would have told of {waves}:")
+        lines.append(Line(others.format(waves=recorded_waves(len(past)))))
     else:
-        lines.append(Line("No wave is recorded yet to try others on"))
+        lines.append(Line(_("No wave is recorded yet to try others on")))
     rows = []
     for choice in CHOICES:
         as_if = [replace(s, threshold=Threshold(Measure.W, choice.w)) for s in here]
-        rows.append((choice.often, f"{choice.w:.1f}", str(sum(told(as_if, wave) for wave in past))))
-    which = f"#{number}" if number else ""
+        rows.append((_(choice.often), number(choice.w, 1), str(sum(told(as_if, wave) for wave in past))))
+    which = f"#{chosen}" if chosen else ""
+    title = _("From which size on I speak here")
+    if chosen:
+        title = _("From which size on I speak here, subscription {n}").format(n=chosen)
     return Card(
-        title=f"From which size on I speak here{f', subscription {number}' if number else ''}",
+        title=title,
         lines=tuple(lines),
-        table=Table(("how often", "W", "told"), tuple(rows), right=(1, 2)) if past else None,
+        table=Table((_("how often"), "W", _("told")), tuple(rows), right=(1, 2)) if past else None,
         footer="`/threshold 3/week` · `/threshold 5% 1h` · `/threshold try $800m`",
         buttons=(*choice_taps(here, f"/threshold {which}".rstrip()), group_tap(here, which)),
     )

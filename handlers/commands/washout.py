@@ -8,14 +8,16 @@ from datetime import timedelta
 
 from bot.domain.cards import Button, Card, Line, Table, Tone, plain
 from bot.domain.health import SourceHealth, SourceState
-from bot.domain.market import VERDICT_MEANS, Completeness
+from bot.domain.market import Completeness
 from bot.errors import AskError
 from handlers.cards import latency_line
 from handlers.commands.registry import COMMANDS, Ask, command, find
+from handlers.core_words import retold, state_words, verdict_words
 from handlers.desk import Desk
 from handlers.drill import drill_begun
-from handlers.numbers import clock, coins, duration, many, share
+from handlers.numbers import clock, coins, dated, duration, listed, number, share
 from handlers.past_words import history_line
+from handlers.speech import N_, _, ngettext
 from handlers.titles import TABLE_WIDTH, narrowed, venue_title
 from handlers.words import Parameter, read_text
 
@@ -26,27 +28,27 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 QUARANTINE_ROWS = 500
 LOG_ROWS = 1000
-TOLD_OF_STORE = ("store", "size")
+TOLD_OF_STORE = {"store": N_("store {what}"), "size": N_("size {what}")}
 """Anyone in a group may ask: where the file lies is nobody's affair but the operator's."""
 NEWEST = 10
 
 
-@command("help", "All commands, or one with examples", NAME.optional, examples=("/help", "/help oi"))
+@command("help", N_("All commands, or one with examples"), NAME.optional, examples=("/help", "/help oi"))
 async def help_(_desk: Desk, ask: Ask) -> Card:
     if name := ask.get(NAME):
-        called, _ = find(name)
+        called, _words = find(name)
         return Card(
-            title=called.about,
+            title=_(called.about),
             lines=(
                 Line(f"`{called.usage}`"),
-                Line("For example " + ", ".join(f"`{e}`" for e in called.examples)),
+                Line(_("For example {lines}").format(lines=", ".join(f"`{e}`" for e in called.examples))),
             ),
             buttons=tuple(Button(example, example) for example in called.examples),
         )
     return Card(
-        title="What you can ask",
-        lines=tuple(Line(f"`/{c.name}` {_parameters(c.usage)}– {c.about}") for c in COMMANDS.values()),
-        footer="coins as `btc`, periods as `24h` or `7d` · `/help oi` for examples",
+        title=_("What you can ask"),
+        lines=tuple(Line(f"`/{c.name}` {_parameters(c.usage)}– {_(c.about)}") for c in COMMANDS.values()),
+        footer=_("coins as `btc`, periods as `24h` or `7d` · `/help oi` for examples"),
     )
 
 
@@ -57,14 +59,14 @@ def _parameters(usage: str) -> str:
 
 @command(
     "venues",
-    "Which venues I see right now, and which not",
+    N_("Which venues I see right now, and which not"),
     VENUE.optional,
     examples=("/venues", "/venues bybit"),
 )
 async def venues(desk: Desk, ask: Ask) -> Card:
     feeds = desk.feeds()
     if not feeds:
-        return Card(title="No venue is configured", tone=Tone.WARNING, footer="`/status`")
+        return Card(title=_("No venue is configured"), tone=Tone.WARNING, footer="`/status`")
     if name := ask.get(VENUE):
         return _one_venue(desk, _named(desk, name))
     lines = [
@@ -73,16 +75,21 @@ async def venues(desk: Desk, ask: Ask) -> Card:
     ]
     blind = desk.blind_since()
     return Card(
-        title=_fresh(feeds) if blind is None else "I cannot see the market",
+        title=_fresh(feeds) if blind is None else _("I cannot see the market"),
         tone=Tone.ANSWER if blind is None else Tone.WARNING,
         lines=tuple(lines),
         table=_states(desk),
-        footer="silence now is not calm" if blind else "a venue that is not fresh is named and never guessed",
+        footer=_("silence now is not calm")
+        if blind
+        else _("a venue that is not fresh is named and never guessed"),
     )
 
 
 def _fresh(feeds: Sequence[SourceHealth]) -> str:
-    return f"{sum(feed.state is SourceState.FRESH for feed in feeds)} of {many(len(feeds), 'feed')} fresh"
+    fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
+    return ngettext("{fresh} of {n} feed fresh", "{fresh} of {n} feeds fresh", len(feeds)).format(
+        fresh=fresh, n=number(len(feeds))
+    )
 
 
 def _faults(desk: Desk, feeds: Sequence[SourceHealth]) -> list[Line]:
@@ -90,13 +97,19 @@ def _faults(desk: Desk, feeds: Sequence[SourceHealth]) -> list[Line]:
     now, faults = desk.clock(), [feed for feed in feeds if feed.state is not SourceState.FRESH]
     lines = [
         Line(
-            f"{feed.title}, {feed.source}: {plain(feed.why) or feed.state} for {duration(now - feed.since)}",
+            _("{feed}: {why} for {time}").format(
+                feed=f"{feed.title}, {feed.source}",
+                why=retold(plain(feed.why)) or state_words(feed.state),
+                time=duration(now - feed.since),
+            ),
             7,
         )
         for feed in faults[:NAMED_FAULTS]
     ]
     if len(faults) > NAMED_FAULTS:
-        lines.append(Line(f"{len(faults) - NAMED_FAULTS} more feeds are not fresh"))
+        left = len(faults) - NAMED_FAULTS
+        text = ngettext("{n} more feed is not fresh", "{n} more feeds are not fresh", left)
+        lines.append(Line(text.format(n=number(left))))
     return lines
 
 
@@ -107,26 +120,27 @@ def _named(desk: Desk, name: str) -> Sequence[SourceHealth]:
     found = [venue for venue, names in called.items() if sought in names]
     found = found or [v for v, names in called.items() if any(one.startswith(sought) for one in names)]
     if not found:
-        raise AskError(f'I watch no venue "{plain(name[:24])}". All of them: `/venues`', "/venues")
+        unknown = _('I watch no venue "{name}". All of them: `/venues`')
+        raise AskError(unknown.format(name=plain(name[:24])), "/venues")
     return [feed for feed in desk.feeds() if feed.venue in found]
 
 
 def _one_venue(desk: Desk, feeds: Sequence[SourceHealth]) -> Card:
     """Each feed of one venue."""
-    titles = " and ".join(dict.fromkeys(feed.title for feed in feeds))
-    rows = tuple((feed.source, str(feed.state), _heard(desk, [feed])) for feed in feeds)
+    titles = listed(list(dict.fromkeys(feed.title for feed in feeds)))
+    rows = tuple((feed.source, state_words(feed.state), _heard(desk, [feed])) for feed in feeds)
     return Card(
         title=f"{titles}: {_fresh(feeds)}",
         lines=tuple(_faults(desk, feeds)),
-        table=Table(("feed", "state", "heard"), rows, right=(2,)),
-        footer="`/venues` for all",
+        table=Table((_("feed"), _("state"), _("heard")), rows, right=(2,)),
+        footer=_("`/venues` for all"),
     )
 
 
 def _heard(desk: Desk, feeds: Sequence[SourceHealth]) -> str:
     """How long ago any of them answered."""
     newest = max((feed.last_answer for feed in feeds if feed.last_answer), default=None)
-    return duration(desk.clock() - newest) if newest else "never"
+    return duration(desk.clock() - newest) if newest else _("never")
 
 
 def _states(desk: Desk) -> Table:
@@ -137,13 +151,12 @@ def _states(desk: Desk) -> Table:
     for venue in venues:
         own = [feed for feed in feeds if feed.venue == venue]
         worst = min(own, key=lambda feed: feed.state is SourceState.FRESH).state
-        heard.append((str(worst), _heard(desk, own)))
-    room = TABLE_WIDTH - sum(
-        2 + max(map(len, column)) for column in zip(*heard, ("state", "heard"), strict=True)
-    )
+        heard.append((state_words(worst), _heard(desk, own)))
+    heads = (_("state"), _("heard"))
+    room = TABLE_WIDTH - sum(2 + max(map(len, column)) for column in zip(*heard, heads, strict=True))
     names = narrowed([venue_title(venue, desk.titles()) for venue in venues], room)
     rows = tuple((name, *row) for name, row in zip(names, heard, strict=True))
-    return Table(("venue", "state", "heard"), rows, right=(2,))
+    return Table((_("venue"), *heads), rows, right=(2,))
 
 
 def _completeness(desk: Desk) -> str:
@@ -151,70 +164,95 @@ def _completeness(desk: Desk) -> str:
     heard = [(f.completeness, f.title) for f in desk.feeds() if f.completeness]
     full = sorted({title for complete, title in heard if complete is Completeness.COMPLETE})
     floor = sorted({title for complete, title in heard if complete is Completeness.THROTTLED})
-    parts = [f"complete from {', '.join(full)}"] if full else []
-    parts += [f"throttled, so a floor, from {', '.join(floor)}"] if floor else []
     never = sorted({f.title for f in desk.feeds() if f.unheard})
-    parts += [f"not told to the public by {', '.join(never)}"] if never else []
     mute = sorted({f.title for f in desk.feeds() if f.unproven})
-    parts += [f"unproven, since nothing was heard yet, {', '.join(mute)}"] if mute else []
+    told = (
+        (_("complete from {venues}"), full),
+        (_("throttled, so a floor, from {venues}"), floor),
+        (_("not told to the public by {venues}"), never),
+        (_("unproven, since nothing was heard yet, {venues}"), mute),
+    )
+    parts = [text.format(venues=", ".join(titles)) for text, titles in told if titles]
     lost: Counter[str] = Counter()
     for feed in desk.feeds():
         lost[feed.title] += feed.gaps
-    missed = [f"{title} {count:,}" for title, count in sorted(lost.items()) if count]
-    parts += [f"messages that never arrived, by the venue's own count, {', '.join(missed)}"] if missed else []
-    return f"Liquidations: {'; '.join(parts)}" if parts else ""
+    missed = [f"{title} {number(count)}" for title, count in sorted(lost.items()) if count]
+    if missed:
+        text = _("messages that never arrived, by the venue's own count, {counts}")
+        parts.append(text.format(counts=", ".join(missed)))
+    return _("Liquidations: {parts}").format(parts="; ".join(parts)) if parts else ""
 
 
 async def _quarantined(desk: Desk) -> str:
     kept = await desk.store.journal.quarantined(desk.clock() - HOUR, limit=QUARANTINE_ROWS)
     if not kept:
         return ""
-    reasons = Counter(VERDICT_MEANS[rejected.verdict] for rejected in kept).most_common(2)
-    said = "; ".join(f"{count} × {why}" for why, count in reasons)
-    return f"Held back in the last hour: {said}"
+    reasons = Counter(rejected.verdict for rejected in kept).most_common(2)
+    said = "; ".join(f"{number(count)} × {verdict_words(why)}" for why, count in reasons)
+    return _("Held back in the last hour: {reasons}").format(reasons=said)
 
 
-@command("status", "How the bot itself is doing", examples=("/status",))
+@command("status", N_("How the bot itself is doing"), examples=("/status",))
 async def status(desk: Desk, ask: Ask) -> Card:
     store, now, local = desk.store, desk.clock(), desk.now()
     feeds, blind = desk.feeds(), desk.blind_since()
-    fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
     running = await store.waves.running()
     here = await store.subscriptions.of(ask.destination)
     log = await store.posts.log(now - DAY, LOG_ROWS, ask.destination)
     told = [line for line in log if not drill_begun(line.subject)]
     aloud = sum(line.loud for line in told)
     facts = await store.facts()
-    running_for = duration(desk.wall() - desk.about.started)
+    waves = ", ".join(f"{w.asset} `/wave {w.id}`" for w in running[:4])
     lines = [
-        f"Market time {clock(local)}, {local.day} {local:%b %Y}; running for {running_for}",
-        f"Feeds: {fresh} of {len(feeds)} fresh" if feeds else "Feeds: none configured",
+        _("Market time {at}, {day}; running for {time}").format(
+            at=clock(local), day=dated(local), time=duration(desk.wall() - desk.about.started)
+        ),
+        _feeds_line(feeds),
         await _newest(desk),
         plain(history_line(await desk.remembered())),
-        f"Running waves: {', '.join(f'{w.asset} `/wave {w.id}`' for w in running[:4]) or 'none'}",
-        f"Told here in the last day: {aloud} with a sound, {len(told) - aloud} quietly",
+        _("Running waves: {waves}").format(waves=waves or _("none")),
+        _("Told here in the last day: {aloud} with a sound, {quietly} quietly").format(
+            aloud=number(aloud), quietly=number(len(told) - aloud)
+        ),
         await _soonness(desk),
-        f"Subscriptions here: {len(here)}, everywhere: {len(await store.subscriptions.all())}",
-        " · ".join(f"{name} {plain(facts[name])}" for name in TOLD_OF_STORE if name in facts),
+        _("Subscriptions here: {here}, everywhere: {everywhere}").format(
+            here=number(len(here)), everywhere=number(len(await store.subscriptions.all()))
+        ),
+        " · ".join(
+            _(text).format(what=plain(facts[name])) for name, text in TOLD_OF_STORE.items() if name in facts
+        ),
     ]
+    title = _("Washout {version} is blind") if blind else _("Washout {version} is watching")
+    footer = "`/venues`"
+    if blind:
+        text = _("no venue has answered for {time}; silence now is not calm")
+        footer = text.format(time=duration(now - blind))
     return Card(
-        title=f"Washout {desk.about.version}" + (" is blind" if blind else " is watching"),
+        title=title.format(version=desk.about.version),
         tone=Tone.WARNING if blind else Tone.ANSWER,
         lines=tuple(Line(line) for line in lines if line),
-        footer=f"no venue has answered for {duration(now - blind)}; silence now is not calm"
-        if blind
-        else "`/venues`",
+        footer=footer,
     )
+
+
+def _feeds_line(feeds: Sequence[SourceHealth]) -> str:
+    if not feeds:
+        return _("Feeds: none configured")
+    fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
+    return _("Feeds: {fresh} of {n} fresh").format(fresh=number(fresh), n=number(len(feeds)))
 
 
 async def _newest(desk: Desk) -> str:
     known = await desk.known()
     if not known:
-        return "Nothing has been recorded yet"
+        return _("Nothing has been recorded yet")
     newest = await desk.latest(known[0])
-    age = duration(desk.clock() - newest.at)
-    seen = f"{coins(newest.coins, newest.asset)}, {share(newest.coverage)} seen"
-    return f"Coins watched: {len(known)}; newest figures {age} old ({seen})"
+    return _("Coins watched: {n}; newest figures {age} old ({coins}, {share} seen)").format(
+        n=number(len(known)),
+        age=duration(desk.clock() - newest.at),
+        coins=coins(newest.coins, newest.asset),
+        share=share(newest.coverage),
+    )
 
 
 async def _soonness(desk: Desk) -> str:

@@ -12,7 +12,8 @@ from handlers.commands.registry import Ask, command
 from handlers.commands.subscriptions import add_subscription
 from handlers.desk import Desk
 from handlers.example import example_picture
-from handlers.numbers import many
+from handlers.phrases import subscriptions as subscriptions_words
+from handlers.speech import N_, _, ngettext
 from handlers.subscription_words import choice_taps, subscription_words
 from handlers.wanted import Wanted, read_wanted, says_how_often
 from handlers.words import Parameter, read_text
@@ -21,42 +22,70 @@ LINK = Parameter("choice", read_text, rest=True)
 """What a deep link carries, such as ``btc-weekly``: Telegram allows letters, digits, ``_`` and ``-``."""
 
 
-@command("start", "What this is, and how often it may speak", LINK.optional, examples=("/start",))
+@command("start", N_("What this is, and how often it may speak"), LINK.optional, examples=("/start",))
 async def start(desk: Desk, ask: Ask) -> Card:
     wanted, complaint = await _wanted(desk, ask.get(LINK) or "")
     title = "Washout"
     if wanted is not None:
         await ask.may_change()
-        title = f"Subscribed: {subscription_words(await add_subscription(desk, ask, wanted))}"
+        words = subscription_words(await add_subscription(desk, ask, wanted))
+        title = _("Subscribed: {words}").format(words=words)
     here = await desk.store.subscriptions.of(ask.destination)
     venues = len({source.venue for source in desk.health.sources()})
-    watch = f"I watch open interest on {venues} venues" if venues else "I watch open interest"
-    change = f"{ask.who_may} change this" if ask.is_group else "Change it any time: `/settings`"
-    everyone = " work for everyone" if ask.is_group else " answer at once"
+    watch = _(
+        "I watch open interest and speak up when leverage is washed out of a market, "
+        "with one message per event that I keep correct until it is over"
+    )
+    if venues:
+        watch = ngettext(
+            "I watch open interest on {n} venue and speak up when leverage is washed out of a market, "
+            "with one message per event that I keep correct until it is over",
+            "I watch open interest on {n} venues and speak up when leverage is washed out of a market, "
+            "with one message per event that I keep correct until it is over",
+            venues,
+        ).format(n=venues)
     return Card(
         title=title,
         lines=(
-            Line(
-                f"{watch} and speak up when leverage is washed out of a market, "
-                "with one message per event that I keep correct until it is over",
-                9,
-            ),
+            Line(watch, 9),
             Line(complaint or _so_far(here, ask.restored), 8),
-            Line(f"{change}. `/oi`, `/resets` and `/chart`{everyone}; `/help` has the rest", 7),
-            Line("This is what an alert looks like, told again from 10 October 2025:", 6),
+            Line(_who_changes(ask), 7),
+            Line(_("This is what an alert looks like, told again from 10 October 2025:"), 6),
         ),
         buttons=tuple(choice_taps((), "/subscribe")),
         picture=example_picture(),
     )
 
 
+def _who_changes(ask: Ask) -> str:
+    if not ask.is_group:
+        return _(
+            "Change it any time: `/settings`. `/oi`, `/resets` and `/chart` answer at once; "
+            "`/help` has the rest"
+        )
+    if ask.is_managed:
+        return _(
+            "Only those with the permission Manage Server change this. "
+            "`/oi`, `/resets` and `/chart` work for everyone; `/help` has the rest"
+        )
+    return _(
+        "Only administrators change this. "
+        "`/oi`, `/resets` and `/chart` work for everyone; `/help` has the rest"
+    )
+
+
 def _so_far(here: Sequence[Subscription], restored: int) -> str:
-    again = f"I am back, and {many(restored, 'subscription')} with me. " if restored else ""
+    again = ""
+    if restored:
+        count = subscriptions_words(restored)
+        again = _("I am back, and {subscriptions} with me.").format(subscriptions=count) + " "
     if not here:
-        return f"{again}How often may I speak here?"
+        return again + _("How often may I speak here?")
     said = "; ".join(subscription_words(s) for s in islice(here, 2))
-    more = f" and {len(here) - 2} more" if len(here) > 2 else ""
-    return f"{again}**On here**: {said}{more}. A tap changes what I tell of every coin"
+    if (left := len(here) - 2) > 0:
+        said = ngettext("{words} and {n} more", "{words} and {n} more", left).format(words=said, n=left)
+    on_here = _("**On here**: {words}. A tap changes what I tell of every coin")
+    return again + on_here.format(words=said)
 
 
 async def _wanted(desk: Desk, link: str) -> tuple[Wanted | None, str]:

@@ -19,6 +19,7 @@ from handlers.commands import Ask, answer
 from handlers.desk import Desk
 from handlers.discord_face.answers import PLATFORM
 from handlers.discord_face.guard import Sleep
+from handlers.speech import _, speaking
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,8 @@ class Guilds:
             log.info("nowhere to say hello", extra={"event": "discord.joined", "guild": guild.id})
             return None
         here = Destination(PLATFORM, str(channel.id))
-        hello = await answer(self._desk, Ask(destination=here, is_group=True, restored=restored), "/start")
+        ask = Ask(destination=here, is_group=True, restored=restored, language=str(guild.preferred_locale))
+        hello = await answer(self._desk, ask, "/start")
         try:
             await self._speak.send(here, hello)
         except TryLater as later:
@@ -119,7 +121,8 @@ class Guilds:
         if here in self._told:
             return
         self._told.add(here)
-        card = self._desk.sign(_barred_card(guild, here))
+        with speaking(str(guild.preferred_locale)):
+            card = self._desk.sign(_barred_card(guild, here))
         channel = speaking_channel(guild, but=here.chat)
         if channel is not None and await self._say(Destination(PLATFORM, str(channel.id)), card):
             return
@@ -147,14 +150,17 @@ class Guilds:
 
 def _barred_card(guild: discord.Guild, here: Destination) -> Card:
     threads = "Send Messages in Threads" if here.topic else "Send Messages"
-    aside = "wait" if here.topic else "are put aside"
+    aside = _("The alerts of {channel} in {server} are put aside")
+    if here.topic:
+        aside = _("The alerts of {channel} in {server} wait")
+    needs = _("I need there: {permissions}")
     return Card(
-        title="I may not post where I should",
+        title=_("I may not post where I should"),
         tone=Tone.WARNING,
         lines=(
-            Line(f"The alerts of <#{here.topic or here.chat}> in {plain(guild.name)} {aside}", 9),
-            Line(f"I need there: View Channel, {threads}, Embed Links, Attach Files", 9),
-            Line("They go on once I have that. If not, say `/start` there"),
+            Line(aside.format(channel=f"<#{here.topic or here.chat}>", server=plain(guild.name)), 9),
+            Line(needs.format(permissions=f"View Channel, {threads}, Embed Links, Attach Files"), 9),
+            Line(_("They go on once I have that. If not, say `/start` there")),
         ),
     )
 

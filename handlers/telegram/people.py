@@ -11,6 +11,7 @@ from telegram.ext import ExtBot
 
 from bot.domain.posts import Destination
 from bot.errors import AskError, TryLater
+from handlers.speech import _
 from handlers.telegram.pace import Rank
 
 PLATFORM = "telegram"
@@ -23,6 +24,7 @@ class Person(NamedTuple):
     id: str
     name: str
     sender_chat: Chat | None = None
+    language: str = ""
 
 
 def place_of(message: Message) -> Destination:
@@ -51,7 +53,8 @@ def person_of(message: Message) -> Person:
 
 
 def user(who: User) -> Person:
-    return Person(str(who.id), f"@{who.username}" if who.username else who.full_name)
+    name = f"@{who.username}" if who.username else who.full_name
+    return Person(str(who.id), name, language=who.language_code or "")
 
 
 async def may_configure(bot: ExtBot[Rank], chat: Chat, person: Person) -> bool:
@@ -76,7 +79,7 @@ async def may_configure(bot: ExtBot[Rank], chat: Chat, person: Person) -> bool:
         return whole.linked_chat_id == sender.id
     except (TelegramError, TryLater) as why:
         raise AskError(
-            "Telegram does not tell me who administers this chat just now. Try again in a minute."
+            _("Telegram does not tell me who administers this chat just now. Try again in a minute.")
         ) from why
 
 

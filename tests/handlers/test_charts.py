@@ -1,241 +1,396 @@
+"""Pictures as they are drawn: read back from the SVG, measured with the fonts they are set in."""
+
 from __future__ import annotations
 
-import asyncio
-import math
-import os
 import re
-import signal
 import struct
 import xml.etree.ElementTree as ET
-from datetime import timedelta
+from collections.abc import Iterator
+from itertools import combinations, pairwise
+from math import hypot
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-import handlers.charts
-from benchmarks.picture import wave as busy_wave
+from benchmarks._gallery import STEPS, gallery, wave, week
+from benchmarks._gallery import venues as venues_chart
 from bot.domain.charts import MarketChart
-from bot.domain.market import LiquidationSum, Point
-from handlers.charts import HEIGHT, WIDTH, ZOOM, png, svg
-from handlers.series import aligned, chart_of, period_finding, said, step_for, step_of
-from handlers.studio import open_studio
-from tests.handlers.october import MINUTE, NOW, ONSET
+from handlers.charts import HEIGHT, WIDTH, ZOOM, drawn_once, fonts, lines, market, png, svg, venues
+from handlers.charts.sheet import PANEL, Label, Rect
+from handlers.speech import LANGUAGES
 
-STEP = timedelta(minutes=2)
 SVG = "{http://www.w3.org/2000/svg}"
 LARGEST = 120_000
+GALLERY = gallery()
+PLAIN = replace(wave(), price_usd=(None,) * STEPS, long_usd=(), short_usd=(), shade=None)
 
 
 def chart(**changes: object) -> MarketChart:
-    return replace(busy_wave(), **changes)
+    return replace(wave(), **changes)
 
 
 def parsed(picture: str) -> ET.Element:
     return ET.fromstring(picture)  # noqa: S314 - made here
 
 
+def labels(picture: str) -> Iterator[Label]:
+    for element in parsed(picture).iter(f"{SVG}text"):
+        has = element.attrib
+        size, bold = float(has.get("font-size", "22")), has.get("font-weight") == "bold"
+        place, anchor = (float(has["x"]), float(has["y"])), has.get("text-anchor", "start")
+        yield Label(*place, element.text or "", has["fill"], size, anchor, bold)
+
+
 def texts(picture: str) -> list[str]:
-    return [element.text or "" for element in parsed(picture).iter(f"{SVG}text")]
+    return [label.text for label in labels(picture)]
 
 
-def lines(picture: str) -> list[str]:
+def drawn_lines(picture: str) -> list[str]:
     """Path data of the drawn lines: coin OI first."""
     found = parsed(picture).iter(f"{SVG}path")
     return [element.attrib["d"] for element in found if element.get("fill") == "none"]
 
 
-def test_a_picture_states_its_finding_units_and_time() -> None:
-    shown = texts(svg(chart()))
-    assert "BTC long flush: 79,000 BTC of open" in shown[0]
-    named = {"Open interest, BTC", "Price of one BTC, USD", "Liquidations per 1 min, USD:", "UTC"}
-    assert named <= set(shown)
-    assert any(text.startswith("As of 10 Oct 22:40 UTC") for text in shown)
+def of_class(picture: str, name: str) -> list[ET.Element]:
+    return [element for element in parsed(picture).iter() if element.get("class") == name]
 
 
-def test_both_ends_of_the_wave_have_their_numbers() -> None:
-    shown = texts(svg(chart()))
-    wave = chart()
-    assert wave.shade is not None
-    last_before = wave.coins[wave.times.index(wave.shade[0]) - 1]
-    last_within = wave.coins[wave.times.index(wave.shade[1])]
-    assert {f"{round(value, -2):,.0f}" for value in (last_before, last_within) if value} <= set(shown)
+def corners(path: str) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in re.findall(r"[ML ](-?[\d.]+) (-?[\d.]+)", path)]
 
 
-@pytest.mark.parametrize("rises", [True, False])
-def test_the_number_at_the_right_edge_stands_away_from_its_line(rises: bool) -> None:
-    path = tuple(float(1000 + (i if rises else -i)) for i in range(160))
-    picture = svg(chart(coins=path, price_usd=(None,) * 160, long_usd=(), short_usd=(), shade=None))
-    label = next(e for e in parsed(picture).iter(f"{SVG}text") if e.text == f"{path[-1]:,.0f}")
-    *_, last = re.findall(r"[ML ](-?[\d.]+) (-?[\d.]+)", lines(picture)[0])
-    assert label.attrib["text-anchor"] == "end"
-    assert (float(label.attrib["y"]) < float(last[1])) is rises
+# --- every picture ---------------------------------------------------------------------------------
 
 
-def test_a_gap_is_drawn_as_a_gap() -> None:
-    whole = chart()
-    gone = tuple(None if 20 <= i < 40 else value for i, value in enumerate(whole.coins))
-    assert lines(svg(whole))[0].count("M") == 1
-    assert lines(svg(chart(coins=gone)))[0].count("M") == 2
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", GALLERY)
+def test_texts_are_whole_in_every_language(name: str, language: str) -> None:
+    """None leaves the picture, none covers another, and the bundled fonts have every sign of them."""
+    found = list(labels(svg(replace(GALLERY[name], language=language))))
+    assert found
+    for label in found:
+        left, top, right, bottom = label.rect
+        assert left >= 0, label
+        assert top >= 0, label
+        assert right <= WIDTH, label
+        assert bottom <= HEIGHT, label
+        assert not fonts.lacks(label.text), label
+    for one, other in combinations(found, 2):
+        assert not _shrunk(one.rect).meets(_shrunk(other.rect)), (one, other)
 
 
-def test_a_point_alone_between_gaps_is_a_dot() -> None:
-    alone = tuple(value if i in (0, 80, 159) else None for i, value in enumerate(chart().coins))
-    assert lines(svg(chart(coins=alone)))[0].count("h0") == 3
+def _shrunk(rect: Rect) -> Rect:
+    """Without the room that only accents and tails take: lines of a text may come so near."""
+    return Rect(rect.left + 1, rect.top + 3, rect.right - 1, rect.bottom - 3)
 
 
-def test_a_line_higher_up_is_a_larger_value() -> None:
-    first, *_, last = re.findall(r"[ML ](-?[\d.]+) (-?[\d.]+)", lines(svg(chart()))[0])
-    assert float(first[1]) < float(last[1])
+@pytest.mark.parametrize("name", GALLERY)
+def test_texts_are_large_enough_for_a_phone(name: str) -> None:
+    """At 360 points across, 16 units are seven points; only what would not fit otherwise is as small."""
+    sizes = [label.size for label in labels(svg(GALLERY[name]))]
+    assert min(sizes) >= 14
+    assert sum(size >= 18 for size in sizes) >= 0.9 * len(sizes) or name == "venues"
 
 
-def test_without_price_or_liquidations_their_panels_are_left_out() -> None:
-    only_coins = svg(chart(price_usd=(None,) * 160, long_usd=(), short_usd=()))
-    assert len(lines(only_coins)) == 1
-    assert not any("Price" in text or "Liquidations" in text for text in texts(only_coins))
-
-
-@pytest.mark.parametrize("coins", [(None,) * 160, (5.0,) * 160, (0.0,) * 160, (None,) * 159 + (1.0,)])
-def test_a_flat_or_empty_series_is_still_a_picture(coins: tuple[float | None, ...]) -> None:
-    assert png(chart(coins=coins)).startswith(b"\x89PNG")
-
-
-def test_nothing_recorded_is_said() -> None:
-    assert "Nothing was recorded in this time" in texts(svg(chart(coins=(None,) * 160)))
-
-
-@pytest.mark.parametrize("title", ['<script>alert(1)</script> & "x"', "\x00\x1b[31m\ud800", "W" * 300, ""])
-def test_whatever_the_title_is_the_picture_is_well_formed(title: str) -> None:
-    picture = svg(chart(title=title, asset=title[:40]))
-    assert "<script" not in picture
-    assert parsed(picture).tag == f"{SVG}svg"
-    assert png(chart(title=title)).startswith(b"\x89PNG")
-
-
-def test_every_text_lies_within_the_picture() -> None:
-    for element in parsed(svg(chart(note="a " * 200))).iter(f"{SVG}text"):
-        assert 0 <= float(element.attrib["x"]) <= WIDTH
-        assert 0 <= float(element.attrib["y"]) <= HEIGHT
-
-
-def test_a_png_has_its_size_in_pixels_and_is_small() -> None:
-    data = png(chart())
+@pytest.mark.parametrize("name", GALLERY)
+def test_every_picture_has_its_size_and_stays_small(name: str) -> None:
+    data = png(GALLERY[name])
     assert struct.unpack(">II", data[16:24]) == (round(WIDTH * ZOOM), round(HEIGHT * ZOOM))
     assert len(data) <= LARGEST
 
 
-def test_the_same_chart_is_the_same_picture() -> None:
-    assert svg(chart()) == svg(chart())
-    assert png(chart()) == png(chart())
+@pytest.mark.parametrize("name", GALLERY)
+def test_the_same_chart_is_the_same_picture(name: str) -> None:
+    again = gallery()[name]
+    assert hash(again) == hash(GALLERY[name])
+    assert svg(again) == svg(GALLERY[name])
+    assert drawn_once(again) is drawn_once(GALLERY[name])
+
+
+def test_the_same_in_another_language_is_another_picture() -> None:
+    assert len({chart(language=language) for language in LANGUAGES}) == len(LANGUAGES)
+
+
+@pytest.mark.parametrize("title", ['<script>alert(1)</script> & "x"', "\x00\x1b[31m\ud800", "W" * 300, ""])
+@pytest.mark.parametrize("name", GALLERY)
+def test_whatever_the_title_is_the_picture_is_well_formed(name: str, title: str) -> None:
+    picture = svg(replace(GALLERY[name], title=title, note=title))
+    assert "<script" not in picture
+    assert parsed(picture).tag == f"{SVG}svg"
+
+
+@pytest.mark.parametrize("title", ["\x00\x1b[31m\ud800", "W" * 300, ""])
+def test_whatever_the_title_is_there_is_a_png(title: str) -> None:
+    assert png(chart(title=title, asset=title[:40])).startswith(b"\x89PNG")
+
+
+def test_the_background_is_the_pictures_own() -> None:
+    for each in GALLERY.values():
+        ground = next(parsed(svg(each)).iter(f"{SVG}rect"))
+        assert (ground.attrib["width"], ground.attrib["height"], ground.attrib["fill"]) == (
+            str(WIDTH),
+            str(HEIGHT),
+            PANEL,
+        )
+
+
+# --- a market --------------------------------------------------------------------------------------
+
+
+def test_a_picture_states_its_finding_units_and_time() -> None:
+    shown = texts(svg(chart()))
+    assert "BTC long flush: 79,000 BTC of open" in shown[0]
+    named = {"Open interest, BTC", "Price of one BTC, USD", "Liquidations per 1 min, USD", "UTC"}
+    assert named <= set(shown)
+    assert any(text.startswith("As of 10 Oct 22:40 UTC") for text in shown)
+
+
+def test_the_wave_is_shaded_from_onset_to_over() -> None:
+    (shade,) = of_class(svg(chart()), "wave")
+    line = corners(drawn_lines(svg(chart()))[0])
+    left, wide = float(shade.attrib["x"]), float(shade.attrib["width"])
+    assert left == pytest.approx(line[50][0], abs=0.11)
+    assert left + wide == pytest.approx(line[91][0], abs=0.21)
+    assert not of_class(svg(chart(shade=None)), "wave")
+
+
+def test_the_wave_has_its_number_before_and_at_its_low() -> None:
+    known = [value or 0.0 for value in chart().coins]
+    assert {f"{round(value, -2):,.0f}" for value in (known[49], min(known[:92]))} <= set(texts(svg(chart())))
+
+
+def test_the_low_is_marked_where_the_wave_says_it_was() -> None:
+    low_at = chart().times[85]
+    hollow = [c for c in parsed(svg(chart(low_at=low_at))).iter(f"{SVG}circle") if c.get("fill") == PANEL]
+    line = corners(drawn_lines(svg(chart()))[0])
+    assert float(hollow[0].attrib["cx"]) == pytest.approx(line[85][0], abs=0.11)
+
+
+@pytest.mark.parametrize("rises", [True, False])
+def test_a_number_does_not_stand_on_its_line(rises: bool) -> None:
+    path = tuple(float(1000 + (i if rises else -i)) for i in range(STEPS))
+    picture = svg(replace(PLAIN, coins=path))
+    line = corners(drawn_lines(picture)[0])
+    for label in labels(picture):
+        if label.text in {f"{path[0]:,.0f}", f"{path[-1]:,.0f}"} and label.bold:
+            left, top, right, bottom = label.rect
+            assert not any(left <= x <= right and top <= y <= bottom for x, y in line)
+
+
+def test_a_gap_is_drawn_as_a_gap_and_said() -> None:
+    gone = tuple(None if 20 <= i < 60 else value for i, value in enumerate(PLAIN.coins))
+    assert drawn_lines(svg(PLAIN))[0].count("M") == 1
+    picture = svg(replace(PLAIN, coins=gone))
+    assert drawn_lines(picture)[0].count("M") == 2
+    assert "no data" in texts(picture)
+    assert "no data" not in texts(svg(PLAIN))
+
+
+def test_a_point_alone_between_gaps_is_a_dot() -> None:
+    alone = tuple(value if i in (0, 80, 159) else None for i, value in enumerate(chart().coins))
+    assert drawn_lines(svg(chart(coins=alone)))[0].count("h0") == 3
+
+
+def test_where_little_was_seen_is_hatched_and_said() -> None:
+    plain, marked = svg(replace(week(), unseen=())), svg(week())
+    assert len(of_class(marked, "hatch")) > len(of_class(plain, "hatch"))
+    assert "partly unseen" in texts(marked)
+
+
+def test_a_line_higher_up_is_a_larger_value() -> None:
+    line = corners(drawn_lines(svg(chart()))[0])
+    assert line[0][1] < line[-1][1]
+
+
+@pytest.mark.parametrize("left_out", ["coins", "price_usd", "liquidations"])
+def test_what_is_not_known_has_no_panel(left_out: str) -> None:
+    gone: dict[str, object] = {left_out: (None,) * STEPS}
+    if left_out == "liquidations":
+        gone = {"long_usd": (), "short_usd": ()}
+    shown = " ".join(texts(svg(chart(**gone))))
+    heads = {"coins": "Open interest, BTC", "price_usd": "Price of one", "liquidations": "Liquidations"}
+    assert [head in shown for head in heads.values()] == [name != left_out for name in heads]
+
+
+@pytest.mark.parametrize("coins", [(None,) * 160, (5.0,) * 160, (0.0,) * 160, (None,) * 159 + (1.0,)])
+def test_a_flat_or_empty_series_is_still_a_picture(coins: tuple[float | None, ...]) -> None:
+    assert png(chart(coins=coins, price_usd=(None,) * 160)).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["nothing", "no_resets"])
+def test_nothing_recorded_is_said(name: str) -> None:
+    assert "Nothing was recorded in this time" in texts(svg(GALLERY[name]))
+
+
+def test_long_and_short_liquidations_go_apart() -> None:
+    picture = svg(chart())
+    bars = {
+        element.attrib["fill"]: element.attrib["d"]
+        for element in parsed(picture).iter(f"{SVG}path")
+        if element.get("fill") in (market.LONGS, market.SHORTS)
+    }
+    assert "v-" not in bars[market.LONGS]
+    assert "v-" in bars[market.SHORTS]
+
+
+# --- venues and the other kinds --------------------------------------------------------------------
+
+
+def test_layers_are_as_high_as_what_venues_hold_and_lie_on_one_another() -> None:
+    shown = venues_chart()
+    layers = [corners(element.attrib["d"]) for element in of_class(svg(shown), "venue")]
+    assert len(layers) == len(shown.venues)
+    for layer, above in pairwise(layers):
+        assert layer[:STEPS] == list(reversed(above[STEPS:])), "the next begins where this one ends"
+    heights = [layer[-1][1] - layer[0][1] for layer in layers]
+    held = [venue.coins[0] or 0.0 for venue in shown.venues]
+    assert [h / sum(heights) for h in heights] == pytest.approx([c / sum(held) for c in held], abs=0.002)
+
+
+def test_institutions_lie_above_the_crypto_native_ones_and_are_hatched() -> None:
+    shown = venues_chart()
+    turned = replace(shown, venues=tuple(reversed(shown.venues)))
+    fills = [element.attrib["fill"] for element in of_class(svg(turned), "venue")]
+    natives = sum(venue.native for venue in shown.venues)
+    assert set(fills[:natives]) <= set(venues.NATIVE)
+    assert set(fills[natives:]) <= set(venues.INSTITUTIONAL)
+    inks = [element.attrib["stroke"] for element in of_class(svg(turned), "hatch")]
+    assert inks.count(PANEL) == len(shown.venues) - natives + 1, "and the sign that explains it"
+
+
+def test_a_stale_venue_is_marked() -> None:
+    shown = venues_chart()
+    fresh = replace(shown, venues=tuple(replace(venue, stale=()) for venue in shown.venues))
+    assert "stale: last known" in texts(svg(shown))
+    assert "stale: last known" not in texts(svg(fresh))
+    assert len(of_class(svg(shown), "hatch")) == len(of_class(svg(fresh), "hatch")) + 2
+
+
+def test_what_venues_hold_has_a_gap_where_nothing_was_recorded() -> None:
+    (layer,) = of_class(svg(GALLERY["one_venue"]), "venue")
+    assert layer.attrib["d"].count("M") == 2
+
+
+def test_lines_carry_their_names_and_newest_values() -> None:
+    shown = " ".join(texts(svg(GALLERY["compare"])))
+    assert all(name in shown for name in ("BTC 1", "ETH ", "SOL ", "1000CHEEMS ", "HYPE ", "XRP "))
+
+
+def test_the_normal_range_lies_where_its_values_are() -> None:
+    (band,) = of_class(svg(GALLERY["leverage"]), "normal")
+    line = corners(drawn_lines(svg(GALLERY["leverage"]))[0])
+    values = [v for v in GALLERY["leverage"].lines[0].values if v is not None]  # type: ignore[union-attr]
+    top, high = float(band.attrib["y"]), float(band.attrib["height"])
+    inside = [top <= y <= top + high for _x, y in line]
+    assert inside == [25 <= value <= 75 for value in values]
+
+
+def test_bars_of_losses_and_gains_stand_on_both_sides_and_unknown_is_said() -> None:
+    shown = list(labels(svg(GALLERY["funding_now"])))
+    assert "unknown" in {label.text for label in shown}
+    assert {label.anchor for label in shown if label.text in {"−3.8 %", "+11.0 %"}} == {"start", "end"}
+
+
+def test_the_largest_resets_are_named_and_every_one_is_there() -> None:
+    shown = svg(GALLERY["resets"])
+    assert len(of_class(shown, "wave")) == 61
+    assert any("−19.0 %" in text for text in texts(shown))
+
+
+def test_what_followed_is_a_path_each_a_median_and_what_random_hours_did() -> None:
+    shown = svg(GALLERY["after"])
+    assert [len(of_class(shown, name)) for name in ("path", "median", "base")] == [14, 1, 1]
+
+
+# --- fonts and colours -----------------------------------------------------------------------------
 
 
 def test_the_bundled_fonts_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    fonts = [Path(font) for font in handlers.charts._FONTS]
-    assert all(font.is_file() for font in fonts)
-    assert sum(font.stat().st_size for font in fonts) < 150_000
+    files = [Path(font) for font in fonts.FILES]
+    assert all(font.is_file() for font in files)
+    assert sum(font.stat().st_size for font in files) < 400_000
     drawn = png(chart())
-    monkeypatch.setattr(handlers.charts, "_FONTS", [])
+    monkeypatch.setattr("handlers.charts.FILES", [])
     assert png(chart()) != drawn, "text is drawn with the bundled fonts only"
 
 
-# --- from a series ---------------------------------------------------------------------------------
+def test_widths_are_those_that_the_renderer_draws() -> None:
+    import resvg_py
+
+    text = "Пример ▼ 415,000 Çğış"
+    wide = fonts.width(text, 40)
+    picture = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{{}}" height="60"><text y="45" font-size="40" '
+        f'font-family="{fonts.FAMILY}">{text}|</text></svg>'
+    )
+    cut, whole = (
+        resvg_py.svg_to_bytes(svg_string=picture.format(w), skip_system_fonts=True, font_files=fonts.FILES)
+        for w in (round(wide), round(wide) + 20)
+    )
+    assert len(cut) < len(whole), "the bar behind the text begins where the text is said to end"
 
 
-def points(*minutes: int) -> list[Point]:
-    return [
-        Point(ONSET + timedelta(minutes=m), 1000.0 + m, 100.0, 0.97, math.log(1 + m / 1000)) for m in minutes
-    ]
+def seen_by(colour: str, matrix: tuple[tuple[float, ...], ...] | None) -> tuple[float, ...]:
+    """CIE Lab of a colour as it is seen with the kind of colour vision that ``matrix`` stands for."""
+    rgb = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    if matrix is not None:
+        linear = [min(1.0, max(0.0, sum(m * c for m, c in zip(row, linear, strict=True)))) for row in matrix]
+    r, g, b = linear
+    x, y, z = (
+        (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
+        0.2126 * r + 0.7152 * g + 0.0722 * b,
+        (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089,
+    )
+    fx, fy, fz = (c ** (1 / 3) if c > 0.008856 else 7.787 * c + 16 / 116 for c in (x, y, z))
+    return 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
 
 
-def made(*minutes: int, liquidations: list[LiquidationSum] | None = None) -> MarketChart:
-    found = chart_of("BTC", "t", points(*minutes), liquidations or [], STEP, now=NOW, banner="Played.")
-    assert found is not None
-    return found
+MACHADO = {
+    "protanopia": (
+        (0.152286, 1.052583, -0.204868),
+        (0.114503, 0.786281, 0.099216),
+        (-0.003882, -0.048116, 1.051998),
+    ),
+    "deuteranopia": (
+        (0.367322, 0.860646, -0.227968),
+        (0.280085, 0.672501, 0.047413),
+        (-0.011820, 0.042940, 0.968881),
+    ),
+    "tritanopia": (
+        (1.255528, -0.076749, -0.178779),
+        (-0.078411, 0.930809, 0.147602),
+        (0.004733, 0.691367, 0.303900),
+    ),
+    "usual": None,
+}
+"""Machado, Oliveira and Fernandes (2009), severity 1, for linear RGB."""
 
 
-def test_ten_minutes_are_bridged_and_more_is_a_gap() -> None:
-    assert made(0, 4, 14).coins == pytest.approx((1000, 1002, 1004, 1006, 1008, 1010, 1012, 1014))
-    assert made(0, 4, 16).coins[3:8] == (None,) * 5
-
-
-def test_a_venue_that_joins_makes_no_step_in_the_line() -> None:
-    before, after = points(0)[0], points(2)[0]
-    joined = [before, replace(after, coins=5000.0, index=before.index)]
-    chart = chart_of("BTC", "t", joined, [], STEP, now=NOW)
-    assert chart is not None
-    assert chart.coins == pytest.approx((5000.0, 5000.0))
-    assert "open interest 0.0 %" in period_finding("BTC", joined, STEP)
-
-
-def test_liquidations_stand_in_their_step() -> None:
-    told = [LiquidationSum(ONSET + STEP, 7.0, 3.0, 2)]
-    assert made(0, 2, 4, liquidations=told).long_usd == (0.0, 7.0, 0.0)
-    assert made(0, 2, 4).long_usd == ()
-
-
-def test_one_point_is_no_picture() -> None:
-    assert chart_of("BTC", "t", points(0), [], STEP, now=NOW) is None
-
-
-def test_the_note_says_as_of_when_and_how_much_was_seen() -> None:
-    assert made(0, 2).note == "As of 20:52 UTC, seen 97 % of usual open interest. Played."
-
-
-@pytest.mark.parametrize(("seen_min", "words"), [(62, "1 h"), (58, "1 h"), (40, "40 min")])
-def test_a_title_names_the_period_asked_for_unless_less_was_seen(seen_min: int, words: str) -> None:
-    points = [Point(NOW - MINUTE * ago, 1000.0, 100.0, 1.0, 0.0) for ago in (seen_min, 0)]
-    title = period_finding("BTC", points, 60 * MINUTE)
-    assert title == f"BTC open interest 0.0 % in {words}, price 0.0 %"
-
-
-def test_the_words_say_what_the_picture_shows() -> None:
-    assert "from 1,000 BTC to 1,030 BTC, lowest 1,000 BTC, with gaps" in said(made(0, 4, 30))
-
-
+@pytest.mark.parametrize("vision", MACHADO)
 @pytest.mark.parametrize(
-    ("hours", "minutes"), [(1, 2), (6, 2), (24, 10), (24 * 7, 60), (24 * 365 * 5, 10080)]
+    "colours",
+    [
+        (market.COINS, market.PRICE),
+        (market.LONGS, market.SHORTS),
+        (venues.NATIVE[0], venues.INSTITUTIONAL[0]),
+        venues.NATIVE[:2],
+        *combinations(lines.COLOURS[:4], 2),
+    ],
 )
-def test_the_step_is_the_finest_that_fits_the_width(hours: int, minutes: int) -> None:
-    assert step_for(timedelta(hours=hours)) == timedelta(minutes=minutes)
+def test_colours_that_must_be_told_apart_are_by_every_eye(vision: str, colours: tuple[str, str]) -> None:
+    """A difference of 2.3 in CIE 1976 is just noticeable; lines and areas need several times that."""
+    one, other = (seen_by(colour, MACHADO[vision]) for colour in colours)
+    assert hypot(*(a - b for a, b in zip(one, other, strict=True))) > 12
 
 
-def test_snapshots_kept_rarely_give_a_coarser_step_and_not_a_row_of_gaps() -> None:
-    assert step_of(points(0, 15, 30, 60), STEP) == timedelta(minutes=15)
-    assert step_of(points(0, 1, 2, 40), STEP) == STEP
+@pytest.mark.parametrize("colour", [*lines.COLOURS, market.PRICE, market.SHORTS, "#aab3bf"])
+def test_texts_and_lines_stand_out_from_the_panel(colour: str) -> None:
+    """WCAG 2.2 asks for 4.5 : 1."""
 
+    def luminance(lightness: float) -> float:
+        return ((lightness + 16) / 116) ** 3 if lightness > 8 else lightness / 903.3
 
-def test_steps_are_counted_from_the_epoch() -> None:
-    assert aligned(ONSET + timedelta(seconds=119), STEP) == ONSET
-
-
-# --- in a process of its own -----------------------------------------------------------------------
-
-
-async def test_the_studio_draws_the_same_picture_and_leaves_nobody_behind() -> None:
-    async with open_studio() as draw:
-        assert await draw(chart()) == png(chart())
-        (worker,) = workers()
-    assert worker not in workers()
-
-
-async def test_a_studio_whose_process_was_killed_draws_again() -> None:
-    async with open_studio() as draw:
-        first = await draw(chart())
-        (worker,) = workers()
-        os.kill(worker, signal.SIGKILL)
-        again = await asyncio.gather(draw(chart()), draw(chart()))
-        assert set(again) == {first}
-
-
-def workers() -> list[int]:
-    """Processes started by this one that draw."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            stat, line = (entry / "stat").read_text(), (entry / "cmdline").read_text()
-        except OSError:  # it ended meanwhile
-            continue
-        parent = int(stat.rpartition(")")[2].split()[1])
-        if parent == os.getpid() and "spawn_main" in line and ") Z" not in stat:
-            found.append(int(entry.name))
-    return found
+    light, dark = (luminance(seen_by(each, None)[0]) + 0.05 for each in (colour, PANEL))
+    assert light / dark >= 4.5

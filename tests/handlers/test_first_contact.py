@@ -13,6 +13,7 @@ from handlers.example import AT, example_picture, example_wave
 from storage.memory import MemoryStore
 from tests.handlers.conftest import HERE
 from tests.handlers.test_cards import words
+from tests.local import market_chart
 
 ALONE = Ask(HERE, "12", "Ann")
 GROUP = replace(ALONE, is_group=True)
@@ -107,19 +108,20 @@ async def test_a_chat_that_is_met_again_is_told_what_it_gets(desk: Desk) -> None
 
 async def test_the_example_has_the_reconstructions_shape_and_says_what_it_is(desk: Desk) -> None:
     picture = (await answer(desk, GROUP, "/start")).picture
+    chart = market_chart(picture)
     assert picture is not None
-    assert picture.chart.title == "Example: BTC long flush: 79,000 BTC closed (−19.0 %) in 41 min"
-    assert "Reconstruction of 10 October 2025" in picture.chart.note
+    assert chart.title == "Example: BTC long flush: 79,000 BTC closed (−19.0 %) in 41 min"
+    assert "Reconstruction of 10 October 2025" in chart.note
     assert picture.alt.startswith("Example: ")
-    known = [value for value in picture.chart.coins if value is not None]
+    known = [value for value in chart.coins if value is not None]
     assert (max(known), min(known)) == (415_000, 336_000)
-    assert sum(picture.chart.long_usd) + sum(picture.chart.short_usd) == pytest.approx(6.93e9, rel=0.001)
-    assert "<svg" in svg(picture.chart)
+    assert sum(chart.long_usd) + sum(chart.short_usd) == pytest.approx(6.93e9, rel=0.001)
+    assert "<svg" in svg(chart)
 
 
 @pytest.mark.parametrize("stage", AT)
 def test_the_examples_venues_add_up_to_its_picture(stage) -> None:  # type: ignore[no-untyped-def]
-    wave, chart = example_wave(stage), example_picture(stage).chart
+    wave, chart = example_wave(stage), market_chart(example_picture(stage))
     assert wave.coins_before == 415_000
     if stage != "early":  # no reading of open interest has come since the onset
         assert wave.coins_now == chart.coins[chart.times.index(wave.at)]

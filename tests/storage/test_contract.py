@@ -167,6 +167,14 @@ async def test_readings_and_quarantine_are_forgotten_after_three_days(store: Sto
     assert await store.journal.quarantined(NOW - 9 * DAY) == [quarantined(NOW - 3 * DAY)]
 
 
+async def test_a_reading_older_than_what_is_forgotten_is_not_taken_in(store: Store) -> None:
+    await store.journal.trim(NOW)
+    await store.journal.record([reading(NOW - 3 * DAY - TICK), reading(NOW - 3 * DAY)])
+    await store.journal.trim(NOW - 9 * DAY)
+    await store.journal.record([reading(NOW - 4 * DAY)])
+    assert await store.journal.readings(NOW - 9 * DAY, NOW) == [reading(NOW - 3 * DAY)]
+
+
 async def test_liquidations_are_summed_per_step_by_the_side_that_lost(store: Store) -> None:
     start = NOW.replace(minute=0, second=0, microsecond=0)
     await store.journal.hear(

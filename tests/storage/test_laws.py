@@ -1,4 +1,4 @@
-"""Laws: whatever is done to both, SQLite answers as the dicts do; claims, sums and steps keep their word."""
+"""Laws: whatever is done, every store answers as the dicts do; claims, sums and steps keep their word."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import math
 import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from bot.domain.posts import Destination
 from bot.domain.waves import FollowUp
 from bot.ports import Store
 from storage.memory import MemoryStore
+from storage.postgres import open_postgres
 from storage.rules import SNAPSHOT_THINNING, floor, micros, moment
 from storage.sqlite import open_sqlite
+from tests.postgres import Server
 from tests.storage.samples import (
     BTC,
     BTC_SWAP,
@@ -180,21 +183,37 @@ async def _all_answers(store: Store) -> list[object]:
     ]
 
 
+any_steps = st.lists(_post_steps() | _market_steps(), min_size=1, max_size=25)
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.lists(_post_steps() | _market_steps(), min_size=1, max_size=25))
+@given(any_steps)
 def test_sqlite_answers_as_the_dicts_do_whatever_is_done(steps: list[Step]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_same(steps, lambda: open_sqlite(Path(folder) / "washout.db")))
+
+
+@settings(max_examples=20, deadline=None)
+@given(any_steps)
+def test_postgres_answers_as_the_dicts_do_whatever_is_done(postgres: Server, steps: list[Step]) -> None:
     async def both() -> None:
-        memory = MemoryStore()
-        with tempfile.TemporaryDirectory() as folder:
-            async with open_sqlite(Path(folder) / "washout.db") as sqlite:
-                for step in steps:
-                    assert await step(sqlite) == await step(memory)
-                answers = await _all_answers(memory)
-                assert await _all_answers(sqlite) == answers
-            async with open_sqlite(Path(folder) / "washout.db") as sqlite:
-                assert await _all_answers(sqlite) == answers
+        database = await postgres.database()
+        await _same(steps, lambda: open_postgres(database))
+        await postgres.give_back(database)
 
     asyncio.run(both())
+
+
+async def _same(steps: list[Step], opened: Callable[[], AbstractAsyncContextManager[Store]]) -> None:
+    """In what each step returns, in everything that can be asked afterwards, and over a restart."""
+    memory = MemoryStore()
+    async with opened() as store:
+        for step in steps:
+            assert await step(store) == await step(memory)
+        answers = await _all_answers(memory)
+        assert await _all_answers(store) == answers
+    async with opened() as store:
+        assert await _all_answers(store) == answers
 
 
 @settings(max_examples=60, deadline=None)

@@ -106,7 +106,7 @@ async def face(opened: Opened) -> AsyncIterator[Face]:
 @pytest.fixture
 async def listening(face: Face, api: BotApi) -> AsyncIterator[Face]:
     async with running(face.listen()):
-        await api.until(lambda: len(api.menus) == 12)
+        await api.until(lambda: len(api.menus) == 20)
         yield face
 
 

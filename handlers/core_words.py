@@ -1,0 +1,118 @@
+"""Texts that are made in the core, in English, told in the language spoken.
+
+What is stored (why a wave was taken back, a notice) stays as it was written. Here stand the sentences it is
+written by; what fits none of them, such as a venue's own words, is told as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from bot.domain.health import SourceState
+from bot.domain.market import Completeness, Verdict
+from handlers.speech import N_, _
+
+VERDICTS: Mapping[Verdict, str] = {
+    Verdict.ACCEPT: N_("believed"),
+    Verdict.STALE: N_("too old when it arrived"),
+    Verdict.FROZEN: N_("the same number for longer than this market ever stands still"),
+    Verdict.ZERO: N_("zero where there was open interest"),
+    Verdict.JUMPED: N_("a jump, held back until the next readings agree"),
+    Verdict.RESIZED: N_("the venue changed how it counts; a new beginning, not a fall"),
+    Verdict.EXPIRED: N_("the contract expired"),
+    Verdict.FUTURE: N_("stamped in the future"),
+    Verdict.REPEATED: N_("told twice"),
+    Verdict.BACKWARDS: N_("older than what was already known"),
+    Verdict.IMPOSSIBLE: N_("not a possible amount"),
+    Verdict.UNPRICED: N_("no fresh price to count its coins with"),
+    Verdict.UNREADABLE: N_("the payload is not what this venue is known to send"),
+}
+STATES: Mapping[SourceState, str] = {
+    SourceState.WAITING: N_("waiting"),
+    SourceState.FRESH: N_("fresh"),
+    SourceState.LATE: N_("late"),
+    SourceState.LOST: N_("lost"),
+    SourceState.THROTTLED: N_("throttled"),
+    SourceState.BLOCKED: N_("blocked"),
+    SourceState.CHANGED: N_("changed"),
+    SourceState.DEAF: N_("deaf"),
+}
+"""Of a feed, as short as a table needs."""
+TELLS: Mapping[Completeness | None, str] = {
+    Completeness.COMPLETE: N_("all"),
+    Completeness.THROTTLED: N_("a floor"),
+    None: "?",
+}
+SENTENCES = (
+    N_("{venue} counted less open interest for {minutes} min and then as before; no positions were closed"),
+    N_(
+        "Longs were liquidated, but no positions were closed: open interest stood as before {minutes} min "
+        "later, so new ones took the place of the forced"
+    ),
+    N_(
+        "Shorts were liquidated, but no positions were closed: open interest stood as before {minutes} min "
+        "later, so new ones took the place of the forced"
+    ),
+    N_("No fresh open interest for {hours} h, so nobody can tell"),
+    N_("I cannot see the market"),
+    N_("I see the market again"),
+    N_(
+        "No venue has answered for {minutes} min. You will be told when I see again. Silence now is not calm."
+    ),
+    N_("I was blind for about {minutes} min. A fall in that time shows when the venues are back."),
+    N_("no answer since {at} UTC"),
+    N_("no answer: {detail}"),
+    N_("rate limit: {detail} (wait {seconds} s)"),
+    N_("rate limit: {detail}"),
+    N_("refuses this address (geo-block or ban): {detail}"),
+    N_("changed payload: {detail}"),
+    N_("connected, but not a sound for {seconds} s"),
+    N_("liquidations are told to the one who is liquidated alone; trades carry no mark"),
+    N_("the venue has no public feed of liquidations"),
+    N_("the exchange has no public feed of liquidations"),
+    N_("there is no public feed of liquidations"),
+    N_("liquidations are told one market a call, afterwards: they are not asked for"),
+    N_("its liquidation channel is unproven: silent for {minutes} minutes of trades, its sides unclear"),
+    N_("the venue is closed"),
+    N_("asked to wait"),
+    N_("asked too often"),
+    N_("HTTP {status}: asked too often"),
+    N_("HTTP {status}: this address or country may not ask"),
+    N_("HTTP {status}: out of service"),
+    N_("HTTP {status}: the question was not understood"),
+)
+"""What the core says in whole sentences; figures and names stand in the places."""
+
+
+def verdict_words(verdict: Verdict) -> str:
+    return _(VERDICTS[verdict])
+
+
+def state_words(state: SourceState) -> str:
+    return _(STATES[state])
+
+
+def tells_words(completeness: Completeness | None) -> str:
+    """How much of its liquidations a feed tells, for a table."""
+    return _(TELLS[completeness])
+
+
+def retold(text: str) -> str:
+    """A text of the core in the language spoken, with what stands in its places told likewise."""
+    for sentence, pattern in _patterns():
+        if found := pattern.fullmatch(text):
+            return _(sentence).format(**{place: retold(said) for place, said in found.groupdict().items()})
+    return text
+
+
+@cache
+def _patterns() -> Sequence[tuple[str, re.Pattern[str]]]:
+    return [(sentence, _pattern(sentence)) for sentence in SENTENCES]
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    fixed = re.split(r"\{(\w+)\}", sentence)
+    parts = [re.escape(part) if n % 2 == 0 else f"(?P<{part}>.+?)" for n, part in enumerate(fixed)]
+    return re.compile("".join(parts), re.DOTALL)

@@ -1,0 +1,81 @@
+"""Market statistics in PostgreSQL: narrow totals, and whole ones beside them, both thinner with age."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from bot.domain.assets import Asset
+from bot.domain.statistics import Statistics, Totals, totals
+from storage.postgres_connections import Connection, Connections
+from storage.postgres_snapshots import last_of_each, thin
+from storage.rules import STATISTICS_THINNING, VENUE_STATISTICS_THINNING, positive
+
+_FIGURES = msgspec.structs.fields(Totals)[1:]
+_TOTALS = ", ".join(["at", *(field.name for field in _FIGURES)])
+_WRITE = (
+    f"with told as (insert into statistics (asset, {_TOTALS})"  # noqa: S608
+    f" values ($1, {', '.join(f'${n + 2}' for n in range(len(_FIGURES) + 1))})"
+    " on conflict do nothing returning asset, at)"
+    " insert into statistic_details (asset, at, body)"
+    f" select asset, at, ${len(_FIGURES) + 3}::bytea from told on conflict do nothing"
+)
+
+
+class PostgresStatistics:
+    """See ``bot.ports.MarketStatistics``. Every method raises ``StorageError``."""
+
+    def __init__(self, file: Connections) -> None:
+        self._file = file
+
+    async def record(self, told: Sequence[Statistics]) -> None:
+        rows = [
+            (one.asset, *msgspec.structs.astuple(totals(one)), zlib.compress(msgspec.msgpack.encode(one), 1))
+            for one in told
+        ]
+        await self._file.write(lambda db: db.executemany(_WRITE, rows))
+
+    async def newest(self, asset: Asset, at: datetime | None = None) -> Statistics | None:
+        body = await self._file.read(
+            lambda db: db.fetchval(
+                "select body from statistic_details where asset = $1"
+                " and at <= coalesce($2::timestamptz, 'infinity') order by at desc limit 1",
+                asset,
+                at,
+            )
+        )
+        return None if body is None else _whole(body)
+
+    async def newest_of_all(self, since: datetime) -> Mapping[Asset, Statistics]:
+        async def look(db: Connection) -> list[bytes]:
+            # One look into the key per asset, where "distinct" would read every row.
+            rows = await db.fetch(
+                "with recursive names (asset) as (select min(asset) from statistic_details union all"
+                " select (select min(asset) from statistic_details where asset > names.asset) from names"
+                " where asset is not null)"
+                " select newest.body from names cross join lateral (select at, body from statistic_details"
+                " where asset = names.asset order by at desc limit 1) as newest"
+                " where newest.at >= $1 order by asset",
+                since,
+            )
+            return [row[0] for row in rows]
+
+        return {one.asset: one for one in map(_whole, await self._file.read(look))}
+
+    async def series(
+        self, asset: Asset, since: datetime, until: datetime, step: timedelta
+    ) -> Sequence[Totals]:
+        sql, cut = last_of_each(_TOTALS, "statistics"), positive(step)
+        rows = await self._file.read(lambda db: db.fetch(sql, asset, since, until, cut))
+        return [Totals(*row) for row in rows]
+
+    async def trim(self, now: datetime) -> int:
+        removed = await thin(self._file, "statistics", STATISTICS_THINNING, now)
+        return removed + await thin(self._file, "statistic_details", VENUE_STATISTICS_THINNING, now)
+
+
+def _whole(body: bytes) -> Statistics:
+    return msgspec.msgpack.decode(zlib.decompress(body), type=Statistics)
