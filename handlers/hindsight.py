@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
@@ -171,6 +172,24 @@ def _of_published(
         if move is not None:
             found.append(Followed(Reset(end, wave.asset, 0.0), move))
     return found
+
+
+class Seen:
+    """The aftermath of resets like a wave, counted once for all the chats that are told of it."""
+
+    KEPT = 16
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, timedelta], Alike] = OrderedDict()
+        self._turn = asyncio.Lock()
+
+    async def alike(self, store: Store, wave: Wave, after: timedelta, now: datetime) -> Alike:
+        async with self._turn:
+            if (wave.id, after) not in self._known:
+                self._known[wave.id, after] = await alike(store, wave, now)
+                while len(self._known) > self.KEPT:
+                    self._known.popitem(last=False)
+            return self._known[wave.id, after]
 
 
 # --- leverage --------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from handlers.commands import (
     drill,
     hindsight,
     language,
+    later,
     liquidations,
     market,
     past,
@@ -20,7 +21,7 @@ from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
 
 in_order(
     "oi resets chart wave why after subscribe alerts threshold unsubscribe quiet mute timezone language "
-    "settings ping test scorecard status venues start help"
+    "followups digest settings ping test scorecard status venues start help"
 )
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
@@ -29,6 +30,7 @@ __all__ += [
     "drill",
     "hindsight",
     "language",
+    "later",
     "liquidations",
     "market",
     "past",
