@@ -30,6 +30,7 @@ from bot.ports import Clock, HealthView, Store
 from handlers.cards import wave_card
 from handlers.drill import drill_begun, drill_shown
 from handlers.hindsight import near, outcomes
+from handlers.history import Days
 from handlers.known_words import record_line
 from handlers.own_cards import notice_card
 from handlers.picture_words import pictured
@@ -83,6 +84,7 @@ class Desk:
         self.about = about
         self.wall = wall
         self.zone = UTC_ZONE
+        self.days = Days(store)
         self.language = ENGLISH
         self._one_picture = asyncio.Lock()
         self._pictures: OrderedDict[tuple[str, int, str], Picture | None] = OrderedDict()

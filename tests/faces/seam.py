@@ -28,7 +28,18 @@ from tests.discord_face.payloads import ALERTS, DIRECT, MANAGE_GUILD, MEMBER, WR
 from tests.discord_face.records import TOKEN as DISCORD_TOKEN
 from tests.discord_face.records import Interaction
 from tests.discord_face.server import Discord
-from tests.handlers.october import BANNER, MINUTE, NOW, ONSET, SeenVenues, snapshots, wave
+from tests.handlers.october import (
+    BANNER,
+    BTC,
+    ETH,
+    MINUTE,
+    NOW,
+    ONSET,
+    SeenVenues,
+    snapshots,
+    statistics,
+    wave,
+)
 from tests.telegram.rules import TOKEN as TELEGRAM_TOKEN
 from tests.telegram.server import BotApi, serve
 
@@ -67,6 +78,9 @@ async def market() -> Desk:
     """A day with the fall of 10 October, and the wave that was made of it."""
     store = MemoryStore()
     await store.journal.snap(snapshots(NOW - timedelta(hours=25), NOW, MINUTE))
+    await store.journal.snap(snapshots(NOW - timedelta(hours=25), NOW, timedelta(hours=1), asset=ETH))
+    for asset in (BTC, ETH):
+        await store.statistics.record(statistics(NOW, NOW, MINUTE, asset=asset))
     await store.waves.save(wave())
     about = About(version="0.2.0", started=ONSET - 10 * MINUTE, banner=BANNER)
     return Desk(store, SeenVenues(), lambda: NOW, about, wall=lambda: NOW)
