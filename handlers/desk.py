@@ -39,6 +39,7 @@ from bot.ports import Clock, HealthView, Store
 from handlers.cards import wave_card
 from handlers.drill import drill_begun, drill_shown
 from handlers.hindsight import Seen, near, outcome, outcomes
+from handlers.history import Days
 from handlers.known_words import record_line
 from handlers.later import digest_shown, follow_up_shown
 from handlers.own_cards import notice_card
@@ -93,6 +94,7 @@ class Desk:
         self.about = about
         self.wall = wall
         self.zone = UTC_ZONE
+        self.days = Days(store)
         self.language = ENGLISH
         self.seen = Seen()
         self._one_picture = asyncio.Lock()

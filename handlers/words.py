@@ -100,6 +100,18 @@ def read_coin(text: str, known: Sequence[Asset], line: str = "/oi {coin}") -> As
     raise AskError(unknown.format(text=text, coins=", ".join(known[:LISTED]), meant=meant), meant)
 
 
+def read_coins(text: str, known: Sequence[Asset]) -> Sequence[Asset]:
+    """``btc eth sol``, ``btc vs eth``: two to six different coins. Raises ``AskError``."""
+    said = [word for word in re.split(r"[\s,/&+]+", text.strip()) if word.lower() not in BETWEEN]
+    coins = list(dict.fromkeys(read_coin(word, known, "/compare {coin}") for word in said))
+    if not 2 <= len(coins) <= MOST_COMPARED:
+        raise AskError(
+            _("Name two to {n} coins to compare: `/compare btc eth sol`").format(n=MOST_COMPARED),
+            "/compare btc eth sol",
+        )
+    return coins
+
+
 def read_period(text: str, _known: Sequence[Asset] = ()) -> timedelta:
     """``90m``, ``24h``, ``1h30m``, ``7d``, ``1w``. Raises ``AskError``; between 5 minutes and 5 years."""
     said = text.strip().lower()
@@ -181,10 +193,13 @@ def read_text(text: str, _known: Sequence[Asset] = ()) -> str:
     return text.strip()
 
 
+BETWEEN = {"", "vs", "vs.", "and", "with", "to"}
+MOST_COMPARED = 6
 SHOWN = ("oi", "price", "venues", "funding", "liquidations")
 """What ``/chart`` can show; nothing said: open interest, price and liquidations together."""
 
 COIN = Parameter("coin", read_coin, looks=r"\W?[^\W\d].*")
+COINS = Parameter("coins", read_coins, rest=True)
 PERIOD = Parameter("period", read_period, looks=r"\d.*")
 WHAT = Parameter("what", read_shown, looks=r"[A-Za-z]+")
 COUNT = Parameter("n", read_count, looks=r"\d+")

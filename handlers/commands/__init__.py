@@ -3,9 +3,11 @@
 from handlers.commands import (
     chart,
     drill,
+    funding,
     hindsight,
     language,
     later,
+    leverage,
     liquidations,
     market,
     past,
@@ -20,17 +22,20 @@ from handlers.commands import (
 from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
 
 in_order(
-    "oi resets chart wave why after subscribe alerts threshold unsubscribe quiet mute timezone language "
-    "followups digest settings ping test scorecard status venues start help"
+    "oi leverage resets chart funding liquidations top compare wave why after subscribe alerts threshold "
+    "unsubscribe quiet mute timezone language followups digest settings ping test scorecard status venues "
+    "start help"
 )
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [
     "chart",
     "drill",
+    "funding",
     "hindsight",
     "language",
     "later",
+    "leverage",
     "liquidations",
     "market",
     "past",

@@ -345,7 +345,7 @@ async def test_a_coin_without_waves_is_asked_with_those_of_choice(desk: Desk) ->
 
 async def test_help_begins_with_what_is_asked_most(desk: Desk) -> None:
     lines = (await answer(desk, ASK, "/help")).lines
-    assert [line.text.split("`")[1] for line in lines][:3] == ["/oi", "/resets", "/chart"]
+    assert [line.text.split("`")[1] for line in lines][:3] == ["/oi", "/leverage", "/resets"]
 
 
 async def test_help_lists_every_command(desk: Desk) -> None:
