@@ -36,6 +36,7 @@ from bot.fleet import Lane, only_one
 from bot.health import Health
 from bot.health_fleet import FleetHealth
 from bot.judging import follow
+from bot.later import Later, say_later
 from bot.opening import open_store
 from bot.past import Past
 from bot.pipeline.judge import Judge
@@ -53,6 +54,7 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 5.0
 TIDY_EVERY_S = 3600.0
+LATER_EVERY_S = 20.0
 PLAY_LOOK_S = 0.2
 OTHERS_FIRST_S = 2.0
 """A judge lets whoever the partition is meant for come first, so that a fleet which starts is balanced."""
@@ -277,6 +279,8 @@ class Process:
             look_s = LOOK_EVERY_S / min(stage.speed, 5)
             besides.append(watch_over(bench, self._destinations, sleep_s=look_s))
             besides.append(tidy(own, stage.clock, sleep_s=TIDY_EVERY_S))
+            later = Later(own, stage.clock, wall, self._desk.outcome, bench.wake)
+            besides.append(say_later(later, sleep_s=LATER_EVERY_S / stage.speed))
         try:
             async with running(*besides):
                 await follow(bench, inlet, speed=stage.speed, lost=lambda: not held.holds)

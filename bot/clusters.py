@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
+from bot.domain.fleet import ALL_ROLES, Role
+from bot.errors import ConfigError
 from bot.platforms import VARIABLE, Token
 from bot.settings import Setting, file_path, variable
 
@@ -86,6 +88,22 @@ STREAMS = (
     *(STREAMS_URL, STREAMS_NAME, STREAMS_REPLICAS, STREAMS_PARTITIONS),
     *(STREAMS_USER, STREAMS_PASSWORD_ENV, STREAMS_PASSWORD_FILE, STREAMS_CREDENTIALS),
 )
+
+
+def chosen_roles(
+    asked: Sequence[str], streams: StreamsSettings | None, *, database: bool
+) -> tuple[Role, ...]:
+    """The roles to play: those asked for, or all. Raises ``ConfigError`` where they need what is not set."""
+    roles = tuple(role for role in ALL_ROLES if role in asked) or ALL_ROLES
+    missing = [f"[streams] {STREAMS_URL.key}, where the processes meet"] if streams is None else []
+    if not database:
+        missing.append("[storage] url, the database that they share")
+    if len(roles) < len(ALL_ROLES) and missing:
+        what = f"run {' '.join(roles)} shares the work with other processes"
+        raise ConfigError(f"{what}: that needs {' and '.join(missing)} (docs/scaling.md)")
+    if streams is not None and not database:
+        raise ConfigError(f"[streams] url needs {missing[0]}, beside it (docs/scaling.md)")
+    return roles
 
 
 class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):

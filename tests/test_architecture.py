@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.pipeline": {"bot.domain"},
     "bot.settings": {"bot.domain"},
     "bot.platforms": {"bot.errors", "bot.settings"},
-    "bot.clusters": {"bot.platforms", "bot.settings"},
+    "bot.clusters": {"bot.domain", "bot.errors", "bot.platforms", "bot.settings"},
     "bot.page_settings": {"bot.errors", "bot.platforms", "bot.settings"},
     "bot.config": {
         *("bot.clusters", "bot.domain", "bot.errors", "bot.page_settings", "bot.platforms", "bot.settings")
@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.roles": INSIDE,
     "bot.judging": INSIDE | {"bot.roles"},
     "bot.past": INSIDE | {"bot.roles"},
+    "bot.later": CORE,
     "bot.stage": INSIDE,
     "handlers": CORE | {"bot.known", "bot.pipeline", "bot.running"},
     "storage": CORE,
