@@ -7,6 +7,7 @@ tested against them.
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -19,6 +20,13 @@ import msgspec
 from bot.domain.assets import Asset
 from bot.domain.market import Venue
 from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Threshold
+from bot.engines import (
+    STORAGE_DIRECT_URL,
+    STORAGE_PASSWORD_ENV,
+    STORAGE_PASSWORD_FILE,
+    STORAGE_URL,
+    DatabaseSettings,
+)
 from bot.errors import ConfigError
 from bot.platforms import (
     DISCORD_API,
@@ -103,6 +111,7 @@ FORMATS = ("auto", "text", "json")
 LOG_FORMAT = Setting("log", "format", "auto", f"one of {', '.join(FORMATS)}", '"auto"', one_of(*FORMATS))
 SETTINGS: tuple[Setting[Any], ...] = (
     *(ASSETS, POLL_EVERY, VENUES, STORAGE_PATH, PAGE_HOST, PAGE_PORT),
+    *(STORAGE_URL, STORAGE_DIRECT_URL, STORAGE_PASSWORD_ENV, STORAGE_PASSWORD_FILE),
     *(ALERT_DEFAULT, COVERAGE_FLOOR, LOG_LEVEL, LOG_FORMAT),
     *(TELEGRAM_TOKEN_ENV, TELEGRAM_TOKEN_FILE, TELEGRAM_API),
     *(TELEGRAM_MODE, TELEGRAM_HOOK, TELEGRAM_HOOK_SECRET),
@@ -123,6 +132,9 @@ KEY_FILE: Setting[Path | None] = Setting(
 KEYS: tuple[Setting[Any], ...] = (KEY_ENV, KEY_FILE)
 VENUE_SETTINGS: tuple[Setting[Any], ...] = (ENABLED, BASE_URL, WS_URL, *KEYS)
 TABLES = sorted({setting.table for setting in SETTINGS} | {"venues"})
+
+
+_LOGIN = re.compile(r"//.*@|password=[^&\"]*")
 
 
 class KnownVenue(Protocol):
@@ -165,12 +177,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     coverage_floor: float
     log_level: str
     log_format: str
+    database: DatabaseSettings | None = None
+    """Where the state is kept instead of in the file ``storage_path``."""
     telegram: TelegramSettings = TelegramSettings()
     discord: DiscordSettings = DiscordSettings()
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret that is found, to be cut out of whatever is logged. Raises as ``Token.read``."""
         tokens = [self.telegram.token, self.telegram.webhook_secret, self.discord.token]
+        tokens += [self.database.password] if self.database else []
         tokens += [venue.key for venue in self.venues if venue.key is not None]
         return tuple(secret for token in tokens if (secret := token.read()))
 
@@ -193,6 +208,7 @@ def load(path: Path | None, known: Iterable[KnownVenue]) -> Settings:
         coverage_floor=reader.get(COVERAGE_FLOOR),
         log_level=reader.get(LOG_LEVEL),
         log_format=reader.get(LOG_FORMAT),
+        database=_database(reader),
         telegram=_telegram(reader),
         discord=DiscordSettings(
             Token(reader.get(DISCORD_TOKEN_ENV), reader.get(DISCORD_TOKEN_FILE)),
@@ -205,6 +221,16 @@ def load(path: Path | None, known: Iterable[KnownVenue]) -> Settings:
         name = path.name if path else "defaults"
         raise ConfigError("\n".join(f"{name}: {fault}" for fault in reader.faults))
     return settings
+
+
+def _database(reader: _Reader) -> DatabaseSettings | None:
+    url, direct = reader.get(STORAGE_URL), reader.get(STORAGE_DIRECT_URL)
+    password = Token(reader.get(STORAGE_PASSWORD_ENV), reader.get(STORAGE_PASSWORD_FILE))
+    if direct is not None and url is None and not reader.faults:
+        reader.faults.append(
+            "[storage] direct_url needs url beside it: the address of the pooler that it leads past"
+        )
+    return DatabaseSettings(url, direct, password) if url is not None else None
 
 
 def _telegram(reader: _Reader) -> TelegramSettings:
@@ -346,10 +372,10 @@ def _has_key(reader: _Reader, where: str, key: Token) -> bool:
 
 
 def _shown(value: object) -> str:
-    """``value`` as TOML would write it, cut to fit a line."""
+    """``value`` as TOML would write it, cut to fit a line. Who may be named in an address stays untold."""
     if isinstance(value, bool):
         return str(value).lower()
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    text = _LOGIN.sub("•••", f'"{value}"' if isinstance(value, str) else repr(value))
     return text if len(text) <= 60 else text[:57] + "…"
 
 
