@@ -197,7 +197,7 @@ def _check(options: argparse.Namespace) -> int:
         "alerts": f"from W {settings.alert_threshold.value:.1f} unless a chat chose otherwise",
         "coverage": f"nothing new is declared below {settings.coverage_floor:.0%}",
         "storage": named(settings.database.url) if settings.database else str(settings.storage_path),
-        "page": f"http://{_in_url(settings.page_host)}:{settings.page_port}",
+        "page": _page(settings),
         "log": f"{settings.log_level}, {settings.log_format}",
     }
     sys.stdout.writelines(f"{name + ':':<10} {value}\n" for name, value in lines.items())
@@ -334,6 +334,14 @@ def _end_with_the_reader() -> None:
 
 def _say(text: str) -> None:
     sys.stderr.writelines(f"washout: {line}\n" for line in text.splitlines())
+
+
+def _page(settings: Settings) -> str:
+    """Where the page is, and who may see it."""
+    page = settings.page
+    at = page.public_url or f"http://{_in_url(page.host)}:{page.port}"
+    token = ", the token is found" if page.token.read() else ""
+    return f"{at}{', public to read' if page.public else ''}{token}"
 
 
 def _in_url(host: str) -> str:

@@ -11,7 +11,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from bot.config import Settings
 from bot.deliver import deliver
 from bot.domain.cards import Card, Line
 from bot.domain.charts import Chart
+from bot.domain.figures import Delivered, Sample
 from bot.domain.market import Venue
 from bot.domain.posts import Destination, Subscription
 from bot.exchanges import EXCHANGES
@@ -38,7 +39,7 @@ from bot.running import running
 from bot.stage import PLAY, Stage, live, played, told_to_the_end, wall
 from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import About, Desk
-from handlers.local_chat import LOCAL, LocalChat
+from handlers.web import LOCAL, Door, LocalChat, Site
 from storage.streams import LocalStream
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ async def run(settings: Settings, scenario: str | None, speed: float, port: int 
         open_store(settings, scenario) as store,
         _stage(settings, scenario, speed, store) as stage,
     ):
-        await work(settings, store, stage, settings.page_port if port is None else port, stop)
+        await work(settings, store, stage, settings.page.port if port is None else port, stop)
     return 0
 
 
@@ -111,38 +112,51 @@ async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: 
         threshold=settings.alert_threshold,
     )
     desk = Desk(store, health, stage.clock, about, wall=wall)
-    seen = LocalStream()
+    seen, delivered = LocalStream(), Delivered()
     bench = Bench(_judge(settings), store, health, stage.clock, wall)
 
     async def reply(text: str) -> Card:
         return await answer(desk, Ask(LOCAL, person="you"), text)
 
-    def figures() -> Mapping[str, float]:
-        return {"observations_waiting": float(seen.waiting)}
+    def figures() -> Iterable[Sample]:
+        yield Sample("observations_waiting", seen.waiting)
+        yield from delivered.samples()
 
     chat = LocalChat(
         log=store.chat,
         answer=reply,
         draw=_draw,
         clock=stage.clock,
-        health=health,
         commands={command.name: command.about for command in COMMANDS.values()},
+    )
+    site = Site(
+        chat=chat,
+        desk=desk,
+        door=_door(settings),
         figures=figures,
-        banner=stage.banner,
         speed=stage.speed if stage.until else None,
     )
+    bench.news.append(site.news)
     async with AsyncExitStack() as rings:
-        address = await rings.enter_async_context(chat.listen(settings.page_host, port))
+        address = await rings.enter_async_context(site.listen(port))
+        await rings.enter_async_context(running(site.watch()))
         sys.stdout.write(f"Washout is at {address} (Ctrl-C stops it)\n")
         sys.stdout.flush()
         await _meet(settings, store, stage, chat, desk)
         hurry: list[Callable[[], None]] = []
-        faces = await rings.enter_async_context(_faces(settings, store, desk, chat, hurry))
+        faces = await rings.enter_async_context(_faces(settings, store, desk, site, hurry))
         for face in (chat, *faces):
             news = asyncio.Event()
             bench.news.append(news)
             lane = deliver(
-                face, store, desk.present, news=news, clock=stage.clock, wall=wall, sleep=asyncio.sleep
+                face,
+                store,
+                desk.present,
+                news=news,
+                clock=stage.clock,
+                wall=wall,
+                sleep=asyncio.sleep,
+                delivered=delivered,
             )
             await rings.enter_async_context(running(lane))
         for each in hurry:
@@ -155,7 +169,7 @@ async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: 
 
 @asynccontextmanager
 async def _faces(
-    settings: Settings, store: Store, desk: Desk, chat: LocalChat, hurry: list[Callable[[], None]]
+    settings: Settings, store: Store, desk: Desk, site: Site, hurry: list[Callable[[], None]]
 ) -> AsyncIterator[Sequence[Messenger]]:
     """The chat platforms a token was found for. Their libraries are heavy and imported only then.
 
@@ -178,7 +192,7 @@ async def _faces(
                 )
             )
             if settings.telegram.mode == "webhook":
-                chat.hooks[told.inbox.webhook_path] = told.inbox.webhook
+                site.hooks[told.inbox.webhook_path] = told.inbox.webhook
             await rings.enter_async_context(running(told.listen()))
             hurry.append(told.stop_waiting)
             faces.append(told)
@@ -192,6 +206,13 @@ async def _faces(
                 )
             )
         yield faces
+
+
+def _door(settings: Settings) -> Door:
+    page = settings.page
+    return Door(
+        wall=wall, host=page.host, public_url=page.public_url, token=page.token.read(), public=page.public
+    )
 
 
 def _judge(settings: Settings) -> Judge:

@@ -20,14 +20,18 @@ import msgspec
 from bot.domain.assets import Asset
 from bot.domain.market import Venue
 from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Threshold
-from bot.engines import (
-    STORAGE_DIRECT_URL,
-    STORAGE_PASSWORD_ENV,
-    STORAGE_PASSWORD_FILE,
-    STORAGE_URL,
-    DatabaseSettings,
-)
+from bot.engines import STORAGE_SETTINGS, DatabaseSettings, database
 from bot.errors import ConfigError
+from bot.page_settings import (
+    PAGE_HOST,
+    PAGE_PORT,
+    PAGE_SETTINGS,
+    PAGE_TOKEN_ENV,
+    PAGE_TOKEN_FILE,
+    PUBLIC,
+    PUBLIC_URL,
+    PageSettings,
+)
 from bot.platforms import (
     DISCORD_API,
     DISCORD_GATEWAY,
@@ -53,7 +57,6 @@ from bot.settings import (
     file_path,
     flag,
     one_of,
-    port,
     share,
     texts,
     variable,
@@ -86,16 +89,6 @@ VENUES: Setting[tuple[str, ...] | None] = Setting(
 STORAGE_PATH = Setting(
     "storage", "path", Path("data/washout.db"), "the path of a file", '"data/washout.db"', file_path
 )
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-PAGE_HOST = Setting(
-    "page",
-    "host",
-    "127.0.0.1",
-    f"a loopback address ({', '.join(LOOPBACK)}); the page has no login, so this machine alone may see it",
-    '"127.0.0.1"',
-    one_of(*LOOPBACK),
-)
-PAGE_PORT = Setting("page", "port", 8080, "a whole number from 0 (any free port) to 65535", "8080", port)
 ALERT_DEFAULT = Setting(
     "alerts",
     "default",
@@ -110,8 +103,9 @@ LOG_LEVEL = Setting("log", "level", "info", f"one of {', '.join(LEVELS)}", '"inf
 FORMATS = ("auto", "text", "json")
 LOG_FORMAT = Setting("log", "format", "auto", f"one of {', '.join(FORMATS)}", '"auto"', one_of(*FORMATS))
 SETTINGS: tuple[Setting[Any], ...] = (
-    *(ASSETS, POLL_EVERY, VENUES, STORAGE_PATH, PAGE_HOST, PAGE_PORT),
-    *(STORAGE_URL, STORAGE_DIRECT_URL, STORAGE_PASSWORD_ENV, STORAGE_PASSWORD_FILE),
+    *(ASSETS, POLL_EVERY, VENUES, STORAGE_PATH),
+    *STORAGE_SETTINGS,
+    *PAGE_SETTINGS,
     *(ALERT_DEFAULT, COVERAGE_FLOOR, LOG_LEVEL, LOG_FORMAT),
     *(TELEGRAM_TOKEN_ENV, TELEGRAM_TOKEN_FILE, TELEGRAM_API),
     *(TELEGRAM_MODE, TELEGRAM_HOOK, TELEGRAM_HOOK_SECRET),
@@ -171,20 +165,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     poll_every: timedelta
     venues: tuple[VenueSettings, ...]
     storage_path: Path
-    page_host: str
-    page_port: int
     alert_threshold: Threshold
     coverage_floor: float
     log_level: str
     log_format: str
     database: DatabaseSettings | None = None
     """Where the state is kept instead of in the file ``storage_path``."""
+    page: PageSettings = PageSettings()
     telegram: TelegramSettings = TelegramSettings()
     discord: DiscordSettings = DiscordSettings()
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret that is found, to be cut out of whatever is logged. Raises as ``Token.read``."""
-        tokens = [self.telegram.token, self.telegram.webhook_secret, self.discord.token]
+        tokens = [self.telegram.token, self.telegram.webhook_secret, self.discord.token, self.page.token]
         tokens += [self.database.password] if self.database else []
         tokens += [venue.key for venue in self.venues if venue.key is not None]
         return tuple(secret for token in tokens if (secret := token.read()))
@@ -202,13 +195,12 @@ def load(path: Path | None, known: Iterable[KnownVenue]) -> Settings:
         poll_every=reader.get(POLL_EVERY),
         venues=_venues(reader, {str(venue.venue): venue for venue in known}),
         storage_path=reader.get(STORAGE_PATH),
-        page_host=reader.get(PAGE_HOST),
-        page_port=reader.get(PAGE_PORT),
         alert_threshold=reader.get(ALERT_DEFAULT),
         coverage_floor=reader.get(COVERAGE_FLOOR),
         log_level=reader.get(LOG_LEVEL),
         log_format=reader.get(LOG_FORMAT),
-        database=_database(reader),
+        database=database(reader.get, reader.faults),
+        page=_page(reader),
         telegram=_telegram(reader),
         discord=DiscordSettings(
             Token(reader.get(DISCORD_TOKEN_ENV), reader.get(DISCORD_TOKEN_FILE)),
@@ -223,14 +215,16 @@ def load(path: Path | None, known: Iterable[KnownVenue]) -> Settings:
     return settings
 
 
-def _database(reader: _Reader) -> DatabaseSettings | None:
-    url, direct = reader.get(STORAGE_URL), reader.get(STORAGE_DIRECT_URL)
-    password = Token(reader.get(STORAGE_PASSWORD_ENV), reader.get(STORAGE_PASSWORD_FILE))
-    if direct is not None and url is None and not reader.faults:
-        reader.faults.append(
-            "[storage] direct_url needs url beside it: the address of the pooler that it leads past"
-        )
-    return DatabaseSettings(url, direct, password) if url is not None else None
+def _page(reader: _Reader) -> PageSettings:
+    found = PageSettings(
+        host=reader.get(PAGE_HOST),
+        port=reader.get(PAGE_PORT),
+        public_url=reader.get(PUBLIC_URL),
+        public=reader.get(PUBLIC),
+        token=Token(reader.get(PAGE_TOKEN_ENV), reader.get(PAGE_TOKEN_FILE)),
+    )
+    reader.faults += found.faults()
+    return found
 
 
 def _telegram(reader: _Reader) -> TelegramSettings:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from bot.domain.chats import ChatSettings, silent_until
+from bot.domain.figures import Delivered
 from bot.domain.posts import Destination, Post, Shown, summary_subject, urgency
 from bot.errors import (
     CardRefused,
@@ -89,7 +90,7 @@ class Lane:
     """One platform, and what settling a post there needs.
 
     ``clock`` is the market's time and is recorded; ``wall`` is real time: a played scenario runs faster
-    than the platforms' limits and people's nights, which count real seconds.
+    than the platforms' limits and people's nights, which count real seconds. ``delivered`` counts.
     """
 
     messenger: Messenger
@@ -97,6 +98,7 @@ class Lane:
     present: Present
     clock: Clock
     wall: Clock
+    delivered: Delivered = field(default_factory=Delivered)
 
     async def settle(self, post: Post) -> Step:
         """Bring one chat to the newest revision, or record when to try again. Returns what was tried."""
@@ -122,8 +124,10 @@ class Lane:
         try:
             message = await self._show(post, newest, step, roles)
         except DeliveryError as fault:
+            self.delivered.faults[self.messenger.platform, type(fault).__name__] += 1
             await self._react(post, fault)
         else:
+            self._count(post, step)
             await posts.shown(
                 post,
                 revision=newest.revision,
@@ -134,6 +138,12 @@ class Lane:
                 rung_w=(newest.w or 0.0) if step is Step.SEND else 0.0,
             )
         return step
+
+    def _count(self, post: Post, step: Step) -> None:
+        platform = self.messenger.platform
+        self.delivered.steps[platform, str(step)] += 1
+        if post.first_shown_at is None and post.due_since is not None:
+            self.delivered.first_told[platform].see((self.wall() - post.due_since).total_seconds())
 
     async def _show(self, post: Post, newest: Shown, step: Step, roles: tuple[str, ...]) -> str:
         if step is Step.EDIT and post.message is not None:
@@ -231,15 +241,16 @@ async def deliver(
     clock: Clock,
     wall: Clock,
     sleep: Sleep,
+    delivered: Delivered | None = None,
 ) -> None:
     """Keep every chat of one platform on the newest revision, until cancelled.
 
     ``news`` belongs to this call alone; setting it says only "look". Chats are settled side by side, the
     posts of one chat one after the other, so a slow chat delays nobody else. A post whose call has begun
-    is finished and recorded even while stopping. Raises ``StorageError``.
+    is finished and recorded even while stopping. ``delivered`` counts what was done. Raises ``StorageError``.
     """
     posts = store.posts
-    lane = Lane(messenger, store, present, clock, wall)
+    lane = Lane(messenger, store, present, clock, wall, delivered or Delivered())
     rooms: dict[str, _Room] = {}
 
     async def work(chat: str) -> None:

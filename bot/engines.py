@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from bot.platforms import VARIABLE, Token
 from bot.settings import Setting, file_path, variable
 
+T = TypeVar("T")
 _DATABASE = (
     "the address of a PostgreSQL database, without the password (password_env or password_file is for that)"
 )
@@ -53,6 +55,11 @@ STORAGE_PASSWORD_FILE: Setting[Path | None] = Setting(
     "storage", "password_file", None, "the path of a file", '"secrets/database_password"', file_path
 )
 
+STORAGE_SETTINGS: tuple[Setting[Any], ...] = (
+    *(STORAGE_URL, STORAGE_DIRECT_URL),
+    *(STORAGE_PASSWORD_ENV, STORAGE_PASSWORD_FILE),
+)
+
 
 class DatabaseSettings(msgspec.Struct, frozen=True):
     """A PostgreSQL database; ``direct_url`` leads past a pooler that ``url`` leads to."""
@@ -60,3 +67,18 @@ class DatabaseSettings(msgspec.Struct, frozen=True):
     url: str
     direct_url: str | None = None
     password: Token = Token("WASHOUT_DATABASE_PASSWORD")
+
+
+class Get(Protocol):
+    """Reads one setting of the file, or notes its fault and gives the default."""
+
+    def __call__(self, setting: Setting[T], /) -> T: ...
+
+
+def database(get: Get, faults: list[str]) -> DatabaseSettings | None:
+    """``None`` where the state is kept in a file of its own."""
+    url, direct = get(STORAGE_URL), get(STORAGE_DIRECT_URL)
+    password = Token(get(STORAGE_PASSWORD_ENV), get(STORAGE_PASSWORD_FILE))
+    if direct is not None and url is None and not faults:
+        faults.append("[storage] direct_url needs url beside it, which leads to the pooler")
+    return DatabaseSettings(url, direct, password) if url is not None else None

@@ -22,6 +22,7 @@ WashoutError
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NamedTuple
 
 
 class WashoutError(Exception):
@@ -36,8 +37,21 @@ class UsageError(WashoutError):
     pass
 
 
+class Refusal(NamedTuple):
+    """An answer of HTTP 400 or more: its status, its ``Retry-After`` header, and the start of its body."""
+
+    status: int
+    retry_after: str
+    body: bytes
+
+
 class SourceError(WashoutError):
-    """``evidence`` is the start of what was received, where something was."""
+    """``evidence`` is the start of what was received, where something was.
+
+    ``refusal`` is the answer it was read from, where that was one.
+    """
+
+    refusal: Refusal | None = None
 
     def __init__(self, why: str, *, evidence: str = "") -> None:
         super().__init__(why)

@@ -37,6 +37,7 @@ class Health:
         late_after: timedelta,
         completeness: Completeness | None = None,
         unheard: str = "",
+        counted: str = "",
     ) -> None:
         """From now on this source is expected to answer at least every ``late_after``."""
         self._began = now if self._began is None else min(self._began, now)
@@ -50,6 +51,7 @@ class Health:
             since=now,
             completeness=completeness,
             unheard=unheard,
+            counted=counted,
         )
 
     def release(self, venue: Venue, source: str) -> None:

@@ -46,8 +46,13 @@ class Journal(Protocol):
 
     async def record(self, readings: Sequence[Reading]) -> None: ...
 
-    async def readings(self, since: datetime, until: datetime) -> Sequence[Reading]:
-        """Received after ``since`` and not after ``until``, in order of (received, instrument)."""
+    async def readings(
+        self, since: datetime, until: datetime, asset: Asset | None = None
+    ) -> Sequence[Reading]:
+        """Received after ``since`` and not after ``until``, in order of (received, instrument).
+
+        Of one asset, or of all.
+        """
 
     async def quarantine(self, rejected: Sequence[Quarantined]) -> None: ...
 

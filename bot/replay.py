@@ -130,6 +130,8 @@ def replay_tape(folder: Path, asset: Asset | None = None, progress: TextIO | Non
         step(due)
     bar.clear()
     told.unreadable, told.first_unreadable = player.unreadable, player.first_unreadable
+    if player.refused:
+        told.notes.append(f"{player.refused} refusals, first {player.first_refused}")
     counts = _counts(folder, rejected, told)
     ordered = tuple(sorted(waves.values(), key=lambda w: (w.onset, w.asset)))
     return Run(ordered, told.rows, counts, MINUTE, tuple(told.notes))

@@ -13,7 +13,7 @@ from bot.domain.cards import Button, Card, Line, Picture, Tone
 from bot.domain.market import Missing, Report, ReportKind, Verdict
 from bot.domain.posts import Latency
 from bot.domain.units import UsdChange
-from bot.domain.waves import Kind, Lead, Outcome, Rank, Stage, Wave
+from bot.domain.waves import Kind, Lead, Rank, Stage, Wave
 from handlers.core_words import retold, verdict_words
 from handlers.forced_words import burst_lines, liquidation_lines
 from handlers.institutions import counted, report_lines
@@ -70,7 +70,6 @@ def wave_card(
     *,
     titles: Titles | None = None,
     picture: Picture | None = None,
-    outcomes: Sequence[Outcome] = (),
     in_full: bool = False,
     latency: Latency | None = None,
     record: str = "",
@@ -102,7 +101,6 @@ def wave_card(
             *(Line(text) for text in told[HOW_MUCH:]),
             *((Line(_(FOUND_LATER), 2),) if wave.from_history else ()),
             *((Line(latency_line(latency), 3),) if latency else ()),
-            *(Line(text, 4) for text in outcome_lines(outcomes)),
         ),
         footer=footer,
         buttons=() if in_full else _buttons(wave),
@@ -326,20 +324,6 @@ def coverage_line(
 def _because(gone: Missing) -> str:
     """That a venue has not answered for so long is said by the time alone."""
     return "" if gone.why is Verdict.STALE else f": {verdict_words(gone.why)}"
-
-
-def outcome_lines(outcomes: Sequence[Outcome]) -> Iterable[str]:
-    """What came next, one line an interval; intervals that have not passed are left out."""
-    for outcome in outcomes:
-        moves = (
-            (_("price {move}"), outcome.price_move),
-            (_("open interest {move}"), outcome.coins_move),
-        )
-        known = [what.format(move=percent(move)) for what, move in moves if move is not None]
-        if known:
-            yield _("{time} after the end: {moves}").format(
-                time=duration(outcome.after), moves=", ".join(known)
-            )
 
 
 def _open(sentence: str) -> str:

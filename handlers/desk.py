@@ -29,6 +29,8 @@ from bot.known import place_in_coins, place_in_usd, published
 from bot.ports import Clock, HealthView, Store
 from handlers.cards import wave_card
 from handlers.drill import drill_begun, drill_shown
+from handlers.hindsight import near, outcomes
+from handlers.history import Days
 from handlers.known_words import record_line
 from handlers.own_cards import notice_card
 from handlers.picture_words import pictured
@@ -50,26 +52,22 @@ T = TypeVar("T")
 
 WEEKLY = Threshold(Measure.W, WEEKLY_W)
 ENOUGH_HISTORY = timedelta(days=14)
-AFTER = (timedelta(hours=1), timedelta(hours=24), timedelta(days=7))
-"""When one looks again after a reset."""
 PAST = 200
 PICTURES_KEPT = 32
-STALE = timedelta(minutes=75)
-"""Old snapshots are kept once an hour: an older one does not stand for a moment asked about."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
     """What this process is.
 
-    ``started`` is real time; ``banner`` stands on every card; ``recompute`` may hold ``{asset}``;
+    ``started`` is real time; ``banner`` stands on every card; ``recompute`` holds ``{wave}``;
     ``threshold`` is for who names none.
     """
 
     version: str
     started: datetime
     banner: str = ""
-    recompute: str = "python -m bot replay FILE --asset {asset}"
+    recompute: str = "python -m bot replay --wave {wave}"
     threshold: Threshold = WEEKLY
 
 
@@ -86,6 +84,7 @@ class Desk:
         self.about = about
         self.wall = wall
         self.zone = UTC_ZONE
+        self.days = Days(store)
         self.language = ENGLISH
         self._one_picture = asyncio.Lock()
         self._pictures: OrderedDict[tuple[str, int, str], Picture | None] = OrderedDict()
@@ -197,21 +196,7 @@ class Desk:
 
     async def outcomes(self, wave: Wave) -> Sequence[Outcome]:
         """What price and coin OI did after the end; unknown where that time has not come or was not seen."""
-        if wave.stage is not Stage.OVER or wave.over_at is None:
-            return ()
-        end = await self._near(wave.asset, wave.over_at)
-        if end is None:
-            return ()
-        found = []
-        for after in AFTER:
-            at = wave.over_at + after
-            later = await self._near(wave.asset, at) if at <= self.clock() else None
-            found.append(_outcome(after, end, later))
-        return found
-
-    async def _near(self, asset: Asset, at: datetime) -> Snapshot | None:
-        found = await self.store.journal.snapshot(asset, at)
-        return found if found and at - found.at <= STALE else None
+        return await outcomes(self.store, wave, self.clock())
 
     async def subscriptions_here(self, destination: Destination) -> Sequence[Subscription]:
         """What a chat gets. Raises ``AskError`` where that is nothing."""
@@ -263,12 +248,11 @@ class Desk:
     # --- cards of subjects -------------------------------------------------------------------------
 
     async def wave_card(self, wave: Wave, *, in_full: bool = False) -> Card:
-        """The wave's card with its picture, and in full with what came next."""
+        """The wave's card with its picture."""
         return wave_card(
             wave,
             titles=self.titles(),
             picture=await self._wave_picture(wave),
-            outcomes=await self.outcomes(wave) if in_full else (),
             in_full=in_full,
             latency=await self.store.posts.latency(wave.id) if wave.stage is Stage.OVER else None,
             record=await self._record(wave),
@@ -278,8 +262,8 @@ class Desk:
         """Where the day up to the low stands among published days of all venues; nothing until it is over."""
         if wave.stage is not Stage.OVER or not published(wave.asset, date.min):
             return ""
-        low = await self._near(wave.asset, wave.low_at)
-        before = await self._near(wave.asset, wave.low_at - timedelta(days=1))
+        low = await near(self.store, wave.asset, wave.low_at)
+        before = await near(self.store, wave.asset, wave.low_at - timedelta(days=1))
         if low is None or before is None or not low.price_usd or not before.price_usd:
             return ""
         coins_before = low.coins * exp(before.index - low.index)  # of the same venues, whoever joined since
@@ -345,10 +329,3 @@ class Desk:
                 while len(self._pictures) > PICTURES_KEPT:
                     self._pictures.popitem(last=False)
             return self._pictures[key]
-
-
-def _outcome(after: timedelta, end: Snapshot, later: Snapshot | None) -> Outcome:
-    if later is None:
-        return Outcome(after, None, None)
-    price_move = later.price_usd / end.price_usd - 1 if later.price_usd and end.price_usd else None
-    return Outcome(after, price_move, exp(later.index - end.index) - 1)

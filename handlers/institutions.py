@@ -9,7 +9,9 @@ from bot.domain.assets import Asset
 from bot.domain.market import Holder, Holding, Report, ReportKind, Snapshot
 from bot.domain.waves import Lead, Wave
 from bot.pipeline.attribution import tells
-from handlers.numbers import Scale, coins, day, percent
+from handlers.numbers import Scale, coins, day, number, percent, weekday
+from handlers.phrases import capital
+from handlers.speech import N_, _, ngettext
 from handlers.titles import Titles, venue_title
 
 SOLD = 0.02
@@ -19,7 +21,10 @@ OLD_AFTER = timedelta(days=30)
 """An older figure says nothing of now: whoever told it has stopped."""
 LONGEST_DAY = timedelta(days=4)
 """From one close to the next, with a weekend and a holiday in between."""
-SHOWN_HOLDERS = (Holder.LEVERAGED, Holder.ASSET_MANAGERS)
+SHOWN_HOLDERS = {
+    Holder.LEVERAGED: N_("leveraged funds {coins}"),
+    Holder.ASSET_MANAGERS: N_("asset managers {coins}"),
+}
 
 
 def beside_lines(reports: Sequence[Report], now: Snapshot, at: datetime, titles: Titles) -> Iterable[str]:
@@ -29,14 +34,16 @@ def beside_lines(reports: Sequence[Report], now: Snapshot, at: datetime, titles:
     apart = [r for r in recent if r.venue not in live]
     dated = _one_of_each([r for r in apart if not r.native])
     if dated:
-        figures = [f"{_figure(r, titles)} {_when(r, at, titles)}" for r in dated]
-        yield f"Beside them: {' · '.join(figures)}"
+        shown = " · ".join(f"{_figure(r, titles)} {_when(r, at, titles)}" for r in dated)
+        yield _("Beside them: {figures}").format(figures=shown)
     others = sorted(_one_of_each([r for r in apart if r.native]), key=lambda r: -r.coins)
     if others:
         figures = [_figure(r, titles) for r in others[:NAMED_OTHERS]]
-        more = len(others) - NAMED_OTHERS
-        rest = f" · {more} more" if more > 0 else ""
-        yield f"Not asked here: {' · '.join(figures)}{rest} ({_source(others[0], titles)})"
+        if (more := len(others) - NAMED_OTHERS) > 0:
+            figures.append(ngettext("{n} more", "{n} more", more).format(n=number(more)))
+        yield _("Not asked here: {figures} ({source})").format(
+            figures=" · ".join(figures), source=_source(others[0], titles)
+        )
     held = [r for r in recent if r.holdings]
     if held:
         yield from _holders(max(held, key=lambda r: (r.as_of, r.coins)), now.asset, at, titles)
@@ -66,11 +73,12 @@ def _when(report: Report, at: datetime, titles: Titles) -> str:
     close = day(report.as_of.astimezone(UTC), at)  # a trading day has the same name everywhere
     match report.kind:
         case ReportKind.DAILY:
-            return f"as of {close} close{' (preliminary)' if report.preliminary else ''}"
+            text = _("as of {day} close (preliminary)") if report.preliminary else _("as of {day} close")
         case ReportKind.WEEKLY:
-            return f"as of {close} ({_source(report, titles)})"
+            text = _("as of {day} ({source})")
         case ReportKind.RETOLD:
-            return f"(as {_source(report, titles)} tells, {close})"
+            text = _("(as {source} tells, {day})")
+    return text.format(day=close, source=_source(report, titles))
 
 
 def _source(report: Report, titles: Titles) -> str:
@@ -84,10 +92,16 @@ def _holders(report: Report, asset: Asset, at: datetime, titles: Titles) -> Iter
     if not shown:
         return
     scale = Scale.coins(max(abs(net) for _, net in shown))
-    texts = [f"{holder} {scale.show(net, signed=True)}" for holder, net in shown]
-    said = f"{', '.join(texts)} {asset} net"
+    texts = [_(SHOWN_HOLDERS[holder]).format(coins=scale.show(net, signed=True)) for holder, net in shown]
     tuesday = report.as_of.astimezone(UTC)
-    yield f"{said[0].upper()}{said[1:]} on {tuesday:%a} {day(tuesday, at)} ({_source(report, titles)})"
+    said = _("{holders} {asset} net on {weekday} {day} ({source})").format(
+        holders=", ".join(texts),
+        asset=asset,
+        weekday=weekday(tuesday),
+        day=day(tuesday, at),
+        source=_source(report, titles),
+    )
+    yield capital(said)
 
 
 def _net(holding: Holding) -> float | None:
@@ -106,20 +120,22 @@ def report_lines(wave: Wave, titles: Titles) -> Iterable[str]:
     """The verdict of the reports that cover the wave, or that none has come yet."""
     after = counted(wave)
     for report in after:
-        yield f"{_verdict(report, wave)}{report_line(report, wave, titles)}"
+        yield _judged(report, wave, report_line(report, wave, titles))
     for report in wave.reports:
         if report not in after and not report.native:
             yield report_line(report, wave, titles)
     if wave.provisional and not wave.reports:
-        yield "Institutional reports: no figure yet"
+        yield _("Institutional reports: no figure yet")
 
 
-def _verdict(report: Report, wave: Wave) -> str:
+def _judged(report: Report, wave: Wave, line: str) -> str:
     if report.preliminary or wave.provisional:
-        return ""
+        return line
     if _change(report) <= -SOLD:
-        return "**Institutions sold too**: "
-    return "**Confirmed crypto-native**: " if wave.lead is Lead.NATIVE else ""
+        return _("**Institutions sold too**: {report}").format(report=line)
+    if wave.lead is Lead.NATIVE:
+        return _("**Confirmed crypto-native**: {report}").format(report=line)
+    return line
 
 
 def _change(report: Report) -> float:
@@ -131,15 +147,21 @@ def report_line(report: Report, wave: Wave, titles: Titles) -> str:
     name, when = venue_title(report.venue, titles), _when(report, wave.at, titles)
     amount = coins(report.coins, wave.asset)
     if report.kind is not ReportKind.RETOLD and not report.covers(wave.low_at):
-        return f"{name}: no figure since the {'end' if wave.done else 'onset'}, {amount} {when}"
+        text = _("{venue}: no figure since the onset, {coins} {when}")
+        if wave.done:
+            text = _("{venue}: no figure since the end, {coins} {when}")
+        return text.format(venue=name, coins=amount, when=when)
     if not report.previous_coins or report.kind is ReportKind.RETOLD:
         return f"{name}: {amount} {when}"
     close = day(report.as_of.astimezone(UTC), wave.at)
     since = report.previous_as_of
-    span = f"on {close}"
+    before = day(since.astimezone(UTC), wave.at) if since is not None else ""
+    text = _("{venue} {change} on {day}")
     if report.kind is ReportKind.WEEKLY:
-        span = f"in the week to {close} ({_source(report, titles)})"
+        text = _("{venue} {change} in the week to {day} ({source})")
     elif since is not None and report.as_of - since > LONGEST_DAY:
-        span = f"from {day(since.astimezone(UTC), wave.at)} to {close}"
-    tail = ", preliminary" if report.preliminary else ""
-    return f"{name} {percent(_change(report))} {span}{tail}"
+        text = _("{venue} {change} from {before} to {day}")
+    told = text.format(
+        venue=name, change=percent(_change(report)), day=close, source=_source(report, titles), before=before
+    )
+    return _("{report}, preliminary").format(report=told) if report.preliminary else told

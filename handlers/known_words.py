@@ -9,10 +9,34 @@ from urllib.parse import urlsplit
 from bot.domain.assets import Asset
 from bot.domain.cards import Card, Line
 from bot.known import Event, Fall, Place
-from handlers.numbers import Scale, percent
+from handlers.numbers import Scale, dated, listed, number, percent, usd
+from handlers.phrases import capital
+from handlers.speech import N_, _, ngettext
 
 LISTED = 12
-TOLD_PLACES = 5
+IN_USD = (
+    N_("largest on record in dollars"),
+    N_("second in dollars"),
+    N_("third in dollars"),
+    N_("fourth in dollars"),
+    N_("fifth in dollars"),
+)
+IN_COINS = (
+    N_("largest on record in coins"),
+    N_("second in coins"),
+    N_("third in coins"),
+    N_("fourth in coins"),
+    N_("fifth in coins"),
+)
+KINDS = {
+    "flush": N_("flush"),
+    "squeeze": N_("squeeze"),
+    "two-sided": N_("two-sided"),
+    "altcoins": N_("altcoins"),
+    "price only": N_("price only"),
+}
+CONFIDENCE = {"good": N_("good"), "fair": N_("fair"), "weak": N_("weak")}
+TOLD_PLACES = len(IN_USD)
 """A place beyond this is not worth a line."""
 
 
@@ -25,74 +49,78 @@ def record_line(asset: Asset, usd: float, coins: float, places: tuple[Place | No
     """
     told = [
         (place, words)
-        for place, words in zip(places, ("in dollars", "in coins"), strict=True)
+        for place, words in zip(places, (IN_USD, IN_COINS), strict=True)
         if place is not None and place.place <= TOLD_PLACES
     ]
     if not told:
         return ""
-    standing = ", ".join(_standing(place, words) for place, words in told)
-    after = sorted({day for place, _ in told for day in place.after}, reverse=True)
-    unclear = sorted({day for place, _ in told for day in place.unclear}, reverse=True)
+    standing = capital(", ".join(_(words[place.place - 1]) for place, words in told))
+    after = sorted({day for place, _words in told for day in place.after}, reverse=True)
+    unclear = sorted({day for place, _words in told for day in place.unclear}, reverse=True)
     most = max(place.of for place in places if place is not None)
     fell = f"{Scale.usd(usd).show(-usd, signed=True)}, {Scale.coins(coins).show(-coins, signed=True)} {asset}"
-    return (
-        f"**{standing[0].upper()}{standing[1:]}**{f' after {_days(after)}' if after else ''} "
-        f"(one day: {fell}; {most} published since 2020"
-        f"{f', {_days(unclear)} without a figure' if unclear else ''})"
-    )
-
-
-def _standing(place: Place, words: str) -> str:
-    return f"largest on record {words}" if place.place == 1 else f"{_nth(place.place)} {words}"
-
-
-def _nth(place: int) -> str:
-    return ("second", "third", "fourth", "fifth")[place - 2]
+    compared = ngettext("{n} published since 2020", "{n} published since 2020", most).format(n=number(most))
+    if unclear:
+        compared = _("{published}, {days} without a figure").format(published=compared, days=_days(unclear))
+    text = _("**{standing}** (one day: {fell}; {published})")
+    if after:
+        text = _("**{standing}** after {days} (one day: {fell}; {published})")
+    return text.format(standing=standing, days=_days(after), fell=fell, published=compared)
 
 
 def _days(days: Sequence[date]) -> str:
-    shown = [told_day(day) for day in days]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def told_day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"
+    return listed([dated(day) for day in days])
 
 
 def published_card(found: Sequence[Event], since: date, asset: Asset | None) -> Card:
     """Newest first."""
     shown = found[:LISTED]
-    more = f"; the {LISTED} newest of them" if len(found) > LISTED else ""
+    title = ngettext(
+        "{n} published reset of {coins} since {year}",
+        "{n} published resets of {coins} since {year}",
+        len(found),
+    )
+    if len(found) > LISTED:
+        title = ngettext(
+            "{n} published reset of {coins} since {year}; the {listed} newest of them",
+            "{n} published resets of {coins} since {year}; the {listed} newest of them",
+            len(found),
+        )
+    coins = asset or _("every coin")
     return Card(
-        title=f"{len(found)} published resets of {asset or 'every coin'} since {since.year}{more}",
+        title=title.format(n=number(len(found)), coins=coins, year=since.year, listed=LISTED),
         lines=tuple(Line(" · ".join(_told(event))) for event in shown),
-        footer="Published by others, not seen here; each figure counts what its source counts. "
-        "What was seen here: `/resets`",
+        footer=_(
+            "Published by others, not seen here; each figure counts what its source counts. "
+            "What was seen here: `/resets`"
+        ),
     )
 
 
 def _told(event: Event) -> Iterable[str]:
-    yield f"**{told_day(event.day)}** {event.asset}, {event.name} ({event.kind})"
+    yield f"**{dated(event.day)}** {event.asset}, {event.name} ({_(KINDS[event.kind])})"
     for fall in event.falls:
         yield _fall(fall, event.asset)
     if event.liquidated_usd:
-        lost = Scale.usd(event.liquidated_usd).show(event.liquidated_usd)
-        yield f"{lost} liquidated ({event.liquidated_of})"
+        text = _("{usd} liquidated ({by})")
+        yield text.format(usd=usd(event.liquidated_usd), by=event.liquidated_of)
     if event.coins_at_least:
         scale = Scale.coins(event.coins_at_least)
-        yield f"more than {scale.show(event.coins_at_least)} {event.asset} ({event.coins_said_by})"
+        yield _("more than {coins} ({by})").format(
+            coins=f"{scale.show(event.coins_at_least)} {event.asset}", by=event.coins_said_by
+        )
     if event.note:
         yield event.note
     sites = dict.fromkeys(_site(source) for source in event.sources)
-    yield f"{', '.join(sites)}; {event.confidence}"
+    yield f"{', '.join(sites)}; {_(CONFIDENCE[event.confidence])}"
 
 
 def _fall(fall: Fall, asset: Asset) -> str:
-    over = "one day" if fall.span == "day" else fall.span
-    of = "" if fall.scope == "all" else f", {fall.scope}"
     told = [_ends(Scale.usd, fall.usd, "")] if fall.usd else []
     told += [_ends(Scale.coins, fall.coins, f" {asset}")] if fall.coins else []
-    return f"{' and '.join(told)} over {over}{of} ({fall.by})"
+    over = _("one day") if fall.span == "day" else fall.span
+    over = over if fall.scope == "all" else f"{over}, {fall.scope}"
+    return _("{changes} over {time} ({by})").format(changes=listed(told), time=over, by=fall.by)
 
 
 def _ends(scaled: Callable[[float], Scale], ends: tuple[float, float], unit: str) -> str:

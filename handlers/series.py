@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import ceil, exp
 
 from bot.domain.charts import MarketChart, Span
-from bot.domain.market import LiquidationSum, Point
+from bot.domain.market import LiquidationSum, Point, Snapshot
 from bot.domain.waves import Wave
 from handlers.cards import kind_title, shown_ends
 from handlers.numbers import duration, moment, percent, share
+from handlers.speech import _
 
 STEPS = tuple(timedelta(minutes=m) for m in (2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 10080))
 MOST_STEPS = 180
@@ -25,7 +26,7 @@ def step_for(span: timedelta) -> timedelta:
     return next((step for step in STEPS if span / step <= MOST_STEPS), STEPS[-1])
 
 
-def step_of(points: Sequence[Point], step: timedelta) -> timedelta:
+def step_of(points: Sequence[Point | Snapshot], step: timedelta) -> timedelta:
     """A step that fits what is kept: old snapshots lie further apart than a picture could show."""
     gaps = sorted(later.at - earlier.at for earlier, later in pairwise(points))
     usual = gaps[len(gaps) // 2] if gaps else step
@@ -60,35 +61,38 @@ def chart_of(
     if len(by_step) < 2:
         return None
     first, last = min(by_step), max(by_step)
-    times = [first + n * step for n in range(round((last - first) / step) + 1)]
+    times = filled(first, last, step)
     found = [by_step.get(at) for at in times]
     sums = {aligned(told.at, step): told for told in liquidations}
     newest = by_step[last]
-    reach = max(2, ceil(NO_GAP / step))
-    note = f"As of {moment(newest.at, now)}, seen {share(newest.coverage)} of usual open interest."
     return MarketChart(
         title=title,
         asset=asset,
         times=tuple(times),
-        coins=_bridged([like_with_like(point, newest) if point else None for point in found], reach),
-        price_usd=_bridged([point.price_usd if point else None for point in found], reach),
+        coins=bridged([like_with_like(point, newest) if point else None for point in found], step),
+        price_usd=bridged([point.price_usd if point else None for point in found], step),
         long_usd=tuple(sums[at].long_usd if at in sums else 0.0 for at in times) if sums else (),
         short_usd=tuple(sums[at].short_usd if at in sums else 0.0 for at in times) if sums else (),
         shade=shade,
         low_at=low_at,
         unseen=unseen(times, found, step),
-        note=f"{note} {banner}".strip(),
+        note=f"{as_of_note(newest.at, newest.coverage, now)} {banner}".strip(),
     )
 
 
 def unseen(times: Sequence[datetime], found: Sequence[Point | None], step: timedelta) -> tuple[Span, ...]:
     """Spans in which too little of the market was seen; where nothing was recorded is a gap already."""
-    spans: list[Span] = []
-    for at, point in zip(times, found, strict=True):
-        if point is not None and point.coverage < SEEN:
-            joins = bool(spans) and spans[-1][1] >= at
-            spans[-1:] = [(spans[-1][0], at + step)] if joins else [*spans[-1:], (at, at + step)]
-    return tuple(spans)
+    return joined(
+        (at, at + step)
+        for at, point in zip(times, found, strict=True)
+        if point is not None and point.coverage < SEEN
+    )
+
+
+def as_of_note(at: datetime, coverage: float, now: datetime) -> str:
+    """What stands under every picture that is made of snapshots."""
+    text = _("As of {time}, seen {share} of usual open interest.")
+    return text.format(time=moment(at, now), share=share(coverage))
 
 
 def like_with_like(point: Point, newest: Point) -> float:
@@ -96,16 +100,33 @@ def like_with_like(point: Point, newest: Point) -> float:
     return newest.coins * exp(point.index - newest.index)
 
 
-def _bridged(values: Sequence[float | None], reach: int) -> tuple[float | None, ...]:
-    """Values fewer than ``reach`` steps apart are joined by a straight line; the rest stays unknown."""
-    bridged = list(values)
+def filled(first: datetime, last: datetime, step: timedelta) -> list[datetime]:
+    """Every step from the first to the last."""
+    return [first + n * step for n in range(round((last - first) / step) + 1)]
+
+
+def bridged(values: Sequence[float | None], step: timedelta) -> tuple[float | None, ...]:
+    """Values closer than ``NO_GAP`` (or two steps) are joined by a straight line; the rest stays unknown."""
+    reach = max(2, ceil(NO_GAP / step))
+    found = list(values)
     known = [place for place, value in enumerate(values) if value is not None]
     for before, after in pairwise(known):
         low, high = values[before], values[after]
         if 1 < after - before <= reach and low is not None and high is not None:
             for place in range(before + 1, after):
-                bridged[place] = low + (high - low) * (place - before) / (after - before)
-    return tuple(bridged)
+                found[place] = low + (high - low) * (place - before) / (after - before)
+    return tuple(found)
+
+
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Spans in order of time; those that touch are one."""
+    found: list[Span] = []
+    for since, until in spans:
+        if found and found[-1][1] >= since:
+            found[-1] = found[-1][0], until
+        else:
+            found.append((since, until))
+    return tuple(found)
 
 
 def wave_window(wave: Wave, now: datetime) -> tuple[datetime, datetime]:
@@ -117,15 +138,28 @@ def wave_window(wave: Wave, now: datetime) -> tuple[datetime, datetime]:
 def wave_finding(wave: Wave) -> str:
     """A picture's title: the finding, not the axis."""
     scale, before, now = shown_ends(wave)
-    closed = f"{scale.show(before - now)} {wave.asset} closed ({percent(-wave.fall)})"
-    return f"{kind_title(wave)}: {closed} in {duration(wave.low_at - wave.onset)}"
+    text = _("{kind}: {amount} {coin} closed ({move}) in {span}")
+    return text.format(
+        kind=kind_title(wave),
+        coin=wave.asset,
+        amount=scale.show(before - now),
+        move=percent(-wave.fall),
+        span=duration(wave.low_at - wave.onset),
+    )
+
+
+def span_words(seen: timedelta, period: timedelta) -> str:
+    """The period that was asked for; what was seen where that is less."""
+    return duration(period if seen > 0.9 * period else seen)
 
 
 def period_finding(asset: str, points: Sequence[Point], period: timedelta) -> str:
-    """Both moves over the points, in words. Points that cover less than the period are not said to be it."""
+    """Both moves over the points, in words."""
     first, last = points[0], points[-1]
-    change, seen = exp(last.index - first.index) - 1, last.at - first.at
-    text = f"{asset} open interest {percent(change)} in {duration(period if seen > 0.9 * period else seen)}"
-    if first.price_usd and last.price_usd:
-        text += f", price {percent(last.price_usd / first.price_usd - 1)}"
-    return text
+    change = exp(last.index - first.index) - 1
+    span = span_words(last.at - first.at, period)
+    if not first.price_usd or not last.price_usd:
+        return _("{coin} open interest {move} in {span}").format(coin=asset, move=percent(change), span=span)
+    text = _("{coin} open interest {move} in {span}, price {price_move}")
+    moved = percent(last.price_usd / first.price_usd - 1)
+    return text.format(coin=asset, move=percent(change), span=span, price_move=moved)

@@ -46,7 +46,7 @@ def snapshot_card(
     if now.price_usd is not None:
         funding = f" · funding {percent(now.funding)} a year" if now.funding is not None else ""
         lines.append(Line(f"Price {price(now.price_usd)}{funding}", 4))
-    lines.append(Line(f"{coverage_line(now.coverage, now.missing, at, titles)} · {_age(now, at)}", 8))
+    lines.append(Line(f"{coverage_line(now.coverage, now.missing, at, titles)} · {age_line(now, at)}", 8))
     if history is not None:
         lines.append(
             Line(
@@ -153,7 +153,7 @@ def _venues(now: Snapshot, before: Snapshot | None, scale: Scale, titles: Titles
     return " · ".join(texts)
 
 
-def _age(now: Snapshot, at: datetime) -> str:
+def age_line(now: Snapshot, at: datetime) -> str:
     if at - now.at > OLD_AFTER:
         return f"**these figures are {duration(at - now.at)} old**"
     oldest = min((v.at for v in now.venues), default=now.at)

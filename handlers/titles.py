@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from unicodedata import east_asian_width
 
 from bot.domain.cards import plain
 from bot.domain.market import Venue
@@ -24,6 +25,17 @@ def named(text: str, titles: Titles) -> str:
     for venue in sorted(titles, key=len, reverse=True):
         text = text.replace(venue, titles[venue])
     return plain(text)
+
+
+def width(text: str) -> int:
+    """The columns it takes in a fixed-width font: a Chinese character takes two (Unicode, UAX #11)."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def padded(text: str, columns: int, *, right: bool) -> str:
+    """Filled up with spaces to so many columns, flush left or right."""
+    room = " " * (columns - width(text))
+    return room + text if right else text + room
 
 
 def narrowed(names: Sequence[str], room: int) -> list[str]:

@@ -18,7 +18,8 @@ from bot.domain.cards import plain
 from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Threshold
 from bot.errors import AskError
 from bot.pipeline.horizons import HORIZONS
-from handlers.numbers import duration, percent
+from handlers.numbers import duration, percent, share
+from handlers.speech import _
 from handlers.words import NUMBER, PERIOD_LIKE, amount, read_coin, read_period
 
 FILLERS = {"", "coins", "coin", "about", "only", "from", "and", "alerts", "for", "or", "more", "than", "at"}
@@ -95,7 +96,8 @@ def read_wanted(text: str, known: Sequence[Asset], command: str) -> Wanted:
         elif word not in FILLERS:
             assets.add(_coin_or_how_often(word, known, f"/{command} {text}", threshold))
     if threshold and threshold.measure is Measure.COINS and len(assets) != 1:
-        raise AskError(f"An amount of coins needs one coin: `/{command} 5000 btc`", f"/{command} 5000 btc")
+        line = f"/{command} 5000 btc"
+        raise AskError(_("An amount of coins needs one coin: `{line}`").format(line=line), line)
     return Wanted(frozenset(assets) if assets or everything else None, threshold, native)
 
 
@@ -111,17 +113,21 @@ def _coin_or_how_often(word: str, known: Sequence[Asset], line: str, threshold: 
         return re.sub(rf"(?<!\S){re.escape(word)}(?![^\s,])", other, line, count=1)
 
     if word in NOTHING:
-        raise AskError("To hear nothing more: `/unsubscribe all`", "/unsubscribe all")
+        raise AskError(_("To hear nothing more: `/unsubscribe all`"), "/unsubscribe all")
     near = process.extractOne(word, list(OFTEN), scorer=fuzz.ratio, score_cutoff=75)
     if near and word.upper() not in known:
         if threshold:
             first = " ".join(instead("").split())
-            raise AskError(f"One subscription has one size: `{first}`, then one more for the other", first)
-        raise AskError(f'Did you mean "{near[0]}"? `{instead(near[0])}`', instead(near[0]))
+            text = _("One subscription has one size: `{line}`, then one more for the other")
+            raise AskError(text.format(line=first), first)
+        line = instead(near[0])
+        raise AskError(_('Did you mean "{word}"? `{line}`').format(word=near[0], line=line), line)
     if word[0].isdigit() and parse_asset(word)[0] not in known:
         raise AskError(
-            f'I cannot read "{plain(word[:24])}". Say how often (`3/week`, `monthly`) or how large '
-            "(`W 3`, `5% 1h`, `$800m`, `5000 btc`).",
+            _(
+                'I cannot read "{word}". Say how often (`3/week`, `monthly`) or how large '
+                "(`W 3`, `5% 1h`, `$800m`, `5000 btc`)."
+            ).format(word=plain(word[:24])),
             instead("weekly"),
         )
     return read_coin(word, known, f"{line.split()[0]} {{coin}} weekly")
@@ -148,12 +154,14 @@ def _read_threshold(text: str, command: str) -> tuple[Threshold | None, str]:
 def _sensible(threshold: Threshold, command: str) -> Threshold:
     """Raises ``AskError`` for what every wave would reach, or none ever."""
     if threshold.measure is Measure.FALL and threshold.value < LEAST_FALL:
-        text = f"Falls of less than {percent(LEAST_FALL, signed=False)} are noise: `/{command} 5% 1h`"
-        raise AskError(text, f"/{command} 5% 1h")
+        line, text = f"/{command} 5% 1h", _("Falls of less than {share} are noise: `{line}`")
+        raise AskError(text.format(share=percent(LEAST_FALL, signed=False), line=line), line)
     if threshold.value <= 0:
-        raise AskError(f"A threshold must be above zero, like `/{command} weekly`.", f"/{command} weekly")
+        line = f"/{command} weekly"
+        raise AskError(_("A threshold must be above zero, like `{line}`.").format(line=line), line)
     if threshold.value > MOST:
-        raise AskError(f"No market is as large as that. `/{command} $800m`", f"/{command} $800m")
+        line = f"/{command} $800m"
+        raise AskError(_("No market is as large as that. `{line}`").format(line=line), line)
     return threshold
 
 
@@ -167,18 +175,22 @@ def _share(match: re.Match[str], line: str) -> Threshold:
 
     fall = amount(match[1], None) / 100
     if fall >= 1:
-        raise AskError(f"No more than 100 % can close. `{instead('5% 1h')}`", instead("5% 1h"))
+        text = _("No more than {share} can close. `{line}`")
+        raise AskError(text.format(share=share(1.0), line=instead("5% 1h")), instead("5% 1h"))
     if match[4]:
         return Threshold(Measure.FALL, fall)
     if not match[2]:
         with_period, often = instead(f"{bare} 1h"), instead("3/week")
-        text = f"`{instead(bare)}` needs a period: `{with_period}`. Or say how often: `{often}`"
-        raise AskError(text, with_period, often)
+        text = _("`{line}` needs a period: `{with_period}`. Or say how often: `{often}`")
+        raise AskError(
+            text.format(line=instead(bare), with_period=with_period, often=often), with_period, often
+        )
     horizon = read_period(match[2] + match[3])
     if horizon not in HORIZONS:
         known = ", ".join(duration(h) for h in HORIZONS)
-        text = f"I measure falls over {known}, or over the `whole` wave: `{instead(f'{bare} 1h')}`"
-        raise AskError(text, instead(f"{bare} 1h"), instead(f"{bare} whole"))
+        text = _("I measure falls over {periods}, or over the `whole` wave: `{line}`")
+        hour = instead(f"{bare} 1h")
+        raise AskError(text.format(periods=known, line=hour), hour, instead(f"{bare} whole"))
     return Threshold(Measure.FALL, fall, horizon)
 
 
@@ -186,16 +198,20 @@ def _counted(match: re.Match[str], command: str) -> Threshold:
     times = amount(match[1], None)
     every = EVERY_HOURS[match[2]] / times if times else 0.0
     if not every >= 1:
-        text = f"More than one an hour is noise. The most is about `24/day`: `/{command} 1/day`"
-        raise AskError(text, f"/{command} 1/day")
+        line, text = (
+            f"/{command} 1/day",
+            _("More than one an hour is noise. The most is about `24/day`: `{line}`"),
+        )
+        raise AskError(text.format(line=line), line)
     return Threshold(Measure.W, log10(every) if every > 1 else 0.01)
 
 
 def _magnitude(match: re.Match[str], command: str) -> Threshold:
     w = amount(match[1], None)
     if not 0 < w <= 8:
-        text = f"W runs from 0 to about 6: 2.2 weekly, 2.9 monthly, 3.9 yearly. `/{command} W 2.9`"
-        raise AskError(text, f"/{command} W 2.9")
+        line = f"/{command} W 2.9"
+        text = _("W runs from 0 to about 6: 2.2 weekly, 2.9 monthly, 3.9 yearly. `{line}`")
+        raise AskError(text.format(line=line), line)
     return Threshold(Measure.W, w)
 
 

@@ -13,6 +13,7 @@ from rapidfuzz import fuzz, process
 from bot.domain.assets import Asset, parse_asset
 from bot.domain.cards import plain
 from bot.errors import AskError
+from handlers.speech import _
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ NAMES = {
 }
 """Coins that people call by name."""
 
+LISTED = 6
 UNITS = {"m": 1, "min": 1, "minute": 1, "h": 60, "hr": 60, "hour": 60, "d": 1440, "day": 1440}
 UNITS |= {"w": 10080, "week": 10080, "mo": 43830, "month": 43830, "y": 525960, "year": 525960}
 """Minutes in a period's unit."""
@@ -82,17 +84,32 @@ def read_coin(text: str, known: Sequence[Asset], line: str = "/oi {coin}") -> As
         return Asset(name)
     if not known:
         raise AskError(
-            "I have not seen any market yet. Ask again in a minute, or see how the feeds do: `/venues`"
+            _("I have not seen any market yet. Ask again in a minute, or see how the feeds do: `/venues`")
         )
     text = plain(text[:24])
     choices = [*known, *(long for long, coin in NAMES.items() if coin in known)]
     if near := process.extractOne(name, choices, scorer=fuzz.ratio, score_cutoff=60):
         coin = NAMES.get(near[0], near[0])
         meant = line.format(coin=coin.lower())
-        raise AskError(f'I know no coin "{text}". Did you mean **{coin}**? `{meant}`', meant)
-    some, meant = ", ".join(known[:6]), line.format(coin=known[0].lower())
-    others = " and others" if len(known) > 6 else ""
-    raise AskError(f'I know no coin "{text}". I watch {some}{others}. `{meant}`', meant)
+        unknown = _('I know no coin "{text}". Did you mean **{coin}**? `{meant}`')
+        raise AskError(unknown.format(text=text, coin=coin, meant=meant), meant)
+    meant = line.format(coin=known[0].lower())
+    unknown = _('I know no coin "{text}". I watch {coins}. `{meant}`')
+    if len(known) > LISTED:
+        unknown = _('I know no coin "{text}". I watch {coins} and others. `{meant}`')
+    raise AskError(unknown.format(text=text, coins=", ".join(known[:LISTED]), meant=meant), meant)
+
+
+def read_coins(text: str, known: Sequence[Asset]) -> Sequence[Asset]:
+    """``btc eth sol``, ``btc vs eth``: two to six different coins. Raises ``AskError``."""
+    said = [word for word in re.split(r"[\s,/&+]+", text.strip()) if word.lower() not in BETWEEN]
+    coins = list(dict.fromkeys(read_coin(word, known, "/compare {coin}") for word in said))
+    if not 2 <= len(coins) <= MOST_COMPARED:
+        raise AskError(
+            _("Name two to {n} coins to compare: `/compare btc eth sol`").format(n=MOST_COMPARED),
+            "/compare btc eth sol",
+        )
+    return coins
 
 
 def read_period(text: str, _known: Sequence[Asset] = ()) -> timedelta:
@@ -100,11 +117,13 @@ def read_period(text: str, _known: Sequence[Asset] = ()) -> timedelta:
     said = text.strip().lower()
     if not re.fullmatch(rf"{PERIOD_LIKE}(?:\s*{PERIOD_LIKE})?", said):
         raise AskError(
-            f'I cannot read "{plain(text[:24])}" as a period. Write it like `90m`, `24h`, `7d` or `1w`.'
+            _('I cannot read "{text}" as a period. Write it like `90m`, `24h`, `7d` or `1w`.').format(
+                text=plain(text[:24])
+            )
         )
     minutes = sum(amount(count, None) * UNITS[unit] for count, unit in re.findall(PERIOD_LIKE, said))
     if not 5 <= minutes <= 5 * 366 * 1440:
-        raise AskError("A period is between 5 minutes and 5 years, like `24h`.")
+        raise AskError(_("A period is between 5 minutes and 5 years, like `24h`."))
     return timedelta(minutes=minutes)
 
 
@@ -117,7 +136,8 @@ def read_count(text: str, _known: Sequence[Asset] = ()) -> int:
     """How many rows, 1 to 20. Raises ``AskError``."""
     if not re.fullmatch(r"\d{1,3}", text) or not 1 <= int(text) <= 20:
         raise AskError(
-            f'"{plain(text[:24])}" is not a number of rows from 1 to 20. `/resets btc 5`', "/resets"
+            _('"{text}" is not a number of rows from 1 to 20. `/resets btc 5`').format(text=plain(text[:24])),
+            "/resets",
         )
     return int(text)
 
@@ -125,7 +145,8 @@ def read_count(text: str, _known: Sequence[Asset] = ()) -> int:
 def read_year(text: str, _known: Sequence[Asset] = ()) -> date:
     """``2020``: since its first day. Raises ``AskError``."""
     if not re.fullmatch(r"20[12]\d", text):
-        raise AskError(f'"{plain(text[:24])}" is not a year like 2020. `/resets 2020`', "/resets 2020")
+        unread = _('"{text}" is not a year like 2020. `/resets 2020`')
+        raise AskError(unread.format(text=plain(text[:24])), "/resets 2020")
     return date(int(text), 1, 1)
 
 
@@ -134,7 +155,8 @@ def read_wave_id(text: str, _known: Sequence[Asset] = ()) -> str:
     wave_id = text.strip().lstrip("#").lower()
     if not re.fullmatch(r"[0-9a-z-]{1,40}", wave_id):
         raise AskError(
-            f'"{plain(text[:24])}" is not the id of a wave. They are listed by `/resets`', "/resets"
+            _('"{text}" is not the id of a wave. They are listed by `/resets`').format(text=plain(text[:24])),
+            "/resets",
         )
     return wave_id
 
@@ -144,19 +166,44 @@ def read_word(word: str) -> Callable[[str, Sequence[Asset]], str]:
 
     def read(text: str, _known: Sequence[Asset] = ()) -> str:
         if text.lower() != word:
-            raise AskError(f'I expected `{word}` where "{plain(text[:24])}" stands.')
+            expected = _('I expected `{word}` where "{text}" stands.')
+            raise AskError(expected.format(word=word, text=plain(text[:24])))
         return word
 
     return read
+
+
+def read_shown(text: str, _known: Sequence[Asset] = ()) -> str:
+    """What a picture shows, one of ``SHOWN``. Raises ``AskError``."""
+    word = text.lower()
+    if word in SHOWN:
+        return word
+    near = process.extractOne(word, SHOWN, scorer=fuzz.ratio, score_cutoff=60)
+    example = f"/chart btc 7d {near[0] if near else 'venues'}"
+    listed = ", ".join(f"`{each}`" for each in SHOWN)
+    raise AskError(
+        _('I have no picture of "{word}". There are {words}: `{example}`').format(
+            word=plain(text[:24]), words=listed, example=example
+        ),
+        example,
+    )
 
 
 def read_text(text: str, _known: Sequence[Asset] = ()) -> str:
     return text.strip()
 
 
+BETWEEN = {"", "vs", "vs.", "and", "with", "to"}
+MOST_COMPARED = 6
+SHOWN = ("oi", "price", "venues", "funding", "liquidations")
+"""What ``/chart`` can show; nothing said: open interest, price and liquidations together."""
+
 COIN = Parameter("coin", read_coin, looks=r"\W?[^\W\d].*")
+COINS = Parameter("coins", read_coins, rest=True)
 PERIOD = Parameter("period", read_period, looks=r"\d.*")
+WHAT = Parameter("what", read_shown, looks=r"[A-Za-z]+")
 COUNT = Parameter("n", read_count, looks=r"\d+")
 SINCE = Parameter("since", read_year, looks=r"\d{4}")
 WAVE_ID = Parameter("id", read_wave_id)
 EVERYTHING = Parameter("all", read_word("all"), looks="(?i)all")
+IN_FULL = Parameter("full", read_word("full"), looks="(?i)full")

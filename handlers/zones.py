@@ -15,6 +15,7 @@ from rapidfuzz import fuzz, process
 
 from bot.domain.cards import plain
 from bot.errors import AskError
+from handlers.speech import _
 
 T = TypeVar("T")
 
@@ -119,13 +120,16 @@ def read_zone(text: str, line: str = "/timezone") -> str:
     near = process.extractOne(name, list(names), scorer=fuzz.ratio, score_cutoff=60)
     if near is None:
         raise AskError(
-            f'I know no time zone "{shown}". Name a large city in it, `{line} Berlin`, or say `UTC+2`',
+            _(
+                'I know no time zone "{name}". Name a large city in it, `{line} Berlin`, or say `UTC+2`'
+            ).format(name=shown, line=line),
             f"{line} Europe/Berlin",
             f"{line} UTC",
         )
     zone = names[near[0]]
     meant = f"{line} {zone}"
-    raise AskError(f'I know no time zone "{shown}". Did you mean **{zone}**? `{meant}`', meant)
+    text = _('I know no time zone "{name}". Did you mean **{zone}**? `{line}`')
+    raise AskError(text.format(name=shown, zone=zone, line=meant), meant)
 
 
 def _fixed(offset: re.Match[str], line: str) -> str:
@@ -137,7 +141,8 @@ def _fixed(offset: re.Match[str], line: str) -> str:
     if zone := PART_HOURS.get(f"{'+' if east else '-'}{hours}:{minutes:02}"):
         return zone
     shown = plain(offset[0].strip()[:24])
-    raise AskError(f'No country keeps "{shown}" all year. Name a large city: `{line} Adelaide`')
+    text = _('No country keeps "{offset}" all year. Name a large city: `{line} Adelaide`')
+    raise AskError(text.format(offset=shown, line=line))
 
 
 @cache

@@ -64,8 +64,11 @@ class MemoryJournal:
             if self._forgotten is None or told.received >= self._forgotten:
                 self._readings.setdefault((told.received, told.instrument.key), told)
 
-    async def readings(self, since: datetime, until: datetime) -> Sequence[Reading]:
-        return [told for (at, _), told in sorted(self._readings.items()) if since < at <= until]
+    async def readings(
+        self, since: datetime, until: datetime, asset: Asset | None = None
+    ) -> Sequence[Reading]:
+        found = [told for (at, _), told in sorted(self._readings.items()) if since < at <= until]
+        return [told for told in found if asset in (None, told.instrument.asset)]
 
     async def quarantine(self, rejected: Sequence[Quarantined]) -> None:
         for q in rejected:

@@ -59,8 +59,10 @@ class PostgresJournal:
         if readings:
             await self._readings.record(readings)
 
-    async def readings(self, since: datetime, until: datetime) -> Sequence[Reading]:
-        return await self._readings.between(since, until)
+    async def readings(
+        self, since: datetime, until: datetime, asset: Asset | None = None
+    ) -> Sequence[Reading]:
+        return await self._readings.between(since, until, asset)
 
     async def quarantine(self, rejected: Sequence[Quarantined]) -> None:
         rows = [(q.at, q.venue, _raw(q.what), q.verdict, _raw(q.detail), _raw(q.raw)) for q in rejected]

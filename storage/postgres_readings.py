@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Reading
 from storage.postgres_connections import Connection, Connections
 from storage.postgres_partitions import Partitions
@@ -41,14 +42,19 @@ class Readings:
         await self._days.make({row[0] for row in rows})
         await self._file.write(lambda db: self._days.pour(db, _COLUMNS, rows, 0))
 
-    async def between(self, since: datetime, until: datetime) -> list[Reading]:
+    async def between(self, since: datetime, until: datetime, asset: Asset | None = None) -> list[Reading]:
+        of = (
+            None if asset is None else [id_ for id_, one in (await self._all()).items() if one.asset == asset]
+        )
         rows = await self._file.rows(
             tuple,
             "select received, market, lag, coins, price_usd, new_beginning from readings"
-            " where received > $1 and received <= $2"
+            " where received > $1 and received <= $2 and ($4 or market = any($3::int[]))"
             " and received >= (select at from borders where name = 'readings')",
             since,
             until,
+            of,
+            asset is None,
         )
         markets = await self._known({row[1] for row in rows})
         rows.sort(key=lambda row: (row[0], markets[row[1]].key))
@@ -103,10 +109,11 @@ class Readings:
 
     async def _known(self, ids: set[int]) -> dict[int, Instrument]:
         """Markets never change once written, so each is read once."""
-        if not ids <= self._markets.keys():
-            sql = "select body, id from markets"
-            rows = await self._file.rows(lambda row: (row[1], _instrument(row)), sql)
-            self._markets = dict(rows)
+        return self._markets if ids <= self._markets.keys() else await self._all()
+
+    async def _all(self) -> dict[int, Instrument]:
+        sql = "select body, id from markets"
+        self._markets = dict(await self._file.rows(lambda row: (row[1], _instrument(row)), sql))
         return self._markets
 
 

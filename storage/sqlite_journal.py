@@ -52,8 +52,10 @@ class SqliteJournal:
     async def record(self, readings: Sequence[Reading]) -> None:
         self._readings.remember(await self._file.write(lambda db: self._readings.record(db, readings)))
 
-    async def readings(self, since: datetime, until: datetime) -> Sequence[Reading]:
-        return await self._file.read(lambda db: self._readings.between(db, since, until))
+    async def readings(
+        self, since: datetime, until: datetime, asset: Asset | None = None
+    ) -> Sequence[Reading]:
+        return await self._file.read(lambda db: self._readings.between(db, since, until, asset))
 
     async def quarantine(self, rejected: Sequence[Quarantined]) -> None:
         rows = [(micros(q.at), q.venue, q.what, q.verdict, q.detail, q.raw) for q in rejected]

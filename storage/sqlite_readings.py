@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 from sqlite_utils import Database
 
+from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Reading
 from storage.rules import micros, moment
 from storage.sqlite_borders import border
@@ -61,13 +62,17 @@ class Readings:
         fresh[name] = (instrument, market)
         return market
 
-    def between(self, db: sqlite3.Connection, since: datetime, until: datetime) -> list[Reading]:
+    def between(
+        self, db: sqlite3.Connection, since: datetime, until: datetime, asset: Asset | None = None
+    ) -> list[Reading]:
         rows = db.execute(
             "select received, market, lag, coins, price_usd, new_beginning from readings"
             " where received > ? and received <= ? order by received",
             (micros(since), micros(until)),
         ).fetchall()
         markets = self._known(db, {row[1] for row in rows})
+        if asset is not None:
+            rows = [row for row in rows if markets[row[1]].asset == asset]
         rows.sort(key=lambda row: (row[0], markets[row[1]].key))
         return [
             Reading(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
+from typing import Any
 
 from bot.domain.cards import Button, Card, Line, Picture, Table, Tone
 from bot.domain.charts import Chart, MarketChart
+from bot.domain.figures import Sample
 from bot.domain.health import SourceHealth, SourceState
 from bot.domain.market import Group, Venue
-from handlers.local_chat import LocalChat
+from bot.ports import HealthView
+from handlers.desk import About, Desk
+from handlers.web import Door, LocalChat, Site
 from storage.memory import MemoryStore
 
 AT = datetime(2025, 10, 10, 21, 5, tzinfo=UTC)
@@ -36,6 +40,10 @@ class Health:
             )
             for name, state in self.states.items()
         ]
+
+
+HEALTH = Health(binance=SourceState.FRESH, bybit=SourceState.FRESH, gate=SourceState.LOST)
+OPEN = Door(wall=lambda: AT)
 
 
 def chart(title: str = "BTC") -> MarketChart:
@@ -73,19 +81,30 @@ def draw(data: Chart) -> str:
     )
 
 
-def figures() -> Mapping[str, float]:
-    return {"waves_running": 1}
+def figures() -> Iterable[Sample]:
+    yield Sample("observations_waiting", 7)
+
+
+def clock() -> datetime:
+    return AT
 
 
 def local_chat(store: MemoryStore | None = None) -> LocalChat:
     return LocalChat(
-        log=(store or MemoryStore()).chat,
-        answer=answer,
-        draw=draw,
-        clock=lambda: AT,
-        health=Health(binance=SourceState.FRESH, bybit=SourceState.FRESH, gate=SourceState.LOST),
-        commands=COMMANDS,
-        figures=figures,
-        banner=BANNER,
-        speed=60,
+        log=(store or MemoryStore()).chat, answer=answer, draw=draw, clock=clock, commands=COMMANDS
     )
+
+
+def site(
+    chat: LocalChat | None = None,
+    *,
+    store: MemoryStore | None = None,
+    health: HealthView = HEALTH,
+    door: Door = OPEN,
+    **more: Any,
+) -> Site:
+    """The page around a chat, over a store in memory."""
+    store = store or MemoryStore()
+    about = About(version="0.4.0", started=AT, banner=BANNER)
+    desk = Desk(store, health, clock, about, wall=clock)
+    return Site(chat=chat or local_chat(store), desk=desk, door=door, figures=figures, speed=60, **more)

@@ -32,7 +32,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.settings": {"bot.domain"},
     "bot.platforms": {"bot.errors", "bot.settings"},
     "bot.engines": {"bot.platforms", "bot.settings"},
-    "bot.config": {"bot.domain", "bot.engines", "bot.errors", "bot.platforms", "bot.settings"},
+    "bot.page_settings": {"bot.errors", "bot.platforms", "bot.settings"},
+    "bot.config": {
+        *("bot.domain", "bot.engines", "bot.errors"),
+        *("bot.page_settings", "bot.platforms", "bot.settings"),
+    },
     "bot.known": {"bot.domain"},
     "bot.logs": set(),
     "bot.running": set(),

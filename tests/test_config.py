@@ -13,6 +13,8 @@ from bot.config import SETTINGS, VENUE_SETTINGS, Settings, VenueSettings, load
 from bot.domain.market import Venue
 from bot.domain.posts import Measure, Threshold
 from bot.errors import ConfigError
+from bot.page_settings import PageSettings
+from bot.platforms import Token
 from bot.settings import address, duration
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
@@ -26,6 +28,7 @@ class Known:
     key_header: str = ""
 
 
+PAGE_TOKEN = "a-token-of-the-page"
 ACME, APEX, FILED = Known(Venue("acme")), Known(Venue("apex")), Known(Venue("filed"), "", by_default=False)
 KNOWN = (ACME, APEX, FILED)
 
@@ -57,6 +60,7 @@ def test_without_a_word_about_venues_those_by_default_are_run() -> None:
 
 
 def test_every_setting_arrives_typed(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(PAGE_TOKEN)
     settings = written(
         tmp_path,
         """
@@ -72,6 +76,10 @@ def test_every_setting_arrives_typed(tmp_path: Path) -> None:
         [page]
         host = "::1"
         port = 0
+        public_url = "https://washout.example"
+        public = true
+        token_env = "MY_PAGE_SECRET"
+        token_file = "TOKEN"
         [alerts]
         default = "monthly"
         [detection]
@@ -79,7 +87,7 @@ def test_every_setting_arrives_typed(tmp_path: Path) -> None:
         [log]
         level = "debug"
         format = "json"
-        """,
+        """.replace("TOKEN", str(tmp_path / "token")),
     )
     assert settings == Settings(
         source=tmp_path / "config.toml",
@@ -87,13 +95,45 @@ def test_every_setting_arrives_typed(tmp_path: Path) -> None:
         poll_every=timedelta(seconds=90),
         venues=(VenueSettings(Venue("apex"), "https://mirror.example/apex", "wss://mirror.example"),),
         storage_path=Path("here/washout.db"),
-        page_host="::1",
-        page_port=0,
         alert_threshold=Threshold(Measure.W, 2.9),
         coverage_floor=1.0,
         log_level="debug",
         log_format="json",
+        page=PageSettings(
+            host="::1",
+            port=0,
+            public_url="https://washout.example",
+            public=True,
+            token=Token("MY_PAGE_SECRET", tmp_path / "token"),
+        ),
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "token", "fine"),
+    [
+        ("host = '0.0.0.0'", PAGE_TOKEN, True),
+        ("host = '0.0.0.0'\npublic = true", "", True),
+        ("public_url = 'https://a.example'", PAGE_TOKEN, True),
+        ("host = '127.0.0.2'", "", True),
+        ("host = '0.0.0.0'", "short", False),
+        ("host = '127.0.0.1'", "a token of letters with é", False),
+    ],
+)
+def test_others_may_reach_the_page_with_a_long_token_or_to_read(
+    tmp_path: Path, text: str, token: str, fine: bool
+) -> None:
+    file = f"\ntoken_file = '{tmp_path / 'token'}'" if token else ""
+    (tmp_path / "token").write_text(token, "utf-8")
+    if fine:
+        settings = written(tmp_path, f"[page]\n{text}{file}")
+        assert settings.page.token.read() == (token or None)
+        assert token not in repr(settings) or not token
+        assert not token or token in settings.secrets(), "what is typed is cut out of logs"
+    else:
+        (line,) = faults(tmp_path, f"[page]\n{text}{file}")
+        assert "at least 16 plain characters" in line
+        assert token not in line
 
 
 GLASS = Known(Venue("glass"), by_default=False, key_header="X-KEY")
@@ -194,7 +234,14 @@ def test_a_venue_runs_when_listed_unless_its_own_table_decides(
         ),
         ("[page]\nport = true", "config.toml: [page] port = true is not a whole number"),
         ("[page]\nport = 70000", "config.toml: [page] port = 70000 is not a whole number"),
-        ("[page]\nhost = '0.0.0.0'", 'config.toml: [page] host = "0.0.0.0" is not a loopback address'),
+        ("[page]\nhost = 'here'", 'config.toml: [page] host = "here" is not an IP address of this machine'),
+        ("[page]\nhost = '0.0.0.0'", 'config.toml: [page] host = "0.0.0.0" lets others reach the page'),
+        ("[page]\nhost = '::'", "set WASHOUT_PAGE_TOKEN, or name a file with it in token_file"),
+        ("[page]\npublic_url = 'https://a.example'", 'public_url = "https://a.example" lets others reach'),
+        ("[page]\npublic_url = 'https://a.example/b'", "is not an http address without a path"),
+        ("[page]\npublic_url = 'https://a:b@a.example'", "is not an http address without a path"),
+        ("[page]\npublic = 'yes'", '[page] public = "yes" is not true or false'),
+        ("[page]\ntoken_file = 'nowhere/token'", "[page] nowhere/token: the token cannot be read"),
         ("[market]\nassets = 'BTC'", 'config.toml: [market] assets = "BTC" is not a list of coins or "all"'),
         ("[market]\nassets = []", "config.toml: [market] assets = [] is not a list"),
         ("[market]\nassets = ['B T']", "config.toml: [market] assets = ['B T'] is not a list"),

@@ -7,6 +7,7 @@ import pytest
 
 from bot.__main__ import CODES, ExitCode, parser
 from bot.config import LEVELS, OFTEN_W, SETTINGS, VENUE_SETTINGS
+from bot.domain.figures import FIGURES, Figure
 from bot.errors import WashoutError
 from handlers.commands import COMMANDS
 
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text("utf-8")
 COMMANDS_PAGE = (ROOT / "docs/commands.md").read_text("utf-8")
+PAGE = (ROOT / "docs/page.md").read_text("utf-8")
 OPERATING = (ROOT / "docs/operating.md").read_text("utf-8")
 
 
@@ -31,6 +33,15 @@ def test_a_setting_is_explained_in_the_section_of_its_table(setting) -> None:  #
 @pytest.mark.parametrize("word", [*OFTEN_W, *LEVELS, "auto", "text", "json"])
 def test_a_word_that_a_setting_takes_is_explained(word: str) -> None:
     assert f"`{word}`" in CONFIGURATION
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda figure: figure.name)
+def test_a_figure_is_documented_with_its_type(figure: Figure) -> None:
+    assert re.search(rf"^\| `washout_{figure.name}` \| {figure.kind} \|", PAGE, re.MULTILINE)
+
+
+def test_no_figure_is_documented_that_does_not_exist() -> None:
+    assert set(re.findall(r"^\| `washout_(\w+)`", PAGE, re.MULTILINE)) == set(FIGURES)
 
 
 @pytest.mark.parametrize("code", list(ExitCode))

@@ -13,6 +13,7 @@ import pytest
 from bot.domain.assets import Asset
 from bot.domain.health import SourceState
 from bot.domain.market import Venue
+from bot.errors import Refusal
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import MINUTE, Exchange, Request
 from bot.feeds.contact import Setting
@@ -77,7 +78,13 @@ class Witness:
         return len(self.asked) == len(VENUES) and self.called == set(HEARD)
 
     def heard(
-        self, exchange: Exchange, source: str, request: Request | None, at: datetime, raw: bytes
+        self,
+        exchange: Exchange,
+        source: str,
+        request: Request | None,
+        received: datetime,
+        raw: bytes,
+        refusal: Refusal | None = None,
     ) -> None:
         if request is not None:
             self.asked[exchange.venue].append(asyncio.get_running_loop().time() - self.started)

@@ -252,3 +252,51 @@ def test_a_time_that_cannot_be_understood_is_told(text: str, capsys: pytest.Capt
     with pytest.raises(SystemExit):
         washout(["record", "--to", "kept", f"--for={text}"])
     assert "is not a time such as 90s" in capsys.readouterr().err
+
+
+async def test_a_refusal_is_kept_with_its_status_and_means_the_same_when_it_is_played(tmp_path: Path) -> None:
+    async def throttled(_: web.Request) -> web.Response:
+        return web.Response(status=429, text="Too many requests.", headers={"Retry-After": "7"})
+
+    async def blocked(_: web.Request) -> web.Response:
+        return web.Response(status=451, text=f'{{"msg":"not from where you are, {SECRET}"}}')
+
+    exchange = replace(ACME, sockets=(FORCED,), headers={"X-KEY": SECRET})
+    async with serving() as server:
+        server.routes["/tickers"] = throttled
+        server.routes["/line"] = blocked
+        await recorded(server, tmp_path, exchange, 3)
+    kept = {line["source"]: line for line in lines(tmp_path)}
+    assert kept["tickers"] == {
+        "received": kept["tickers"]["received"],
+        "venue": "acme",
+        "source": "tickers",
+        "request": "/tickers",
+        "status": 429,
+        "retry_after": "7",
+        "text": "Too many requests.",
+    }
+    assert kept["forced"]["status"] == 451
+    player = Player({VENUE: exchange})
+    assert [one for piece in pieces(tmp_path) for one in player.play(piece)] == []
+    assert (player.unreadable, player.refused) == (0, 2)
+    assert SECRET not in repr(kept)
+
+
+async def test_a_refused_book_is_kept_and_the_one_before_it_stands(tmp_path: Path) -> None:
+    async def broken(_: web.Request) -> web.Response:
+        return web.Response(status=503, text="<html>")
+
+    async with serving() as server:
+        server.routes["/contracts"] = broken
+        await recorded(server, tmp_path, ACME, 1)
+    (kept,) = lines(tmp_path)
+    assert (kept["source"], kept["status"], kept["text"]) == ("contracts", 503, "<html>")
+    book = Piece(START, "acme", "contracts", '{"contracts": ["BTC-PERP"]}', request="/contracts")
+    refused = Piece(START, "acme", "contracts", "<html>", request="/contracts", status=503)
+    changed = Piece(START, "acme", "tickers", "{}", request="/tickers", status=400)
+    tickers = Piece(START, "acme", "tickers", TICKS.decode(), request="/tickers")
+    player = Player({VENUE: ACME})
+    assert [len(player.play(piece)) for piece in (book, refused, changed, tickers)] == [0, 0, 0, 2]
+    assert player.first_refused == "acme contracts at 2025-10-10 21:00:00: no answer: HTTP 503"
+    assert player.first_unreadable == "acme tickers at 2025-10-10 21:00:00: HTTP 400"

@@ -6,6 +6,7 @@ the rest of it falls.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -17,11 +18,11 @@ from bot.domain.health import SourceHealth, SourceState
 from bot.domain.market import Venue, Verdict
 from bot.domain.waves import Kind, Stage, Wave
 from bot.exchanges import EXCHANGES
-from bot.exchanges.spec import MINUTE
+from bot.exchanges.spec import MINUTE, SECOND
 from bot.simulator.everything import PEAK, everything
 from bot.simulator.faults import Fault
 from bot.simulator.venues import WIRE_FORMATS
-from tests.simulator.fleet import PATIENT, Fleet, eventually, fleet, learned
+from tests.simulator.fleet import PATIENT, TICK, Fleet, eventually, fleet, learned
 
 PRICES_USD = {"BTC": 113_000.0, "ETH": 4_100.0}
 VENUES = [v for v, form in WIRE_FORMATS.items() if form.lists and not EXCHANGES[Venue(v)].closed]
@@ -126,6 +127,39 @@ def held(fleet: Fleet, coin: str) -> float:
     return fleet.scenario.at(fleet.clock.now - MINUTE).coins(coin)
 
 
+HEARD = [venue for venue in VENUES if WIRE_FORMATS[venue].streams]
+BROKEN = (Fault.GARBAGE, Fault.ELSEWHERE, Fault.FOREIGN)
+
+
+@pytest.mark.parametrize(("venue", "fault"), [(v, f) for v in HEARD for f in BROKEN], ids=str)
+async def test_what_a_socket_tells_in_place_of_liquidations_is_seen_and_never_counted(
+    venue: str, fault: Fault
+) -> None:
+    async with fleet(everything(PRICES_USD, [venue]), PEAK - 6 * MINUTE) as alone:
+        await alone.minutes(4)
+        before = await alone.verdicts(venue)
+        alone.faults.begin(venue, fault, alone.clock.now)
+        since = alone.clock.now
+        while SourceState.CHANGED not in socket_states(alone, venue):
+            assert alone.clock.now < since + 5 * MINUTE, "never seen"
+            alone.clock.now += 5 * SECOND  # nothing is asked meanwhile: what is seen is of the sockets
+            await asyncio.sleep(2 * TICK.total_seconds())
+        assert (before, await alone.verdicts(venue)) == (set(), {Verdict.UNREADABLE})
+        alone.clock.now = since + 5 * MINUTE
+        await alone.minutes(1)
+        assert await liquidated(alone, since, alone.clock.now) == 0
+        alone.faults.end(venue)
+        ended = alone.clock.now
+        while not await liquidated(alone, ended, alone.clock.now):
+            assert alone.clock.now < ended + 20 * MINUTE, "never heard again"
+            await alone.minutes(1)
+        await eventually(lambda: socket_states(alone, venue) == {SourceState.FRESH})
+
+
+def socket_states(fleet: Fleet, venue: str) -> set[SourceState]:
+    return {fleet.sources(venue)[name].state for name in fleet.hears(venue)} - {SourceState.WAITING}
+
+
 # --- in a market that falls ----------------------------------------------------------------------------
 
 
@@ -193,6 +227,7 @@ async def coins(fleet: Fleet, coin: str) -> float:
     return newest.coins
 
 
+FOUR_MINUTES = (PEAK - MINUTE, PEAK + 3 * MINUTE)
 FOUR_MINUTES_USD = 210e6
 """What everything() plays from a minute before its peak on."""
 FEEDS = ["bybit", "okx", "gate", "bitfinex", "aster", "deribit"]
@@ -226,16 +261,16 @@ async def test_old_liquidations_told_again_at_a_reconnect_count_once() -> None:
     scenario = everything(PRICES_USD, FEEDS)
     async with fleet(scenario, PEAK - 6 * MINUTE) as market:
         await market.minutes(10)
-        assert await liquidated(market) == pytest.approx(FOUR_MINUTES_USD, rel=1e-4)
+        assert await liquidated(market, *FOUR_MINUTES) == pytest.approx(FOUR_MINUTES_USD, rel=1e-4)
         told = {venue: heard(market, venue).told for venue in FEEDS}
         for venue in FEEDS:
             market.faults.begin(venue, Fault.REPLAYED, market.clock.now)
         await eventually(lambda: all(heard(market, venue).told >= told[venue] + 100 for venue in FEEDS))
         await market.minutes(1)
-        assert await liquidated(market) == pytest.approx(FOUR_MINUTES_USD, rel=1e-4)
+        assert await liquidated(market, *FOUR_MINUTES) == pytest.approx(FOUR_MINUTES_USD, rel=1e-4)
 
 
-async def liquidated(fleet: Fleet) -> float:
-    """Dollars of the four minutes around the peak."""
-    sums = await fleet.store.journal.liquidated(Asset("BTC"), PEAK - MINUTE, PEAK + 3 * MINUTE, MINUTE)
+async def liquidated(fleet: Fleet, since: datetime, until: datetime) -> float:
+    """Dollars of BTC."""
+    sums = await fleet.store.journal.liquidated(Asset("BTC"), since, until, MINUTE)
     return sum(one.long_usd + one.short_usd for one in sums)

@@ -69,6 +69,8 @@ class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Liquidations heard since the start."""
     unheard: str = ""
     """Why this venue tells nobody its liquidations; empty where it does, or where we do not know."""
+    counted: str = ""
+    """How the venue counts open interest, where that is not one side of each position."""
     gaps: int = 0
     """Messages that the venue numbered and that never arrived."""
 

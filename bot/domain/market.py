@@ -29,7 +29,7 @@ class Group(StrEnum):
         return self in (Group.OFFSHORE, Group.DEX)
 
 
-class Instrument(msgspec.Struct, frozen=True):
+class Instrument(msgspec.Struct, frozen=True, gc=False):
     """One contract of a venue. Perpetual where ``expiry`` is ``None``.
 
     ``contract`` is ``None`` where the venue counts in coins or dollars and contracts never appear, or
@@ -134,7 +134,7 @@ class PriceKind(StrEnum):
     """The limit of the closing order."""
 
 
-class Liquidation(msgspec.Struct, frozen=True, tag="liquidation"):
+class Liquidation(msgspec.Struct, frozen=True, gc=False, tag="liquidation"):
     """One forced closing. ``price`` is per base unit; ``number`` tells repeats apart within an instrument."""
 
     instrument: Instrument
@@ -288,7 +288,7 @@ class VenueOpenInterest(msgspec.Struct, frozen=True, gc=False):
     at: datetime
 
 
-class Missing(msgspec.Struct, frozen=True):
+class Missing(msgspec.Struct, frozen=True, gc=False):
     """A venue left out of a snapshot, since when, and why."""
 
     venue: Venue
@@ -298,7 +298,7 @@ class Missing(msgspec.Struct, frozen=True):
     """What it held when it was last believed: its weight in the coverage."""
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """One asset at one instant. ``missing`` venues are named, never guessed.
 
     ``coins`` is the sum over ``venues``; ``price_usd`` the median mark price of its instruments;
@@ -323,7 +323,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         return sum(v.coins for v in self.venues if v.group.native is native)
 
 
-class Point(msgspec.Struct, frozen=True, array_like=True):
+class Point(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One step of an asset's series, as pictures and statistics read it."""
 
     at: datetime
@@ -333,7 +333,7 @@ class Point(msgspec.Struct, frozen=True, array_like=True):
     index: float
 
 
-class LiquidationSum(msgspec.Struct, frozen=True, array_like=True):
+class LiquidationSum(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Liquidations of one asset within one step that begins at ``at``; in dollars."""
 
     at: datetime
@@ -342,7 +342,7 @@ class LiquidationSum(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
-class VenueLiquidations(msgspec.Struct, frozen=True, array_like=True):
+class VenueLiquidations(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One venue's liquidations of one asset within one step that begins at ``at``.
 
     Auto-deleveraging (``deleveraged_usd``) is in none of the other figures.
@@ -358,7 +358,7 @@ class VenueLiquidations(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
-class PastLiquidations(msgspec.Struct, frozen=True):
+class PastLiquidations(msgspec.Struct, frozen=True, gc=False):
     """What a venue says was liquidated on one side of one contract within the ``step`` that begins at ``at``.
 
     ``contracts`` as told; coins of the asset and dollars are ``None`` where they cannot be known or where the

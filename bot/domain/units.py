@@ -29,7 +29,7 @@ class Amount(msgspec.Struct, frozen=True, gc=False):  # never part of a cycle, a
     unit: Unit
 
 
-class ContractSize(msgspec.Struct, frozen=True):
+class ContractSize(msgspec.Struct, frozen=True, gc=False):
     """What one contract stands for: base coins (linear) or quote dollars (inverse)."""
 
     value: Decimal

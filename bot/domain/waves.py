@@ -65,6 +65,25 @@ class Magnitude(msgspec.Struct, frozen=True):
         return timedelta(hours=min(10**self.w, 1e7))
 
 
+class Basis(msgspec.Struct, frozen=True):
+    """What a magnitude was computed from, at its rarest moment and horizon (docs/detection.md, "The rule").
+
+    ``fall`` and ``price_move`` are that moment's; ``coin_scale`` and ``price_scale`` what the coin exceeds
+    one time in ten over that horizon, all fractions. ``events`` independent moments above the floor of the
+    score were seen in ``hours``, ``excess`` beyond it all together; the prior expects ``expected`` an hour.
+    """
+
+    fall: float
+    price_move: float | None
+    coin_scale: float
+    price_scale: float
+    score: float
+    hours: float
+    events: float
+    excess: float
+    expected: float
+
+
 class Depth(msgspec.Struct, frozen=True):
     """How far the coin index stands below its highest point within ``horizon``.
 
@@ -183,6 +202,8 @@ class Wave(msgspec.Struct, frozen=True, kw_only=True):
     """``None`` where no feed was listening."""
     reason: str = ""
     """Why it was retracted."""
+    basis: Basis | None = None
+    """``None`` where the magnitude is that of the burst, or was computed by an older release."""
 
     @property
     def coins_before(self) -> float:

@@ -24,7 +24,6 @@ from bot.domain.market import (
     Volume,
 )
 from bot.domain.units import Amount, Unit
-from bot.errors import SourceChanged
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
     DOLLARS,
@@ -32,13 +31,13 @@ from bot.exchanges.reading import (
     coded,
     coin,
     decode,
-    evidence,
     implied_price,
     pages,
     read_book,
     read_rows,
     refusal,
     rows_of,
+    stray,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -157,7 +156,7 @@ class _Event(msgspec.Struct):
 class _Frame(_Event):
     data: _Event | None = None
     """The event, on the combined stream; on the raw one the frame is the event."""
-    id: int | str | None = None
+    result: list[str] | msgspec.UnsetType | None = msgspec.UNSET
     """Of an answer to us."""
 
 
@@ -274,8 +273,8 @@ def parse_forced(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     frame = decode(_FRAMES, body)
     event = frame.data or frame
     order = event.order
-    if not event.kind and frame.id is None:
-        raise told(body) or SourceChanged("neither an event nor an answer", evidence=evidence(body))
+    if not event.kind and frame.result is msgspec.UNSET:
+        raise told(body) or stray(body)
     if event.kind != "forceOrder" or order is None or (instrument := book.get(order.symbol)) is None:
         return ()
     position = Position.LONG if order.side == "SELL" else Position.SHORT

@@ -40,6 +40,7 @@ from bot.exchanges.reading import (
     read_book,
     read_rows,
     refusal,
+    stray,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -87,6 +88,7 @@ POINTS_A_PAGE = 288
 ROWS_A_PAGE = 5000  # rows are written more often than we need one, so a page is a day
 FUNDING_INTERVAL = 8 * HOUR
 EXECUTED = 1
+EVENTS = ("info", "conf", "pong", "subscribed", "unsubscribed")
 THROTTLED = {"11010": MINUTE}
 BUSY = frozenset({"20051", "20060"})  # restarting, in maintenance
 QUOTES = {"UST": "USDT"}
@@ -253,7 +255,12 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
     if isinstance(frame, _Event):
         if frame.event == "error":
             raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
+        if frame.event not in EVENTS:
+            raise stray(body)
         return ()
+    rows = list(_lost(frame))
+    if not rows and any(isinstance(part, list) and part for part in frame):
+        raise stray(body)
 
     def read(row: Row) -> Liquidation | None:
         instrument = book.get(str(_place(row, 4)))
@@ -264,7 +271,7 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
         size = Amount(abs(amount), Unit.BASE)
         return Liquidation(instrument, position, size, price, _moment(row, 2), now, number)
 
-    return read_all(_lost(frame), read)[0]
+    return read_all(rows, read)[0]
 
 
 def _lost(part: list[Any], depth: int = 3) -> Iterator[Row]:

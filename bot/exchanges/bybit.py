@@ -44,6 +44,7 @@ from bot.exchanges.reading import (
     read_rows,
     refusal,
     stamped,
+    stray,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -159,8 +160,9 @@ class _Lost(msgspec.Struct):
 
 class _Frame(msgspec.Struct):
     topic: str = ""
+    op: str = ""
     data: list[_Lost] = []
-    success: bool = True
+    success: bool | None = None
     message: str = field(name="ret_msg", default="")
 
 
@@ -311,8 +313,10 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
     ``S`` is the position that was lost (``Buy``: a long), not the order, unlike on most venues.
     """
     frame = decode(_FRAMES, body)
-    if not frame.success:
+    if frame.success is False:
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
+    if not (frame.topic or frame.op or frame.success):
+        raise stray(body)
     if not frame.topic.startswith("allLiquidation."):
         return ()
     return [

@@ -36,6 +36,7 @@ from bot.exchanges.reading import (
     read_rows,
     refusal,
     rows_of,
+    stray,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -166,9 +167,12 @@ class _NumberedFrame(msgspec.Struct):
 
 
 class _Frame(msgspec.Struct):
+    version: str = field(name="jsonrpc", default="")
     method: str = ""
     params: _Trades | None = None
     error: _Error | None = None
+    result: list[str] | dict[str, msgspec.Raw] | str | None = None
+    """Of an answer: the channels, or trades that were asked for."""
 
 
 _BOOKS = msgspec.json.Decoder(_BookPage)
@@ -269,8 +273,10 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
         trades = frame.params.data
     elif not frame.method and (answer := peek(_ASKED, body)) is not None:
         trades = answer.result.trades
-    else:
+    elif frame.version:
         return ()
+    else:
+        raise stray(body)
     lost: list[Liquidation] = []
     for row in trades:
         instrument = book.get(row.symbol)

@@ -27,7 +27,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.reading import coin, decode, evidence, peek, read_book, read_rows, refusal, utc
+from bot.exchanges.reading import coin, decode, evidence, peek, read_book, read_rows, refusal, stray, utc
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -117,6 +117,7 @@ class _Trades(msgspec.Struct):
 class _Kind(msgspec.Struct):
     kind: str = field(name="type")
     message: str = ""
+    line: str = field(name="connection_id", default="")
 
 
 class _Frame(_Kind):
@@ -204,6 +205,8 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     if frame.kind == "error":
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
     if frame.kind not in ("channel_data", "channel_batch_data"):
+        if not frame.line:
+            raise stray(body)
         return ()
     told = decode(_FRAMES, body)
     instrument = book.get(told.market)

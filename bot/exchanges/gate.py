@@ -43,6 +43,7 @@ from bot.exchanges.reading import (
     read_rows,
     refusal,
     rows_of,
+    stray,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -326,6 +327,8 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
     frame = decode(_FRAMES, body)
     if frame.error is not None:
         raise SourceChanged(f"subscription refused: {frame.error.message}", evidence=evidence(body))
+    if not frame.channel.startswith("futures."):
+        raise stray(body)
     if frame.channel != "futures.public_liquidates" or frame.event != "update":
         return ()
     return [

@@ -45,6 +45,7 @@ from bot.exchanges.reading import (
     refusal,
     rows_of,
     stamped,
+    stray,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -161,7 +162,7 @@ class _Frame(msgspec.Struct):
     op: str = ""
     error: int = field(name="err-code", default=0)
     message: str | None = field(name="err-msg", default=None)
-    data: list[_Lost] = []
+    data: list[_Lost] | None = None
     ts: msgspec.Raw = msgspec.Raw()
 
 
@@ -290,13 +291,13 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
 
 
 def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
-    """``{"op": "notify", "data": [{"contract_code", "direction": "buy", "volume": 500, "amount": 5, …}]}``
-
-    ``direction`` is the order's: who is bought back was short.
-    """
+    """``{"op": "notify", "data": [{"contract_code", "direction": "buy", "volume": 500, "amount": 5, …}]}``:
+    ``direction`` is the order's: who is bought back was short."""
     frame = decode(_FRAMES, body)
     if frame.error:
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
+    if not frame.op and frame.data is None:
+        raise stray(body)
     return [
         Liquidation(
             instrument,
@@ -306,7 +307,7 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
             from_ms(row.at),
             now,
         )
-        for row in frame.data
+        for row in frame.data or ()
         if (instrument := book.get(row.symbol)) is not None
     ]
 

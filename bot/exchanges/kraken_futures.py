@@ -41,6 +41,7 @@ from bot.exchanges.reading import (
     read_book,
     read_rows,
     refusal,
+    stray,
     utc,
 )
 from bot.exchanges.spec import (
@@ -92,6 +93,7 @@ INVERSE = ("PI_", "FI_")
 STEP = 5 * MINUTE
 POINTS_A_PAGE = 500
 PRODUCTS_PER_FRAME = 100
+EVENTS = ("", "info", "alert", "error", "pong", "subscribed", "unsubscribed", "subscribed_failed")
 THROTTLED = {"apiLimitExceeded": 10 * SECOND}
 BUSY = frozenset({"Unavailable", "unavailable", "marketUnavailable", "Server Error"})
 
@@ -278,8 +280,8 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     of a product (``trade_snapshot``) repeats old trades and says nothing.
     """
     frame = decode(_FRAMES, body)
-    if not (frame.event or frame.feed):
-        raise SourceChanged("neither an event nor a feed", evidence=evidence(body))
+    if frame.event not in EVENTS or not (frame.event or frame.feed):
+        raise stray(body)
     if frame.event in ("error", "subscribed_failed", "alert"):
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
     if frame.feed != "trade" or frame.kind != "liquidation" or (instrument := book.get(frame.symbol)) is None:

@@ -29,7 +29,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.reading import coded, coin, decode, evidence, peek, read_book, read_rows, refusal
+from bot.exchanges.reading import coded, coin, decode, evidence, peek, read_book, read_rows, refusal, stray
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -76,6 +76,8 @@ FACTS = facts(
 DETAILS = Request("/api/v1/orderBookDetails")
 MARKETS_PER_LINE = 100
 HELLO_PAUSE = timedelta(milliseconds=700)  # two lines at once stay below 200 messages a minute
+TOLD = ("update/", "subscribed/", "unsubscribed/")
+ANSWERS = ("connected", "ping", "pong", "unsubscribed")
 THROTTLED = {"23000": MINUTE}
 MILLISECONDS = 100_000_000_000
 """What is below is a time in seconds."""
@@ -255,6 +257,8 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     if frame.kind == "error" or frame.error is not None:
         why = frame.error.message if frame.error is not None else frame.message
         raise SourceChanged(f"subscription refused: {why}", evidence=evidence(body))
+    if frame.kind not in ANSWERS and not frame.kind.startswith(TOLD):
+        raise stray(body)
     if frame.kind != "update/trade" or not frame.forced:
         return ()
     known = {one.alias: one for one in book.values() if one.alias}

@@ -43,6 +43,7 @@ from bot.exchanges.reading import (
     read_rows,
     refusal,
     stamped,
+    stray,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -91,6 +92,7 @@ FACTS = facts(
 
 TYPES = ("SWAP", "FUTURES")
 STEP = 5 * MINUTE
+EVENTS = ("subscribe", "unsubscribe", "login", "notice", "channel-conn-count", "channel-conn-count-error")
 CRYPTO = "1"  # instCategory; 3 is shares
 THROTTLED = {"50011": 2 * SECOND, "50061": 2 * SECOND}
 BUSY = frozenset({"50001", "50004", "50013", "50026"})
@@ -163,7 +165,7 @@ class _Frame(msgspec.Struct):
     event: str = ""
     code: str = ""
     message: str = field(name="msg", default="")
-    data: list[_Lost] = []
+    data: list[_Lost] | None = None
 
 
 _BOOKS = msgspec.json.Decoder(_Page[_Listed])
@@ -321,16 +323,16 @@ def _hello(book: Book) -> Sequence[str]:
 
 
 def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
-    """``{"data": [{"instId", "details": [{"posSide": "short", "side": "buy", "sz", "bkPx", "ts"}]}]}``
-
+    """``{"data": [{"instId", "details": [{"posSide": "short", "side": "buy", "sz", "bkPx", "ts"}]}]}``:
     ``posSide`` is the position lost. On ``net`` accounts, and where it is not told, ``side`` says it: that is
-    the order, and a sell closed a long.
-    """
+    the order, and a sell closed a long."""
     if body == b"pong":
         return ()
     frame = decode(_FRAMES, body)
     if frame.event == "error":
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
+    if frame.data is None and frame.event not in EVENTS:
+        raise stray(body)
     return [
         Liquidation(
             instrument,
@@ -340,7 +342,7 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
             from_ms(detail.at),
             now,
         )
-        for row in frame.data
+        for row in frame.data or ()
         if (instrument := book.get(row.symbol)) is not None
         for detail in row.details
     ]

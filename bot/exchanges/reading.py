@@ -46,6 +46,11 @@ def evidence(body: bytes) -> str:
     return " ".join(body[:200].decode("utf-8", "replace").split())
 
 
+def stray(body: bytes) -> SourceChanged:
+    """A frame of a socket that is neither what was subscribed to nor one of the venue's own answers."""
+    return SourceChanged("neither what was subscribed to nor an answer to it", evidence=evidence(body))
+
+
 def decode(
     decoder: msgspec.json.Decoder[T], body: bytes, told: Callable[[bytes], SourceError | None] | None = None
 ) -> T:

@@ -159,6 +159,9 @@ def facts(table: str) -> tuple[Fact, ...]:
     )
 
 
+ONE_SIDED = "one-sided"
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """A venue. ``read_refusal`` turns an HTTP status ≥ 400 with its body into the error it means here."""
@@ -174,7 +177,7 @@ class Exchange:
     read_refusal: Callable[[int, bytes], SourceError]
     sockets: tuple[Socket, ...] = ()
     history: History | None = None
-    counted: str = "one-sided"
+    counted: str = ONE_SIDED
     """How the venue counts open interest; two-sided counts are twice as large."""
     by_default: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -25,7 +25,12 @@ async def ask_book(
     listed: dict[str, Instrument] = {}
     requests = exchange.book.requests()
     for request in requests:
-        raw = await http.fetch(request)
+        try:
+            raw = await http.fetch(request)
+        except SourceError as fault:
+            if setting is not None:
+                setting.refused(exchange, SOURCE, request, fault)
+            raise
         if setting is not None and setting.tap is not None:
             setting.tap.heard(exchange, SOURCE, request, setting.clock(), raw)
         listed.update(understand(exchange.book.parse, raw))

@@ -13,8 +13,8 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from bot.domain.health import SourceState
 from bot.domain.market import Completeness, Observation, Quarantined, Venue, Verdict
-from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
-from bot.exchanges.spec import Exchange, Request
+from bot.errors import Refusal, SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
+from bot.exchanges.spec import ONE_SIDED, Exchange, Request
 from bot.health import Health
 from bot.ports import Clock
 
@@ -76,10 +76,16 @@ class EvidenceLocker(Protocol):
 
 
 class Tap(Protocol):
-    """Who wants everything as it came: a frame, or with its ``request`` an answer."""
+    """Who wants everything as it came: a frame, or with its ``request`` an answer; a refusal as such."""
 
     def heard(
-        self, exchange: Exchange, source: str, request: Request | None, received: datetime, raw: bytes
+        self,
+        exchange: Exchange,
+        source: str,
+        request: Request | None,
+        received: datetime,
+        raw: bytes,
+        refusal: Refusal | None = None,
     ) -> None: ...
 
 
@@ -100,6 +106,12 @@ class Setting:
     chance: Chance = random.random
     monotonic: Callable[[], float] = time.monotonic
     tap: Tap | None = None
+
+    def refused(self, exchange: Exchange, source: str, request: Request | None, fault: SourceError) -> None:
+        """The tap hears of a refusal; of a line that only broke there is nothing to hear."""
+        if self.tap is not None and fault.refusal is not None:
+            said = fault.refusal
+            self.tap.heard(exchange, source, request, self.clock(), said.body, said)
 
 
 def understand(parse: Callable[Concatenate[bytes, P], T], raw: bytes, *args: P.args, **named: P.kwargs) -> T:
@@ -181,6 +193,7 @@ class Contact:
                 late_after=every * LATE_AFTER,
                 completeness=completeness,
                 unheard=exchange.unheard,
+                counted="" if exchange.counted == ONE_SIDED else exchange.counted,
             )
 
         expect()

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from bot.errors import SourceChanged, SourceError, SourceThrottled, SourceUnreachable
+from bot.errors import Refusal, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
 from bot.exchanges.spec import SECOND, Budget, Exchange, Request
 from bot.feeds.contact import Sleep, start_of
 
@@ -232,7 +232,8 @@ def refused(exchange: Exchange, status: int, headers: Mapping[str, str], body: b
     fault.evidence = fault.evidence or start_of(body)
     wait = retry_after(headers, datetime.now(UTC))
     if wait is not None and isinstance(fault, SourceThrottled | SourceUnreachable):
-        return SourceThrottled(str(fault), retry_after=wait, evidence=fault.evidence)
+        fault = SourceThrottled(str(fault), retry_after=wait, evidence=fault.evidence)
+    fault.refusal = Refusal(status, headers.get("Retry-After", ""), body)
     return fault
 
 

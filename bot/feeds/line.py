@@ -189,7 +189,9 @@ class Connection:
         except aiohttp.WSServerHandshakeError as answer:
             if answer.status < 400:
                 raise translate(answer) from answer
-            raise refused(connect.exchange, answer.status, answer.headers or {}, b"") from answer
+            fault = refused(connect.exchange, answer.status, answer.headers or {}, b"")
+            self._setting.refused(connect.exchange, self._socket.name, None, fault)
+            raise fault from answer
         except NET_FAULTS as error:
             raise translate(error) from error
 

@@ -162,7 +162,11 @@ class PollFeed:
         return got
 
     async def _ask(self, symbol: str, request: Request) -> Answer:
-        raw = await self._http.fetch(request)
+        try:
+            raw = await self._http.fetch(request)
+        except SourceError as fault:
+            self._setting.refused(self._exchange, self.poll.name, request, fault)
+            raise
         now, book = self._setting.clock(), self._book.watched
         if symbol in book:  # it was asked for alone, and need not be named in the answer
             book = {symbol: book[symbol]}

@@ -22,11 +22,12 @@ import msgspec
 
 from bot.domain.assets import Asset
 from bot.domain.market import Observation, Venue
-from bot.errors import SourceChanged, SourceError, UsageError
+from bot.errors import Refusal, SourceChanged, SourceError, UsageError
 from bot.exchanges.spec import Book, Exchange, Poll, Request, Socket
 from bot.feeds.book import SOURCE as BOOK
 from bot.feeds.book import limited
-from bot.feeds.contact import understand
+from bot.feeds.contact import in_words, understand
+from bot.feeds.http import refused
 from bot.feeds.lines import unzipped
 from bot.feeds.sockets import UNZIPPED_BYTES
 from bot.running import finish
@@ -45,7 +46,10 @@ PATTERN = "tape-*.ndjson.gz"
 
 
 class Piece(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One answer or frame. ``base64`` where it is no text; ``request`` where it is an answer."""
+    """One answer or frame. ``base64`` where it is no text; ``request`` where it is an answer.
+
+    ``status`` (and ``retry_after``, the header) where it is a refusal: HTTP 400 or more.
+    """
 
     received: datetime
     venue: str
@@ -53,6 +57,8 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str = ""
     base64: str = ""
     request: str = ""
+    status: int = 0
+    retry_after: str = ""
 
     @property
     def raw(self) -> bytes:
@@ -63,7 +69,12 @@ _PIECES = msgspec.json.Decoder(Piece)
 
 
 def piece_of(
-    exchange: Exchange, source: str, request: Request | None, received: datetime, raw: bytes
+    exchange: Exchange,
+    source: str,
+    request: Request | None,
+    received: datetime,
+    raw: bytes,
+    refusal: Refusal | None = None,
 ) -> Piece:
     """Fit to be written: without secrets."""
     secrets = _secrets(exchange, request)
@@ -74,7 +85,8 @@ def piece_of(
         text, packed = "", base64.b64encode(raw).decode()
     for secret in secrets:
         text, asked = text.replace(secret, CUT), asked.replace(secret, CUT)
-    return Piece(received, exchange.venue, source, text, packed, asked)
+    status, wait = (refusal.status, refusal.retry_after) if refusal is not None else (0, "")
+    return Piece(received, exchange.venue, source, text, packed, asked, status, wait)
 
 
 def _secrets(exchange: Exchange, request: Request | None) -> set[str]:
@@ -111,12 +123,18 @@ class Tape:
         folder.mkdir(parents=True, exist_ok=True)
 
     def heard(
-        self, exchange: Exchange, source: str, request: Request | None, received: datetime, raw: bytes
+        self,
+        exchange: Exchange,
+        source: str,
+        request: Request | None,
+        received: datetime,
+        raw: bytes,
+        refusal: Refusal | None = None,
     ) -> None:
         if self._waiting_bytes > WAITING_BYTES:
             self.left_out += 1
             return
-        line = msgspec.json.encode(piece_of(exchange, source, request, received, raw))
+        line = msgspec.json.encode(piece_of(exchange, source, request, received, raw, refusal))
         self._waiting.append(line)
         self._waiting_bytes += len(line)
         self.pieces[exchange.venue, source] += 1
@@ -193,24 +211,28 @@ class Player:
         self._exchanges, self._asset = exchanges, asset
         self._parts: defaultdict[Venue, dict[str, Book]] = defaultdict(dict)
         self._books: dict[Venue, Book] = {}
-        self.unreadable = 0
-        self.first_unreadable = ""
+        self.unreadable = self.refused = 0
+        self.first_unreadable = self.first_refused = ""
 
     def play(self, piece: Piece) -> Sequence[Observation]:
-        """What it says; nothing where it cannot be read, which is counted."""
+        """What it says; nothing where it is a refusal or cannot be read, which is counted."""
         exchange = self._exchanges.get(Venue(piece.venue))
         try:
             if exchange is None:
                 raise SourceChanged("no such venue")
             return self._read(exchange, piece)
-        except SourceError as fault:
+        except SourceChanged as fault:
             self.unreadable += 1
-            where = f"{piece.venue} {piece.source} at {piece.received:%Y-%m-%d %H:%M:%S}"
-            self.first_unreadable = self.first_unreadable or f"{where}: {fault}"
-            return ()
+            self.first_unreadable = self.first_unreadable or f"{_where(piece)}: {fault}"
+        except SourceError as fault:
+            self.refused += 1
+            self.first_refused = self.first_refused or f"{_where(piece)}: {in_words(fault)}"
+        return ()
 
     def _read(self, exchange: Exchange, piece: Piece) -> Sequence[Observation]:
         venue, raw = exchange.venue, piece.raw
+        if piece.status:
+            raise refused(exchange, piece.status, {"Retry-After": piece.retry_after}, raw)
         if piece.source == BOOK:  # another answer to the same question replaces the one before
             self._parts[venue][piece.request] = understand(exchange.book.parse, raw)
             listed = {symbol: one for part in self._parts[venue].values() for symbol, one in part.items()}
@@ -225,6 +247,10 @@ class Player:
             if socket.name == piece.source:
                 return _frame(socket, raw, book, piece.received)
         raise SourceChanged("no such source")
+
+
+def _where(piece: Piece) -> str:
+    return f"{piece.venue} {piece.source} at {piece.received:%Y-%m-%d %H:%M:%S}"
 
 
 def _asked_alone(poll: Poll, book: Book, request: str) -> Book:

@@ -8,6 +8,7 @@ Sizes are shares of the coin's open interest; docs/detection.md says where the c
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Mapping
 
 import msgspec
@@ -77,7 +78,10 @@ class Feeds:
 
 
 class _Pane:
-    """Dollars of the last ``WINDOW_S`` seconds by the second."""
+    """Dollars of the last ``WINDOW_S`` seconds by the second.
+
+    In arrays: there are thousands of panes in a flood, and a list is looked through for garbage cell by cell.
+    """
 
     __slots__ = ("at", "long", "long_usd", "short", "short_usd")
 
@@ -86,8 +90,8 @@ class _Pane:
         self._clear()
 
     def _clear(self) -> None:
-        self.long = [0.0] * WINDOW_S
-        self.short = [0.0] * WINDOW_S
+        self.long = array("d", bytes(8 * WINDOW_S))
+        self.short = array("d", bytes(8 * WINDOW_S))
         self.long_usd = self.short_usd = 0.0
 
     def spans(self) -> list[tuple[int, float, float]]:

@@ -10,10 +10,19 @@ from datetime import timedelta
 
 import msgspec
 
-from bot.domain.waves import Depth, Kind, Magnitude
+from bot.domain.waves import Basis, Depth, Kind, Magnitude
 from bot.pipeline.aggregate import Step
 from bot.pipeline.horizons import HORIZON_S, HORIZONS
-from bot.pipeline.rarity import History, Learned, Scales, joint, learned_from, prior_rate, surprise
+from bot.pipeline.rarity import (
+    SCORE_FLOOR,
+    History,
+    Learned,
+    Scales,
+    joint,
+    learned_from,
+    prior_rate,
+    surprise,
+)
 
 FLOOR = (0.008, 0.010, 0.015, 0.020, 0.030)
 """A fall of less coin OI than this within the horizon is never an event, however quiet the week."""
@@ -66,6 +75,8 @@ class View(msgspec.Struct, frozen=True):
     high: Mark
     kind: Kind
     magnitude: Magnitude
+    basis: Basis | None = None
+    """Only of what may be an event."""
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -188,8 +199,8 @@ class Detector:
                 fresh = (score, i, high)
         covered = step.coverage >= self._coverage_floor
         judged = covered and self._knows_enough
-        whole_view = self._view(whole, mark)
-        fresh_view = whole_view if fresh is whole else self._view(fresh, mark)
+        whole_view = self._view(whole, mark, depths)
+        fresh_view = whole_view if fresh is whole else self._view(fresh, mark, depths)
         if covered and step.counted:
             self._learn(step, heard, whole[0])
         return Moment(step.at_s, whole_view, fresh_view, tuple(depths), step.price_usd, step.coverage, judged)
@@ -210,10 +221,16 @@ class Detector:
         share = math.log(span_s / HORIZON_S[above - 1]) / math.log(HORIZON_S[above] / HORIZON_S[above - 1])
         return short * math.pow(long / short, share)
 
-    def _view(self, seen: tuple[float, int, Mark], mark: Mark) -> View:
+    def _view(self, seen: tuple[float, int, Mark], mark: Mark, depths: list[Depth]) -> View:
         score, horizon, high = seen
         kind = kind_of(high, mark, self.normal_move) if score else Kind.UNPRICED
-        return View(score, horizon, high, kind, self.history.magnitude(score))
+        basis = None
+        if score >= SCORE_FLOOR:
+            depth = depths[horizon - self._first]
+            scales = (self.scales.coin_scale(horizon), self.scales.price_scale(horizon))
+            counted = (*self.history.counted(), self.history.expected)
+            basis = Basis(depth.fall, depth.price_move, *scales, score, *counted)
+        return View(score, horizon, high, kind, self.history.magnitude(score), basis)
 
     def _score(self, horizon: int, fall: float, move: float | None) -> float:
         if fall < FLOOR[horizon]:

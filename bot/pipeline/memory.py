@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from bot.domain.assets import Asset
 from bot.domain.market import Venue
 from bot.pipeline.court import AssetState, Court
 from bot.pipeline.gate import GateState
@@ -30,6 +31,35 @@ class JudgeState(msgspec.Struct):
     assets: list[AssetState]
     feeds: dict[Venue, tuple[float, float]]
     """Since when, and when last, each venue told liquidations."""
+
+
+def case_name(wave_id: str) -> str:
+    """Under which the journal keeps what a judge knew of a wave's coin before it began."""
+    return f"case-{wave_id}"
+
+
+class _Packed(msgspec.Struct):
+    """``JudgeState`` with its assets left as they are packed: there are hundreds, and one is looked for."""
+
+    at: datetime | None
+    pace: Pace
+    waves_opened: int
+    feeds: dict[Venue, tuple[float, float]]
+    assets: list[msgspec.Raw]
+
+
+class _Named(msgspec.Struct):
+    asset: Asset
+
+
+def cut_to(asset: Asset, packed: bytes) -> bytes | None:
+    """A kept memory with one asset's share alone; ``None`` where it has none. Raises ``DecodeError``."""
+    whole = msgspec.msgpack.decode(packed, type=_Packed)
+    for raw in whole.assets:
+        if msgspec.msgpack.decode(raw, type=_Named).asset == asset:
+            rest = JudgeState(whole.at, whole.pace, whole.waves_opened, GateState([], []), [], whole.feeds)
+            return msgspec.msgpack.encode(msgspec.structs.replace(rest, assets=[raw]))
+    return None
 
 
 def packing(rest: JudgeState, courts: Sequence[Court]) -> Iterator[bytes | None]:

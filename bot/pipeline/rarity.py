@@ -164,11 +164,16 @@ class History(msgspec.Struct):
         self.excess += self.peak - SCORE_FLOOR
         self.peak = 0.0
 
-    def magnitude(self, score: float) -> Magnitude:
-        """W of a score, with a 90 % interval that narrows as history grows."""
+    def counted(self) -> tuple[float, float, float]:
+        """Hours, events and their excess over the floor, with those of the past before."""
         hours, events, excess = self.hours, self.events, self.excess
         if (past := self.before) is not None:
             hours, events, excess = hours + past.hours, events + past.events, excess + past.excess
+        return hours, events, excess
+
+    def magnitude(self, score: float) -> Magnitude:
+        """W of a score, with a 90 % interval that narrows as history grows."""
+        hours, events, excess = self.counted()
         rate_weight = events + self.expected * PRIOR_HOURS
         rate = rate_weight / (hours + PRIOR_HOURS)
         tail_weight = events + PRIOR_EVENTS

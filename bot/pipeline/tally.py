@@ -7,7 +7,7 @@ winner's position, so it is counted apart.
 from __future__ import annotations
 
 import math
-from collections import deque
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -55,8 +55,10 @@ class Tally:
     def __init__(self) -> None:
         self._minutes: dict[int, Minute] = {}
         self._hours: dict[int, dict[Venue, float]] = {}
-        self._heard: set[int] = set()
-        self._order: deque[int] = deque()
+        # A dict and an array of numbers are not looked through for garbage, as a set and a deque are.
+        self._heard: dict[int, None] = {}
+        self._order = array("q")
+        self._oldest = 0
 
     def hear(self, said: Liquidation) -> Counted | None:
         """Count one; ``None`` where it was heard before or its dollars cannot be."""
@@ -92,10 +94,13 @@ class Tally:
         name = hash((instrument.venue, instrument.symbol, said.at, str(said.amount.value), said.number))
         if name in self._heard:
             return False
-        self._heard.add(name)
-        self._order.append(name)
-        if len(self._order) > REMEMBERED:
-            self._heard.discard(self._order.popleft())
+        self._heard[name] = None
+        if len(self._order) < REMEMBERED:
+            self._order.append(name)
+        else:
+            del self._heard[self._order[self._oldest]]
+            self._order[self._oldest] = name
+            self._oldest = (self._oldest + 1) % REMEMBERED
         return True
 
     def _forget(self) -> None:

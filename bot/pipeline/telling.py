@@ -44,6 +44,7 @@ def wave_of(
         price_before_usd=high.price_usd,
         price_now_usd=low.price_usd,
         magnitude=rarer(running.view.magnitude, told.burst.magnitude if told.burst else None),
+        basis=running.view.basis,
         coverage=running.low_coverage,
         missing=told.missing if told.done else sight.missing,
         lead=who,

@@ -37,9 +37,11 @@ class Fault(StrEnum):
     GARBAGE = "garbage"
     """HTTP 200 and half of the answer; half of each frame."""
     ELSEWHERE = "elsewhere"
-    """Whole and well-formed: what another path of this venue answers (of another venue, where it has one)."""
+    """Whole and well-formed: what another path of this venue answers (of another venue, where it has one).
+
+    Sockets tell that too, as often as they would have told something."""
     FOREIGN = "foreign"
-    """Whole and well-formed: what another venue answers."""
+    """Whole and well-formed: what another venue answers, and what its sockets tell."""
     FREEZE = "freeze"
     """The open interest of the moment it began, with fresh prices and stamps."""
     ZERO = "zero"
@@ -73,6 +75,8 @@ REFUSALS = {
     Fault.FORBIDDEN: Refusal(403, "<html><title>Just a moment...</title><body>Checking you.</body></html>"),
     Fault.RESTRICTED: Refusal(451, '{"code":0,"msg":"Service unavailable from a restricted location."}'),
 }
+SWAPPED = (Fault.ELSEWHERE, Fault.FOREIGN)
+"""Somebody else's answers."""
 HANGS_UP = (Fault.OUTAGE, Fault.CUT)
 """Faults that close sockets as well."""
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from msgspec.structs import replace as replaced
 
 from bot.errors import ConfigError
 from bot.ports import Clock
-from bot.simulator.faults import HANGS_UP, REFUSALS, REPLAYED, Fault, Faults, Refusal
+from bot.simulator.faults import HANGS_UP, REFUSALS, REPLAYED, SWAPPED, Fault, Faults, Refusal
 from bot.simulator.forced import Forced, forced
 from bot.simulator.scenario import Scenario
 from bot.simulator.venues import WIRE_FORMATS
@@ -118,9 +119,9 @@ class _Stage:
 
         return handle
 
-    def _swapped(self, fault: Fault | None, answer: Answer, view: View) -> tuple[object, int] | None:
+    def _swapped(self, fault: Fault | None, answer: Answer | None, view: View) -> tuple[object, int] | None:
         """What somebody else answers, where that is the fault."""
-        if fault not in (Fault.ELSEWHERE, Fault.FOREIGN):
+        if fault not in SWAPPED:
             return None
         whole = Ask({}, {"type": "metaAndAssetCtxs"})
         others = [view.venue] if fault is Fault.ELSEWHERE else []
@@ -180,13 +181,28 @@ class _Stage:
         while not line.closed and not self._hangs_up(venue, begun):
             now, fault = self.clock(), self.faults.of(venue)
             events = self.faults.told(self.scenario, venue, self.events(venue, told, now))
-            for frame in stream.tell(events, topics):
+            frames = stream.tell(events, topics)
+            if fault in SWAPPED and frames:
+                frames = self._swapped_frames(fault, venue, events)
+            for frame in frames:
                 sent = frame[: len(frame) // 2] if fault is Fault.GARBAGE else frame
                 for _ in range(2 if fault is Fault.DOUBLED else 1):
                     await _send(line, stream, sent)
             told = now
             await asyncio.sleep(self.tick.total_seconds())
         await line.close(code=WSCloseCode.SERVICE_RESTART)
+
+    def _swapped_frames(self, fault: Fault, venue: str, events: Sequence[Forced]) -> Sequence[str]:
+        """What somebody else would tell of these."""
+        if fault is Fault.ELSEWHERE:
+            swapped = self._swapped(fault, None, self.faults.view(self.scenario, venue, self.clock()))
+            return [json.dumps(swapped[0])] * len(events) if swapped else []
+        # From the end of the alphabet: those that speak as Binance does are near its beginning.
+        other = next(v for v in sorted(WIRE_FORMATS, reverse=True) if v != venue and WIRE_FORMATS[v].streams)
+        form = WIRE_FORMATS[other]
+        lists = form.lists or (lambda _: ())
+        theirs = [replaced(e, contract=c) for e in events for c in lists(e.contract.coin)]
+        return [frame for one in form.streams.values() for frame in one.tell(theirs, _Every())]
 
     def _hangs_up(self, venue: str, begun: Fault | None) -> bool:
         """``begun`` is what was wrong when the line was opened."""
@@ -204,6 +220,13 @@ class _Stage:
         while hangs and self.faults.of(venue) is Fault.HANG and request.transport is not None:  # noqa: ASYNC110
             await asyncio.sleep(self.tick.total_seconds())
         return fault
+
+
+class _Every(set[str]):
+    """Subscribed to all there is."""
+
+    def __contains__(self, topic: object) -> bool:
+        return True
 
 
 class _HttpRefusal(web.HTTPException):

@@ -1,8 +1,12 @@
 """Every command once: words in, card out. Faces bind ``COMMANDS`` by a loop and pass lines to ``answer``."""
 
 from handlers.commands import (
+    chart,
     drill,
+    funding,
+    hindsight,
     language,
+    leverage,
     liquidations,
     market,
     past,
@@ -12,18 +16,23 @@ from handlers.commands import (
     thresholds,
     washout,
     welcome,
+    why,
 )
 from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
 
 in_order(
-    "oi resets chart wave why subscribe alerts threshold unsubscribe quiet mute timezone language settings "
-    "ping test status venues start help"
+    "oi leverage resets chart funding liquidations top compare wave why after subscribe alerts threshold "
+    "unsubscribe quiet mute timezone language settings ping test scorecard status venues start help"
 )
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [
+    "chart",
     "drill",
+    "funding",
+    "hindsight",
     "language",
+    "leverage",
     "liquidations",
     "market",
     "past",
@@ -33,4 +42,5 @@ __all__ += [
     "thresholds",
     "washout",
     "welcome",
+    "why",
 ]

@@ -11,9 +11,13 @@ from bot.domain.cards import Button, Card, Line, Table, plain
 from bot.domain.market import Completeness, Position, Venue, VenueLiquidations
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
+from handlers.core_words import retold, tells_words
 from handlers.desk import Desk
-from handlers.numbers import clock, coins, duration, percent, tight, usd
+from handlers.forced_words import deleveraged_line
+from handlers.numbers import clock, coins, day_time, duration, listed, number, percent, tight, usd
+from handlers.phrases import sided
 from handlers.picture_words import pictured
+from handlers.speech import N_, _
 from handlers.titles import TABLE_WIDTH, narrowed, venue_title
 from handlers.words import COIN, PERIOD
 
@@ -29,12 +33,11 @@ LEAST_SPANS = 3
 MOST_COINS = 10
 MOST_VENUES = 12
 NAMED_REASONS = 3
-TELLS = {Completeness.COMPLETE: "all", Completeness.THROTTLED: "a floor", None: "?"}
 
 
 @command(
     "liquidations",
-    "What was liquidated of one coin, or of the largest",
+    N_("What was liquidated of one coin, or of the largest"),
     COIN.optional,
     PERIOD.optional,
     examples=("/liquidations btc", "/liquidations eth 7d", "/liquidations"),
@@ -49,15 +52,18 @@ async def liquidations(desk: Desk, ask: Ask) -> Card:
     told = await desk.store.journal.liquidated_on(asset, since, now + MINUTE, step)
     lines = [*_sides(asset, told), *_worst(desk, told, step), await _normal(desk, asset, period, told)]
     if period > TOLD_ONE_BY_ONE:
-        lines.append(f"I keep each of them for {duration(TOLD_ONE_BY_ONE)}, so this is of the last of those")
+        kept = _("I keep each of them for {time}, so this is of the last of those")
+        lines.append(kept.format(time=duration(TOLD_ONE_BY_ONE)))
     lines += [*_deleveraged(told), await _before(desk, asset, since, told), _unheard(desk)]
     chart = await desk.period_chart(asset, period)
     coin, span = asset.lower(), duration(now - since)
     return Card(
-        title=f"{asset} liquidations in {span}: {_total(desk, told)}",
+        title=_("{asset} liquidations in {time}: {total}").format(
+            asset=asset, time=span, total=_total(desk, told)
+        ),
         lines=tuple(Line(text) for text in lines if text),
         table=_venues(desk, told),
-        footer=f"a floor: not every venue tells every one · as of {clock(desk.now())}",
+        footer=_("a floor: not every venue tells every one · as of {at}").format(at=clock(desk.now())),
         picture=pictured(chart) if chart and any((*chart.long_usd, *chart.short_usd)) else None,
         buttons=tuple(Button(each, f"/liquidations {coin} {each}") for each in ("1h", "24h", "7d")),
     )
@@ -80,7 +86,7 @@ def _total(desk: Desk, told: Sequence[VenueLiquidations]) -> str:
     """Nothing heard is not nothing liquidated."""
     if told:
         return f"≥ {usd(sum(_sum(told)))}"
-    return "none heard" if _feeds(desk) else "unknown, no feed is followed"
+    return _("none heard") if _feeds(desk) else _("unknown, no feed is followed")
 
 
 def _sides(asset: Asset, told: Sequence[VenueLiquidations]) -> list[str]:
@@ -90,8 +96,13 @@ def _sides(asset: Asset, told: Sequence[VenueLiquidations]) -> list[str]:
     long_coins, short_coins = sum(row.long_coins for row in told), sum(row.short_coins for row in told)
     share = percent(longs / (longs + shorts), signed=False, digits=0)
     return [
-        f"**Longs {usd(longs)}**{_in_coins(long_coins, asset)} · "
-        f"**shorts {usd(shorts)}**{_in_coins(short_coins, asset)} · {share} longs"
+        _("**Longs {longs}**{long_coins} · **shorts {shorts}**{short_coins} · {share}").format(
+            longs=usd(longs),
+            long_coins=_in_coins(long_coins, asset),
+            shorts=usd(shorts),
+            short_coins=_in_coins(short_coins, asset),
+            share=sided(share, longs=True),
+        )
     ]
 
 
@@ -107,8 +118,9 @@ def _worst(desk: Desk, told: Sequence[VenueLiquidations], step: timedelta) -> li
         return []
     at = max((row.at for row in told), key=lambda each: sums[each])
     local = desk.here(at)
-    when = f"{local:%H:%M}" if desk.clock() - at < DAY else f"{local.day} {local:%b %H:%M}"
-    return [f"Worst {'minute' if step == MINUTE else 'hour'} {when}: {usd(sums[at], fine=True)}"]
+    when = f"{local:%H:%M}" if desk.clock() - at < DAY else day_time(local)
+    text = _("Worst minute {at}: {usd}") if step == MINUTE else _("Worst hour {at}: {usd}")
+    return [text.format(at=when, usd=usd(sums[at], fine=True))]
 
 
 async def _normal(desk: Desk, asset: Asset, period: timedelta, told: Sequence[VenueLiquidations]) -> str:
@@ -125,15 +137,19 @@ async def _normal(desk: Desk, asset: Asset, period: timedelta, told: Sequence[Ve
     known = int((now - period - rows[0].at) / period) if rows else 0
     usual = median(sums[:known]) if known >= LEAST_SPANS else 0.0
     if usual <= 0:
-        return f"I have heard too little yet to say what is normal in {duration(period)}"
+        return _("I have heard too little yet to say what is normal in {time}").format(time=duration(period))
     times = sum(_sum(told)) / usual
-    shown = f"{times:,.0f}" if times >= 10 else f"{times:.1f}"
-    return f"{shown} × the usual {usd(usual)} in {duration(period)} (median of {min(known, spans)} before)"
+    return _("{times} × the usual {usd} in {time} (median of {n} before)").format(
+        times=number(times, 0 if times >= 10 else 1),
+        usd=usd(usual),
+        time=duration(period),
+        n=min(known, spans),
+    )
 
 
 def _deleveraged(told: Sequence[VenueLiquidations]) -> list[str]:
     total = sum(row.deleveraged_usd for row in told)
-    return [f"Auto-deleveraged besides: {usd(total)} of winners' positions"] if total > 0 else []
+    return [deleveraged_line(total)] if total > 0 else []
 
 
 async def _before(desk: Desk, asset: Asset, since: datetime, told: Sequence[VenueLiquidations]) -> str:
@@ -149,16 +165,30 @@ async def _before(desk: Desk, asset: Asset, since: datetime, told: Sequence[Venu
     for position in Position:
         known = [one.usd for one in past if one.position is position and one.usd is not None]
         least = "" if len(known) == sum(one.position is position for one in past) else "≥ "
-        sides.append(
-            f"{least}{usd(sum(known))} {position}s" if known else f"an unknown amount of {position}s"
-        )
+        if position is Position.LONG:
+            text = _("{usd} longs") if known else _("an unknown amount of longs")
+        else:
+            text = _("{usd} shorts") if known else _("an unknown amount of shorts")
+        sides.append(text.format(usd=f"{least}{usd(sum(known))}"))
     begin, end = past[0].at, max(one.at + one.step for one in past)
-    span = f"Before {_when(desk, end)}"
-    if begin - since > past[0].step:
-        span = f"From {_when(desk, begin)} to {_when(desk, end)}"
     titles = sorted({venue_title(one.instrument.venue, desk.titles()) for one in past})
-    who = f"{titles[0]} alone tells" if len(titles) == 1 else f"only {' and '.join(titles)} tell"
-    return f"{span} {who} {', '.join(sides)}, in {duration(past[0].step)} sums: not counted above"
+    alone, later = len(titles) == 1, begin - since > past[0].step
+    match later, alone:
+        case True, True:
+            text = _("From {begin} to {end} {venues} alone tells {sides}, in {step} sums: not counted above")
+        case True, False:
+            text = _("From {begin} to {end} only {venues} tell {sides}, in {step} sums: not counted above")
+        case False, True:
+            text = _("Before {end} {venues} alone tells {sides}, in {step} sums: not counted above")
+        case _other:
+            text = _("Before {end} only {venues} tell {sides}, in {step} sums: not counted above")
+    return text.format(
+        begin=day_time(desk.here(begin)),
+        end=day_time(desk.here(end)),
+        venues=listed(titles),
+        sides=", ".join(sides),
+        step=duration(past[0].step),
+    )
 
 
 async def _heard_since(
@@ -172,18 +202,15 @@ async def _heard_since(
     return min(row.at for row in rows if row.venue == venue)
 
 
-def _when(desk: Desk, at: datetime) -> str:
-    local = desk.here(at)
-    return f"{local.day} {local:%b %H:%M}"
-
-
 def _unheard(desk: Desk) -> str:
     never = sorted({(feed.title, feed.unheard) for feed in desk.feeds() if feed.unheard})
     if not never:
         return ""
-    named = [f"{title} ({plain(why)})" for title, why in never[:NAMED_REASONS]]
-    more = f" and {', '.join(title for title, _ in never[NAMED_REASONS:])}" if never[NAMED_REASONS:] else ""
-    return f"None public from {'; '.join(named)}{more}"
+    named = "; ".join(f"{title} ({retold(plain(why))})" for title, why in never[:NAMED_REASONS])
+    if not never[NAMED_REASONS:]:
+        return _("None public from {venues}").format(venues=named)
+    others = ", ".join(title for title, _why in never[NAMED_REASONS:])
+    return _("None public from {venues} and {others}").format(venues=named, others=others)
 
 
 def _venues(desk: Desk, told: Sequence[VenueLiquidations]) -> Table | None:
@@ -197,33 +224,35 @@ def _venues(desk: Desk, told: Sequence[VenueLiquidations]) -> Table | None:
     if not sums:
         return None
     ranked = sorted(sums, key=lambda venue: (-sum(sums[venue]), venue))[:MOST_VENUES]
-    figures = [(tight(usd(sum(sums[venue]))), TELLS[feeds.get(venue)]) for venue in ranked]
-    columns = zip(*figures, ("USD", "tells"), strict=True)
+    figures = [(tight(usd(sum(sums[venue]))), tells_words(feeds.get(venue))) for venue in ranked]
+    columns = zip(*figures, ("USD", _("tells")), strict=True)
     room = TABLE_WIDTH - sum(2 + max(map(len, cells)) for cells in columns)
     names = narrowed([venue_title(venue, desk.titles()) for venue in ranked], room)
     rows = tuple((name, *cells) for name, cells in zip(names, figures, strict=True))
-    return Table(("venue", "USD", "tells"), rows, right=(1,))
+    return Table((_("venue"), "USD", _("tells")), rows, right=(1,))
 
 
 async def _largest(desk: Desk, period: timedelta) -> Card:
     known = await desk.known()
     if not known:
-        raise AskError("I have not seen any market yet. See how the feeds do: `/venues`", "/venues")
+        raise AskError(_("I have not seen any market yet. See how the feeds do: `/venues`"), "/venues")
     now, sums = desk.clock(), []
     for asset in known:
         rows = await desk.store.journal.liquidated(asset, now - period, now + MINUTE, HOUR)
         sums.append((asset, sum(row.long_usd for row in rows), sum(row.short_usd for row in rows)))
     sums = sorted((row for row in sums if row[1] + row[2] > 0), key=lambda row: -row[1] - row[2])
-    total = sum(longs + shorts for _, longs, shorts in sums)
+    total = sum(longs + shorts for _asset, longs, shorts in sums)
     shown = sums[:MOST_COINS]
     rows_shown = tuple((asset[:8], tight(usd(longs)), tight(usd(shorts))) for asset, longs, shorts in shown)
     unheard, asks = _unheard(desk), [f"/liquidations {row[0].lower()}" for row in shown[:3]]
     first = (shown[0][0] if shown else known[0]).lower()
     heard = f"≥ {usd(total)}" if shown else _total(desk, ())
     return Card(
-        title=f"Liquidations in {duration(period)}: {heard}",
+        title=_("Liquidations in {time}: {total}").format(time=duration(period), total=heard),
         lines=(Line(unheard, 6),) if unheard else (),
-        table=Table(("coin", "longs", "shorts"), rows_shown, right=(1, 2)) if shown else None,
-        footer=f"`/liquidations {first}` for one coin · a floor · as of {clock(desk.now())}",
+        table=Table((_("coin"), _("longs"), _("shorts")), rows_shown, right=(1, 2)) if shown else None,
+        footer=_("`{line}` for one coin · a floor · as of {at}").format(
+            line=f"/liquidations {first}", at=clock(desk.now())
+        ),
         buttons=tuple(Button(each, each) for each in asks),
     )

@@ -1,4 +1,4 @@
-"""What the market holds now: /oi and /chart."""
+"""What the market holds now: /oi."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from bot.domain.cards import Button, Card, Line, Tone
+from bot.domain.cards import Card, Line, Tone
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.numbers import clock, duration
-from handlers.picture_words import pictured, said
+from handlers.numbers import duration
 from handlers.snapshot_cards import market_card, snapshot_card
 from handlers.words import COIN, PERIOD
 
@@ -60,36 +59,3 @@ def _warned(desk: Desk, card: Card) -> Card:
     text = f"**I cannot see the market: no venue has answered for {duration(desk.clock() - since)}.** "
     lines = (Line(text + "Silence now is not calm", 9), *card.lines)
     return replace(card, tone=Tone.WARNING, lines=lines)
-
-
-@command(
-    "chart",
-    "Open interest, price and liquidations as a picture",
-    COIN.optional,
-    PERIOD.optional,
-    examples=("/chart btc", "/chart eth 7d"),
-)
-async def chart(desk: Desk, ask: Ask) -> Card:
-    known = await desk.known()
-    asset = ask.get(COIN) or (known[0] if known else None)
-    if asset is None:
-        raise AskError("I have not seen any market yet. See how the feeds do: `/venues`", "/venues")
-    period = ask.get(PERIOD) or DAY
-    data = await desk.period_chart(asset, period)
-    if data is None:
-        line = f"/oi {asset.lower()}"
-        raise AskError(
-            f"I have recorded too little of {asset} in {duration(period)} for a picture. In words: `{line}`",
-            line,
-        )
-    coin = asset.lower()
-    return Card(
-        title=data.title,
-        lines=(
-            Line(said(data).removeprefix(f"{data.title}. "), 3),
-            Line(data.note.removesuffix(desk.about.banner).rstrip(" ."), 7),
-        ),
-        picture=pictured(data),
-        footer=f"`/oi {coin}` · {clock(desk.now())}",
-        buttons=tuple(Button(span, f"/chart {coin} {span}") for span in ("4h", "24h", "7d")),
-    )

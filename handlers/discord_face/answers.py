@@ -22,8 +22,18 @@ from handlers.desk import Desk
 from handlers.discord_face.faults import Reaction, reaction
 from handlers.discord_face.pictures import Pictures
 from handlers.discord_face.render import PICTURE, Rendered, render
-from handlers.discord_face.views import asks_for, controls, form, of_settings, said, severities, view
+from handlers.discord_face.views import (
+    asks_for,
+    controls,
+    form,
+    of_settings,
+    picked_role,
+    said,
+    severities,
+    view,
+)
 from handlers.own_cards import error_card
+from handlers.speech import _, speaking
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +72,11 @@ def picture_file(png: bytes, alt: str) -> discord.File:
 
 async def prepared(card: Card, pictures: Pictures, *, settings: bool = False, roles: bool = False) -> Reply:
     """Everything but the sending. A picture that cannot be drawn is left out: its words are in the card."""
+    with speaking(card.language):
+        return await _prepared(card, pictures, settings=settings, roles=roles)
+
+
+async def _prepared(card: Card, pictures: Pictures, *, settings: bool, roles: bool) -> Reply:
     under = controls(card, settings=settings, roles=roles)
     lines = (Line(f"{button.label}: `{button.command}`", 6) for button in under.crowded)
     card = replace(card, lines=(*card.lines, *lines))
@@ -77,6 +92,11 @@ def place_of(interaction: discord.Interaction[Any]) -> Destination:
     if isinstance(channel, discord.Thread) and channel.parent_id:
         return Destination(PLATFORM, str(channel.parent_id), str(channel.id))
     return Destination(PLATFORM, str(interaction.channel_id))
+
+
+def language_of(interaction: discord.Interaction[Any]) -> str:
+    """Discord's code: the server's own, in direct messages the person's."""
+    return str(interaction.guild_locale or interaction.locale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +117,13 @@ class Answers:
         data: Any = interaction.data or {}
         if interaction.type is discord.InteractionType.component and (wanted := asks_for(data)):
             here = await self.desk.store.chats.settings(whole(place_of(interaction)))
-            with unanswered("a form"):
+            with unanswered("a form"), speaking(here.language or language_of(interaction)):
                 await interaction.response.send_modal(form(wanted, {"zone": here.zone}))
             return
         message = interaction.message
         own = message is not None and message.flags.ephemeral
-        if (asked := severities(data)) is not None:
-            work = prepared(self.desk.sign(asked), self.pictures)
+        if role := picked_role(data):
+            work = self._severities(interaction, role)
             await self._answer(interaction, "a role", work, private=True, replaces=own)
         elif text := said(data):
             work = self._answered(interaction, text)
@@ -111,9 +131,9 @@ class Answers:
 
     async def apologise(self, interaction: discord.Interaction[Any]) -> None:
         """After a fault of ours, which is in the log."""
-        reply = await prepared(
-            error_card(AskError("That went wrong on my side, and is noted. Please try again.")), self.pictures
-        )
+        with speaking(language_of(interaction)):
+            sorry = error_card(AskError(_("That went wrong on my side, and is noted. Please try again.")))
+            reply = await prepared(self.desk.sign(sorry), self.pictures)
         with unanswered("an apology"):
             await _show(interaction, reply, private=True, replaces=False)
 
@@ -137,15 +157,29 @@ class Answers:
         finally:
             work.cancel()
 
+    async def _severities(self, interaction: discord.Interaction[Any], role: str) -> Reply:
+        with speaking(await self._language(interaction)):
+            return await prepared(self.desk.sign(severities(role)), self.pictures)
+
+    async def _language(self, interaction: discord.Interaction[Any]) -> str:
+        here = await self.desk.store.chats.settings(whole(place_of(interaction)))
+        return here.language or language_of(interaction)
+
     async def _answered(self, interaction: discord.Interaction[Any], text: str) -> Reply:
+        with speaking(await self._language(interaction)):
+            return await self._spoken(interaction, text)
+
+    async def _spoken(self, interaction: discord.Interaction[Any], text: str) -> Reply:
         place = place_of(interaction)
         if _configures(text) and not _is_member(interaction):
             card = self.desk.sign(
                 replace(
                     error_card(
                         AskError(
-                            "I am not a member here, so I could not post alerts. Add me to this server, or "
-                            "subscribe in a direct message with me."
+                            _(
+                                "I am not a member here, so I could not post alerts. Add me to this server, "
+                                "or subscribe in a direct message with me."
+                            )
                         )
                     ),
                     private=True,
@@ -158,8 +192,8 @@ class Answers:
             await self.desk.store.chats.back(whole(place), self.desk.wall())
         card = await answer(self.desk, self._ask(interaction, place), text)
         if alerts and lacking:
-            needs = Line(f"**No alert can come here before I have: {lacking}**", 9)
-            card = replace(card, lines=(*card.lines, needs))
+            needs = _("**No alert can come here before I have: {permissions}**")
+            card = replace(card, lines=(*card.lines, Line(needs.format(permissions=lacking), 9)))
         in_server = interaction.guild_id is not None
         return await prepared(card, self.pictures, settings=of_settings(card), roles=in_server)
 
@@ -175,7 +209,7 @@ class Answers:
             may_configure=may_configure,
             is_group=interaction.guild_id is not None,
             private_chat=f"https://discord.com/users/{me.id}" if me else "",
-            language=str(interaction.guild_locale or interaction.locale),
+            language=language_of(interaction),
         )
 
     async def _may_configure(self, interaction: discord.Interaction[Any], place: Destination) -> bool:

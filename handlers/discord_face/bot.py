@@ -24,7 +24,7 @@ from handlers.discord_face.guard import Guard, Sleep
 from handlers.discord_face.guilds import may_speak
 from handlers.discord_face.messenger import DiscordFace
 from handlers.discord_face.pictures import DrawPng
-from handlers.discord_face.slash import add_commands
+from handlers.discord_face.slash import Words, add_commands
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class _Client(discord.Client):
     async def setup_hook(self) -> None:
         """Replaces the whole set of commands; one of the same name keeps its id."""
         try:
+            await self.tree.set_translator(Words())
             await self.tree.sync()
         except (discord.HTTPException, app_commands.CommandSyncFailure) as fault:
             log.error("commands not offered: %s", fault, extra={"event": "discord.commands"})

@@ -19,6 +19,7 @@ from handlers.commands import Ask, answer
 from handlers.desk import Desk
 from handlers.discord_face.answers import PLATFORM
 from handlers.discord_face.guard import Sleep
+from handlers.speech import _, speaking
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,8 @@ class Guilds:
         if here in self._told:
             return
         self._told.add(here)
-        card = self._desk.sign(_barred_card(guild, here))
+        with speaking(str(guild.preferred_locale)):
+            card = self._desk.sign(_barred_card(guild, here))
         channel = speaking_channel(guild, but=here.chat)
         if channel is not None and await self._say(Destination(PLATFORM, str(channel.id)), card):
             return
@@ -148,14 +150,17 @@ class Guilds:
 
 def _barred_card(guild: discord.Guild, here: Destination) -> Card:
     threads = "Send Messages in Threads" if here.topic else "Send Messages"
-    aside = "wait" if here.topic else "are put aside"
+    aside = _("The alerts of {channel} in {server} are put aside")
+    if here.topic:
+        aside = _("The alerts of {channel} in {server} wait")
+    needs = _("I need there: {permissions}")
     return Card(
-        title="I may not post where I should",
+        title=_("I may not post where I should"),
         tone=Tone.WARNING,
         lines=(
-            Line(f"The alerts of <#{here.topic or here.chat}> in {plain(guild.name)} {aside}", 9),
-            Line(f"I need there: View Channel, {threads}, Embed Links, Attach Files", 9),
-            Line("They go on once I have that. If not, say `/start` there"),
+            Line(aside.format(channel=f"<#{here.topic or here.chat}>", server=plain(guild.name)), 9),
+            Line(needs.format(permissions=f"View Channel, {threads}, Embed Links, Attach Files"), 9),
+            Line(_("They go on once I have that. If not, say `/start` there")),
         ),
     )
 

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import discord
 
 from bot.domain.cards import TONE_MARK, Card, Line, Table, Tone
+from handlers.speech import _, speaking
+from handlers.titles import padded, width
 
 # Discord developer documentation, "Message limits" and "Embed limits".
 MOST_CONTENT = 2_000
@@ -64,6 +66,11 @@ class Rendered:
 
 def render(card: Card) -> Rendered:
     """The card in Discord's form; what does not fit is cut where it weighs least."""
+    with speaking(card.language):
+        return _rendered(card)
+
+
+def _rendered(card: Card) -> Rendered:
     mark = TONE_MARK[card.tone]
     title = cut(escaped(unmarked(f"{mark} {card.title}".strip())), MOST_TITLE)
     banner = cut(unmarked(card.banner), MOST_AUTHOR)
@@ -85,7 +92,7 @@ def render(card: Card) -> Rendered:
         content=" ".join(f"<@&{role}>" for role in pings),
         embed=embed,
         pings=pings,
-        alt=(cut(unmarked(card.picture.alt), MOST_ALT) or "picture") if card.picture else "",
+        alt=(cut(unmarked(card.picture.alt), MOST_ALT) or _("picture")) if card.picture else "",
     )
 
 
@@ -129,7 +136,7 @@ def spans(text: str) -> list[Span]:
     bold, at = False, 0
     text = visible(text)
     if text.count("**") % 2:
-        head, _, tail = text.rpartition("**")
+        head, _mark, tail = text.rpartition("**")
         text = head + tail
     for mark in _SPAN.finditer(text):
         found.append(Span(text[at : mark.start()], bold))
@@ -205,18 +212,18 @@ def code_block(table: Table, most: int) -> str:
     heads = [_cell(head) for head in table.heads]
     rows = [[_cell(cell) for cell in row] for row in table.rows]
     columns = max([len(heads), *map(len, rows)], default=0)
-    widths = [max((len(row[n]) for row in [heads, *rows] if n < len(row)), default=0) for n in range(columns)]
+    widths = [
+        max((width(row[n]) for row in [heads, *rows] if n < len(row)), default=0) for n in range(columns)
+    ]
 
     def text(row: Sequence[str]) -> str:
-        cells = (
-            cell.rjust(widths[n]) if n in table.right else cell.ljust(widths[n]) for n, cell in enumerate(row)
-        )
+        cells = (padded(cell, widths[n], right=n in table.right) for n, cell in enumerate(row))
         return "  ".join(cells).rstrip()
 
     texts = [text(heads)] if any(heads) else []
     texts += map(text, rows)
     for shown in range(len(texts), -1, -1):
-        more = [f"… {len(texts) - shown} more"] if shown < len(texts) else []
+        more = [_("… {n} more").format(n=len(texts) - shown)] if shown < len(texts) else []
         block = "\n".join(["```", *texts[:shown], *more, "```"])
         if texts and units(block) <= most:
             return block

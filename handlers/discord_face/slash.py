@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 
 import discord
@@ -14,7 +15,8 @@ from handlers.cards import wave_title
 from handlers.commands import COMMANDS, Command
 from handlers.desk import Desk
 from handlers.discord_face.render import cut, unmarked
-from handlers.words import Parameter
+from handlers.speech import ENGLISH, N_, _, nearest, speaking
+from handlers.words import SHOWN, Parameter
 
 # Discord developer documentation, "Application command structure" and "Autocomplete".
 MOST_ABOUT = 100
@@ -51,12 +53,14 @@ def slash_command(command: Command, desk: Desk, respond: Respond) -> app_command
         await respond(interaction, " ".join((f"/{command.name}", *texts)))
 
     _declare(callback, options)
-    app_commands.describe(**{name: _about(command, p) for name, p in options.items()})(callback)
+    app_commands.describe(**{name: _locale_str(partial(_about, command, p)) for name, p in options.items()})(
+        callback
+    )
     suggestions = {n: suggester(desk, command, p) for n, p in options.items() if p.name not in PICKED}
     app_commands.autocomplete(**suggestions)(callback)
     return app_commands.Command(
         name=command.name,
-        description=cut(unmarked(command.about), MOST_ABOUT),
+        description=_locale_str(lambda: cut(unmarked(_(command.about)), MOST_ABOUT)),
         callback=callback,
         allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
         allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
@@ -89,27 +93,71 @@ def option_name(parameter: Parameter[Any]) -> str:
     return parameter.name if re.fullmatch(r"[a-z]{1,32}", parameter.name) else "what"
 
 
-ABOUT = {"n": "How many", "all": "With all kinds, unwinds too", "id": "The wave, as its message names it"}
-"""Of parameters whose names say too little where nothing else is to be seen."""
+ABOUT = {
+    "n": N_("How many"),
+    "all": N_("With all kinds, unwinds too"),
+    "id": N_("The wave, as its message names it"),
+    "coin": N_("Coin"),
+    "period": N_("Period"),
+    "since": N_("Since"),
+    "what": N_("What"),
+    "venue": N_("Venue"),
+    "command": N_("Command"),
+    "choice": N_("Choice"),
+    "role": N_("Role"),
+    "language": N_("Language"),
+    "city": N_("City"),
+    "how often|off": N_("How often or off"),
+    "hours|off": N_("Hours or off"),
+    "period|off": N_("Period or off"),
+    "log|managers": N_("Log or managers"),
+    "coin|id|all": N_("Coin or id or all"),
+    "coins… how often": N_("Coins… how often"),
+    "how often or how large": N_("How often or how large"),
+}
+"""What each parameter is for, where nothing else is to be seen; one without a text says its name."""
 
 
 def _about(command: Command, parameter: Parameter[Any]) -> str:
     """``Coin``; of free words also an example."""
-    name = parameter.name.replace("|", " or ")
-    examples = [said for _, said in _examples(command, parameter)] if parameter.rest else []
-    such_as = f", such as {examples[0]}" if examples else ""
-    return cut(ABOUT.get(name, f"{name[:1].upper()}{name[1:]}{such_as}"), MOST_ABOUT)
+    name = _(ABOUT[parameter.name]) if parameter.name in ABOUT else parameter.name.replace("|", " / ")
+    if examples := [said for _shown, said in _examples(command, parameter)] if parameter.rest else []:
+        name = _("{name}, such as {example}").format(name=name, example=examples[0])
+    return cut(name, MOST_ABOUT)
+
+
+def _locale_str(say: Callable[[], str]) -> app_commands.locale_str:
+    """A text that Discord is given in every language; ``say`` says it in the one spoken."""
+    return app_commands.locale_str(say(), say=say)
+
+
+class Words(app_commands.Translator):
+    """Descriptions in the languages we speak; names are typed, so they stay."""
+
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        say, language = string.extras.get("say"), nearest(str(locale))
+        if say is None or language in (None, ENGLISH):
+            return None
+        with speaking(str(language)):
+            said = str(say())
+        return said if said != string.message else None
 
 
 Suggest = Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, list[app_commands.Choice[str]]]]
 
 
 def suggester(desk: Desk, command: Command, parameter: Parameter[Any]) -> Suggest:
-    async def suggest(_: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        return [
-            app_commands.Choice(name=cut(name, MOST_CHOICE), value=value)
-            for name, value in matching(typed, await candidates(desk, command, parameter))
-        ]
+    async def suggest(interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        with speaking(str(interaction.guild_locale or interaction.locale)):
+            return [
+                app_commands.Choice(name=cut(name, MOST_CHOICE), value=value)
+                for name, value in matching(typed, await candidates(desk, command, parameter))
+            ]
 
     return suggest
 
@@ -127,6 +175,8 @@ async def candidates(desk: Desk, command: Command, parameter: Parameter[Any]) ->
         case "venue":
             titles = desk.titles()
             return [(title, str(venue)) for venue, title in titles.items()]
+        case "what":
+            return [(shown, shown) for shown in SHOWN]
         case "n":
             return [(count, count) for count in ("3", "5", "10", "20")]
         case "since":

@@ -13,11 +13,15 @@ import discord
 
 from bot.domain.cards import Button, Card, Line
 from handlers.discord_face.render import cut, unmarked
+from handlers.speech import N_, _
 from handlers.subscription_words import CHOICES
 
 # Discord developer documentation, "Component reference".
 MOST_ID = 100
 MOST_LABEL = 80
+MOST_PLACEHOLDER = 100
+MOST_TITLE = 45
+"""Of a form, and of a field in it."""
 MOST_BUTTONS = 15
 """Three rows of five; the two rows left are for selects."""
 MOST_CHOICES = 25
@@ -47,19 +51,19 @@ class Form:
         return " ".join(self.says.format(**filled).split())
 
 
-HOW_MUCH = (Field("much", "How often or how large", "3/week, W 2.9, 5% 1h, $800m"),)
+HOW_MUCH = (Field("much", N_("How often or how large"), "3/week, W 2.9, 5% 1h, $800m"),)
 FORMS = {
     "/quiet": Form(
-        "Quiet hours",
+        N_("Quiet hours"),
         (
-            Field("begin", "From", "23:00"),
-            Field("end", "Until", "07:00"),
-            Field("zone", "Time zone", "Europe/Berlin", required=False),
+            Field("begin", N_("From"), "23:00"),
+            Field("end", N_("Until"), "07:00"),
+            Field("zone", N_("Time zone"), "Europe/Berlin", required=False),
         ),
         "/quiet {begin}-{end} {zone}",
     ),
-    "/threshold": Form("From which size on", HOW_MUCH, "/threshold {much}"),
-    "/subscribe": Form("From which size on", HOW_MUCH, "/subscribe {much}"),
+    "/threshold": Form(N_("From which size on"), HOW_MUCH, "/threshold {much}"),
+    "/subscribe": Form(N_("From which size on"), HOW_MUCH, "/subscribe {much}"),
 }
 """A button that says exactly one of these opens its form instead."""
 
@@ -100,7 +104,7 @@ def controls(card: Card, *, settings: bool = False, roles: bool = False) -> Cont
     forms: list[Button] = []
     if settings:
         often = choices[0].command.partition(" ")[0] if choices else "/subscribe"
-        forms = [Button("Quiet hours…", "/quiet"), Button("Other size…", often)]
+        forms = [Button(_("Quiet hours…"), "/quiet"), Button(_("Other size…"), often)]
     fitting = [button for button in rest if fits(button)][: MOST_BUTTONS - len(forms)]
     crowded = [button for button in rest if button not in fitting]
     return Controls([*fitting, *forms], choices, crowded, settings and roles)
@@ -124,10 +128,10 @@ def view(under: Controls) -> discord.ui.View | None:
             )
             for choice in under.choices
         ]
-        placeholder = "How often may I speak here?"
+        placeholder = cut(_("How often may I speak here?"), MOST_PLACEHOLDER)
         made.add_item(discord.ui.Select(custom_id=SAY, placeholder=placeholder, options=options))
     if under.roles:
-        placeholder = "Ping a role…"
+        placeholder = cut(_("Ping a role…"), MOST_PLACEHOLDER)
         made.add_item(discord.ui.RoleSelect(custom_id=ROLE + PING, placeholder=placeholder))
     made.stop()
     return made
@@ -136,11 +140,11 @@ def view(under: Controls) -> discord.ui.View | None:
 def form(command: str, filled: Mapping[str, str]) -> discord.ui.Modal:
     """``filled`` is what stands in its fields at first."""
     asked = FORMS[command]
-    modal = discord.ui.Modal(title=asked.title, custom_id=FORM + command)
+    modal = discord.ui.Modal(title=cut(_(asked.title), MOST_TITLE), custom_id=FORM + command)
     for field in asked.fields:
         modal.add_item(
             discord.ui.TextInput(
-                label=field.label,
+                label=cut(_(field.label), MOST_TITLE),
                 custom_id=field.name,
                 placeholder=field.example,
                 default=filled.get(field.name) or None,
@@ -164,19 +168,26 @@ def said(data: Mapping[str, Any]) -> str:
     return custom_id.removeprefix(SAY) if custom_id.startswith(SAY) else ""
 
 
-def severities(data: Mapping[str, Any]) -> Card | None:
-    """Where a role was picked: from which size on it is to be pinged, each a button."""
+def picked_role(data: Mapping[str, Any]) -> str:
+    """The role that was picked to be pinged; empty where it was none."""
     if data.get("custom_id") != ROLE + PING or not data.get("values"):
-        return None
-    role = str(data["values"][0])
-    sizes = (Button(f"{choice.label}, {choice.often}", f"{PING} {role} {choice.word}") for choice in CHOICES)
+        return ""
+    return str(data["values"][0])
+
+
+def severities(role: str) -> Card:
+    """From which size on a role is to be pinged, each a button."""
+    sizes = (
+        Button(f"{_(choice.label)}, {_(choice.often)}", f"{PING} {role} {choice.word}") for choice in CHOICES
+    )
+    mentioned = _("{role} is mentioned beside each alert at least that large, never with a revision")
     return Card(
-        title="From which size on is this role pinged?",
+        title=_("From which size on is this role pinged?"),
         lines=(
-            Line(f"<@&{role}> is mentioned beside each alert at least that large, never with a revision", 9),
-            Line(f"Any other size: `{PING}` with the role and `3/week` or `W 3.5`"),
+            Line(mentioned.format(role=f"<@&{role}>"), 9),
+            Line(_("Any other size: `/ping` with the role and `3/week` or `W 3.5`")),
         ),
-        buttons=(*sizes, Button("Never", f"{PING} {role} off"), Button("All settings", "/settings")),
+        buttons=(*sizes, Button(_("Never"), f"{PING} {role} off"), Button(_("All settings"), "/settings")),
         private=True,
     )
 

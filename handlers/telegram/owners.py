@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from bot.domain.cards import Card, Line, Tone, plain
 from bot.domain.posts import Destination, Subscription
 from bot.errors import DeliveryError, DestinationGone, PlaceClosed, TryLater
 from bot.ports import Clock, Store
+from handlers.speech import ENGLISH, N_, _, speaking, spoken
 from handlers.telegram.pace import Rank
 from handlers.telegram.people import PLATFORM
 from handlers.telegram.voice import Voice
@@ -24,11 +25,11 @@ from handlers.telegram.voice import Voice
 log = logging.getLogger(__name__)
 
 IN_WORDS = {
-    "topic_closed": "the topic is closed",
-    "topic_deleted": "the topic was deleted",
-    "chat_write_forbidden": "I may not write there",
-    "chat_restricted": "the chat is restricted",
-    "peer_id_invalid": "chat not found",
+    "topic_closed": N_("the topic is closed"),
+    "topic_deleted": N_("the topic was deleted"),
+    "chat_write_forbidden": N_("I may not write there"),
+    "chat_restricted": N_("the chat is restricted"),
+    "peer_id_invalid": N_("chat not found"),
 }
 """What Telegram says as a code."""
 
@@ -103,11 +104,15 @@ class Owners:
         """
         chat = destination.chat
         gone = isinstance(why, DestinationGone) and not why.topic_only
-        name = f"the chat {chat}" if gone else await self._name(chat)
-        if destination.topic and not gone:
-            name = f"a topic of {name}"
+        title = "" if gone else await self._title(chat)
         owners = people(kept)
-        card = closed_card(name, why)
+
+        def card() -> Card:
+            name = plain(title) or _("the chat {number}").format(number=chat)
+            if destination.topic and not gone:
+                name = _("a topic of {chat}").format(chat=name)
+            return closed_card(name, why)
+
         try:
             if owners:
                 for owner in sorted(owners - {chat}):
@@ -122,19 +127,27 @@ class Owners:
 
     async def removed(self, title: str, kept: Iterable[Subscription], by: str) -> None:
         """Tell them that the bot was taken out of the chat; whoever did it, ``by``, knows."""
-        card = Card(
-            title="I was removed from a chat you subscribed",
-            tone=Tone.WARNING,
-            lines=(Line(f"{plain(title)}: its alerts are put aside. Add me there again and they go on."),),
-        )
+
+        def card() -> Card:
+            aside = _("{chat}: its alerts are put aside. Add me there again and they go on.")
+            return Card(
+                title=_("I was removed from a chat you subscribed"),
+                tone=Tone.WARNING,
+                lines=(Line(aside.format(chat=plain(title))),),
+                language=spoken(),
+            )
+
         for owner in sorted(people(kept) - {by}):
             with suppress(TryLater):
                 await self._told(owner, card)
 
-    async def _told(self, owner: str, card: Card) -> bool:
-        """Whether there was somebody to tell. Raises ``TryLater``."""
+    async def _told(self, owner: str, card: Callable[[], Card]) -> bool:
+        """Whether there was somebody to tell, in their language. Raises ``TryLater``."""
+        there = Destination(PLATFORM, owner)
+        language = (await self._store.chats.settings(there)).language
         try:
-            await self._voice.say(Destination(PLATFORM, owner), card, rank=Rank.EDIT)
+            with speaking(language or ENGLISH):
+                await self._voice.say(there, card(), rank=Rank.EDIT)
         except TryLater:
             raise
         except DeliveryError as refused:
@@ -142,13 +155,13 @@ class Owners:
             return False
         return True
 
-    async def _name(self, chat: str) -> str:
-        """Its title, and its number where Telegram does not say."""
+    async def _title(self, chat: str) -> str:
+        """Empty where Telegram does not say."""
         try:
             found = await self._bot.get_chat(chat, rate_limit_args=Rank.CHORE)
         except (TelegramError, TryLater):
-            return f"the chat {chat}"
-        return plain(found.title or found.full_name or chat)
+            return ""
+        return found.title or found.full_name or ""
 
     async def _administrators(self, chat: str) -> list[str]:
         """Of a chat that was subscribed in its own name: its creator first."""
@@ -167,22 +180,23 @@ def people(kept: Iterable[Subscription]) -> set[str]:
 def closed_card(name: str, why: DeliveryError) -> Card:
     match why:
         case PlaceClosed():
-            again = "The subscription stays. Let me speak there again, and the next wave is told"
+            again = _("The subscription stays. Let me speak there again, and the next wave is told")
         case DestinationGone(topic_only=True):
-            again = "`/subscribe` in another topic begins anew"
-        case _:
-            again = "Its alerts are put aside. Once I am there again they go on"
+            again = _("`/subscribe` in another topic begins anew")
+        case _other:
+            again = _("Its alerts are put aside. Once I am there again they go on")
     return Card(
-        title="A chat you subscribed cannot be told any more",
+        title=_("A chat you subscribed cannot be told any more"),
         tone=Tone.WARNING,
         lines=(Line(f"**{name}**: {plain(reason(why))}"), Line(again)),
+        language=spoken(),
     )
 
 
 def reason(why: DeliveryError) -> str:
     """Telegram's words, where they are words."""
     text = str(why).removeprefix("Forbidden: ")
-    said = next((ours for code, ours in IN_WORDS.items() if code in text.lower()), text)
+    said = next((_(ours) for code, ours in IN_WORDS.items() if code in text.lower()), text)
     return said[:1].lower() + said[1:] if said[1:2].islower() else said
 
 

@@ -11,6 +11,7 @@ from telegram.ext import ExtBot
 
 from bot.domain.posts import Destination
 from bot.errors import AskError, TryLater
+from handlers.speech import _
 from handlers.telegram.pace import Rank
 
 PLATFORM = "telegram"
@@ -78,7 +79,7 @@ async def may_configure(bot: ExtBot[Rank], chat: Chat, person: Person) -> bool:
         return whole.linked_chat_id == sender.id
     except (TelegramError, TryLater) as why:
         raise AskError(
-            "Telegram does not tell me who administers this chat just now. Try again in a minute."
+            _("Telegram does not tell me who administers this chat just now. Try again in a minute.")
         ) from why
 
 

@@ -12,6 +12,8 @@ from html import escape
 from typing import NamedTuple
 
 from bot.domain.cards import TONE_MARK, Button, Card, Line, Table, Tone
+from handlers.speech import _, speaking
+from handlers.titles import padded, width
 
 TEXT_UNITS = 4096
 CAPTION_UNITS = 1024
@@ -109,8 +111,8 @@ class _Draft:
     def paragraphs(self) -> list[Rich]:
         table = "\n".join(self.table)
         if self.rows_left_out:
-            table += f"\n{CUT} {self.rows_left_out} more"
-        body = [rich for _, rich in self.lines] + ([(Run(table, "pre"),)] if table.strip() else [])
+            table += "\n" + _("… {n} more").format(n=self.rows_left_out)
+        body = [rich for _line, rich in self.lines] + ([(Run(table, "pre"),)] if table.strip() else [])
         return [rich for rich in (*self.head, *body, *self.foot) if _plain(rich).strip()]
 
     def excess(self, most: int) -> int:
@@ -138,7 +140,8 @@ class _Draft:
 
 
 def _laid_out(card: Card, most: int) -> list[Rich]:
-    return _Draft(card).fit(most)
+    with speaking(card.language):
+        return _Draft(card).fit(most)
 
 
 def _cut_paragraphs(paragraphs: list[Rich], most: int) -> list[Rich]:
@@ -203,12 +206,12 @@ def _table_lines(table: Table) -> list[str]:
     """Columns under each other in a fixed width."""
     rows = [table.heads, *table.rows] if any(table.heads) else list(table.rows)
     cells = [[_plain(rich_text(_tidy(cell))) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)] if cells else []
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)] if cells else []
 
     def line(row: list[str]) -> str:
         return "  ".join(
-            cell.rjust(width) if place in table.right else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            padded(cell, columns, right=place in table.right)
+            for place, (cell, columns) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
 
     return [line(row) for row in cells]

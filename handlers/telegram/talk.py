@@ -27,6 +27,7 @@ from bot.errors import AskError, DeliveryError, DestinationMoved
 from bot.ports import Clock
 from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import Desk
+from handlers.speech import ENGLISH, N_, _, speaking
 from handlers.telegram.links import asked, asking, private_chat
 from handlers.telegram.owners import Owners
 from handlers.telegram.pace import Rank
@@ -47,7 +48,7 @@ from handlers.telegram.voice import Voice, number_of
 
 log = logging.getLogger(__name__)
 
-TOO_OLD = "This button is too old. Say it again, for example /settings"
+TOO_OLD = N_("This button is too old. Say it again, for example /settings")
 JUST_GREETED = timedelta(seconds=30)
 """A link that adds the bot (``?startgroup=``) also says /start: the greeting becomes the answer."""
 
@@ -170,7 +171,8 @@ class Talk:
         message = query.message
         press = self._presses.read(query.data or "")
         if message is None or press.command is None:
-            await self._acknowledge(query, TOO_OLD)
+            with speaking(query.from_user.language_code or ENGLISH):
+                await self._acknowledge(query, _(TOO_OLD))
             return
         place = place_of(message) if isinstance(message, Message) else _whole_chat(message.chat)
         ask = self._ask(message.chat, place, user(query.from_user))

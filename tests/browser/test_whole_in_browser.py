@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.test_local_chat_page import PHONE, browsing, opened
+from tests.browser.test_chat_page import PHONE, browsing, opened
 from tests.program import program
 
 pytestmark = pytest.mark.browser

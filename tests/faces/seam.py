@@ -21,14 +21,25 @@ from handlers.charts import svg
 from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import About, Desk
 from handlers.discord_face import open_discord
-from handlers.local_chat import LOCAL, LocalChat
 from handlers.telegram import open_telegram
+from handlers.web import LOCAL, Door, LocalChat, Site
 from storage.memory import MemoryStore
 from tests.discord_face.payloads import ALERTS, DIRECT, MANAGE_GUILD, MEMBER, WRITE, member, user
 from tests.discord_face.records import TOKEN as DISCORD_TOKEN
 from tests.discord_face.records import Interaction
 from tests.discord_face.server import Discord
-from tests.handlers.october import BANNER, MINUTE, NOW, ONSET, SeenVenues, snapshots, wave
+from tests.handlers.october import (
+    BANNER,
+    BTC,
+    ETH,
+    MINUTE,
+    NOW,
+    ONSET,
+    SeenVenues,
+    snapshots,
+    statistics,
+    wave,
+)
 from tests.telegram.rules import TOKEN as TELEGRAM_TOKEN
 from tests.telegram.server import BotApi, serve
 
@@ -67,6 +78,9 @@ async def market() -> Desk:
     """A day with the fall of 10 October, and the wave that was made of it."""
     store = MemoryStore()
     await store.journal.snap(snapshots(NOW - timedelta(hours=25), NOW, MINUTE))
+    await store.journal.snap(snapshots(NOW - timedelta(hours=25), NOW, timedelta(hours=1), asset=ETH))
+    for asset in (BTC, ETH):
+        await store.statistics.record(statistics(NOW, NOW, MINUTE, asset=asset))
     await store.waves.save(wave())
     about = About(version="0.2.0", started=ONSET - 10 * MINUTE, banner=BANNER)
     return Desk(store, SeenVenues(), lambda: NOW, about, wall=lambda: NOW)
@@ -154,10 +168,10 @@ async def local() -> AsyncIterator[LocalFace]:
         answer=reply,
         draw=svg,
         clock=desk.clock,
-        health=desk.health,
         commands={command.name: command.about for command in COMMANDS.values()},
     )
-    async with chat.listen(port=0) as address, aiohttp.ClientSession() as session:
+    site = Site(chat=chat, desk=desk, door=Door(wall=desk.wall))
+    async with site.listen(port=0) as address, aiohttp.ClientSession() as session:
         yield LocalFace(desk, address, session)
 
 

@@ -12,6 +12,7 @@ from handlers.desk import About, Desk
 from storage.memory import MemoryStore
 from tests.handlers.october import (
     BANNER,
+    BTC,
     CME_AFTER,
     CME_BEFORE,
     ETH,
@@ -22,6 +23,7 @@ from tests.handlers.october import (
     SeenVenues,
     liquidation,
     snapshots,
+    statistics,
     wave,
 )
 
@@ -37,6 +39,9 @@ async def store() -> MemoryStore:
     )
     await store.journal.snap(snapshots(NOW - timedelta(hours=25), NOW, MINUTE))
     await store.journal.snap(snapshots(NOW - timedelta(days=3), NOW, timedelta(minutes=15), asset=ETH))
+    for asset in (BTC, ETH):
+        days = statistics(NOW - timedelta(days=16), NOW - MINUTE, timedelta(hours=6), asset=asset)
+        await store.statistics.record([*days, *statistics(NOW, NOW, MINUTE, asset=asset)])
     await store.journal.report([CME_BEFORE, CME_AFTER])
     worst = ONSET + 25 * MINUTE
     await store.journal.hear(

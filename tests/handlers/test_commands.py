@@ -158,8 +158,8 @@ async def test_past_waves_are_listed_with_what_came_next(desk: Desk) -> None:
     card = await answer(desk, ASK, "/resets btc")
     assert card.table is not None
     assert card.table.rows == (
-        ("10 Oct", "−19.0%", "4.7", "–", "1a"),
-        ("25 Sep", "−19.0%", "2.8", "0.0%", "19"),
+        ("10 Oct", "−19%", "4.7L", "–", "1a"),
+        ("25 Sep", "−19%", "2.8L", "+14%", "19"),
     )
 
 
@@ -176,18 +176,20 @@ async def test_a_wave_in_full_has_its_picture_and_what_came_next(desk: Desk) -> 
     assert sum(chart.long_usd) == pytest.approx(2.8e9)
     assert sum(chart.short_usd) == pytest.approx(0.51e9)
     assert BANNER in chart.note
-    assert "1 h after the end: price 0.0 %, open interest 0.0 %" in words(card)
+    assert "1 h after the end: price 0.0 %, 0 % of the closed coins open again" in words(card)
 
 
 async def test_why_shows_the_inputs(desk: Desk) -> None:
     told = await said(desk, "/why 1a")
-    assert "Index +0.0000 → −0.2112 (natural log): −19.0 %, like with like" in told
+    assert "Index (natural log), 20:49 UTC → 21:31 UTC: +0.0000 → −0.2112, so −19.0 %, like with like" in told
+    assert "coins closed × $107,000 = −$8.5 B. Price: coins before × −$15,000 = −$6.2 B" in told
+    assert "Together −$14.7 B" in told
+    assert "1 h: −19.0 %, price −12.3 %; so deep once in 16 days of BTC history" in told
     assert "Rarest at 1 h: W 4.70" in told
     assert "BTC history counts since 12 Mar 2020, 5.6 years before the onset" in told
     assert "Left out: Gate since 21:27 UTC, too old when it arrived" in told
-    assert "Binance 130,000 105,000" in told
-    assert "together 415,000 336,000" in told
-    assert "python -m bot replay FILE --asset BTC" in told
+    assert "Binance 130,000 → 105,000 · 20:48:12 → 21:30:12 · $122,000 → $107,000" in told
+    assert "what is needed to compute it again is kept for 3 days" in told
 
 
 async def test_one_venue_is_shown_feed_by_feed(desk: Desk) -> None:
@@ -343,7 +345,7 @@ async def test_a_coin_without_waves_is_asked_with_those_of_choice(desk: Desk) ->
 
 async def test_help_begins_with_what_is_asked_most(desk: Desk) -> None:
     lines = (await answer(desk, ASK, "/help")).lines
-    assert [line.text.split("`")[1] for line in lines][:3] == ["/oi", "/resets", "/chart"]
+    assert [line.text.split("`")[1] for line in lines][:3] == ["/oi", "/leverage", "/resets"]
 
 
 async def test_help_lists_every_command(desk: Desk) -> None:

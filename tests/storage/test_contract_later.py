@@ -124,6 +124,13 @@ async def test_liquidations_come_back_one_by_one_as_they_were_heard(store: Store
     assert await store.journal.heard(BTC, NOW, NOW + MINUTE) == [late]
 
 
+async def test_readings_of_one_asset_are_found_among_all(store: Store) -> None:
+    ether = replace(BTCUSDT, symbol="ETHUSDT", asset=ETH)
+    await store.journal.record([reading(), reading(instrument=ether), reading(instrument=BTC_SWAP)])
+    assert await store.journal.readings(NOW - MINUTE, NOW, ETH) == [reading(instrument=ether)]
+    assert len(await store.journal.readings(NOW - MINUTE, NOW, BTC)) == 2
+
+
 async def test_subscriptions_stay_when_a_digest_is_chosen(store: Store) -> None:
     await store.subscriptions.add(subscription(GROUP))
     await store.chats.choose(WEEKLY, CHANGE)

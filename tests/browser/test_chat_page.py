@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from handlers.local_chat import LOCAL
+from handlers.web import LOCAL
 from storage.memory import MemoryStore
-from tests.local import local_chat, wave
+from tests.local import local_chat, site, wave
 
 pytestmark = pytest.mark.browser
 
@@ -58,7 +58,7 @@ async def opened(
 async def test_a_message_changes_in_place_in_two_tabs_without_a_reload(chromium: str) -> None:
     chat = local_chat()
     async with (
-        chat.listen(port=0) as url,
+        site(chat).listen(port=0) as url,
         browsing(chromium) as browser,
         opened(browser, url) as one,
         opened(browser, url) as other,
@@ -79,7 +79,7 @@ async def test_a_message_changes_in_place_in_two_tabs_without_a_reload(chromium:
 
 async def test_a_typed_line_a_tapped_command_and_a_button_are_answered(chromium: str) -> None:
     chat = local_chat()
-    async with chat.listen(port=0) as url, browsing(chromium) as browser, opened(browser, url) as page:
+    async with site(chat).listen(port=0) as url, browsing(chromium) as browser, opened(browser, url) as page:
         await chat.send(LOCAL, wave(1))
         await page.get_by_label("Ask something").fill("/oi BTC 24h")
         await page.keyboard.press("Enter")
@@ -93,7 +93,7 @@ async def test_a_typed_line_a_tapped_command_and_a_button_are_answered(chromium:
 
 async def test_without_javascript_a_line_is_answered_too(chromium: str) -> None:
     async with (
-        local_chat().listen(port=0) as url,
+        site().listen(port=0) as url,
         browsing(chromium) as browser,
         opened(browser, url, scripts=False) as page,
     ):
@@ -106,7 +106,7 @@ async def test_without_javascript_a_line_is_answered_too(chromium: str) -> None:
 
 async def test_commands_are_offered_and_taken_by_keyboard(chromium: str) -> None:
     async with (
-        local_chat().listen(port=0) as url,
+        site().listen(port=0) as url,
         browsing(chromium) as browser,
         opened(browser, url) as page,
     ):
@@ -125,7 +125,7 @@ async def test_a_phone_needs_no_sideways_scrolling(chromium: str) -> None:
     await chat.send(LOCAL, wave(1, picture=True))
     await chat.send(LOCAL, wave(2), reply_to="1")
     async with (
-        chat.listen(port=0) as url,
+        site(chat).listen(port=0) as url,
         browsing(chromium) as browser,
         opened(browser, url, size=PHONE) as page,
     ):
@@ -140,7 +140,7 @@ async def test_the_page_follows_the_newest_message_only_when_it_was_in_view(chro
     chat = local_chat()
     for _ in range(12):
         await chat.send(LOCAL, wave(1))
-    async with chat.listen(port=0) as url, browsing(chromium) as browser, opened(browser, url) as page:
+    async with site(chat).listen(port=0) as url, browsing(chromium) as browser, opened(browser, url) as page:
         scrolled = "document.getElementById('scroller').scrollTop"
         await chat.send(LOCAL, wave(2))
         await expect(page.get_by_text("W 3.2")).to_be_in_viewport()
@@ -158,7 +158,7 @@ async def test_the_page_comes_back_by_itself_after_a_restart(chromium: str) -> N
     store = MemoryStore()
     first = local_chat(store)
     async with browsing(chromium) as browser:
-        async with first.listen(port=0) as url:
+        async with site(first).listen(port=0) as url:
             page = await browser.new_page()
             await page.goto(url)
             message = await first.send(LOCAL, wave(1))
@@ -166,7 +166,7 @@ async def test_the_page_comes_back_by_itself_after_a_restart(chromium: str) -> N
         await expect(page.get_by_text("Connection lost, reconnecting")).to_be_visible()
         second = local_chat(store)
         await second.edit(LOCAL, message, wave(2))
-        async with second.listen(port=int(url.rpartition(":")[2])):
+        async with site(second).listen(port=int(url.rpartition(":")[2])):
             await expect(page.locator(".bot .title")).to_have_text("BTC long flush · W 3.2 and growing")
             await expect(page.get_by_text("Connection lost, reconnecting")).to_be_hidden()
             await second.edit(LOCAL, message, wave(3))
@@ -178,7 +178,7 @@ async def test_styles_and_clock_work_under_the_pages_own_policy_and_foreign_scri
 ) -> None:
     chat = local_chat()
     await chat.send(LOCAL, wave(1))
-    async with chat.listen(port=0) as url, browsing(chromium) as browser:
+    async with site(chat).listen(port=0) as url, browsing(chromium) as browser:
         page = await browser.new_page()
         await page.goto(url)
         await expect(page.locator("#clock")).to_contain_text("10 Oct 2025")

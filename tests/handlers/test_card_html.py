@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bot.domain.cards import Button, Card, Line, Picture, Table, Tone
 from bot.domain.posts import ChatMessage
-from handlers.card_html import marked, message_html, unmarked
+from handlers import charts
+from handlers.web.card_html import PICTURE, marked, message_html, unmarked
 from tests.local import AT, chart
 
 OURS = {"article", "p", "h2", "a", "span", "div", "strong", "code", "button", "time"}
@@ -122,7 +123,11 @@ def test_a_reply_to_something_no_longer_shown_still_reads() -> None:
     assert "follows an earlier message" in html
 
 
+def test_a_page_leaves_room_for_pictures_as_they_are_made() -> None:
+    assert PICTURE == (charts.WIDTH, charts.HEIGHT)
+
+
 def test_a_table_sets_figures_flush_right() -> None:
     table = Table(("venue", "BTC"), (("Binance", "−13,900"),), right=(1,))
     html = message_html(ChatMessage(number=1, who="bot", at=AT, card=Card(title="OI", table=table)))
-    assert '<td class="left">Binance</td><td class="right">−13,900</td>' in html
+    assert '<th class="left" scope="row">Binance</th><td class="right">−13,900</td>' in html

@@ -1,10 +1,13 @@
 "use strict";
-// The page reads without this file. It adds: messages that come and change by themselves, a running clock,
+// The chat. The page reads without this file. It adds: messages that come and change by themselves, a running clock,
 // sending without a reload, and command suggestions.
+
+import { follow } from "./status.js";
 
 const byId = (id) => document.getElementById(id);
 const scroller = byId("scroller"), log = byId("log"), input = byId("text"), list = byId("suggestions");
-const QUIET_MS = 16_000; // three heartbeats: a line that says nothing longer is broken
+
+const said = document.body.dataset; // words in the language of the page
 
 // --- scrolling: follow the newest message only if it was in view
 let following = true;
@@ -63,7 +66,7 @@ async function change(old, fresh) {
   old.classList.remove("changed");
   void old.offsetWidth; // restarts the animation
   old.classList.add("changed");
-  byId("announcer").textContent = `Revised: ${old.querySelector(".title")?.textContent ?? ""}`;
+  byId("announcer").textContent = said.revised.replace("{title}", old.querySelector(".title")?.textContent ?? "");
 }
 
 function put(html) {
@@ -73,59 +76,19 @@ function put(html) {
   else if (fresh && revision(fresh) > revision(old)) change(old, fresh);
 }
 
-// --- status line: the market's clock runs here between two heartbeats
-let status = null, heardAt = performance.now();
-const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-function showStatus() {
-  if (!status) return;
-  const passed = (performance.now() - heardAt) * (status.speed ?? 1);
-  const at = new Date(Date.parse(status.at) + passed);
-  const day = `${at.getUTCDate()} ${months[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
-  const played = status.speed === null ? "" : ` · played ${status.speed}×`;
-  byId("venues").textContent = status.venues;
-  byId("clock").textContent = `${day} ${at.toISOString().slice(11, 19)} UTC${played}`;
-  byId("status").dataset.state = status.state;
-}
-setInterval(() => { if (!lost()) showStatus(); }, 1000);
-
 // --- the stream
-let stream, lastId = document.body.dataset.lastId, spokeAt = performance.now(), again = 0;
-const lost = () => !byId("lost").hidden;
-function heard(event) {
-  spokeAt = performance.now();
-  byId("lost").hidden = true;
-  if (event.lastEventId) lastId = event.lastEventId;
-}
-function connect() {
-  clearTimeout(again);
-  stream?.close();
-  stream = new EventSource(`/events?after=${encodeURIComponent(lastId)}`);
-  stream.addEventListener("message", (event) => { heard(event); put(event.data); });
-  stream.addEventListener("history", (event) => {
-    heard(event);
-    log.innerHTML = event.data;
+let lastId = document.body.dataset.lastId;
+follow(() => `/events?after=${encodeURIComponent(lastId)}`, (on) => {
+  const told = (name, what) => on(name, (event) => {
+    if (event.lastEventId) lastId = event.lastEventId;
+    what(event.data);
+  });
+  told("message", put);
+  told("history", (html) => {
+    log.innerHTML = html;
     if (following) toEnd();
   });
-  stream.addEventListener("status", (event) => {
-    heard(event);
-    status = JSON.parse(event.data);
-    heardAt = performance.now();
-    showStatus();
-  });
-  stream.onerror = () => {
-    byId("lost").hidden = false;
-    stream.close();
-    again = setTimeout(connect, 1000);
-  };
-}
-setInterval(() => {
-  if (performance.now() - spokeAt < QUIET_MS) return;
-  spokeAt = performance.now();
-  byId("lost").hidden = false;
-  connect();
-}, 2000);
-addEventListener("pagehide", () => stream.close());
-addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
+});
 
 // --- saying something
 async function say(text) {
@@ -139,8 +102,8 @@ async function say(text) {
     });
     if (!answer.ok) throw new Error(`${answer.status}`);
   } catch (fault) {
-    byId("announcer").textContent = "That could not be answered.";
-    input.placeholder = fault instanceof TypeError ? "Not connected: try again in a moment" : "That could not be answered";
+    byId("announcer").textContent = said.unanswered;
+    input.placeholder = fault instanceof TypeError ? said.unconnected : said.unanswered;
     if (!input.value) input.value = sent;
   } finally {
     byId("say").classList.remove("pending");
@@ -228,4 +191,3 @@ input.addEventListener("keydown", (event) => {
 });
 
 if (location.hash && location.hash !== "#end") following = false; else toEnd();
-connect();

@@ -1,0 +1,117 @@
+"""Pictures that are asked for: /chart."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from bot.domain.assets import Asset
+from bot.domain.cards import Button, Card, Line
+from bot.domain.charts import Chart, LinesChart, MarketChart, NamedLine, ValueUnit
+from bot.errors import AskError
+from handlers.commands.registry import Ask, command
+from handlers.desk import Desk
+from handlers.numbers import clock, duration, moment, percent
+from handlers.picture_words import pictured
+from handlers.series import aligned, bridged, filled, span_words, step_for
+from handlers.speech import N_, _
+from handlers.venue_series import venues_chart
+from handlers.words import COIN, PERIOD, WHAT
+
+DAY = timedelta(days=1)
+TOLD_EVERY = timedelta(minutes=5)
+"""Statistics are recorded so often: a finer step would be a row of gaps."""
+
+
+@command(
+    "chart",
+    N_("A picture: open interest, price, venues, funding or liquidations"),
+    COIN.optional,
+    PERIOD.optional,
+    WHAT.optional,
+    examples=("/chart btc", "/chart eth 7d", "/chart btc 24h venues"),
+)
+async def chart(desk: Desk, ask: Ask) -> Card:
+    known = await desk.known()
+    asset = ask.get(COIN) or (known[0] if known else None)
+    if asset is None:
+        raise AskError(
+            _("I have not seen any market yet. See how the feeds do: {command}").format(command="`/venues`"),
+            "/venues",
+        )
+    period, what = ask.get(PERIOD) or DAY, ask.get(WHAT) or ""
+    shown = await _shown(desk, asset, period, what)
+    coin = asset.lower()
+    if shown is None:
+        text = _("I have recorded too little of {coin} in {period} for this picture. In words: {command}")
+        words = text.format(coin=asset, period=duration(period), command=f"`/oi {coin}`")
+        raise AskError(words, f"/oi {coin}")
+    picture = pictured(shown)
+    note = shown.note.removesuffix(desk.about.banner).rstrip(" .")
+    spans = ("4h", "24h", "7d")
+    return Card(
+        title=shown.title,
+        lines=(Line(picture.alt.removeprefix(f"{shown.title}. "), 3), Line(note, 7)),
+        picture=picture,
+        footer=f"`/oi {coin}` · {clock(desk.now())}",
+        buttons=tuple(Button(span, f"/chart {coin} {span} {what}".rstrip()) for span in spans),
+    )
+
+
+async def _shown(desk: Desk, asset: Asset, period: timedelta, what: str) -> Chart | None:
+    """Only what was asked for; ``None`` where too little of it was recorded."""
+    if what == "venues":
+        return await _venues(desk, asset, period)
+    if what == "funding":
+        return await _funding(desk, asset, period)
+    market = await desk.period_chart(asset, period)
+    return _part(market, what) if market else None
+
+
+def _part(market: MarketChart, what: str) -> MarketChart | None:
+    none = (None,) * len(market.times)
+    match what:
+        case "oi":
+            return replace(market, price_usd=none, long_usd=(), short_usd=())
+        case "price":
+            priced = any(value is not None for value in market.price_usd)
+            return replace(market, coins=none, long_usd=(), short_usd=()) if priced else None
+        case "liquidations":
+            heard = any(market.long_usd) or any(market.short_usd)
+            return replace(market, coins=none) if heard else None
+    return market
+
+
+async def _venues(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
+    now, step = desk.clock(), step_for(period)
+    snapshots = await desk.store.journal.snapshots(asset, aligned(now - period, step), now, step)
+    return venues_chart(asset, snapshots, period, titles=desk.titles(), now=now, banner=desk.about.banner)
+
+
+async def _funding(desk: Desk, asset: Asset, period: timedelta) -> LinesChart | None:
+    """OI-weighted over all venues, as often as it was recorded."""
+    now, step = desk.clock(), max(TOLD_EVERY, step_for(period))
+    told = await desk.store.statistics.series(asset, aligned(now - period, step), now, step)
+    by_step = {aligned(each.at, step): each.funding for each in told if each.funding is not None}
+    if len(by_step) < 2:
+        return None
+    first, last = min(by_step), max(by_step)
+    times = filled(first, last, step)
+    values = bridged([by_step.get(at) for at in times], step)
+    title = _("{coin} funding from {first} to {last} a year in {span}").format(
+        coin=asset,
+        first=percent(values[0] or 0.0),
+        last=percent(values[-1] or 0.0),
+        span=span_words(last - first, period),
+    )
+    note = _("As of {time}, weighted by open interest.").format(time=moment(told[-1].at, now))
+    return LinesChart(
+        title=title,
+        axis=_("Funding, % a year"),
+        times=tuple(times),
+        lines=(NamedLine(_("all venues"), values),),
+        unit=ValueUnit.PERCENT,
+        base=0.0,
+        note=f"{note} {desk.about.banner}".strip(),
+    )

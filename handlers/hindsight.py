@@ -1,0 +1,212 @@
+"""What came of past waves, asked of the store: outcomes, the aftermath of such resets, and the scorecard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
+from math import exp, log
+
+import msgspec
+
+from bot.domain.assets import Asset
+from bot.domain.market import Snapshot
+from bot.domain.posts import summed_waves
+from bot.domain.waves import AFTER, Kind, Outcome, Stage, Wave
+from bot.known import SAME_EVENT_DAYS, published
+from bot.pipeline.aftermath import LEAST, Aftermath, Followed, Prices, Reset, aftermath
+from bot.pipeline.score import Scorecard, score
+from bot.ports import Store
+
+STALE = timedelta(minutes=75)
+"""Old snapshots are kept once an hour: an older one does not stand for a moment asked about."""
+EXACT = timedelta(minutes=2)
+"""The snapshot of an end is that of its step; an older one, after thinning, may be from before the fall."""
+LIKE_W = 0.5
+"""Resets are alike from half a magnitude below: at least a third as rare."""
+MOST_RESETS = 500
+MOST_COINS = 12
+"""So many coins' histories are read where those of one are not enough."""
+HISTORY = timedelta(days=5 * 366)
+YEAR = timedelta(days=365)
+LEAST_DAYS = 14
+"""A percentile of fewer days would be one of chance."""
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+TOLD_AHEAD = timedelta(minutes=1)
+
+
+async def near(store: Store, asset: Asset, at: datetime) -> Snapshot | None:
+    """The snapshot that stands for a moment; ``None`` where nothing was seen near it."""
+    found = await store.journal.snapshot(asset, at)
+    return found if found and at - found.at <= STALE else None
+
+
+# --- outcomes --------------------------------------------------------------------------------------------
+
+
+async def outcomes(store: Store, wave: Wave, now: datetime) -> Sequence[Outcome]:
+    """What price and coin OI did after the end; unknown where that time has not come or was not seen.
+
+    What was seen when it was due is kept for ever and goes first: older snapshots lie further apart.
+    """
+    if wave.stage is not Stage.OVER or wave.over_at is None:
+        return ()
+    kept = {outcome.after: outcome for outcome in await store.waves.outcomes(wave.id)}
+    return [kept.get(after) or await outcome(store, wave, after, now) for after in AFTER]
+
+
+async def outcome(store: Store, wave: Wave, after: timedelta, now: datetime) -> Outcome:
+    """By the recorded market. Price counts from that of the low, which the wave states."""
+    end = wave.over_at or wave.low_at
+    later = await near(store, wave.asset, end + after) if end + after <= now else None
+    if later is None:
+        return Outcome(after, None, None)
+    index = await _index_at_the_end(store, wave, end)
+    move = exp(later.index - index) - 1 if index is not None else None
+    return Outcome(
+        after,
+        later.price_usd / wave.price_now_usd - 1 if later.price_usd and wave.price_now_usd else None,
+        move,
+        move * wave.coins_now / wave.coins_closed if move is not None and wave.coins_closed > 0 else None,
+        later.funding,
+    )
+
+
+async def _index_at_the_end(store: Store, wave: Wave, end: datetime) -> float | None:
+    """Where snapshots were thinned since, from the calm before the fall and the fall itself."""
+    known = await near(store, wave.asset, end)
+    if known is not None and end - known.at <= EXACT:
+        return known.index
+    before = await near(store, wave.asset, wave.onset)
+    return before.index + log(1 - wave.fall) if before is not None and wave.fall < 1 else None
+
+
+# --- what usually follows --------------------------------------------------------------------------------
+
+
+class Alike(msgspec.Struct, frozen=True):
+    """What followed resets like ``wave``: one entry of ``after`` for each time that is known of any.
+
+    ``all_coins`` where resets of its own coin were too few, ``least_w`` the smallest that counted, ``since``
+    when the history begins.
+    """
+
+    wave: Wave
+    least_w: float
+    all_coins: bool
+    since: datetime | None
+    after: tuple[Aftermath, ...]
+
+
+async def alike(store: Store, wave: Wave, now: datetime, *, least_w: float | None = None) -> Alike:
+    """Resets of the same kind from ``LIKE_W`` below on, of the same coin where those are enough.
+
+    ``wave`` itself is not among them, since it would stand in its own history; it is where ``least_w`` is
+    given, which asks about all resets of that kind and size.
+    """
+    least = wave.magnitude.w - LIKE_W if least_w is None else least_w
+    without = wave.id if least_w is None else ""
+    own = await _like(store, wave.kind, least, wave.asset, without)
+    told = await _told(store, wave, own, least, now, all_coins=False)
+    if any(one.n >= LEAST for one in told.after):
+        return told
+    of_all = await _like(store, wave.kind, least, None, without)
+    return await _told(store, wave, of_all, least, now, all_coins=True) if len(of_all) > len(own) else told
+
+
+async def _like(store: Store, kind: Kind, least_w: float, asset: Asset | None, without: str) -> list[Wave]:
+    return [
+        other
+        for other in await store.waves.recent(asset, limit=MOST_RESETS)
+        if other.stage is Stage.OVER
+        and other.id != without
+        and other.kind is kind
+        and other.magnitude.w >= least_w
+    ]
+
+
+async def _told(
+    store: Store, wave: Wave, like: Sequence[Wave], least_w: float, now: datetime, *, all_coins: bool
+) -> Alike:
+    coins = list(dict.fromkeys(chain([wave.asset], (other.asset for other in like))))[:MOST_COINS]
+    points = {asset: await store.journal.series(asset, now - HISTORY, now, HOUR) for asset in coins}
+    seen = [(other, await outcomes(store, other, now)) for other in like if other.asset in points]
+
+    def compare() -> tuple[Aftermath, ...]:
+        history = {asset: Prices(series) for asset, series in points.items()}
+        found = []
+        for after in AFTER:
+            followed = [*_followed(seen, after), *_of_published(wave, like, history, after)]
+            if (told := aftermath(followed, history, after)) is not None:
+                found.append(told)
+        return tuple(found)
+
+    first = min((series[0].at for series in points.values() if series), default=None)
+    return Alike(wave, least_w, all_coins, first, await asyncio.to_thread(compare))
+
+
+def _followed(seen: Sequence[tuple[Wave, Sequence[Outcome]]], after: timedelta) -> list[Followed]:
+    return [
+        Followed(Reset(wave.over_at or wave.low_at, wave.asset, wave.magnitude.w), told.price_move)
+        for wave, known in seen
+        for told in known
+        if told.after == after and told.price_move is not None
+    ]
+
+
+def _of_published(
+    wave: Wave, like: Sequence[Wave], history: dict[Asset, Prices], after: timedelta
+) -> list[Followed]:
+    """Published resets of a day that was recorded, told from its end; not those that are among the waves."""
+    if wave.kind is not Kind.FLUSH or after < DAY:
+        return []
+    days = {other.low_at.astimezone(UTC).date() for other in (*like, wave)}
+    found = []
+    for event in published(wave.asset, date.min):
+        end = datetime.combine(event.day, time(), UTC) + DAY
+        known = any(abs((event.day - day).days) <= SAME_EVENT_DAYS for day in days)
+        move = None if known or event.kind != Kind.FLUSH else history[wave.asset].move(end.timestamp(), after)
+        if move is not None:
+            found.append(Followed(Reset(end, wave.asset, 0.0), move))
+    return found
+
+
+# --- leverage --------------------------------------------------------------------------------------------
+
+
+class Leverage(msgspec.Struct, frozen=True):
+    """How much was open at one time: on which share of ``days`` before it was less (a fraction), and funding.
+
+    ``None`` where that is not known; ``funding`` is a fraction per year.
+    """
+
+    more_than: float | None
+    days: int
+    funding: float | None
+
+
+async def leverage(store: Store, asset: Asset, at: datetime) -> Leverage:
+    """Coin OI like with like against each day of the year before."""
+    then = await near(store, asset, at)
+    if then is None:
+        return Leverage(None, 0, None)
+    days = await store.journal.series(asset, at - YEAR, at - DAY, DAY)
+    less = sum(point.index < then.index for point in days)
+    known = len(days) >= LEAST_DAYS
+    return Leverage(less / len(days) if known else None, len(days), then.funding)
+
+
+# --- the scorecard ---------------------------------------------------------------------------------------
+
+
+async def scorecard(store: Store, since: datetime, until: datetime) -> Scorecard:
+    """How the alerts did of waves that began from ``since`` to ``until`` (the market's time)."""
+    subscriptions = await store.subscriptions.all()
+    told = await store.posts.told(since - TOLD_AHEAD)
+    spared = {wave for one in told for wave in summed_waves(one.subject)}
+    for platform in {one.destination.platform for one in subscriptions}:
+        spared |= set(chain.from_iterable((await store.chats.held(platform)).values()))
+    waves = [wave for wave in await store.waves.between(since, until) if not wave.from_history]
+    return score(waves, told, subscriptions, spared, since, until)

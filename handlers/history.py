@@ -1,0 +1,50 @@
+"""One value a day of each coin, for what is normal: a year of them, read once, then only what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from bot.domain.assets import Asset
+from bot.domain.market import Point
+from bot.domain.statistics import Totals
+from bot.pipeline.leverage import WINDOW
+from bot.ports import Store
+
+DAY = timedelta(days=1)
+READ_ANEW = timedelta(hours=6)
+"""What was learnt meanwhile of the time before live figures replaces what was read."""
+NEWS_AFTER = timedelta(minutes=30)
+
+
+@dataclass
+class _Year:
+    begun: datetime
+    until: datetime
+    points: dict[date, Point] = field(default_factory=dict)
+    totals: dict[date, Totals] = field(default_factory=dict)
+
+
+class Days:
+    """The last point and the last totals of each day (UTC) of the year before now."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._years: dict[Asset, _Year] = {}
+
+    async def of(self, asset: Asset, now: datetime) -> tuple[Sequence[Point], Sequence[Totals]]:
+        """Oldest first. Today's may be half an hour old: for now, there is the newest of each."""
+        year = self._years.get(asset)
+        if year is None or not timedelta(0) <= now - year.begun <= READ_ANEW:
+            year = _Year(now, now - WINDOW - DAY)
+        elif now - year.until <= NEWS_AFTER:
+            return list(year.points.values()), list(year.totals.values())
+        since = datetime.combine(year.until.date(), datetime.min.time(), now.tzinfo)
+        points = await self._store.journal.series(asset, since, now, DAY)
+        totals = await self._store.statistics.series(asset, since, now, DAY)
+        year.points |= {point.at.date(): point for point in points}
+        year.totals |= {told.at.date(): told for told in totals}
+        year.until = now
+        self._years[asset] = year
+        return list(year.points.values()), list(year.totals.values())

@@ -1,0 +1,122 @@
+"""Pictures of leverage, funding and changes, of what their cards say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from math import exp
+
+from bot.domain.assets import Asset
+from bot.domain.charts import Bar, BarsChart, LinesChart, NamedLine, ValueUnit
+from bot.domain.market import Point, Snapshot
+from bot.domain.statistics import Totals, VenueStatistics
+from bot.pipeline.leverage import LEAST_DAYS, Change, Leverage, quantile
+from handlers.leverage import yearly
+from handlers.numbers import moment, number
+from handlers.speech import _
+from handlers.titles import Titles, venue_title
+
+DAY = timedelta(days=1)
+MOST_BARS = 12
+COMPARED_DAYS = 30
+
+
+def heat_chart(asset: Asset, told: Leverage, now: datetime, banner: str) -> LinesChart | None:
+    """The heat of each day and of now; ``None`` while there are few. A day without one is a gap."""
+    if told.heat is None or len(told.heats) < LEAST_DAYS:
+        return None
+    known = dict(told.heats)
+    days = _days(told.heats[0][0], told.heats[-1][0])
+    ordered = sorted(known.values())
+    heat = number(told.heat)
+    return LinesChart(
+        title=_("{coin} leverage: {heat} of 100").format(coin=asset, heat=heat),
+        axis=_("Heat: 0 to 100 among its own days"),
+        times=(*map(_midnight, days), now.astimezone(UTC)),
+        lines=(NamedLine(asset, (*(known.get(day) for day in days), told.heat)),),
+        normal=(quantile(ordered, 0.1), quantile(ordered, 0.9)),
+        normal_name=_("8 days in 10"),
+        limits=(0.0, 100.0),
+        note=_note(now, banner),
+    )
+
+
+def compared_chart(points: Mapping[Asset, Sequence[Point]], now: datetime, banner: str) -> LinesChart | None:
+    """Coin OI of several coins, like with like, each 100 at the first day that all of them have."""
+    first = now.astimezone(UTC).date() - COMPARED_DAYS * DAY
+    by_day = {
+        asset: {point.at.date(): point.index for point in told if point.at.date() >= first}
+        for asset, told in points.items()
+    }
+    common = set.intersection(*(set(told) for told in by_day.values()))
+    if len(common) < 2:
+        return None
+    begin = min(common)
+    days = _days(begin, max(max(told) for told in by_day.values()))
+    lines = [
+        NamedLine(
+            asset,
+            tuple(100 * exp(told[day] - told[begin]) if day in told else None for day in days),
+        )
+        for asset, told in by_day.items()
+    ]
+    return LinesChart(
+        title=_("Open interest in coins, {n} days").format(n=len(days)),
+        axis=_("First day = 100, like with like"),
+        times=tuple(map(_midnight, days)),
+        lines=tuple(lines),
+        base=100.0,
+        note=_note(now, banner),
+    )
+
+
+def funding_chart(
+    now: Snapshot, rate: float, told: Sequence[VenueStatistics], titles: Titles, at: datetime, banner: str
+) -> BarsChart:
+    """Of each venue, largest first."""
+    native = {venue.venue: venue.group.native for venue in now.venues}
+    return BarsChart(
+        title=_("{coin} funding {rate} a year").format(coin=now.asset, rate=yearly(rate)),
+        axis=_("Funding a year by venue, the largest first"),
+        bars=tuple(
+            Bar(venue_title(venue.venue, titles), venue.funding, native.get(venue.venue, True))
+            for venue in told[:MOST_BARS]
+        ),
+        unit=ValueUnit.PERCENT,
+        note=_note(at, banner),
+    )
+
+
+def extremes_chart(rows: Sequence[tuple[Asset, Totals]], at: datetime, banner: str) -> BarsChart:
+    return BarsChart(
+        title=_("Highest and lowest funding"),
+        axis=_("Funding a year, OI-weighted"),
+        bars=tuple(Bar(asset, sums.funding) for asset, sums in rows[:MOST_BARS]),
+        unit=ValueUnit.PERCENT,
+        note=_note(at, banner),
+    )
+
+
+def changes_chart(rows: Sequence[tuple[Asset, Change]], span: str, at: datetime, banner: str) -> BarsChart:
+    return BarsChart(
+        title=_("Largest changes of open interest in {span}").format(span=span),
+        axis=_("Change of coins, like with like"),
+        bars=tuple(Bar(asset, one.change) for asset, one in rows[:MOST_BARS]),
+        unit=ValueUnit.PERCENT,
+        note=_note(at, banner),
+    )
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + n * DAY for n in range((last - first).days + 1)]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _note(at: datetime, banner: str) -> str:
+    """Pictures keep UTC."""
+    utc = at.astimezone(UTC)
+    told = _("As of {time}.").format(time=moment(utc, utc))
+    return f"{told} {banner}".strip()

@@ -1,0 +1,205 @@
+"""What the board shows, asked of the store: coins, venues, running waves. Nothing here knows HTML."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import exp
+
+from bot.domain.assets import Asset
+from bot.domain.health import SourceHealth, SourceState
+from bot.domain.market import Group, Point, Snapshot, Venue
+from bot.domain.waves import Wave
+from handlers.desk import Desk
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+YEAR = timedelta(days=365)
+STEP = timedelta(minutes=15)
+MOST_COINS = 40
+"""Coins on the board, the largest first; the others are a command away."""
+LATEST_WAVES = 6
+ENOUGH_DAYS = 7
+"""Days of history from which on it is said how many days had less open interest."""
+STANDING_KEPT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where coin OI stands among ``days`` days of the last year: ``share`` of them (0–1) had less."""
+
+    share: float
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoinRow:
+    """One coin now. Changes are fractions of coin OI, like with like, and of the price; unknown is ``None``.
+
+    ``fall`` is how far coin OI stands below its highest point of the last 24 hours (0 or negative), ``line``
+    its course over them, each step as a fraction of that highest point. ``wave`` is the one that runs.
+    """
+
+    now: Snapshot
+    fall: float
+    hour: float | None
+    day: float | None
+    price_day: float | None
+    line: tuple[float, ...]
+    standing: Standing | None
+    wave: Wave | None
+
+
+@dataclass(frozen=True, slots=True)
+class VenueRow:
+    """One venue: the state of its worst feed that was asked, when any last answered, its share of OI seen.
+
+    ``why`` is for the operator: it may name addresses.
+    """
+
+    venue: Venue
+    title: str
+    group: Group
+    state: SourceState
+    heard: datetime | None
+    share: float | None
+    coins: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    at: datetime
+    coins: tuple[CoinRow, ...]
+    more: int
+    """Coins that are known and not on it."""
+    venues: tuple[VenueRow, ...]
+    running: tuple[Wave, ...]
+    latest: tuple[Wave, ...]
+    """The newest that are over."""
+    blind_since: datetime | None
+
+
+class Boards:
+    """Makes boards, and remembers what moves slowly."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._standings: dict[Asset, tuple[datetime, Standing | None]] = {}
+
+    async def now(self) -> Board:
+        desk = self.desk
+        at = desk.clock()
+        known = await desk.known()
+        then = {span: await desk.store.journal.points(at - span) for span in (HOUR, DAY)}
+        running = sorted(await desk.store.waves.running(), key=lambda wave: -wave.magnitude.w)
+        of_coin = {wave.asset: wave for wave in reversed(running)}
+        rows = [row for asset in known[:MOST_COINS] if (row := await self._coin(asset, at, then, of_coin))]
+        resets = await desk.resets(None, LATEST_WAVES + len(running))
+        return Board(
+            at=at,
+            coins=tuple(sorted(rows, key=_hottest, reverse=True)),
+            more=max(0, len(known) - MOST_COINS),
+            venues=tuple(venue_rows(desk.feeds(), [row.now for row in rows])),
+            running=tuple(running),
+            latest=tuple([wave for wave in resets if wave.done][:LATEST_WAVES]),
+            blind_since=desk.blind_since(),
+        )
+
+    async def _coin(
+        self,
+        asset: Asset,
+        at: datetime,
+        then: Mapping[timedelta, Mapping[Asset, Point]],
+        of_coin: Mapping[Asset, Wave],
+    ) -> CoinRow | None:
+        journal = self.desk.store.journal
+        now = await journal.snapshot(asset)
+        if now is None:
+            return None
+        points = await journal.series(asset, at - DAY, at, STEP)
+        top = max((point.index for point in points), default=now.index)
+        return CoinRow(
+            now=now,
+            fall=min(0.0, exp(now.index - max(top, now.index)) - 1),
+            hour=_since(now, then[HOUR].get(asset), HOUR),
+            day=_since(now, then[DAY].get(asset), DAY),
+            price_day=_price_since(now, then[DAY].get(asset)),
+            line=tuple(exp(point.index - top) for point in points),
+            standing=await self._standing(now, at),
+            wave=of_coin.get(asset),
+        )
+
+    async def _standing(self, now: Snapshot, at: datetime) -> Standing | None:
+        known = self._standings.get(now.asset)
+        if known is not None and timedelta(0) <= at - known[0] < STANDING_KEPT:
+            return known[1]
+        days = await self.desk.store.journal.series(now.asset, at - YEAR, at, DAY)
+        standing = standing_of(now.index, days)
+        self._standings[now.asset] = (at, standing)
+        return standing
+
+
+def standing_of(index: float, days: Sequence[Point]) -> Standing | None:
+    """``None`` where fewer than ``ENOUGH_DAYS`` are known."""
+    if len(days) < ENOUGH_DAYS:
+        return None
+    return Standing(sum(day.index < index for day in days) / len(days), len(days))
+
+
+def _hottest(row: CoinRow) -> tuple[bool, float, float]:
+    """Coins with a running wave first, the rarest before; then the fullest, then the largest."""
+    w = row.wave.magnitude.w if row.wave else 0.0
+    return row.wave is not None, w, row.standing.share if row.standing else -1.0
+
+
+def _near(now: Snapshot, before: Point, span: timedelta) -> bool:
+    return now.at - before.at <= span + max(timedelta(minutes=20), span / 10)
+
+
+def _since(now: Snapshot, before: Point | None, span: timedelta) -> float | None:
+    """The change of coin OI since a point that lies near enough to ``span`` ago."""
+    if before is None or not _near(now, before, span):
+        return None
+    return exp(now.index - before.index) - 1
+
+
+def _price_since(now: Snapshot, before: Point | None) -> float | None:
+    if before is None or not before.price_usd or now.price_usd is None or not _near(now, before, DAY):
+        return None
+    return now.price_usd / before.price_usd - 1
+
+
+def venue_rows(feeds: Iterable[SourceHealth], snapshots: Sequence[Snapshot]) -> list[VenueRow]:
+    """Each venue once, what ails first, then by size."""
+    by_venue: dict[Venue, list[SourceHealth]] = defaultdict(list)
+    for feed in feeds:
+        by_venue[feed.venue].append(feed)
+    usd: dict[Venue, float] = defaultdict(float)
+    coins: dict[Venue, int] = defaultdict(int)
+    for held in (held for snapshot in snapshots for held in snapshot.venues):
+        usd[held.venue] += held.usd or 0.0
+        coins[held.venue] += 1
+    total = sum(usd.values())
+    rows = [
+        _venue(own, usd[venue] / total if total else None, coins[venue]) for venue, own in by_venue.items()
+    ]
+    calm = (SourceState.FRESH, SourceState.WAITING)
+    return sorted(rows, key=lambda row: (row.state in calm, -(row.share or 0.0), row.title))
+
+
+def _venue(feeds: Sequence[SourceHealth], share: float | None, coins: int) -> VenueRow:
+    asked = [feed for feed in feeds if feed.state is not SourceState.WAITING]
+    worst = max(asked or feeds, key=lambda feed: (feed.state is not SourceState.FRESH, feed.source))
+    return VenueRow(
+        venue=worst.venue,
+        title=worst.title,
+        group=worst.group,
+        state=worst.state,
+        heard=max((feed.last_answer for feed in feeds if feed.last_answer), default=None),
+        share=share if coins else None,
+        coins=coins,
+        why=worst.why,
+    )

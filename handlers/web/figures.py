@@ -1,0 +1,99 @@
+"""What the process knows of itself, for the page's status line, ``/healthz`` and ``/metrics``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from bot.domain.figures import FIGURES, Figure, Sample
+from bot.domain.health import SourceHealth, SourceState
+
+
+class Freshness(NamedTuple):
+    """A venue is fresh when each of its sources is."""
+
+    fresh: int
+    venues: int
+    stale: tuple[str, ...]
+    """Titles of the others."""
+
+
+def freshness(sources: Sequence[SourceHealth]) -> Freshness:
+    titles = {source.venue: source.title for source in sources}
+    stale = {source.venue for source in sources if source.state is not SourceState.FRESH}
+    return Freshness(len(titles) - len(stale), len(titles), tuple(sorted(titles[venue] for venue in stale)))
+
+
+def healthz(sources: Sequence[SourceHealth], at: datetime, *, operator: bool = True) -> dict[str, object]:
+    """``seeing`` is false while no venue is fresh: the process lives, and knows nothing.
+
+    Why a source fails may name addresses, so only the operator is told of each.
+    """
+    fresh, venues, _ = freshness(sources)
+    known: dict[str, object] = {
+        "ok": True,
+        "seeing": fresh > 0,
+        "at": at.isoformat(),
+        "venues_fresh": fresh,
+        "venues": venues,
+    }
+    if operator:
+        known["sources"] = [
+            {
+                "venue": source.venue,
+                "source": source.source,
+                "state": source.state,
+                "since": source.since.isoformat(),
+                "last_answer": source.last_answer.isoformat() if source.last_answer else None,
+                "why": source.why,
+            }
+            for source in sources
+        ]
+    return known
+
+
+def source_samples(sources: Sequence[SourceHealth], at: datetime) -> Iterable[Sample]:
+    for source in sources:
+        own = {"venue": str(source.venue), "source": source.source}
+        yield Sample("source_fresh", source.state is SourceState.FRESH, own)
+        if source.last_answer:
+            yield Sample("source_age_seconds", (at - source.last_answer).total_seconds(), own)
+        yield Sample("source_symbols", source.symbols, own)
+        yield Sample("source_unknown", source.unknown, own)
+        yield Sample("source_rejected", source.rejected, own)
+        if source.completeness is not None:
+            yield Sample("source_liquidations", source.told, own)
+        yield Sample("source_missed", source.gaps, own)
+
+
+def exposition(samples: Iterable[Sample]) -> str:
+    """Prometheus' text format 0.0.4: each metric once, with its help and type, its samples together.
+
+    Raises ``KeyError`` for a sample of no metric in ``FIGURES``.
+    """
+    families: dict[str, list[str]] = {}
+    for sample in samples:
+        figure = FIGURES[sample.family]
+        families.setdefault(figure.name, []).append(
+            f"washout_{sample.name}{_labels(sample)} {float(sample.value):.10g}"
+        )
+    lines: list[str] = []
+    for name in sorted(families):
+        lines += (*_head(FIGURES[name]), *families[name])
+    return "\n".join(lines) + "\n"
+
+
+def _head(figure: Figure) -> tuple[str, str]:
+    name = f"washout_{figure.name}"
+    return f"# HELP {name} {figure.told}", f"# TYPE {name} {figure.kind}"
+
+
+def _labels(sample: Sample) -> str:
+    if not sample.labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in sample.labels.items()) + "}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
