@@ -14,7 +14,6 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 from bot.app_parts import GROUPS, desk_of, faces_of, judge_of, meet, site_of
 from bot.config import Settings
@@ -29,14 +28,14 @@ from bot.feeds.sources import Sources, open_lines
 from bot.health import Health
 from bot.judging import judge
 from bot.later import Later, say_later
+from bot.opening import open_store, remove_play
 from bot.past import Past
 from bot.ports import Store
 from bot.roles import Bench, tidy, watch_over
 from bot.running import running
-from bot.stage import PLAY, Stage, database, live, played, told_to_the_end, wall
+from bot.stage import PLAY, Stage, live, played, told_to_the_end, wall
 from handlers.desk import Desk
 from handlers.web import LOCAL, LocalChat
-from storage.sqlite import open_sqlite
 from storage.streams import LocalStream
 
 log = logging.getLogger(__name__)
@@ -58,21 +57,22 @@ async def run(settings: Settings, scenario: str | None, speed: float, port: int 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    path = database(settings, scenario)
     if scenario is not None:
-        await _clear_the_stage(path, scenario)
-    async with open_sqlite(path) as store, _stage(settings, scenario, speed, store) as stage:
+        await _clear_the_stage(settings, scenario)
+    async with (
+        open_store(settings, scenario) as store,
+        _stage(settings, scenario, speed, store) as stage,
+    ):
         await work(settings, store, stage, settings.page.port if port is None else port, stop)
     return 0
 
 
-async def _clear_the_stage(path: Path, scenario: str) -> None:
-    """A play that has ended begins anew, with an empty file; one that was cut off goes on."""
-    async with open_sqlite(path) as store:
+async def _clear_the_stage(settings: Settings, scenario: str) -> None:
+    """A play that has ended begins anew, with an empty store; one that was cut off goes on."""
+    async with open_store(settings, scenario) as store:
         ended = await told_to_the_end(scenario, store.journal)
     if ended:
-        for suffix in ("", "-wal", "-shm"):
-            await asyncio.to_thread(path.with_name(path.name + suffix).unlink, missing_ok=True)
+        await remove_play(settings, scenario)
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from hashlib import sha256
 from importlib.metadata import version
 from os import getpid
 
-from bot.app_parts import GROUPS, STEP, Faces, desk_of, faces_of, judge_of, meet, site_of
+from bot.app_parts import GROUPS, Faces, desk_of, faces_of, judge_of, meet, site_of
 from bot.clusters import StreamsSettings
 from bot.config import Settings
 from bot.deliver import deliver
@@ -294,7 +294,9 @@ class Process:
     # --- collect -----------------------------------------------------------------------------------
 
     def _setting(self, outlet: JetOutlet | None) -> Setting:
-        return Setting(outlet or _Nowhere(), self.store.journal, self._own, self.stage.clock, self.stage.speed)
+        return Setting(
+            outlet or _Nowhere(), self.store.journal, self._own, self.stage.clock, self.stage.speed
+        )
 
     async def _collect(self) -> None:
         async with open_outlet(self.cluster, self.me, self.stage.clock) as outlet:
