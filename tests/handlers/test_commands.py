@@ -154,22 +154,6 @@ async def test_what_cannot_be_heard_is_said(desk: Desk) -> None:
     assert "messages that never arrived, by the venue's own count, Bybit 2,400" in told
 
 
-async def test_what_is_in_doubt_is_said_for_all_and_in_full_for_one_venue(desk: Desk) -> None:
-    class Doubted(SeenVenues):
-        def sources(self) -> list[SourceHealth]:
-            doubts = ("open interest is probably counted on both sides",)
-            return [
-                structs.replace(s, doubts=doubts if s.venue == "bybit" else ()) for s in super().sources()
-            ]
-
-    assert "in doubt" not in await said(desk, "/venues")
-    desk.health = Doubted()
-    assert "in doubt (/venues with the name says what): Bybit" in await said(desk, "/venues")
-    told = await said(desk, "/venues bybit")
-    assert told.count("In doubt at Bybit: open interest is probably counted on both sides") == 1
-    assert "In doubt" not in await said(desk, "/venues binance")
-
-
 async def test_past_waves_are_listed_with_what_came_next(desk: Desk) -> None:
     card = await answer(desk, ASK, "/resets btc")
     assert card.table is not None
