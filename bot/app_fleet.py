@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import sha256
 from importlib.metadata import version
 from os import getpid
@@ -26,6 +27,7 @@ from bot.deliver import deliver
 from bot.domain.assets import Asset
 from bot.domain.figures import Delivered, Sample
 from bot.domain.fleet import Member, Role, owner, share
+from bot.domain.health import LockHolder
 from bot.domain.market import Venue
 from bot.domain.posts import Destination
 from bot.errors import ConfigError
@@ -56,6 +58,8 @@ LOOK_EVERY_S = 5.0
 TIDY_EVERY_S = 3600.0
 LATER_EVERY_S = 20.0
 PLAY_LOOK_S = 0.2
+CURTAIN = timedelta(seconds=15)
+"""A play waits so long for everybody to be there."""
 OTHERS_FIRST_S = 2.0
 """A judge lets whoever the partition is meant for come first, so that a fleet which starts is balanced."""
 PAST_EVERY_S = 60.0
@@ -91,12 +95,15 @@ async def _stage(
     if scenario is None:
         yield live(settings)
         return
+    from bot.simulator.playing import Play
+    from bot.simulator.scenario import named
+
     async with store.locks.hold("play") if Role.JUDGE in roles else AsyncExitStack():
         while await store.journal.kept(PLAY) is None:
             if Role.JUDGE in roles:
-                async with played(scenario, speed, store.journal) as first:
-                    if (play := first.begin()) is not None:
-                        await store.journal.keep(PLAY, play.dump())
+                begins = wall() + CURTAIN
+                play = Play(scenario, named(scenario).script.plays_from, speed, begins)
+                await store.journal.keep(PLAY, play.dump())
             else:
                 await asyncio.sleep(PLAY_LOOK_S)
     async with played(scenario, speed, store.journal) as stage:
@@ -129,6 +136,8 @@ class Process:
         self._presence = Presence(self.cluster, self.me, self._describe)
         self._health = FleetHealth(self._own, self._presence.members)
         self._desk: Desk = desk_of(self.settings, self.store, self._health, self.stage)
+        self._desk.members = self._presence.members
+        self._holders: Sequence[LockHolder] = ()
         self._woken: list[asyncio.Event] = []
         self._waking = asyncio.Event()
         self._delivered = Delivered()
@@ -181,7 +190,14 @@ class Process:
                 yield Sample("waiting", count, {"member": member.name, "queue": queue})
             for lane, count in member.sent.items():
                 yield Sample("lane_calls", count, {"member": member.name, "lane": lane})
+        for lock in self._holders:
+            yield Sample("lock_token", lock.token, {"lock": lock.name, "holder": lock.holder})
         yield from self._delivered.samples()
+
+    async def _look_at_locks(self) -> None:
+        while True:
+            self._holders = await self.store.locks.holders()
+            await asyncio.sleep(LOOK_EVERY_S)
 
     def _with(self, role: Role) -> Sequence[str]:
         return [member.name for member in self._presence.members() if role in member.roles]
@@ -197,7 +213,7 @@ class Process:
         sys.stdout.flush()
         async with self.store.locks.hold("meet"):
             await meet(self.settings, self.stage, site.chat, self._desk)
-        await rings.enter_async_context(running(self._deliver(site.chat, "page")))
+        await rings.enter_async_context(running(self._look_at_locks(), self._deliver(site.chat, "page")))
         return site
 
     async def _chats(self, rings: AsyncExitStack, site: Site | None) -> None:

@@ -1,4 +1,4 @@
-"""A fleet as its operator runs it: processes over real engines, playing the scenario into local chat platforms.
+"""A fleet as its operator runs it: processes over real engines, a scenario, and local chat platforms.
 
 A supervisor starts every process again that ends, as systemd or compose do.
 """
@@ -9,10 +9,11 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from math import exp
 from pathlib import Path
 from typing import TypeVar
@@ -22,9 +23,8 @@ import asyncpg
 from bot.app_parts import GROUPS, judge_of
 from bot.config import Settings, load
 from bot.domain.assets import Asset
-from bot.domain.market import Snapshot
 from bot.domain.posts import WEEKLY_W, Destination, Measure, Subscription, Threshold
-from bot.domain.waves import Wave
+from bot.domain.waves import Stage, Wave
 from bot.exchanges import EXCHANGES
 from bot.feeds.contact import Setting
 from bot.feeds.sources import open_lines
@@ -43,8 +43,11 @@ from tests.postgres import Proxy, Server
 from tests.telegram.rules import TOKEN as TELEGRAM_TOKEN
 from tests.telegram.server import BotApi, serve
 
-SCENARIO, SPEED = "october-2025", 180.0
+SCENARIO, SPEED = "october-2025", 100.0
 BTC = Asset("BTC")
+MINUTE = timedelta(minutes=1)
+LOW = datetime(2025, 10, 10, 21, 32, tzinfo=UTC)
+BEFORE, AFTER = datetime(2025, 10, 10, 20, 45, tzinfo=UTC), datetime(2025, 10, 10, 22, 30, tzinfo=UTC)
 CHATS = (42, 43, 44)
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = "fleet_template"
@@ -136,6 +139,25 @@ class Member:
         return (self.folder / f"{self.name}.log").read_text("utf-8", "replace")
 
 
+@dataclass(frozen=True)
+class Lines:
+    """A network of one member, which can stop forwarding without telling anybody."""
+
+    postgres: Proxy
+    nats: Proxy
+
+    def cut(self) -> None:
+        self.postgres.cut()
+        self.nats.cut()
+
+    def mend(self) -> None:
+        self.postgres.mend()
+        self.nats.mend()
+
+
+NOBODY: Mapping[str, Lines] = {}
+
+
 @dataclass
 class Fleet:
     folder: Path
@@ -169,23 +191,36 @@ class Fleet:
     def everywhere(self, words: str) -> bool:
         return all(any(words in text for text in self.told(chat)) for chat in EVERYBODY)
 
-    async def holder(self, role: str) -> Member | None:
-        """The process that holds a lock whose name begins so."""
-        for lock in await self.store.locks.holders():
-            if lock.name.startswith(role):
-                pid = int(lock.holder.split(":")[1])
-                return next((one for one in self.members.values() if one.pid == pid), None)
-        return None
+    async def holder(self, role: str) -> Member:
+        """The process that holds the lock whose name begins so."""
+        (lock,) = [lock for lock in await self.store.locks.holders() if lock.name.startswith(role)]
+        pid = int(lock.holder.split(":")[1])
+        return next(one for one in self.members.values() if one.pid == pid)
 
-    async def index(self) -> float:
-        """How far coin open interest fell from the first to the last snapshot, as a factor."""
-        first, last = await self.first(), await self.store.journal.snapshot(BTC)
-        assert first and last
-        return exp(last.index - first.index)
+    async def reaches(self, stage: Stage) -> None:
+        async with asyncio.timeout(60):
+            while (await self.wave()).stage is not stage:  # noqa: ASYNC110 - a row of another process
+                await asyncio.sleep(0.2)
 
-    async def first(self) -> Snapshot | None:
-        points = await self.store.journal.points()
-        return await self.store.journal.snapshot(BTC, points[BTC].at.replace(hour=20, minute=46))
+    async def fell(self) -> tuple[float, float] | None:
+        """What was left of coin open interest: by the index, and of the coins that all venues held.
+
+        ``None`` where this machine was too busy to ask some venue in time: that is an outage of its own, and
+        what falls meanwhile is weighed by those that are left.
+        """
+        pictured = await self.store.journal.snapshots(BTC, BEFORE, AFTER, MINUTE)
+        until_low = [one for one in pictured if one.at <= LOW]
+        if any(one.missing for one in until_low) or len(until_low) < (LOW - BEFORE) / MINUTE:
+            return None
+        first, last = pictured[0], [one for one in pictured if not one.missing][-1]
+        return exp(last.index - first.index), last.coins / first.coins
+
+    async def doubled(self) -> int:
+        """Messages in chats that no record of a sound accounts for."""
+        log = await self.store.posts.log(wall() - timedelta(days=3650), limit=10_000)
+        wave = (await self.wave()).id
+        rung = sum(line.subject == wave and line.loud and line.destination in EVERYBODY for line in log)
+        return sum(len(self.told(chat)) for chat in EVERYBODY) - rung
 
     async def wave(self) -> Wave:
         waves = [wave for wave in await self.store.waves.recent(BTC) if not wave.from_history]
@@ -212,13 +247,9 @@ SHARES = {
 
 @asynccontextmanager
 async def fleet(
-    folder: Path,
-    postgres: Server,
-    nats: NatsCluster,
-    name: str,
-    proxies: dict[str, tuple[Proxy, Proxy]] | None = None,
+    folder: Path, postgres: Server, nats: NatsCluster, name: str, lines: Mapping[str, Lines] = NOBODY
 ) -> AsyncIterator[Fleet]:
-    """``proxies``: of a member, the network to the database and to its NATS server."""
+    """``lines``: of a member, its own network to the engines."""
     db = await asyncpg.connect(postgres.url())
     await db.execute(f"create database {name} template {TEMPLATE} strategy file_copy")
     await db.close()
@@ -240,9 +271,9 @@ async def fleet(
         supervising = []
         for member, words in SHARES.items():
             url, servers = postgres.url(name), list(nats.servers)
-            if proxies and member in proxies:
-                to_database, to_nats = proxies[member]
-                url, servers = postgres.url(name, port=to_database.port), [f"nats://127.0.0.1:{to_nats.port}"]
+            if member in lines:
+                url = postgres.url(name, port=lines[member].postgres.port)
+                servers = [f"nats://127.0.0.1:{lines[member].nats.port}"]
             config = settings_at(folder / member, url, servers, name, more)
             one.members[member] = Member(member, words, folder / member, config)
             supervising.append(asyncio.create_task(one.members[member].supervise()))
