@@ -1,4 +1,4 @@
-"""Every text that a person reads stands in the catalogue: shown by a language that nothing speaks by chance."""
+"""Every text that a person reads stands in the catalogue: shown by a language that nobody speaks."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ def said_by_others(event: Event) -> Iterator[str]:
 
 NAMES = words_of("""
     Binance Bybit OKX Deribit Hyperliquid Coinbase Derivatives Gate CME Washout Discord Telegram Berlin Tokyo
-    Europe London America New York Asia Singapore News ana View Channel Send Messages Embed Links Attach Files English
-    Español Türkçe local
+    Europe London America New York Asia Singapore News ana View Channel Send Messages Embed Links Attach Files
+    English Español Türkçe local
 """)
 """Names of venues, places and languages, and Discord's own words for permissions."""
 
 
 CLDR = words_of("""
-    min días día año años bill ene feb mar abr may jun jul ago sep sept oct nov dic lun mar mié jue vie sáb dom
+    min días día año años bill ene feb mar abr may jun jul ago sep sept oct nov dic
+    lun mar mié jue vie sáb dom
 """)
 """What Babel writes in Spanish."""
 TYPED = words_of("tickers forced bot was kicked memory not kept washout pm id")
