@@ -139,7 +139,7 @@ def _coins(board: Board) -> Html:
         el("tbody", map(_coin, board.coins)),
     )
     if board.coins:
-        content: Child = el("div", table, cls="table", role="region", tabindex=0, aria_labelledby="coins")
+        content: Child = el("div", table, cls="table", role="group", tabindex=0, aria_labelledby="coins")
     else:
         content = el("p", _("No coin has been seen yet."), cls="empty")
     more = ngettext("{n} smaller coin is left out.", "{n} smaller coins are left out.", board.more)
@@ -261,7 +261,7 @@ def _venues(board: Board, operator: bool) -> Html:
         "section",
         el("h2", _("Venues"), id="venues-title"),
         el("p", total.format(fresh=fresh, venues=len(board.venues)), cls="about"),
-        el("div", table, cls="table", role="region", tabindex=0, aria_labelledby="venues-title")
+        el("div", table, cls="table", role="group", tabindex=0, aria_labelledby="venues-title")
         if board.venues
         else None,
         aria_labelledby="venues-title",
