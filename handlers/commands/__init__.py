@@ -6,6 +6,7 @@ from handlers.commands import (
     funding,
     hindsight,
     language,
+    later,
     leverage,
     liquidations,
     market,
@@ -22,7 +23,8 @@ from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
 
 in_order(
     "oi leverage resets chart funding liquidations top compare wave why after subscribe alerts threshold "
-    "unsubscribe quiet mute timezone language settings ping test scorecard status venues start help"
+    "unsubscribe quiet mute timezone language followups digest settings ping test scorecard status venues "
+    "start help"
 )
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
@@ -32,6 +34,7 @@ __all__ += [
     "funding",
     "hindsight",
     "language",
+    "later",
     "leverage",
     "liquidations",
     "market",
