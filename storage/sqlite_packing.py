@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 import zlib
 from array import array
+from datetime import datetime
 
 import msgspec
 
 from bot.domain.assets import Asset
 from bot.domain.market import Group, Missing, Snapshot, Venue, VenueOpenInterest
+from bot.domain.statistics import Statistics, VenueStatistics
 from storage.rules import MICROSECOND, moment
 
 ZLIB = b"\x78"
@@ -76,7 +78,14 @@ def unpacked(asset: Asset, at_us: int, body: bytes) -> Snapshot:
     """Raises ``zlib.error`` or ``msgspec.MsgspecError`` for what nobody wrote."""
     if body.startswith(ZLIB):
         return msgspec.msgpack.decode(zlib.decompress(body), type=Snapshot)
-    told, at = msgspec.msgpack.decode(body, type=_Columns), moment(at_us)
+    try:
+        return _unpacked(asset, at_us, msgspec.msgpack.decode(body, type=_Columns))
+    except (ValueError, IndexError, StopIteration) as odd:
+        raise msgspec.DecodeError(f"a snapshot whose columns do not fit: {odd}") from odd
+
+
+def _unpacked(asset: Asset, at_us: int, told: _Columns) -> Snapshot:
+    at = moment(at_us)
     others = iter(told.others)
     short = len(told.ages_us) == 4 * len(told.codes)
     columns = (array("d", told.shares), array("d", told.worth), array("i" if short else "q", told.ages_us))
@@ -102,3 +111,41 @@ def unpacked(asset: Asset, at_us: int, body: bytes) -> Snapshot:
         told.missing,
         told.funding,
     )
+
+
+class _Statistics(msgspec.Struct, frozen=True, array_like=True):
+    """Statistics without their asset and time; the figures of all venues one after another (NaN: unknown)."""
+
+    supply: float | None
+    supply_at: datetime | None
+    usual: tuple[float, ...]
+    venues: list[Venue]
+    figures: bytes
+
+
+FIGURES = VenueStatistics.__struct_fields__[1:]
+
+
+def packed_statistics(told: Statistics) -> bytes:
+    figures = array("d")
+    for name in FIGURES:
+        values = [getattr(venue, name) for venue in told.venues]
+        figures.extend(math.nan if value is None else value for value in values)
+    names = [v.venue for v in told.venues]
+    columns = _Statistics(told.supply, told.supply_at, told.usual, names, figures.tobytes())
+    return zlib.compress(msgspec.msgpack.encode(columns), 6)  # many figures are zero, unknown or alike
+
+
+def unpacked_statistics(asset: Asset, at_us: int, body: bytes) -> Statistics:
+    """Raises as ``unpacked``."""
+    told = msgspec.msgpack.decode(zlib.decompress(body), type=_Statistics)
+    count = len(told.venues)
+    if len(told.figures) != 8 * count * len(FIGURES):
+        raise msgspec.DecodeError("statistics whose columns do not fit")
+    figures = array("d", told.figures)
+    rows = [figures[place::count] for place in range(count)]
+    venues = tuple(
+        VenueStatistics(venue, *(None if math.isnan(value) else value for value in row))  # type: ignore[arg-type]
+        for venue, row in zip(told.venues, rows, strict=True)
+    )
+    return Statistics(asset, moment(at_us), venues, told.supply, told.supply_at, told.usual)

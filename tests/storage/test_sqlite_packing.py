@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from datetime import timedelta
 
 import msgspec
@@ -42,6 +43,15 @@ def test_a_body_of_before_is_read() -> None:
 def test_what_nobody_wrote_is_a_fault_that_the_store_explains(body: bytes) -> None:
     with pytest.raises((msgspec.MsgspecError, zlib.error)):
         unpacked(snapshot().asset, micros(NOW), body)
+
+
+@given(st.data())
+def test_a_damaged_body_is_such_a_fault_or_another_snapshot(data: st.DataObject) -> None:
+    body = packed(snapshot())
+    at = data.draw(st.integers(0, len(body) - 1))
+    broken = body[:at] + data.draw(st.binary(max_size=3)) + body[at + data.draw(st.integers(0, 3)) :]
+    with suppress(msgspec.MsgspecError, zlib.error):
+        unpacked(snapshot().asset, micros(NOW), broken)
 
 
 def test_every_group_has_its_place_and_names_fit_beside_it() -> None:
