@@ -30,6 +30,7 @@ from bot.feeds.http import VenueHttp
 from bot.feeds.sources import Sources, open_lines
 from bot.health import Health
 from bot.judging import judge
+from bot.later import Later, say_later
 from bot.past import Past
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import Pace
@@ -54,6 +55,7 @@ MET = "local.met"
 LOOK_EVERY_S = 5.0
 PLAYED_LOOK_BACK = timedelta(days=14)
 TIDY_EVERY_S = 3600.0
+LATER_EVERY_S = 20.0
 SETTLED_S = 100.0
 """Every venue was asked at least once, and the judge has made its first steps."""
 
@@ -238,6 +240,7 @@ async def _watch(
         subscribed = {s.destination for s in await bench.store.subscriptions.all()}
         return sorted(subscribed | {LOCAL})
 
+    later = Later(bench.store, stage.clock, wall, desk.outcome, bench.wake)
     async with open_lines(stage.venues, setting) as lines:
         await _before_the_curtain(first, stage, past, lines, settings)
         await _begin(stage, bench.store)
@@ -246,6 +249,7 @@ async def _watch(
             judge(bench, seen, speed=stage.speed),
             watch_over(bench, destinations, sleep_s=LOOK_EVERY_S / min(stage.speed, 5)),
             tidy(bench.store, stage.clock, sleep_s=TIDY_EVERY_S),
+            say_later(later, sleep_s=LATER_EVERY_S / stage.speed),
             _look_back(stage, past, lines, settings),
             _settle(),
             _curtain(stage, chat, desk),

@@ -23,7 +23,7 @@ from bot.domain.market import (
     Verdict,
 )
 from bot.domain.posts import Destination, Notice
-from bot.domain.waves import Stage, Wave
+from bot.domain.waves import Stage, Wave, follow_ups
 from bot.health import Health
 from bot.pipeline.horizons import last_step, next_step
 from bot.pipeline.judge import Judge, Stepped
@@ -167,6 +167,8 @@ class Bench:
                 extra={"event": "wave.revised", "wave": wave.id, "revision": wave.revision},
             )
             await self._post(wave, began)
+            if later := follow_ups(wave):
+                await self.store.waves.plan(later)
         if waves:
             self.wake()
 

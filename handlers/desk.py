@@ -22,16 +22,26 @@ from bot.domain.charts import MarketChart
 from bot.domain.chats import ChatSettings, whole
 from bot.domain.health import REMEMBERED, Remembered, SourceHealth, SourceState
 from bot.domain.market import Report, Snapshot
-from bot.domain.posts import WEEKLY_W, Destination, Measure, Shown, Subscription, Threshold, summed_waves
-from bot.domain.waves import Kind, Outcome, Stage, Wave
+from bot.domain.posts import (
+    WEEKLY_W,
+    Destination,
+    Measure,
+    Shown,
+    Subscription,
+    Threshold,
+    digest_due,
+    summed_waves,
+)
+from bot.domain.waves import Kind, Outcome, Stage, Wave, followed_up
 from bot.errors import AskError
 from bot.known import place_in_coins, place_in_usd, published
 from bot.ports import Clock, HealthView, Store
 from handlers.cards import wave_card
 from handlers.drill import drill_begun, drill_shown
-from handlers.hindsight import near, outcomes
+from handlers.hindsight import Seen, near, outcome, outcomes
 from handlers.history import Days
 from handlers.known_words import record_line
+from handlers.later import digest_shown, follow_up_shown
 from handlers.own_cards import notice_card
 from handlers.picture_words import pictured
 from handlers.series import (
@@ -86,6 +96,7 @@ class Desk:
         self.zone = UTC_ZONE
         self.days = Days(store)
         self.language = ENGLISH
+        self.seen = Seen()
         self._one_picture = asyncio.Lock()
         self._pictures: OrderedDict[tuple[str, int, str], Picture | None] = OrderedDict()
 
@@ -198,6 +209,9 @@ class Desk:
         """What price and coin OI did after the end; unknown where that time has not come or was not seen."""
         return await outcomes(self.store, wave, self.clock())
 
+    async def outcome(self, wave: Wave, after: timedelta) -> Outcome:
+        return await outcome(self.store, wave, after, self.clock())
+
     async def subscriptions_here(self, destination: Destination) -> Sequence[Subscription]:
         """What a chat gets. Raises ``AskError`` where that is nothing."""
         if here := await self.store.subscriptions.of(destination):
@@ -291,6 +305,10 @@ class Desk:
             return Shown(revision=notice.revision, loud=notice.loud, over=notice.over, card=card)
         if summed := summed_waves(subject):
             return await self._summary_shown(summed, destination)
+        if later := followed_up(subject):
+            return await follow_up_shown(self, *later, destination)
+        if due := digest_due(subject):
+            return await digest_shown(self, due, destination)
         if begun := drill_begun(subject):
             posts = await self.store.posts.of(subject)
             mine = next((post for post in posts if post.destination == destination), None)

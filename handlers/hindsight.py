@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
@@ -13,6 +14,7 @@ import msgspec
 from bot.domain.assets import Asset
 from bot.domain.market import Snapshot
 from bot.domain.posts import summed_waves
+from bot.domain.statistics import totals
 from bot.domain.waves import AFTER, Kind, Outcome, Stage, Wave
 from bot.known import SAME_EVENT_DAYS, published
 from bot.pipeline.aftermath import LEAST, Aftermath, Followed, Prices, Reset, aftermath
@@ -70,7 +72,7 @@ async def outcome(store: Store, wave: Wave, after: timedelta, now: datetime) -> 
         later.price_usd / wave.price_now_usd - 1 if later.price_usd and wave.price_now_usd else None,
         move,
         move * wave.coins_now / wave.coins_closed if move is not None and wave.coins_closed > 0 else None,
-        later.funding,
+        await funding(store, later),
     )
 
 
@@ -173,6 +175,24 @@ def _of_published(
     return found
 
 
+class Seen:
+    """The aftermath of resets like a wave, counted once for all the chats that are told of it."""
+
+    KEPT = 16
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, timedelta], Alike] = OrderedDict()
+        self._turn = asyncio.Lock()
+
+    async def alike(self, store: Store, wave: Wave, after: timedelta, now: datetime) -> Alike:
+        async with self._turn:
+            if (wave.id, after) not in self._known:
+                self._known[wave.id, after] = await alike(store, wave, now)
+                while len(self._known) > self.KEPT:
+                    self._known.popitem(last=False)
+            return self._known[wave.id, after]
+
+
 # --- leverage --------------------------------------------------------------------------------------------
 
 
@@ -195,7 +215,15 @@ async def leverage(store: Store, asset: Asset, at: datetime) -> Leverage:
     days = await store.journal.series(asset, at - YEAR, at - DAY, DAY)
     less = sum(point.index < then.index for point in days)
     known = len(days) >= LEAST_DAYS
-    return Leverage(less / len(days) if known else None, len(days), then.funding)
+    return Leverage(less / len(days) if known else None, len(days), await funding(store, then))
+
+
+async def funding(store: Store, then: Snapshot) -> float | None:
+    """Of that time, a fraction per year; the statistics tell it in steps of five minutes."""
+    if then.funding is not None:
+        return then.funding
+    told = await store.statistics.newest(then.asset, then.at)
+    return totals(told).funding if told is not None and then.at - told.at <= STALE else None
 
 
 # --- the scorecard ---------------------------------------------------------------------------------------

@@ -157,14 +157,19 @@ def _after(after: timedelta) -> str:
 def outcome_lines(known: Sequence[Outcome]) -> Iterable[str]:
     """What came next, one line a time; times that have not passed are left out."""
     for told in known:
-        parts = []
-        if told.price_move is not None:
-            parts.append(_("price {move}").format(move=percent(told.price_move)))
-        parts += [_rebuilt(told.rebuilt)] if told.rebuilt is not None else []
-        if told.funding is not None:
-            parts.append(_("funding {rate} a year").format(rate=percent(told.funding, digits=0)))
-        if parts:
-            yield _("{time} after the end: {facts}").format(time=_after(told.after), facts=", ".join(parts))
+        if facts := outcome_words(told):
+            yield _("{time} after the end: {facts}").format(time=_after(told.after), facts=facts)
+
+
+def outcome_words(told: Outcome) -> str:
+    """``price +3.2 %, 12 % of the closed coins open again, funding +2 % a year``."""
+    parts = []
+    if told.price_move is not None:
+        parts.append(_("price {move}").format(move=percent(told.price_move)))
+    parts += [_rebuilt(told.rebuilt)] if told.rebuilt is not None else []
+    if told.funding is not None:
+        parts.append(_("funding {rate} a year").format(rate=percent(told.funding, digits=0)))
+    return ", ".join(parts)
 
 
 def _rebuilt(part: float) -> str:

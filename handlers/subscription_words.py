@@ -9,7 +9,7 @@ from bot.domain.assets import Asset
 from bot.domain.cards import Button
 from bot.domain.chats import ChatSettings
 from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Subscription, Threshold
-from bot.domain.waves import Magnitude, Wave
+from bot.domain.waves import AFTER, Magnitude, Wave
 from bot.pipeline.route import wants
 from handlers.numbers import Scale, day, duration, number, percent, return_period, usd
 from handlers.speech import N_, _, ngettext
@@ -141,3 +141,9 @@ def typed_whole(subscription: Subscription) -> str:
     coins = " ".join(sorted(subscription.assets)).lower() if subscription.assets else "all"
     beside = "" if subscription.threshold.measure is Measure.COINS else f"{coins} "
     return f"{beside}{typed(subscription)}{' native' if subscription.native_only else ''}"
+
+
+def followed_words(chosen: ChatSettings) -> str:
+    """``1 h, 24 h, 7 days``: when a wave's message is answered later."""
+    times = [duration(after) for after in AFTER if after not in chosen.unfollowed]
+    return ", ".join(times) if times else _("none")

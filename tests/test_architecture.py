@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.roles": INSIDE,
     "bot.judging": INSIDE | {"bot.roles"},
     "bot.past": INSIDE | {"bot.roles"},
+    "bot.later": CORE,
     "bot.stage": INSIDE,
     "handlers": CORE | {"bot.known", "bot.pipeline", "bot.running"},
     "storage": CORE,

@@ -25,10 +25,14 @@ class RolePing(msgspec.Struct, frozen=True):
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """A summary at ``at`` on the chat's own clock: each day, or on one ``weekday`` (0 is Monday)."""
+    """A summary at ``at`` on the chat's own clock: each day, or on one ``weekday`` (0 is Monday).
+
+    ``topic`` is where in the chat it was asked for.
+    """
 
     at: time
     weekday: int | None = None
+    topic: str = ""
 
     @property
     def period(self) -> timedelta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -204,6 +204,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _SUMMARY = "summary-"
+_DIGEST = "digest-"
 
 
 def summary_subject(waves: Sequence[str]) -> str:
@@ -214,3 +215,15 @@ def summary_subject(waves: Sequence[str]) -> str:
 def summed_waves(subject: str) -> Sequence[str]:
     """The ids of the waves that a summary is of; none where the subject is something else."""
     return subject.removeprefix(_SUMMARY).split("+") if subject.startswith(_SUMMARY) else ()
+
+
+def digest_subject(due: datetime) -> str:
+    """The subject of the digest that was due then (real time)."""
+    return f"{_DIGEST}{due:%Y%m%dT%H%M}"
+
+
+def digest_due(subject: str) -> datetime | None:
+    """When the digest was due; ``None`` where the subject is something else."""
+    if not subject.startswith(_DIGEST):
+        return None
+    return datetime.strptime(subject.removeprefix(_DIGEST), "%Y%m%dT%H%M").replace(tzinfo=UTC)

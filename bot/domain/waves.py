@@ -279,6 +279,8 @@ class Wave(msgspec.Struct, frozen=True, kw_only=True):
 
 AFTER = (timedelta(hours=1), timedelta(hours=24), timedelta(days=7))
 """When one looks again after a reset."""
+SAID_WITHIN = dict(zip(AFTER, (timedelta(hours=3), timedelta(hours=12), timedelta(days=2)), strict=True))
+"""How late it may still be said: a follow-up that is much later is none."""
 MARKS = dict(zip(AFTER, ("1h", "24h", "7d"), strict=True))
 """How each is typed and named in a subject."""
 

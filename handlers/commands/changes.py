@@ -5,27 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bot.domain.chats import ChatSettings, SettingsChange, whole
+from msgspec.structs import replace
+
+from bot.domain.chats import ChatSettings, SettingsChange, next_digest, whole
 from bot.domain.posts import Subscription
 from handlers.commands.registry import Ask
 from handlers.desk import Desk
+from handlers.later_cards import digest_words
 from handlers.quiet_words import hours_words, mute_words
 from handlers.speech import ENGLISH, LANGUAGES, _
-from handlers.subscription_words import coins_words, pings_words, subscription_words, terms_words
+from handlers.subscription_words import (
+    coins_words,
+    followed_words,
+    pings_words,
+    subscription_words,
+    terms_words,
+)
 from handlers.zones import zone_words
 
 
-async def choose(desk: Desk, ask: Ask, after: ChatSettings) -> None:
+async def choose(desk: Desk, ask: Ask, after: ChatSettings) -> ChatSettings:
     """Keep ``after``, with a line of ``/settings log`` where it is something else than before.
 
-    Raises ``AskError`` for a person who may not.
+    Returns what is kept, with when the next digest is due. Raises ``AskError`` for a person who may not.
     """
     await ask.may_change()
     before, wall = await desk.settings(ask.destination), desk.wall()
+    if (after.digest, after.zone) != (before.digest, before.zone):
+        after = replace(after, digest_due=next_digest(after, wall))
     was, is_now = _choices(before, wall), _choices(after, wall)
     moved = [f"{name} {was[name]} → {is_now[name]}" for name in was if was[name] != is_now[name]]
     if after != before:
         await desk.store.chats.choose(after, _change(desk, ask, moved))
+    return after
 
 
 async def note(desk: Desk, ask: Ask, before: Sequence[Subscription]) -> None:
@@ -42,6 +54,8 @@ def _choices(chosen: ChatSettings, wall: datetime) -> dict[str, str]:
         _("mute"): mute_words(chosen, wall),
         _("clock"): zone_words(chosen.zone, wall),
         _("language"): LANGUAGES[chosen.language or ENGLISH],
+        _("follow-ups"): followed_words(chosen),
+        _("digest"): digest_words(chosen.digest),
         _("role pings"): pings_words(chosen),
         _("managers"): f"<@&{chosen.manager_role}>" if chosen.manager_role else _("Manage Server only"),
     }

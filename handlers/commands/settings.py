@@ -15,10 +15,17 @@ from bot.errors import AskError
 from handlers.commands.changes import choose
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
+from handlers.later_cards import digest_words
 from handlers.numbers import moment
 from handlers.quiet_words import EXAMPLE, clock_words, is_muted, mute_words, quiet_words
 from handlers.speech import LANGUAGES, N_, _, ngettext, spoken
-from handlers.subscription_words import choice_taps, group_tap, pings_words, subscription_words
+from handlers.subscription_words import (
+    choice_taps,
+    followed_words,
+    group_tap,
+    pings_words,
+    subscription_words,
+)
 from handlers.wanted import read_wanted
 from handlers.words import Parameter, read_text
 
@@ -61,6 +68,8 @@ async def settings_card(desk: Desk, ask: Ask, title: str = "") -> Card:
         _("**Quiet hours**: {hours}").format(hours=quiet_words(chosen)),
         _("**Muted**: {until}").format(until=mute_words(chosen, now)),
         _("**Clock**: {clock}").format(clock=clock_words(chosen, now)),
+        _("**Follow-ups**: {times}").format(times=followed_words(chosen)),
+        _("**Digest**: {when}").format(when=digest_words(chosen.digest)),
         _("**Language**: {language}").format(language=LANGUAGES[spoken()]),
     ]
     if ask.destination.platform == HAS_ROLES:
@@ -94,11 +103,16 @@ def _silence(desk: Desk, chosen: ChatSettings) -> tuple[Button, ...]:
 
 
 def _more(here: Sequence[Subscription], chosen: ChatSettings) -> tuple[Button, ...]:
-    buttons = [Button(_("Clock"), "/timezone"), Button(_("Language"), "/language")]
+    buttons = [
+        Button(_("Clock"), "/timezone"),
+        Button(_("Language"), "/language"),
+        Button(_("Digest"), "/digest"),
+    ]
     if here:
         buttons += [
             group_tap(here),
             Button(_("Edit alerts"), "/alerts"),
+            Button(_("Follow-ups"), "/followups"),
             Button(_("Drill"), "/test"),
             Button(_("End all alerts"), "/unsubscribe all"),
         ]

@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from html import escape
 
-from bot.domain.cards import Button, Card, Picture, Table, Tone
+from bot.domain.cards import Attachment, Button, Card, Picture, Table, Tone
 from bot.domain.posts import ChatMessage
 from handlers.numbers import dated, day
 from handlers.speech import N_, _, ngettext
 from handlers.web.html import Child, Html, el, join
 
-_AMOUNT = re.compile(r"[−+≥]?\$?\d[\d,.]*(?: (?:%|[kMBT]|s|min|h|days|[A-Z0-9]{2,6})(?!\w))+|[−+]\$[\d,.]+")
+_AMOUNT = re.compile(
+    r"(?<![\d:.,])[−+≥]?\$?\d[\d,.]*(?: (?:%|[kMBT]|s|min|h|days|[A-Z0-9]{2,6})(?!\w))+|[−+]\$[\d,.]+"
+)
+PICTURE = (800, 600)
+"""How large pictures are made, so that a page leaves room for one that is still to come."""
 _MARKS = re.compile(r"\*\*(?P<bold>.+?)\*\*|`(?P<code>[^`]+)`")
 _WAVE_COMMAND = re.compile(r"/(?P<what>wave|why) (?P<id>[\w-]+)")
 _WAVES_COMMAND = re.compile(r"/resets (?P<coin>[a-z0-9]{1,20})")
@@ -76,6 +80,7 @@ def message_html(message: ChatMessage, quoted: ChatMessage | None = None) -> Htm
         "article",
         _quote(message, quoted),
         card_html(message.card, _picture_url(message)) if message.card else el("p", message.text, cls="line"),
+        file_html(message.card.attachment, message.number) if message.card else None,
         _when(message),
         cls=f"message {kind}",
         id=f"m{message.number}",
@@ -120,12 +125,11 @@ def unmarked(text: str) -> str:
     return _MARKS.sub(lambda found: unmarked(found["bold"] or found["code"]), text)
 
 
-def stamp(at: datetime, *, year: bool = False, only_time: bool = False) -> Html:
-    """``10 Oct 21:24 UTC`` for a machine and a person; a day that is not told stands in its title."""
+def stamp(at: datetime, *, year: bool = False) -> Html:
+    """``10 Oct 21:24 UTC`` for a machine and a person."""
     told = dated(at) if year else day(at)
     full = f"{dated(at)} {at:%H:%M:%S} UTC"
-    text = f"{at:%H:%M} UTC" if only_time else f"{told} {at:%H:%M} UTC"
-    return el("time", text, datetime=f"{at:%Y-%m-%dT%H:%M:%SZ}", title=full)
+    return el("time", f"{told} {at:%H:%M} UTC", datetime=f"{at:%Y-%m-%dT%H:%M:%SZ}", title=full)
 
 
 def mark(tone: Tone) -> Html | None:
@@ -165,12 +169,22 @@ def _when(message: ChatMessage) -> Html:
     return el("p", before, stamp(message.at), after.format(count=message.revision), cls="when", title=times)
 
 
+def file_html(attached: Attachment | None, number: int) -> Html | None:
+    """A link that saves the file."""
+    if attached is None:
+        return None
+    link = el("a", attached.name, href=f"/file/{number}", download=attached.name)
+    return el("p", link, cls="line")
+
+
 def _picture_url(message: ChatMessage) -> str:
     return f"/picture/{message.number}-{message.revision}.svg"
 
 
 def figure_html(picture: Picture, url: str) -> Html:
-    image = el("img", src=url, alt=unmarked(picture.alt), decoding="async", width=800, height=500)
+    image = el(
+        "img", src=url, alt=unmarked(picture.alt), decoding="async", width=PICTURE[0], height=PICTURE[1]
+    )
     alone = _("Open the picture alone")
     return el("figure", el("a", image, href=url, target="_blank", rel="noopener", title=alone))
 

@@ -15,6 +15,7 @@ from bot.domain.cards import Card
 from bot.domain.waves import Kind, Wave
 from handlers.commands import COMMANDS, Ask
 from handlers.desk import Desk
+from handlers.hindsight import scorecard
 from handlers.speech import _, spoken
 from handlers.web.board import Boards
 from handlers.web.board_html import board_page
@@ -22,6 +23,7 @@ from handlers.web.card_html import Tap, linked, tapped_or_linked
 from handlers.web.chat import LOCAL, LocalChat, picture_response
 from handlers.web.feeds import Entry, Feed, atom, json_feed
 from handlers.web.frame import Frame
+from handlers.web.scorecard_html import PERIODS, scorecard_page
 from handlers.web.wave_html import WavePage, wave_page, waves_page
 
 WAVES_LISTED = 100
@@ -33,6 +35,7 @@ REVISIONS_SHOWN = 60
 FRESH_S = 1.0
 """Long enough to share among many who look at once, short enough not to be noticed."""
 PAGES_KEPT = 64
+USUAL_PERIOD = "30d"
 WAVE_ID = r"/wave/{id:[\w-]{1,40}}"
 
 
@@ -149,7 +152,15 @@ class Reading:
         return picture_response(await self.chat.drawn((f"{wave.id} {spoken()}", wave.revision), chart))
 
     async def _scorecard(self, request: web.Request) -> web.Response:
-        raise web.HTTPNotFound
+        asked = request.query.get("period", "")
+        period = asked if asked in PERIODS else USUAL_PERIOD
+
+        async def make(frame: Frame) -> str:
+            now = self.desk.clock()
+            span = timedelta(days=int(period.removesuffix("d")))
+            return scorecard_page(frame, await scorecard(self.desk.store, now - span, now), period)
+
+        return await self._answer(request, make)
 
     # --- feeds -------------------------------------------------------------------------------------
 

@@ -129,6 +129,7 @@ class Site:
                 web.post("/say", self.chat.say),
                 web.get("/events", self._events, allow_head=False),
                 web.get(r"/picture/{number:\d{1,12}}-{revision:\d{1,9}}.svg", self.chat.picture),
+                web.get(r"/file/{number:\d{1,12}}", self.chat.file),
                 web.get("/live", self._live, allow_head=False),
                 web.get("/login", self._login_form),
                 web.post("/login", self._login),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from bot.domain.cards import Card, Tone
 from bot.domain.waves import Lead, Stage, Wave
 from handlers.cards import TONES, kind_title, wave_title
-from handlers.numbers import duration, number, percent, usd
+from handlers.numbers import day_time, duration, number, percent, usd
 from handlers.speech import N_, _, ngettext
 from handlers.web.card_html import Tap, card_html, figure_html, mark, stamp
 from handlers.web.frame import Frame
@@ -97,7 +98,7 @@ def _revisions_sum(revisions: Sequence[Wave]) -> str:
 
 
 REVISION_HEADS = (
-    (N_("Time"), ""),
+    (N_("Time, UTC"), ""),
     (N_("State"), ""),
     (N_("Coins"), "right"),
     (N_("W"), "right"),
@@ -112,19 +113,20 @@ def revisions_table(revisions: Sequence[Wave]) -> Html:
         "table",
         el("caption", _("Revisions, the newest first"), cls="hidden"),
         el("thead", el("tr", heads)),
-        el("tbody", map(_revision, reversed(revisions))),
+        el("tbody", (_revision(wave, revisions[0].at) for wave in reversed(revisions))),
         cls="timeline",
     )
     return el("div", table, cls="table", role="region", tabindex=0, aria_labelledby="revisions")
 
 
-def _revision(wave: Wave) -> Html:
+def _revision(wave: Wave, first: datetime) -> Html:
+    """Its day is told where it is another than the first one's."""
     rang = el("span", _("rang"), cls="rang") if wave.loud == wave.revision else None
     taken_back = wave.stage is Stage.RETRACTED
     price = percent(wave.price_move) if wave.price_move is not None else unknown()
     return el(
         "tr",
-        el("th", stamp(wave.at, only_time=True), scope="row"),
+        el("th", _time(wave.at, first), scope="row"),
         el(
             "td",
             _(STAGE_WORDS[wave.stage]),
@@ -136,6 +138,11 @@ def _revision(wave: Wave) -> Html:
         el("td", unknown() if taken_back else number(wave.magnitude.w, 1), cls="right"),
         el("td", unknown() if taken_back else price, cls="right"),
     )
+
+
+def _time(at: datetime, first: datetime) -> Html:
+    text = f"{at:%H:%M}" if at.date() == first.date() else day_time(at)
+    return el("time", text, datetime=f"{at:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def facts_line(facts: Sequence[str]) -> Html:
@@ -220,13 +227,7 @@ def _row(wave: Wave) -> Html:
     price = percent(wave.price_move) if wave.price_move is not None else None
     return el(
         "tr",
-        el(
-            "th",
-            el("a", mark(tone), kind_title(wave), href=f"/wave/{wave.id}"),
-            el("span", stamp(wave.onset, year=True), cls="when"),
-            scope="row",
-            cls=f"tone-{tone}",
-        ),
+        el("th", wave_head(wave), scope="row", cls=f"tone-{tone}"),
         el("td", number(wave.magnitude.w, 1), cls="right"),
         el("td", percent(-wave.fall), cls="right"),
         el("td", usd(change.position_usd, signed=True) if change else unknown(), cls="right"),
@@ -234,6 +235,12 @@ def _row(wave: Wave) -> Html:
         el("td", _(LEAD_WORDS[wave.lead]), cls="wide-only"),
         el("td", _state(wave), cls="wide-only"),
     )
+
+
+def wave_head(wave: Wave) -> Html:
+    """Its link, and below it when it began."""
+    link = el("a", mark(tone_of(wave)), kind_title(wave), href=f"/wave/{wave.id}")
+    return join((link, el("span", stamp(wave.onset, year=True), cls="when")))
 
 
 def _state(wave: Wave) -> Child:

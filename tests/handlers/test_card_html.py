@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bot.domain.cards import Button, Card, Line, Picture, Table, Tone
 from bot.domain.posts import ChatMessage
-from handlers.web.card_html import marked, message_html, unmarked
+from handlers import charts
+from handlers.web.card_html import PICTURE, marked, message_html, unmarked
 from tests.local import AT, chart
 
 OURS = {"article", "p", "h2", "a", "span", "div", "strong", "code", "button", "time"}
@@ -120,6 +121,10 @@ def test_every_tone_has_a_mark_with_a_word(tone: Tone) -> None:
 def test_a_reply_to_something_no_longer_shown_still_reads() -> None:
     html = message_html(ChatMessage(number=9, who="bot", at=AT, card=Card(title="BTC"), reply_to=1))
     assert "follows an earlier message" in html
+
+
+def test_a_page_leaves_room_for_pictures_as_they_are_made() -> None:
+    assert PICTURE == (charts.WIDTH, charts.HEIGHT)
 
 
 def test_a_table_sets_figures_flush_right() -> None:

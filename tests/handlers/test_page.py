@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from bot.domain.figures import BUCKETS_S, FIGURES, Delivered, FigureKind, Histogram, Sample
 from bot.domain.health import SourceState
 from bot.domain.market import Point
+from bot.domain.posts import Destination
 from bot.domain.waves import Kind, Stage, Wave
 from bot.running import running
 from handlers.desk import About, Desk
@@ -138,7 +139,7 @@ async def test_a_wave_has_its_card_its_revisions_and_its_reasons() -> None:
     assert "BTC long flush · W 4.7 · over after 41 min" in text
     assert "3 revisions in 29 min" in text
     rows = re.findall(r"<tr>(.*?)</tr>", page.partition('class="timeline"')[2], re.DOTALL)
-    assert [words(row).split()[2] for row in rows[1:4]] == ["over", "slowing", "building"]
+    assert [words(row).split()[1] for row in rows[1:4]] == ["over", "slowing", "building"]
     assert ["rang" in row for row in rows[1:4]] == [True, False, True]
     assert "Inputs and arithmetic" in text
     assert "Hyperliquid" in text.partition("Inputs and arithmetic")[2], "each venue at both ends"
@@ -174,6 +175,24 @@ async def test_waves_are_listed_by_coin_and_those_closed_by_choice_only_when_ask
         "?coin=BTC&all=1": ["1c", "1a"],
         "?coin=nonsense": ["1b", "1a"],
     }
+
+
+async def test_the_scorecard_tells_what_became_of_alerts() -> None:
+    site = await october(wave(), wave(Stage.RETRACTED, id="1b"), wave(id="1c", onset=ONSET + MINUTE))
+    posts, here = site.desk.store.posts, Destination("telegram", "1")
+    for wave_id, at in (("1a", ONSET + 12 * MINUTE), ("1b", ONSET + 13 * MINUTE)):
+        await posts.want(wave_id, [here], revision=1, loud=1, size=4.0, now=at)
+        [post] = await posts.claim("telegram", at, MINUTE, 1)
+        await posts.shown(post, revision=1, message=wave_id, loud=True, now=at)
+    async with visiting(site) as session:
+        page = await got(session, "/scorecard?period=7d")
+    sums = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+    assert sums == {"Alerts": "2", "Confirmed": "1", "Taken back": "1", "Missed": "0", "Still running": "0"}
+    rows = [words(row) for row in re.findall(r"<tr>(.*?)</tr>", page.partition('id="scored"')[2])][1:]
+    assert ["taken back" in row for row in rows] == [True, False]
+    assert ["confirmed" in row for row in rows] == [False, True]
+    assert '<a href="?period=7d" aria-current="true">' in page
+    assert "half within" in page
 
 
 # --- feeds

@@ -26,6 +26,8 @@ CHANGES = [
     "/quiet breakthrough on",
     "/mute 2h",
     "/mute off",
+    "/followups 1h off",
+    "/digest weekly mon 08:00",
     "/timezone Berlin",
     "/threshold native",
     "/test",
