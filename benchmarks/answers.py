@@ -2,12 +2,13 @@
 
     python -m benchmarks.answers [COINS [QUESTIONS]]
 
-10,000 mixed commands about 100 coins are answered by the very code of the faces from a SQLite file with a
-year of them at twenty venues (``benchmarks.year``): first with nothing else going on, then while 6,000 readings
-and a snapshot of every coin are stored each second, which is sixty times as often as in earnest. Goals: p99 at
-most 50 ms, the file at most 2 GB. A card's picture is only described, not drawn. Of the first run the
-processor's time is told too: what a quiet machine would take. Pictures are then drawn both ways there are: PNG
-by the studio's process, SVG for the page in a thread. Goal: the loop is never held longer than 33 ms.
+10,000 mixed commands about 100 coins are answered by the very code of the faces from a SQLite file with
+a year of them at twenty venues (``benchmarks.year``): first with nothing else going on, then while 6,000
+readings and a snapshot of every coin are stored each second, which is sixty times as often as in
+earnest. Goals: p99 at most 50 ms, the file at most 2 GB. A card's picture is only described, not drawn.
+Of the first run the processor's time is told too: what a quiet machine would take. Pictures are then
+drawn both ways there are: PNG by the studio's process, SVG for the page in a thread. Goal: the loop is
+never held longer than 33 ms.
 """
 
 from __future__ import annotations
