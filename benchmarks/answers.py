@@ -94,7 +94,7 @@ def kind_of(line: str) -> str:
 async def snap_without_end(store: Store, coins: Sequence[Asset]) -> None:
     """A snapshot of every coin each second, and every fifth time its statistics."""
     told = [found for asset in coins if (found := await store.journal.snapshot(asset))]
-    figures = [found for asset in coins if (found := await store.statistics.newest(asset))]
+    figures = [row for asset in coins if (row := await store.statistics.newest(asset))]
     for number in itertools.count(1):
         at = NOW + number * MINUTE / 60
         await store.journal.snap([replace(one, at=at) for one in told])
