@@ -54,7 +54,7 @@ from handlers.series import (
     wave_finding,
     wave_window,
 )
-from handlers.speech import ENGLISH, speaking, spoken
+from handlers.speech import ENGLISH, _, speaking, spoken
 from handlers.summary import summary_card
 from handlers.titles import Titles
 from handlers.zones import UTC_ZONE, in_zone
@@ -163,7 +163,8 @@ class Desk:
         """Raises ``AskError`` where nothing was ever seen."""
         if snapshot := await self.store.journal.snapshot(asset):
             return self.here(snapshot)
-        raise AskError(f"I have not seen {asset} yet. See how the feeds do: `/venues`", "/venues")
+        unseen = _("I have not seen {asset} yet. See how the feeds do: `/venues`")
+        raise AskError(unseen.format(asset=asset), "/venues")
 
     async def before(self, now: Snapshot, period: timedelta) -> Snapshot | None:
         """The snapshot ``period`` earlier; ``None`` where none is near that time."""
@@ -190,12 +191,12 @@ class Desk:
             return self.here(wave)
         recent = [wave.id for wave in await self.store.waves.recent(limit=50)]
         if not recent:
-            raise AskError(
-                f'I know no wave "{wave_id}", and none has been recorded yet. `/resets`', "/resets"
-            )
+            unknown = _('I know no wave "{id}", and none has been recorded yet. `/resets`')
+            raise AskError(unknown.format(id=wave_id), "/resets")
         near = process.extractOne(wave_id, recent)
         command = f"/wave {near[0] if near else recent[0]}"
-        raise AskError(f'I know no wave "{wave_id}". Did you mean `{command}`? All: `/resets`', command)
+        unknown = _('I know no wave "{id}". Did you mean `{line}`? All: `/resets`')
+        raise AskError(unknown.format(id=wave_id, line=command), command)
 
     async def resets(self, asset: Asset | None, limit: int, *, unwinds: bool = False) -> Sequence[Wave]:
         """Newest first; people closing by choice (unwinds) only when asked for."""
@@ -217,7 +218,7 @@ class Desk:
         """What a chat gets. Raises ``AskError`` where that is nothing."""
         if here := await self.store.subscriptions.of(destination):
             return here
-        raise AskError("This chat gets no alerts. Begin with `/subscribe btc weekly`", "/subscribe weekly")
+        raise AskError(_("This chat gets no alerts. Begin with `/subscribe btc weekly`"), "/subscribe weekly")
 
     # --- pictures ----------------------------------------------------------------------------------
 
