@@ -44,6 +44,7 @@ from handlers.history import Days
 from handlers.known_words import record_line
 from handlers.later import digest_shown, follow_up_shown
 from handlers.own_cards import notice_card
+from handlers.past_cards import leverage_line
 from handlers.picture_words import pictured
 from handlers.series import (
     aligned,
@@ -294,6 +295,12 @@ class Desk:
         places = place_in_usd(wave.asset, usd, on), place_in_coins(wave.asset, closed, on)
         return record_line(wave.asset, usd, closed, places) if closed > 0 and usd > 0 else ""
 
+    async def leverage_line(self, wave: Wave) -> str:
+        """How much was open before and after a wave that is over; empty where too little is known."""
+        if wave.stage is not Stage.OVER:
+            return ""
+        return leverage_line(*await self.seen.leverage(self.store, wave))
+
     async def _wave_picture(self, wave: Wave) -> Picture | None:
         chart = await self.wave_chart(wave) if wave.stage not in (Stage.EARLY, Stage.RETRACTED) else None
         return pictured(chart) if chart else None
@@ -331,6 +338,7 @@ class Desk:
             picture=await self._picture(wave),
             latency=latency,
             record=await self._record(wave),
+            leverage=await self.leverage_line(wave),
         )
         return Shown(
             revision=wave.revision, loud=wave.loud, over=wave.done, card=self.sign(card), w=wave.magnitude.w
