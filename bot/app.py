@@ -18,7 +18,6 @@ from datetime import timedelta
 from bot.app_parts import GROUPS, desk_of, faces_of, judge_of, meet, site_of
 from bot.config import Settings
 from bot.deliver import deliver
-from bot.domain.cards import Card, Line
 from bot.domain.figures import Delivered, Sample
 from bot.domain.market import Venue
 from bot.domain.posts import Destination
@@ -35,6 +34,8 @@ from bot.roles import Bench, tidy, watch_over
 from bot.running import running
 from bot.stage import PLAY, Stage, live, played, told_to_the_end, wall
 from handlers.desk import Desk
+from handlers.play_cards import end_card
+from handlers.speech import ENGLISH, speaking
 from handlers.web import LOCAL, LocalChat
 from storage.streams import LocalStream
 
@@ -200,13 +201,6 @@ async def _curtain(stage: Stage, chat: LocalChat, desk: Desk) -> None:
     if stage.until is None or stage.clock() >= stage.until:
         return
     await asyncio.sleep((stage.until - stage.clock()).total_seconds() / stage.speed)
-    ended = Card(
-        title="The reconstruction ends here",
-        lines=(
-            Line(
-                "The market stands nearly still from now on. Everything that was recorded can still be asked."
-            ),
-            Line("Start Washout again to see it from the beginning."),
-        ),
-    )
-    await chat.send(LOCAL, desk.sign(ended))
+    here = await desk.settings(LOCAL)
+    with speaking(here.language or ENGLISH):
+        await chat.send(LOCAL, desk.sign(end_card()))

@@ -21,6 +21,8 @@ from bot.ports import HealthView, Messenger, Store
 from bot.stage import Stage, wall
 from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import About, Desk
+from handlers.play_cards import begin_card
+from handlers.speech import spoken
 from handlers.web import LOCAL, Door, LocalChat, Site
 
 if TYPE_CHECKING:  # the platforms' libraries are heavy, and imported where a token was found
@@ -54,7 +56,7 @@ def site_of(settings: Settings, desk: Desk, stage: Stage, figures: Callable[[], 
     """The page, with the local chat in it."""
 
     async def reply(text: str) -> Card:
-        return await answer(desk, Ask(LOCAL, person="you"), text)
+        return await answer(desk, Ask(LOCAL, person="you", language=spoken()), text)
 
     chat = LocalChat(
         log=desk.store.chat,
@@ -77,9 +79,9 @@ def site_of(settings: Settings, desk: Desk, stage: Stage, figures: Callable[[], 
 
 def _draw(chart: Chart) -> str:
     """A picture for the page. Most runs of a quiet day never draw one, so what it takes is imported then."""
-    from handlers.charts import svg
+    from handlers.charts import drawn_once
 
-    return svg(chart)
+    return drawn_once(chart)
 
 
 async def meet(settings: Settings, stage: Stage, chat: LocalChat, desk: Desk) -> None:
@@ -90,7 +92,11 @@ async def meet(settings: Settings, stage: Stage, chat: LocalChat, desk: Desk) ->
     await store.subscriptions.add(
         Subscription(destination=LOCAL, threshold=settings.alert_threshold, created=stage.clock())
     )
-    welcome = stage.welcome or await answer(desk, Ask(LOCAL, person="you"), "/start")
+    if (script := stage.script) is not None:
+        quotes = [(quote.text, quote.source) for quote in script.published]
+        welcome = begin_card(script.title, script.plays_from, script.plays_until, stage.speed, quotes)
+    else:
+        welcome = await answer(desk, Ask(LOCAL, person="you"), "/start")
     await chat.send(LOCAL, desk.sign(welcome))
     await store.journal.keep(MET, b"yes")
 

@@ -92,7 +92,7 @@ class Alike(msgspec.Struct, frozen=True):
     """What followed resets like ``wave``: one entry of ``after`` for each time that is known of any.
 
     ``all_coins`` where resets of its own coin were too few, ``least_w`` the smallest that counted, ``since``
-    when the history begins.
+    when the history begins. ``moves`` are those of price after each of them, at every time of ``AFTER``.
     """
 
     wave: Wave
@@ -100,6 +100,7 @@ class Alike(msgspec.Struct, frozen=True):
     all_coins: bool
     since: datetime | None
     after: tuple[Aftermath, ...]
+    moves: tuple[tuple[float | None, ...], ...] = ()
 
 
 async def alike(store: Store, wave: Wave, now: datetime, *, least_w: float | None = None) -> Alike:
@@ -146,7 +147,8 @@ async def _told(
         return tuple(found)
 
     first = min((series[0].at for series in points.values() if series), default=None)
-    return Alike(wave, least_w, all_coins, first, await asyncio.to_thread(compare))
+    moves = tuple(tuple(one.price_move for one in known) for _wave, known in seen)
+    return Alike(wave, least_w, all_coins, first, await asyncio.to_thread(compare), moves)
 
 
 def _followed(seen: Sequence[tuple[Wave, Sequence[Outcome]]], after: timedelta) -> list[Followed]:
@@ -176,12 +178,13 @@ def _of_published(
 
 
 class Seen:
-    """The aftermath of resets like a wave, counted once for all the chats that are told of it."""
+    """What followed resets like a wave, and leverage before and after: once for all the chats told of it."""
 
     KEPT = 16
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, timedelta], Alike] = OrderedDict()
+        self._levers: OrderedDict[tuple[str, datetime], tuple[Leverage, Leverage]] = OrderedDict()
         self._turn = asyncio.Lock()
 
     async def alike(self, store: Store, wave: Wave, after: timedelta, now: datetime) -> Alike:
@@ -191,6 +194,17 @@ class Seen:
                 while len(self._known) > self.KEPT:
                     self._known.popitem(last=False)
             return self._known[wave.id, after]
+
+    async def leverage(self, store: Store, wave: Wave) -> tuple[Leverage, Leverage]:
+        """Before the onset, and at the low."""
+        async with self._turn:
+            key = (wave.id, wave.low_at)
+            if key not in self._levers:
+                before = await leverage(store, wave.asset, wave.onset)
+                self._levers[key] = before, await leverage(store, wave.asset, wave.low_at)
+                while len(self._levers) > self.KEPT:
+                    self._levers.popitem(last=False)
+            return self._levers[key]
 
 
 # --- leverage --------------------------------------------------------------------------------------------

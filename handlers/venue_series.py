@@ -9,7 +9,17 @@ from math import exp
 from bot.domain.charts import Span, VenueCoins, VenuesChart
 from bot.domain.market import Snapshot, Venue
 from handlers.numbers import percent
-from handlers.series import aligned, as_of_note, bridged, filled, joined, span_words, step_for, step_of
+from handlers.series import (
+    aligned,
+    as_of_note,
+    bridged,
+    filled,
+    joined,
+    span_words,
+    step_for,
+    step_of,
+    unbroken,
+)
 from handlers.speech import _, ngettext
 from handlers.titles import Titles, venue_title
 
@@ -31,7 +41,7 @@ def venues_chart(
     """``None`` where fewer than two snapshots are known; they come oldest first.
 
     A venue that a snapshot misses keeps what it held when it was last believed, marked as stale; before it
-    was first seen it holds nothing.
+    was first seen it is unknown.
     """
     step = step_of(snapshots, step_for(period))
     by_step = {aligned(snap.at, step): snap for snap in snapshots}
@@ -41,14 +51,18 @@ def venues_chart(
     found = [by_step.get(at) for at in times]
     newest = snapshots[-1]
     native = {held.venue: held.group.native for snap in snapshots for held in snap.venues}
-    layers = {venue: _layer(venue, found) for venue in native}
+    held = [_held(snap) for snap in found]
+    layers = {venue: [told.get(venue) for told in held] for venue in native}
+    gone = [{lost.venue for lost in snap.missing} if snap else set() for snap in found]
     ranked = sorted(native, key=lambda venue: (-_last(layers[venue]), venue))
     shown: list[VenueCoins] = []
     for is_native, most in ((True, NATIVES), (False, INSTITUTIONS)):
         group = [venue for venue in ranked if native[venue] is is_native]
         most = most if len(group) > most + 1 else len(group)
         for venue in group[:most]:
-            stale = _stale(venue, times, found, step)
+            stale = joined(
+                (at, at + step) for at, missing in zip(times, gone, strict=True) if venue in missing
+            )
             coins = bridged(layers[venue], step)
             shown.append(VenueCoins(venue_title(venue, titles), is_native, coins, stale))
         if others := group[most:]:
@@ -66,16 +80,12 @@ def venues_chart(
     )
 
 
-def _layer(venue: Venue, found: Sequence[Snapshot | None]) -> list[float | None]:
-    layer: list[float | None] = []
-    for snap in found:
-        if snap is None:
-            layer.append(None)
-            continue
-        held = next((each.coins for each in snap.venues if each.venue == venue), None)
-        lost = next((each.coins for each in snap.missing if each.venue == venue), 0.0)
-        layer.append(lost if held is None else held)
-    return layer
+def _held(snap: Snapshot | None) -> Mapping[Venue, float]:
+    """What each venue held, or what was last believed of it; nothing of one that was not watched."""
+    if snap is None:
+        return {}
+    last_known = {lost.venue: lost.coins for lost in snap.missing}
+    return last_known | {held.venue: held.coins for held in snap.venues}
 
 
 def _last(layer: Sequence[float | None]) -> float:
@@ -89,16 +99,6 @@ def _summed(layers: Sequence[Sequence[float | None]]) -> list[float | None]:
     ]
 
 
-def _stale(
-    venue: Venue, times: Sequence[datetime], found: Sequence[Snapshot | None], step: timedelta
-) -> tuple[Span, ...]:
-    return joined(
-        (at, at + step)
-        for at, snap in zip(times, found, strict=True)
-        if snap is not None and any(each.venue == venue for each in snap.missing)
-    )
-
-
 def _finding(asset: str, first: Snapshot, last: Snapshot, period: timedelta, titles: Titles) -> str:
     """The change of like with like, and the two venues that moved most of it."""
     span, move = span_words(last.at - first.at, period), percent(exp(last.index - first.index) - 1)
@@ -106,7 +106,7 @@ def _finding(asset: str, first: Snapshot, last: Snapshot, period: timedelta, tit
     named = sorted(moves, key=lambda venue: (-abs(moves[venue][0]), venue))[:2]
     if not named or abs(moves[named[0]][1]) < MOVED:
         return _("{coin} open interest {move} in {span}").format(coin=asset, move=move, span=span)
-    parts = ", ".join(f"{venue_title(venue, titles)} {percent(moves[venue][1])}" for venue in named)
+    parts = ", ".join(unbroken(f"{venue_title(venue, titles)} {percent(moves[venue][1])}") for venue in named)
     text = _("{coin} open interest {move} in {span}: {venues}")
     return text.format(coin=asset, move=move, span=span, venues=parts)
 

@@ -1,4 +1,4 @@
-"""What followed resets: one thin path each, their median, and what random hours did."""
+"""What followed resets: one thin path each, their median, and what random times did."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from handlers.charts.sheet import (
     SMALL,
     WIDTH,
     Label,
+    Part,
     Rect,
     Sheet,
     fitted,
+    row,
     spread,
 )
 from handlers.numbers import duration
@@ -97,14 +99,14 @@ def _head(sheet: Sheet, chart: AfterChart) -> None:
     sheet.write(fitted(Label(EDGE, sheet.top + 23, chart.axis, INK), WIDTH - 2 * EDGE))
     count = len(chart.paths)
     thin = ngettext("thin: {n} reset", "thin: {n} resets", count).format(n=count)
-    x = sheet.write(Label(EDGE, sheet.top + 50, thin, SKY, SMALL)).rect.right + 24
-    if chart.base_low:
-        words = _("grey: middle half after random hours")
-        sheet.write(fitted(Label(x, sheet.top + 50, words, FAINT, SMALL), WIDTH - EDGE - x))
+    parts = [Part(thin, SKY)]
+    if chart.base_low and chart.base_name:
+        parts.append(Part(_("grey: {what}").format(what=chart.base_name), FAINT))
+    row(sheet, sheet.top + 50, parts, WIDTH - EDGE)
 
 
 def _base(sheet: Sheet, fan: _Fan, chart: AfterChart) -> None:
-    """Where half of all random hours went."""
+    """What would be nothing special."""
     both = [
         (hours, low, high)
         for hours, low, high in zip(chart.hours, chart.base_low, chart.base_high, strict=False)

@@ -19,9 +19,11 @@ from handlers.charts.sheet import (
     SMALL,
     WIDTH,
     Label,
+    Part,
     Rect,
     Sheet,
     fitted,
+    row,
 )
 from handlers.numbers import day, month, percent
 from handlers.speech import N_, _
@@ -77,7 +79,7 @@ def _numbers(
     is_long = (chart.until - chart.since).days > 400
     for wave, (x, y) in list(zip(by_size, points, strict=True))[: -NAMED - 1 : -1]:
         when = month(wave.at) if is_long else day(wave.at)
-        text = f"{when} {percent(-wave.fall)}"
+        text = f"{wave.name} {when} {percent(-wave.fall)}".strip()
         within = Rect(EDGE, plot.top - 24, plot.right, plot.bottom)
         away = _radius(wave)
         beside = [
@@ -90,13 +92,9 @@ def _numbers(
 def _head(sheet: Sheet, chart: ResetsChart) -> None:
     words = _("Magnitude W: how rare, by how often such a fall comes")
     sheet.write(fitted(Label(EDGE, sheet.top + 23, words, INK), WIDTH - 2 * EDGE))
-    x = EDGE
-    for kind in Kind:
-        if any(wave.kind is kind for wave in chart.waves):
-            label = Label(
-                x, sheet.top + 50, f"{SIGNS[kind]} {_(WORDS[kind])}", COLOURS[kind], SMALL, bold=True
-            )
-            x = sheet.write(label).rect.right + 24
+    kinds = [kind for kind in Kind if any(wave.kind is kind for wave in chart.waves)]
+    parts = [Part(f"{SIGNS[kind]} {_(WORDS[kind])}", COLOURS[kind], True) for kind in kinds]
+    row(sheet, sheet.top + 50, parts, WIDTH - EDGE)
 
 
 def _mark(x: float, y: float, wave: ResetMark) -> str:

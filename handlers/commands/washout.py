@@ -263,16 +263,12 @@ async def _fleet(desk: Desk) -> Sequence[str]:
     waiting: Counter[str] = Counter()
     for member in members:
         waiting.update(member.waiting)
+    played = ", ".join(f"{role} {count}" for role, count in sorted(roles.items()))
+    queues = ", ".join(f"{queue} {number(count)}" for queue, count in sorted(waiting.items()))
     return (
-        _("Processes: {n} ({roles})").format(
-            n=number(len(members)),
-            roles=", ".join(f"{role} {count}" for role, count in sorted(roles.items())),
-        ),
+        _("Processes: {n} ({roles})").format(n=number(len(members)), roles=played),
         _("Only-one roles: {locks}").format(locks=", ".join(locks) or _("none")),
-        _("Waiting: {queues}").format(
-            queues=", ".join(f"{queue} {number(count)}" for queue, count in sorted(waiting.items()))
-            or _("none")
-        ),
+        _("Waiting: {queues}").format(queues=queues or _("none")),
     )
 
 
