@@ -56,6 +56,10 @@ def table(coin: Asset, reports: Sequence[SourceReport]) -> Iterable[str]:
         yield ""
     for report in faults:
         yield f"{report.title}: {report.why}"
+    doubts = [f"{r.title}, in doubt: {doubt}" for r in reports if r.reachable for doubt in r.doubts]
+    if doubts:
+        yield ""
+        yield from doubts
     live = [r for r in reports if r.coins is not None and r.group is not Group.REPORT]
     if live:
         coins = sum(r.coins or 0.0 for r in live)

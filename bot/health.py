@@ -37,6 +37,7 @@ class Health:
         late_after: timedelta,
         completeness: Completeness | None = None,
         unheard: str = "",
+        doubts: tuple[str, ...] = (),
         counted: str = "",
     ) -> None:
         """From now on this source is expected to answer at least every ``late_after``."""
@@ -51,6 +52,7 @@ class Health:
             since=now,
             completeness=completeness,
             unheard=unheard,
+            doubts=doubts,
             counted=counted,
         )
 

@@ -8,9 +8,10 @@ from math import exp
 
 from bot.domain.cards import Button, Card, Line, Table
 from bot.domain.market import Report, Snapshot, Venue, usd_change
-from handlers.cards import coverage_line, usd_split
+from handlers.cards import coverage_line, more_amount, usd_split
 from handlers.institutions import beside_lines
-from handlers.numbers import Scale, clock, duration, percent, price, tight, usd
+from handlers.numbers import Scale, clock, duration, number, percent, price, tight, usd
+from handlers.speech import _, ngettext
 from handlers.titles import Titles, venue_title
 
 OLD_AFTER = timedelta(minutes=5)
@@ -35,8 +36,12 @@ def snapshot_card(
     ``history`` is how long the coin has been watched, where that is too short to say how rare a fall is.
     """
     scale = Scale.coins(now.coins)
-    total = f"{now.asset} open interest {scale.show(now.coins)} {now.asset}"
-    title = total + (f" · {usd(now.usd)}" if now.usd is not None else ", dollars unknown")
+    title = _("{asset} open interest {coins} · {usd}")
+    if now.usd is None:
+        title = _("{asset} open interest {coins}, dollars unknown")
+    title = title.format(
+        asset=now.asset, coins=f"{scale.show(now.coins)} {now.asset}", usd=usd(now.usd or 0.0)
+    )
     lines = [Line(text, 9) for text in _change(now, before, period, scale)]
     if before and _other_contracts(now, before):
         before = None  # the lines below compare sums
@@ -44,14 +49,18 @@ def snapshot_card(
     lines += [Line(text) for text in beside_lines(reports, now, at, titles)]
     lines.append(Line(_venues(now, before, scale, titles)))
     if now.price_usd is not None:
-        funding = f" · funding {percent(now.funding)} a year" if now.funding is not None else ""
-        lines.append(Line(f"Price {price(now.price_usd)}{funding}", 4))
+        text = _("Price {price}").format(price=price(now.price_usd))
+        if now.funding is not None:
+            text += f" · {_('funding {share} a year').format(share=percent(now.funding))}"
+        lines.append(Line(text, 4))
     lines.append(Line(f"{coverage_line(now.coverage, now.missing, at, titles)} · {age_line(now, at)}", 8))
     if history is not None:
         lines.append(
             Line(
-                f"I have {duration(history)} of {now.asset} history, so I cannot say how rare a fall is yet "
-                "(from 14 days on)",
+                _(
+                    "I have {time} of {asset} history, so I cannot say how rare a fall is yet "
+                    "(from 14 days on)"
+                ).format(time=duration(history), asset=now.asset),
                 4,
             )
         )
@@ -59,8 +68,8 @@ def snapshot_card(
     return Card(
         title=title,
         lines=tuple(lines),
-        footer=f"live venues only · {clock(now.at)}",
-        buttons=(Button("Picture", f"/chart {coin}"), Button("Past resets", f"/resets {coin}")),
+        footer=_("live venues only · {at}").format(at=clock(now.at)),
+        buttons=(Button(_("Picture"), f"/chart {coin}"), Button(_("Past resets"), f"/resets {coin}")),
     )
 
 
@@ -68,22 +77,41 @@ def _change(now: Snapshot, before: Snapshot | None, period: timedelta, scale: Sc
     """One headline. Where plain sums would not say what the market did, that is the index's move."""
     span = duration(period)
     if before is None:
-        return [f"{span}: nothing was recorded then, so I cannot say what changed"]
-    moved = f"{span}: **{percent(like_with_like(now, before))}** like with like"
+        return [_("{time}: nothing was recorded then, so I cannot say what changed").format(time=span)]
+    moved = {"time": span, "move": percent(like_with_like(now, before))}
     if _other_contracts(now, before):
-        return [f"{moved}: contracts that expired, began or count anew are left out"]
+        text = _(
+            "{time}: **{move}** like with like: contracts that expired, began or count anew are left out"
+        )
+        return [text.format(**moved)]
     every = _by_venue(before).keys() | _by_venue(now).keys()
     both = _by_venue(before).keys() & _by_venue(now).keys()
     if not both:
-        return [f"{moved}: no venue was seen at both ends"]
+        return [_("{time}: **{move}** like with like: no venue was seen at both ends").format(**moved)]
     old, new = _both(before, now)
     change = f"{scale.show(new - old, signed=True)} {now.asset}"
     in_usd = usd_change(before, now)
-    rest = f" on the {len(both)} of {len(every)} venues seen at both ends" if both != every else ""
-    rest += f" · {usd_split(in_usd)}" if in_usd is not None else ""
-    if _agrees(now, before):
-        return [f"{span}: **{change} ({percent(new / old - 1)})**{rest}"]
-    return [f"{moved}, each venue only while it was seen", f"Of it {change}{rest}"]
+    agrees = _agrees(now, before)
+    text = _("{time}: **{change} ({move})**") if agrees else _("Of it {change}")
+    if both != every:
+        text = ngettext(
+            "Of it {change} on the {both} of {n} venue seen at both ends",
+            "Of it {change} on the {both} of {n} venues seen at both ends",
+            len(every),
+        )
+        if agrees:
+            text = ngettext(
+                "{time}: **{change} ({move})** on the {both} of {n} venue seen at both ends",
+                "{time}: **{change} ({move})** on the {both} of {n} venues seen at both ends",
+                len(every),
+            )
+    told = text.format(
+        time=span, change=change, move=percent(new / old - 1), both=number(len(both)), n=number(len(every))
+    )
+    told += f" · {usd_split(in_usd)}" if in_usd is not None else ""
+    if agrees:
+        return [told]
+    return [_("{time}: **{move}** like with like, each venue only while it was seen").format(**moved), told]
 
 
 def like_with_like(now: Snapshot, before: Snapshot) -> float:
@@ -120,12 +148,13 @@ def _groups(now: Snapshot, before: Snapshot | None, scale: Scale) -> str:
     """
     shown = scale.parts((now.group_coins(native=True), now.group_coins(native=False)))
     texts = []
-    for name, native, amount in (("Crypto-native", True, shown[0]), ("Institutional live", False, shown[1])):
+    for native, amount in zip((True, False), shown, strict=True):
         if not any(v.group.native is native for v in now.venues):
-            texts.append(f"{name}: none seen")
+            texts.append(_("Crypto-native: none seen") if native else _("Institutional live: none seen"))
             continue
+        text = _("Crypto-native {coins}") if native else _("Institutional live {coins}")
         change = _side_change(now, before, native=native) if before else ""
-        texts.append(f"{name} {scale.show(amount)}{change}")
+        texts.append(f"{text.format(coins=scale.show(amount))}{change}")
     return " · ".join(texts)
 
 
@@ -149,15 +178,15 @@ def _venues(now: Snapshot, before: Snapshot | None, scale: Scale, titles: Titles
             text += f" {percent(venue.coins / was - 1, digits=0)}"
         texts.append(text)
     if rest := rows[named:]:
-        texts.append(f"{len(rest)} more {scale.show(sum(amount for amount, _ in rest))}")
+        texts.append(more_amount(len(rest), scale.show(sum(amount for amount, _venue in rest))))
     return " · ".join(texts)
 
 
 def age_line(now: Snapshot, at: datetime) -> str:
     if at - now.at > OLD_AFTER:
-        return f"**these figures are {duration(at - now.at)} old**"
+        return _("**these figures are {age} old**").format(age=duration(at - now.at))
     oldest = min((v.at for v in now.venues), default=now.at)
-    return f"oldest figure {duration(at - oldest)}"
+    return _("oldest figure {age}").format(age=duration(at - oldest))
 
 
 def market_card(
@@ -171,20 +200,25 @@ def market_card(
     total = [now.usd for now, _ in pairs if now.usd is not None]
     least = min(pairs, key=lambda pair: pair[0].coverage)[0]
     oldest = min(now.at for now, _ in pairs)
-    lines = [Line(f"Together {usd(sum(total))} of open interest on live venues", 6)] if total else []
-    lines.append(
-        Line(f"{coverage_line(least.coverage, (), at)} ({least.asset}, the least) · {_old(oldest, at)}", 6)
+    together = _("Together {usd} of open interest on live venues").format(usd=usd(sum(total)))
+    seen = _("{seen} ({asset}, the least) · {age}").format(
+        seen=coverage_line(least.coverage, (), at), asset=least.asset, age=_old(oldest, at)
     )
-    first = pairs[0][0].asset.lower()
+    footer = _("`{line}` for one coin").format(line=f"/oi {pairs[0][0].asset.lower()}")
+    if more:
+        left = ngettext("{n} smaller one not shown", "{n} smaller ones not shown", more)
+        footer += f" · {left.format(n=number(more))}"
+    span = duration(period)
+    heads = (_("coin"), _("now"), _("{time} coins").format(time=tight(span)))
     return Card(
-        title=f"Open interest, change of coins in {duration(period)}",
-        lines=tuple(lines),
-        table=Table(("coin", "now", f"{tight(duration(period))} coins"), tuple(rows), right=(1, 2)),
-        footer=f"`/oi {first}` for one coin" + (f" · {more} smaller ones not shown" if more else ""),
+        title=_("Open interest, change of coins in {time}").format(time=span),
+        lines=(*((Line(together, 6),) if total else ()), Line(seen, 6)),
+        table=Table(heads, tuple(rows), right=(1, 2)),
+        footer=footer,
         buttons=tuple(Button(f"/oi {now.asset.lower()}", f"/oi {now.asset.lower()}") for now, _ in pairs[:3]),
     )
 
 
 def _old(oldest: datetime, at: datetime) -> str:
-    age = f"{duration(at - oldest)} old"
+    age = _("{age} old").format(age=duration(at - oldest))
     return f"**{age}**" if at - oldest > OLD_AFTER else age

@@ -250,6 +250,7 @@ class Told:
             one.instrument,
             rate=_number(one.rate),
             interval_h=one.interval.total_seconds() / 3600,
+            **({"interval_assumed": True} if one.assumed else {}),
             exchange_at=self._at(one),
             **more,
         )

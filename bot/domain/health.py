@@ -71,6 +71,8 @@ class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Why this venue tells nobody its liquidations; empty where it does, or where we do not know."""
     counted: str = ""
     """How the venue counts open interest, where that is not one side of each position."""
+    doubts: tuple[str, ...] = ()
+    """What may be wrong with this venue's figures, in words for a person."""
     gaps: int = 0
     """Messages that the venue numbered and that never arrived."""
 

@@ -46,6 +46,8 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
     coins_per_base: int = 1
     quote: str = "USD"
     alias: str = ""
+    funding_interval: timedelta | None = None
+    """Where the venue's list of contracts tells it; else its rates tell it, or nothing does."""
 
     @property
     def key(self) -> str:
@@ -73,13 +75,17 @@ class Price(msgspec.Struct, frozen=True, gc=False, tag="price"):
 
 
 class Funding(msgspec.Struct, frozen=True, gc=False, tag="funding"):
-    """Funding as a fraction per ``interval`` (positive: longs pay)."""
+    """Funding as a fraction per ``interval`` (positive: longs pay).
+
+    ``assumed``: the venue has not told the interval; it is the usual one.
+    """
 
     instrument: Instrument
     rate: Decimal
     interval: timedelta
     at: datetime
     received: datetime
+    assumed: bool = False
 
 
 class Volume(msgspec.Struct, frozen=True, gc=False, tag="volume"):

@@ -6,6 +6,7 @@ What differs is here: the addresses, no past, and shares and metals that are tol
 from __future__ import annotations
 
 from bot.domain.market import Completeness, Group, Venue
+from bot.exchanges.binance_terms import terms
 from bot.exchanges.binance_usdm import listing, parse_forced, parse_open_interest, polls
 from bot.exchanges.reading import refusal
 from bot.exchanges.spec import HOUR, MINUTE, BookPoll, Budget, Exchange, Request, Socket, facts
@@ -15,7 +16,8 @@ FACTS = facts(
     """
     /fapi/v1/openInterest | openInterest | base coin | six public projects; no library | [2]
     /fapi/v1/premiumIndex | markPrice | USDT per base coin | documentation | [2]
-    /fapi/v1/premiumIndex | lastFundingRate | fraction per 8 h | contracts on 4 h or 1 h differ, untold | [?]
+    /fapi/v1/premiumIndex | lastFundingRate | fraction per interval | as on Binance | [1]
+    /fapi/v1/fundingInfo | fundingIntervalHours | hours of those it lists; else 8 | documentation | [?]
     /fapi/v1/ticker/24hr | volume | base coin | documentation | [1]
     /fapi/v1/exchangeInfo | underlyingSubType, symbolType | STOCK, ETF, Commodities, 1: left out | probe | [1]
     /fapi/v1/exchangeInfo | underlyingType | COIN on every row, shares too: says nothing | probe | [1]
@@ -32,11 +34,12 @@ EXCHANGE = Exchange(
     title="Aster",
     group=Group.DEX,
     base_url="https://fapi.asterdex.com",
-    book=BookPoll(HOUR, lambda: [Request("/fapi/v1/exchangeInfo")], listing(VENUE)),
+    book=BookPoll(HOUR, lambda: [Request("/fapi/v1/exchangeInfo")], listing(VENUE), terms("/fapi/v1")),
     polls=polls("/fapi/v1", parse_open_interest),
     budget=Budget(2400, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
+    doubts=("funding of contracts that its list of intervals leaves out is taken for one of 8 hours",),
     sockets=(
         Socket(
             "liquidations",

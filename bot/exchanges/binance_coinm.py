@@ -13,7 +13,8 @@ import msgspec
 
 from bot.domain.market import Completeness, Group, Instrument, Observation, OpenInterest, Venue
 from bot.domain.units import Amount, ContractSize, Unit
-from bot.exchanges.binance_usdm import DATED, STEP, parse_forced, polls, told
+from bot.exchanges.binance_terms import terms, told
+from bot.exchanges.binance_usdm import DATED, STEP, parse_forced, polls
 from bot.exchanges.reading import (
     DOLLARS,
     coin,
@@ -48,7 +49,8 @@ FACTS = facts(
     /dapi/v1/openInterest | openInterest | contracts | documentation, recorded answers | [2]
     /dapi/v1/exchangeInfo | contractSize | USD per contract | 100 for BTC [2], 10 for others [0] | [2]
     /dapi/v1/premiumIndex | markPrice | USD per base coin | documentation | [2]
-    /dapi/v1/premiumIndex | lastFundingRate | fraction per 8 h | interval is not told | [?]
+    /dapi/v1/premiumIndex | lastFundingRate | fraction per interval | documentation | [2]
+    /dapi/v1/fundingInfo | fundingIntervalHours | hours of those ever adjusted; else 8 | documentation | [1]
     /dapi/v1/ticker/24hr | volume | contracts | documentation (baseVolume is coins) | [1]
     /futures/data/openInterestHist | sumOpenInterest | contracts | recorded answer | [2]
     /futures/data/openInterestHist | sumOpenInterestValue | base coin | recorded answer | [2]
@@ -165,7 +167,7 @@ EXCHANGE = Exchange(
     title="Binance COIN-M",
     group=Group.OFFSHORE,
     base_url="https://dapi.binance.com",
-    book=BookPoll(HOUR, lambda: [Request("/dapi/v1/exchangeInfo")], parse_book),
+    book=BookPoll(HOUR, lambda: [Request("/dapi/v1/exchangeInfo")], parse_book, terms("/dapi/v1")),
     polls=polls("/dapi/v1", parse_open_interest),
     budget=Budget(2400, MINUTE),
     facts=FACTS,

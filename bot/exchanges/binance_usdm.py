@@ -24,11 +24,11 @@ from bot.domain.market import (
     Volume,
 )
 from bot.domain.units import Amount, Unit
+from bot.exchanges.binance_terms import FUNDING_INTERVAL, terms, told
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
     DOLLARS,
     account_ratio,
-    coded,
     coin,
     decode,
     implied_price,
@@ -64,7 +64,8 @@ FACTS = facts(
     """
     /fapi/v1/openInterest | openInterest | base coin | documentation, recorded answers | [2]
     /fapi/v1/premiumIndex | markPrice | USDT per base coin | documentation, client libraries | [2]
-    /fapi/v1/premiumIndex | lastFundingRate | fraction per 8 h | half of the contracts pay every 4 h | [?]
+    /fapi/v1/premiumIndex | lastFundingRate | fraction per interval | documentation | [2]
+    /fapi/v1/fundingInfo | fundingIntervalHours | hours of those ever adjusted; else 8 | documentation | [1]
     /fapi/v1/ticker/24hr | volume | base coin | documentation | [1]
     /fapi/v1/exchangeInfo | contractType, status | — | TRADIFI_PERPETUAL is left out | [2]
     /futures/data/openInterestHist | sumOpenInterest | base coin | recorded answers | [2]
@@ -82,7 +83,6 @@ STEP = 5 * MINUTE
 DATED = ("CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH")
 TRADFI_TAGS = frozenset({"STOCK", "ETF", "Commodities"})
 TRADFI_TYPE = 1  # Aster calls every underlying a COIN; its tags and its symbolType tell the rest
-FUNDING_INTERVAL = 8 * HOUR
 FUNDING_MS = 8 * 3_600_000
 
 
@@ -168,9 +168,6 @@ _PASTS = msgspec.json.Decoder(list[_Past])
 _ACCOUNTS = msgspec.json.Decoder(list[_Accounts])
 _SUPPLIED = msgspec.json.Decoder(list[_Supplied])
 _FRAMES = msgspec.json.Decoder(_Frame)
-THROTTLED = {"-1003": MINUTE}
-told = coded(fine="200", throttled=THROTTLED)
-"""The venue's own way to refuse: ``{"code": -1121, "msg": "Invalid symbol."}``."""
 
 
 def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
@@ -210,8 +207,9 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
 def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
     """``[{"symbol", "markPrice", "lastFundingRate", "nextFundingTime", "time"}]``, or one alone.
 
-    The same on COIN-M. The interval of funding is not told. It is 8 hours unless the next one is due at an
-    hour that only a shorter interval has: then the interval is unknown, and so is the funding.
+    The same on COIN-M. The interval of funding is told with the contracts (``parse_intervals``). Where it is
+    not, 8 hours are assumed, unless the next one is due at an hour that only a shorter interval has: then the
+    interval is unknown, and so is the funding.
     """
 
     def read(row: _Premium, instrument: Instrument) -> list[Observation]:
@@ -220,8 +218,11 @@ def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
         if (price := quoted(row.mark_price, "markPrice")) is not None:
             said.append(Price(instrument, price, at, now))
         rate = optional(row.last_funding_rate, "lastFundingRate")
-        if rate is not None and row.next_funding_time and row.next_funding_time % FUNDING_MS == 0:
-            said.append(Funding(instrument, rate, FUNDING_INTERVAL, at, now))
+        interval = instrument.funding_interval
+        if rate is not None and row.next_funding_time and interval is not None:
+            said.append(Funding(instrument, rate, interval, at, now))
+        elif rate is not None and row.next_funding_time and row.next_funding_time % FUNDING_MS == 0:
+            said.append(Funding(instrument, rate, FUNDING_INTERVAL, at, now, assumed=True))
         return said
 
     return read_rows(rows_of(decode(_PREMIUMS, body, told)), book, read)
@@ -338,7 +339,7 @@ EXCHANGE = Exchange(
     title="Binance USD-M",
     group=Group.OFFSHORE,
     base_url="https://fapi.binance.com",
-    book=BookPoll(HOUR, lambda: [Request("/fapi/v1/exchangeInfo")], listing(VENUE)),
+    book=BookPoll(HOUR, lambda: [Request("/fapi/v1/exchangeInfo")], listing(VENUE), terms("/fapi/v1")),
     polls=(
         *polls("/fapi/v1", parse_open_interest),
         Poll(

@@ -250,5 +250,6 @@ EXCHANGE = Exchange(
     budget=Budget(100, 10 * SECOND),
     facts=FACTS,
     read_refusal=by_code(_told),
+    doubts=("its open interest in dollars looked large where it was recorded",),
     unheard="there is no public feed of liquidations",
 )

@@ -372,6 +372,7 @@ EXCHANGE = Exchange(
     budget=Budget(600, 5 * SECOND),
     facts=FACTS,
     read_refusal=read_refusal,
+    doubts=("its past may count both sides",),
     sockets=tuple(_socket(category) for category in CATEGORIES),
     history=History(STEP, timedelta(days=3650), _past, parse_history),
 )

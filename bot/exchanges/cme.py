@@ -312,6 +312,7 @@ EXCHANGE = Exchange(
     budget=Budget(2, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
+    doubts=("the layout of its page could not be seen, so a figure may be refused that is right",),
     counted="one-sided, in coins; without contracts that its page does not show",
     headers={"Accept": "text/html"},
 )

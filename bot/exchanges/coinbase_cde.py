@@ -171,5 +171,6 @@ EXCHANGE = Exchange(
     budget=Budget(10, SECOND),
     facts=FACTS,
     read_refusal=refusal,
+    doubts=("how often its figures change is not known",),
     unheard="the exchange has no public feed of liquidations",
 )

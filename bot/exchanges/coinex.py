@@ -211,6 +211,7 @@ EXCHANGE = Exchange(
     budget=Budget(20, SECOND),
     facts=FACTS,
     read_refusal=refusal,
+    doubts=("a client library has dropped it, and why is not known",),
     by_default=False,
     unheard="liquidations are told one market a call, afterwards: they are not asked for",
 )

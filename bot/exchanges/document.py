@@ -86,6 +86,8 @@ def _lines(exchange: Exchange) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for fact in exchange.facts:
         yield f"| `{fact.endpoint}` | {fact.field} | {fact.unit} | {fact.source} | {fact.confidence} |"
+    for doubt in exchange.doubts:
+        yield f"\nIn doubt: {doubt}."
     for socket in exchange.sockets:
         yield f"\nHears `{socket.name}` at `{socket.url}`: {socket.completeness}."
     if exchange.key_header:

@@ -322,8 +322,7 @@ def parse_lost(body: bytes, book: Book, now: datetime) -> Answer:
 
 def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
     """``{"channel": "futures.public_liquidates", "event": "update", "result": [{"contract", "size": "-124",
-    "price", "time_ms"}]}``: orders, so that a negative size sold off a long.
-    """
+    "price", "time_ms"}]}``: orders, so that a negative size sold off a long."""
     frame = decode(_FRAMES, body)
     if frame.error is not None:
         raise SourceChanged(f"subscription refused: {frame.error.message}", evidence=evidence(body))
@@ -386,6 +385,7 @@ EXCHANGE = Exchange(
     budget=Budget(200, 10 * SECOND),
     facts=FACTS,
     read_refusal=read_refusal,
+    doubts=("open interest is probably counted on both sides", "sides of liquidations are little proven"),
     sockets=(
         _socket("usdt", lambda one: one.expiry is None and not one.inverse),
         _socket("btc", lambda one: one.expiry is None and one.inverse),

@@ -314,8 +314,7 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
 
 def pong(frame: bytes) -> str | None:
     """``{"op": "ping", "ts": "1789676355591"}``: the ``ts`` goes back as it was written, quotes and all."""
-    said = peek(_FRAMES, frame)
-    if said is None or said.op != "ping":
+    if (said := peek(_FRAMES, frame)) is None or said.op != "ping":
         return None
     return f'{{"op":"pong","ts":{bytes(said.ts).decode("utf-8", "replace")}}}'
 
@@ -381,6 +380,7 @@ EXCHANGE = Exchange(
     budget=Budget(120, 3 * SECOND),
     facts=FACTS,
     read_refusal=refusal,
+    doubts=("open interest is counted on both sides, by its documentation",),
     sockets=tuple(
         Socket(
             f"liquidations-{name}",

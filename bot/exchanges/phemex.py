@@ -7,7 +7,7 @@ that the list of products tells.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -32,6 +32,7 @@ from bot.exchanges.reading import (
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
+    SECOND,
     Answer,
     Book,
     BookPoll,
@@ -53,7 +54,8 @@ FACTS = facts(
     /md/v2/ticker/24hr/all | openInterestRv | base coin | documentation, client libraries | [2]
     /md/v2/ticker/24hr/all | markPriceRp | quote per base coin | documentation | [2]
     /md/v3/ticker/24hr/all | markRp | the same; never asked | two client programs | [1]
-    /md/v2/ticker/24hr/all | fundingRateRr | fraction per 8 h | contracts on 4 h differ, untold | [?]
+    /md/v2/ticker/24hr/all | fundingRateRr | fraction per fundingInterval | client library | [1]
+    /public/products | fundingInterval | seconds, "8 hours"; untold: 8 h assumed | documentation | [?]
     /md/v2/ticker/24hr/all | volumeRq | base coin | client library | [2]
     /v1/md/ticker/24hr/all | openInterest | contracts | client library | [1]
     /v1/md/ticker/24hr/all | markEp | USD × 10⁴ per base coin | client library | [1]
@@ -86,6 +88,7 @@ class _Product(msgspec.Struct, rename="camel"):
     contract_size: str | float | None = None
     price_scale: int | None = None
     ratio_scale: int | None = None
+    funding_interval: int | str | None = None
 
 
 class _Products(msgspec.Struct):
@@ -157,7 +160,14 @@ def _linear(row: _Product) -> Instrument | None:
     if row.status != "Listed" or row.quote_currency not in DOLLARS or base in TRADFI:
         return None
     asset, multiple = coin(base)
-    return Instrument(VENUE, row.symbol, asset, coins_per_base=multiple, quote=row.quote_currency)
+    return Instrument(
+        VENUE,
+        row.symbol,
+        asset,
+        coins_per_base=multiple,
+        quote=row.quote_currency,
+        funding_interval=_interval(row),
+    )
 
 
 def _inverse(row: _Product) -> Instrument | None:
@@ -176,7 +186,21 @@ def _inverse(row: _Product) -> Instrument | None:
         contract=_contract(row),
         coins_per_base=multiple,
         quote=row.quote_currency,
+        funding_interval=_interval(row),
     )
+
+
+def _interval(row: _Product) -> timedelta | None:
+    """``28800`` seconds or ``"8 hours"``; ``None`` where the list does not tell it."""
+    if not row.funding_interval:
+        return None
+    number, _, unit = str(row.funding_interval).partition(" ")
+    if unit not in ("", "hour", "hours") or not number.isdecimal():
+        raise SourceChanged(f"{row.symbol}: fundingInterval is {row.funding_interval!r:.40}")
+    interval = int(number[:6]) * (HOUR if unit else SECOND)
+    if not timedelta() < interval <= timedelta(days=1):
+        raise SourceChanged(f"{row.symbol}: fundingInterval is {row.funding_interval!r:.40}")
+    return interval
 
 
 def _contract(row: _Product) -> ContractSize | None:
@@ -217,7 +241,7 @@ def _linear_figures(row: _Ticker, instrument: Instrument, at: datetime, now: dat
     price = quoted(row.mark_price_rp or row.mark_rp, "markPriceRp")
     said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
     if (rate := optional(row.funding_rate_rr, "fundingRateRr")) is not None:
-        said.append(Funding(instrument, rate, 8 * HOUR, at, now))
+        said.append(_funding(instrument, rate, at, now))
     if (volume := optional(row.volume_rq, "volumeRq")) is not None:
         said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
     return said
@@ -230,11 +254,16 @@ def _inverse_figures(row: _Ticker, instrument: Instrument, at: datetime, now: da
     said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
     if row.funding_rate_er is not None:
         rate = _scaled(row.funding_rate_er, RATIO_SCALE, "fundingRateEr")
-        said.append(Funding(instrument, rate, 8 * HOUR, at, now))
+        said.append(_funding(instrument, rate, at, now))
     if row.volume is not None:
         volume = Amount(required(row.volume, "volume"), Unit.CONTRACTS)
         said.append(Volume(instrument, volume, at, now))
     return said
+
+
+def _funding(instrument: Instrument, rate: Decimal, at: datetime, now: datetime) -> Funding:
+    known = instrument.funding_interval
+    return Funding(instrument, rate, known or 8 * HOUR, at, now, assumed=known is None)
 
 
 def _scaled(raw: int, scale: int, name: str) -> Decimal:
@@ -254,5 +283,6 @@ EXCHANGE = Exchange(
     budget=Budget(100, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
+    doubts=("funding of contracts whose interval its list does not tell is taken for one of 8 hours",),
     unheard="the venue has no public feed of liquidations",
 )

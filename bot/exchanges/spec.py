@@ -61,12 +61,25 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """Asks what a venue's list of contracts leaves out; ``parse`` gives the contracts with it.
+
+    Where it is not answered the contracts stand as they were listed, with what was known of them before.
+    """
+
+    name: str
+    requests: Callable[[], Sequence[Request]]
+    parse: Callable[[bytes, Book], Book]
+
+
+@dataclass(frozen=True, slots=True)
 class BookPoll:
     """Asks which contracts exist. Each request's payload gives a part of the book (all listed coins)."""
 
     every: timedelta
     requests: Callable[[], Sequence[Request]]
     parse: Callable[[bytes], Mapping[str, Instrument]]
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +198,8 @@ class Exchange:
     unasked: tuple[Poll, ...] = ()
     """Answers that are read where somebody has one (``decode``), but never asked for: the venue says the
     same elsewhere in another count, and the two must not be mixed."""
+    doubts: tuple[str, ...] = ()
+    """What may be wrong with its figures, a sentence without a stop each: shown wherever the venue is."""
     unheard: str = ""
     """Why no liquidations can be heard here: shown, so that a missing feed is never taken for calm."""
     closed: str = ""

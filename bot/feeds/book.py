@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from bot.domain.assets import Asset
 from bot.domain.market import Instrument
 from bot.errors import SourceChanged, SourceError, SourceThrottled
-from bot.exchanges.spec import MINUTE, Book, Exchange
+from bot.exchanges.spec import MINUTE, Book, Exchange, Request, Terms
 from bot.feeds.contact import Contact, Setting, understand
 from bot.feeds.http import VenueHttp
 
@@ -25,18 +27,30 @@ async def ask_book(
     listed: dict[str, Instrument] = {}
     requests = exchange.book.requests()
     for request in requests:
-        try:
-            raw = await http.fetch(request)
-        except SourceError as fault:
-            if setting is not None:
-                setting.refused(exchange, SOURCE, request, fault)
-            raise
-        if setting is not None and setting.tap is not None:
-            setting.tap.heard(exchange, SOURCE, request, setting.clock(), raw)
+        raw = await fetched(exchange, SOURCE, http, request, setting)
         listed.update(understand(exchange.book.parse, raw))
     if requests and not listed:
         raise SourceChanged("lists no contracts at all")
     return listed
+
+
+async def fetched(
+    exchange: Exchange, source: str, http: VenueHttp, request: Request, setting: Setting | None
+) -> bytes:
+    """The answer, of which the tap has heard, as it has of a refusal."""
+    try:
+        raw = await http.fetch(request)
+    except SourceError as fault:
+        if setting is not None:
+            setting.refused(exchange, source, request, fault)
+        raise
+    if setting is not None and setting.tap is not None:
+        setting.tap.heard(exchange, source, request, setting.clock(), raw)
+    return raw
+
+
+def _as_known(listed: Instrument, before: Instrument | None) -> Instrument:
+    return listed if before is None else replace(listed, funding_interval=before.funding_interval)
 
 
 def limited(listed: Book, watched: frozenset[Asset] | None) -> Book:
@@ -57,6 +71,11 @@ class VenueBook:
         """A venue of reports lists nothing to us."""
         if self.needed:
             self._contact = Contact.open(setting, exchange, SOURCE, every=exchange.book.every, retry=MINUTE)
+        self._terms = exchange.book.terms
+        if self._terms is not None:
+            self._terms_contact = Contact.open(
+                setting, exchange, self._terms.name, every=exchange.book.every, retry=MINUTE
+            )
         self._listed: Book = {}
         self._strangers: set[str] = set()
         self._shrugged: set[str] = set()
@@ -77,13 +96,10 @@ class VenueBook:
         async with self._asking:
             self._asked = self._setting.clock()
             try:
-                self._listed = await ask_book(self._exchange, self._http, self._setting)
+                listed = await ask_book(self._exchange, self._http, self._setting)
             except SourceError as fault:
-                if isinstance(fault, SourceThrottled):
-                    self._http.hold(fault.retry_after)
-                if isinstance(fault, SourceChanged):
-                    await self._contact.keep(fault)
-                return self._contact.failed(fault)
+                return await self._failed(self._contact, fault)
+            self._listed = listed if self._terms is None else await self._with(self._terms, listed)
             self._shrugged = {*self._shrugged, *self._strangers} - self._listed.keys()
             self._strangers.clear()
             watched = limited(self._listed, self._watched)
@@ -95,6 +111,27 @@ class VenueBook:
             self._contact.heard(symbols=len(self.watched))
             self._contact.fine()
             return None
+
+    async def _failed(self, contact: Contact, fault: SourceError) -> timedelta:
+        if isinstance(fault, SourceThrottled):
+            self._http.hold(fault.retry_after)
+        if isinstance(fault, SourceChanged):
+            await contact.keep(fault)
+        return contact.failed(fault)
+
+    async def _with(self, terms: Terms, listed: Book) -> Book:
+        """The contracts with what their list leaves out; with what was known before, where that fails."""
+        told = listed
+        try:
+            for request in terms.requests():
+                raw = await fetched(self._exchange, terms.name, self._http, request, self._setting)
+                told = understand(terms.parse, raw, told)
+        except SourceError as fault:
+            await self._failed(self._terms_contact, fault)
+            return {symbol: _as_known(one, self._listed.get(symbol)) for symbol, one in listed.items()}
+        self._terms_contact.heard(symbols=len(limited(told, self._watched)))
+        self._terms_contact.fine()
+        return told
 
     async def changed(self, known: Book) -> Book:
         """The watched contracts, once they are no longer ``known``."""

@@ -193,6 +193,7 @@ class Contact:
                 late_after=every * LATE_AFTER,
                 completeness=completeness,
                 unheard=exchange.unheard,
+                doubts=exchange.doubts,
                 counted="" if exchange.counted == ONE_SIDED else exchange.counted,
             )
 

@@ -41,6 +41,8 @@ class SourceReport:
     age: timedelta | None = None
     unmeasured: int = 0
     """Contracts of the asset whose coins could not be known."""
+    doubts: tuple[str, ...] = ()
+    """What may be wrong with the venue's figures all the same."""
 
 
 async def ask_once(
@@ -113,6 +115,7 @@ def _report(
         at=at,
         age=now - at if at else None,
         unmeasured=len(sizes) - len(coins),
+        doubts=exchange.doubts,
     )
 
 

@@ -239,6 +239,9 @@ class Player:
             self._books[venue] = limited(listed, frozenset({self._asset}) if self._asset else None)
             return ()
         book = self._books.get(venue, {})
+        if (terms := exchange.book.terms) is not None and piece.source == terms.name:
+            self._books[venue] = understand(terms.parse, raw, book)
+            return ()
         for poll in (*exchange.polls, *exchange.unasked):
             if poll.name == piece.source:
                 asked = _asked_alone(poll, book, piece.request) if poll.rotates else book

@@ -3,6 +3,7 @@
 from handlers.commands import (
     chart,
     drill,
+    export,
     funding,
     hindsight,
     language,
@@ -23,14 +24,15 @@ from handlers.commands.registry import COMMANDS, Ask, Command, answer, in_order
 
 in_order(
     "oi leverage resets chart funding liquidations top compare wave why after subscribe alerts threshold "
-    "unsubscribe quiet mute timezone language followups digest settings ping test scorecard status venues "
-    "start help"
+    "unsubscribe quiet mute timezone language followups digest settings ping test scorecard "
+    "export status venues start help"
 )
 
 __all__ = ["COMMANDS", "Ask", "Command", "answer"]
 __all__ += [
     "chart",
     "drill",
+    "export",
     "funding",
     "hindsight",
     "language",

@@ -71,7 +71,7 @@ async def venues(desk: Desk, ask: Ask) -> Card:
         return _one_venue(desk, _named(desk, name))
     lines = [
         *_faults(desk, feeds),
-        *(Line(text) for text in (_completeness(desk), await _quarantined(desk)) if text),
+        *(Line(text) for text in (_completeness(desk), _doubted(feeds), await _quarantined(desk)) if text),
     ]
     blind = desk.blind_since()
     return Card(
@@ -131,7 +131,7 @@ def _one_venue(desk: Desk, feeds: Sequence[SourceHealth]) -> Card:
     rows = tuple((feed.source, state_words(feed.state), _heard(desk, [feed])) for feed in feeds)
     return Card(
         title=f"{titles}: {_fresh(feeds)}",
-        lines=tuple(_faults(desk, feeds)),
+        lines=(*_faults(desk, feeds), *_doubts(feeds)),
         table=Table((_("feed"), _("state"), _("heard")), rows, right=(2,)),
         footer=_("`/venues` for all"),
     )
@@ -181,6 +181,23 @@ def _completeness(desk: Desk) -> str:
         text = _("messages that never arrived, by the venue's own count, {counts}")
         parts.append(text.format(counts=", ".join(missed)))
     return _("Liquidations: {parts}").format(parts="; ".join(parts)) if parts else ""
+
+
+def _doubted(feeds: Sequence[SourceHealth]) -> str:
+    """Which venues' figures may be wrong in a way that is known."""
+    titles = sorted({feed.title for feed in feeds if feed.doubts})
+    if not titles:
+        return ""
+    text = _("Something of their figures is in doubt (`/venues` with the name says what): {venues}")
+    return text.format(venues=", ".join(titles))
+
+
+def _doubts(feeds: Sequence[SourceHealth]) -> list[Line]:
+    doubts = dict.fromkeys((feed.title, doubt) for feed in feeds for doubt in feed.doubts)
+    return [
+        Line(_("In doubt at {venue}: {why}").format(venue=title, why=retold(plain(doubt))), 6)
+        for title, doubt in doubts
+    ]
 
 
 async def _quarantined(desk: Desk) -> str:

@@ -61,9 +61,10 @@ class Reply:
         return {"embed": self.rendered.embed, "view": self.view}
 
     def files(self) -> list[discord.File]:
-        if self.png is None:
-            return []
-        return [picture_file(self.png, self.rendered.alt)]
+        files = [picture_file(self.png, self.rendered.alt)] if self.png is not None else []
+        if attached := self.card.attachment:
+            files.append(discord.File(BytesIO(attached.body), filename=attached.name))
+        return files
 
 
 def picture_file(png: bytes, alt: str) -> discord.File:

@@ -61,8 +61,8 @@ class DiscordFace:
             )
 
         async def call(reply: Reply) -> str:
-            if reply.png:
-                more["files"] = reply.files()
+            if files := reply.files():
+                more["files"] = files
             if reply.view:
                 more["view"] = reply.view
             name = nonce(destination, card, reply_to)

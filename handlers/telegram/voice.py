@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from telegram import InputMediaPhoto, LinkPreviewOptions, Message, ReplyParameters
+from telegram import InputFile, InputMediaPhoto, LinkPreviewOptions, Message, ReplyParameters
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 from telegram.ext import ExtBot
@@ -78,6 +78,10 @@ class Voice:
             "rate_limit_args": rank,
         }
         with delivering():
+            if card.attachment is not None:
+                file = InputFile(card.attachment.body, card.attachment.name)
+                filed = await self._bot.send_document(document=file, caption=caption_html(card), **where)
+                return _name(filed, reply_to)
             if card.picture is not None and (sent := await self._with_picture(card, where)) is not None:
                 return _name(sent, reply_to, WITH_PICTURE)
             sent = await self._bot.send_message(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from html import escape
 
-from bot.domain.cards import Button, Card, Picture, Table, Tone
+from bot.domain.cards import Attachment, Button, Card, Picture, Table, Tone
 from bot.domain.posts import ChatMessage
 from handlers.numbers import dated, day
 from handlers.speech import N_, _, ngettext
@@ -80,6 +80,7 @@ def message_html(message: ChatMessage, quoted: ChatMessage | None = None) -> Htm
         "article",
         _quote(message, quoted),
         card_html(message.card, _picture_url(message)) if message.card else el("p", message.text, cls="line"),
+        file_html(message.card.attachment, message.number) if message.card else None,
         _when(message),
         cls=f"message {kind}",
         id=f"m{message.number}",
@@ -168,6 +169,14 @@ def _when(message: ChatMessage) -> Html:
     return el("p", before, stamp(message.at), after.format(count=message.revision), cls="when", title=times)
 
 
+def file_html(attached: Attachment | None, number: int) -> Html | None:
+    """A link that saves the file."""
+    if attached is None:
+        return None
+    link = el("a", attached.name, href=f"/file/{number}", download=attached.name)
+    return el("p", link, cls="line")
+
+
 def _picture_url(message: ChatMessage) -> str:
     return f"/picture/{message.number}-{message.revision}.svg"
 
@@ -201,7 +210,7 @@ def table_html(table: Table, name: str, tap: Tap = tapped) -> Html:
             el("tbody", rows),
         ),
         cls="table",
-        role="region",
+        role="group",
         tabindex=0,
         aria_label=name,
     )

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from aiohttp import web
+from msgspec.structs import replace
 
-from bot.domain.cards import Card
+from bot.domain.cards import Attachment, Card
 from bot.domain.charts import Chart
 from bot.domain.posts import ChatMessage, Destination
 from bot.errors import MessageGone
 from bot.ports import ChatLog, Clock
+from handlers.speech import _
 from handlers.web.card_html import message_html
 from handlers.web.chat_html import LONGEST_LINE, history_html
 from handlers.web.tabs import Tabs, event_block
@@ -27,6 +29,7 @@ HISTORY = 200
 """Messages on the page."""
 MOST_TABS = 64
 PICTURES_KEPT = 32
+FILES_KEPT = 8
 HEARTBEAT = timedelta(seconds=5)
 PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src data:; img-src data:; sandbox"
 
@@ -46,13 +49,18 @@ class LocalChat:
     commands: Mapping[str, str]
     platform: str = field(default="local", init=False)
     tabs: Tabs = field(default_factory=lambda: Tabs(secrets.token_hex(4)), init=False)
+    _files: OrderedDict[int, Attachment] = field(default_factory=OrderedDict, init=False)
     _pictures: OrderedDict[tuple[str, int], str] = field(default_factory=OrderedDict, init=False)
     _drawing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
         said = await self.log.say(
-            "bot", self.clock(), card=card, reply_to=int(reply_to) if reply_to else None
+            "bot", self.clock(), card=_without_file(card), reply_to=int(reply_to) if reply_to else None
         )
+        if card.attachment is not None:
+            self._files[said.number] = card.attachment
+            while len(self._files) > FILES_KEPT:
+                self._files.popitem(last=False)
         await self._show(said)
         return str(said.number)
 
@@ -107,6 +115,17 @@ class LocalChat:
         key = (f"m{message.number}", message.revision)
         return picture_response(await self.drawn(key, message.card.picture.chart))
 
+    async def file(self, request: web.Request) -> web.Response:
+        """The file of a message; only the newest are kept, and none over a restart."""
+        kept = self._files.get(int(request.match_info["number"]))
+        if kept is None:
+            raise web.HTTPNotFound(text=_("That file is no longer kept. Ask for it again."))
+        return web.Response(
+            body=kept.body,
+            content_type=kept.media_type,
+            headers={"Content-Disposition": f'attachment; filename="{kept.name}"'},
+        )
+
     async def drawn(self, key: tuple[str, int], chart: Chart) -> str:
         """Drawn once for all tabs, one picture at a time, never on the event loop.
 
@@ -118,6 +137,13 @@ class LocalChat:
                 while len(self._pictures) > PICTURES_KEPT:
                     self._pictures.popitem(last=False)
             return self._pictures[key]
+
+
+def _without_file(card: Card) -> Card:
+    """As the log keeps it: every open page reads the whole log."""
+    if card.attachment is None:
+        return card
+    return replace(card, attachment=replace(card.attachment, body=b""))
 
 
 def picture_response(svg: str) -> web.Response:

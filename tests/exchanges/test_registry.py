@@ -17,7 +17,7 @@ from bot.exchanges.spec import Exchange
 from bot.feeds.book import SOURCE
 from tests.exchanges.payloads import FOLDER, PAYLOADS, book_of
 
-SHARED_BY_VENUES = {"spec", "reading", "tables", "document"}
+SHARED_BY_VENUES = {"spec", "reading", "tables", "document", "binance_terms"}
 DOCS = Path(__file__).resolve().parents[2] / "docs/venues.md"
 
 

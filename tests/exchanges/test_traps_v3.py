@@ -99,7 +99,7 @@ def test_venues_asked_by_symbol_ask_in_turn() -> None:
         venue: [poll.name for poll in exchange.polls if poll.rotates] for venue, exchange in EXCHANGES.items()
     }
     for venue in ("binance_usdm", "binance_coinm", "aster"):
-        assert by_symbol[Venue(venue)] == ["open-interest"]
+        assert "open-interest" in by_symbol[Venue(venue)]
 
 
 # Lighter

@@ -73,6 +73,10 @@ class Face(Protocol):
 
     async def press(self, said: Answer, label: str) -> Answer: ...
 
+    async def file_of(self, said: Answer) -> tuple[str, bytes]:
+        """The name and the content of the file that came with an answer."""
+        ...
+
 
 async def market() -> Desk:
     """A day with the fall of 10 October, and the wave that was made of it."""
@@ -150,6 +154,14 @@ class LocalFace:
     async def press(self, said: Answer, label: str) -> Answer:
         return await self.say(said.raw[label])
 
+    async def file_of(self, said: Answer) -> tuple[str, bytes]:
+        [(link, name)] = re.findall(r'href="(/file/\d+)" download="([^"]+)"', await self._page())[-1:]
+        async with self.session.get(self.address + link) as got:
+            assert got.status == 200
+            assert got.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+            assert got.content_type == "text/csv"
+            return name, await got.read()
+
 
 def plain_html(html: str) -> str:
     spaced = re.sub(r"</?(p|h2|div|figure|figcaption|table|tr|td|th|footer)\b[^>]*>", " ", html)
@@ -209,6 +221,9 @@ class TelegramFace:
         labels = tuple(button["text"] for row in keyboard for button in row)
         text = words(str(message.get("text") or message.get("caption")))
         return Answer(text, labels, private=chat != GROUP, raw=message)
+
+    async def file_of(self, said: Answer) -> tuple[str, bytes]:
+        return said.raw["document"]["file_name"], self.api.files[said.raw["document"]["file_id"]]
 
     async def press(self, said: Answer, label: str) -> Answer:
         chat = int(said.raw["chat"]["id"])
@@ -297,6 +312,11 @@ class DiscordFace:
             if "label" in component
         )
         return Answer(plain_embed(message), labels, asked.ephemeral, message)
+
+    async def file_of(self, said: Answer) -> tuple[str, bytes]:
+        [attached] = said.raw["attachments"]
+        [content] = self.discord.pictures[said.raw["id"]].values()
+        return attached["filename"], content
 
     async def press(self, said: Answer, label: str) -> Answer:
         buttons = [c for row in said.raw["components"] for c in row["components"] if "label" in c]

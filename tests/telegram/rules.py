@@ -103,11 +103,12 @@ def markup_of(data: Said) -> dict[str, Any]:
 
 
 async def fields_of(request: web.Request) -> dict[str, Any]:
-    """Fields, with what is JSON decoded; files stand together under the empty name."""
+    """Fields, with what is JSON decoded; files stand together under the empty name, and ``file_name``."""
     data: dict[str, Any] = {}
     for name, value in (await request.post()).items():
         if isinstance(value, web.FileField):
             data.setdefault("", {})[name] = value.file.read()
+            data["file_name"] = value.filename
         elif isinstance(value, str) and value[:1] in ("{", "["):
             data[name] = json.loads(value)
         else:

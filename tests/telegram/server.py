@@ -232,6 +232,16 @@ class BotApi(People):
         caption = parsed(data.get("caption", ""), 1024, "caption ")
         return self._post(data, caption=caption, photo=self._photo(data.get("photo", ""), uploads))
 
+    async def _send_document(self, data: Said, uploads: Mapping[str, bytes]) -> Any:
+        caption = parsed(data.get("caption", ""), 1024, "caption ")
+        (content,) = uploads.values()
+        if not 0 < len(content) <= 50_000_000:
+            raise Refused(400, "Bad Request: file must be non-empty")
+        file_id = f"file-{len(self.files)}"
+        self.files[file_id] = content
+        document = {"file_id": file_id, "file_unique_id": file_id, "file_name": data["file_name"]}
+        return self._post(data, caption=caption, document=document)
+
     async def _edit_message_text(self, data: Said, _: Said) -> Any:
         message = self._editable(data)
         if "photo" in message:

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 from bot.simulator.forced import Forced
 from bot.simulator.scenario import Contract
-from bot.simulator.venues.binance_usdm import BAD_SYMBOL, asked, force_order, hear_nothing, premium
+from bot.simulator.venues.binance_usdm import (
+    BAD_SYMBOL,
+    asked,
+    force_order,
+    funding_info,
+    hear_nothing,
+    premium,
+)
 from bot.simulator.wire import (
     PERIODS,
     Ask,
@@ -116,6 +123,7 @@ def _lists(coin: str) -> Sequence[Contract]:
 FORMAT = WireFormat(
     {
         "/dapi/v1/exchangeInfo": _exchange_info,
+        "/dapi/v1/fundingInfo": funding_info,
         "/dapi/v1/openInterest": _open_interest,
         "/dapi/v1/premiumIndex": _premium_index,
         "/dapi/v1/ticker/24hr": _ticker_24hr,

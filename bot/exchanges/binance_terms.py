@@ -1,0 +1,48 @@
+"""What venues that speak as Binance does share beside their figures: refusals and intervals of funding."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+from msgspec.structs import replace
+
+from bot.errors import SourceChanged
+from bot.exchanges.reading import coded, decode
+from bot.exchanges.spec import HOUR, MINUTE, Book, Request, Terms
+
+THROTTLED = {"-1003": MINUTE}
+told = coded(fine="200", throttled=THROTTLED)
+"""Their own way to refuse: ``{"code": -1121, "msg": "Invalid symbol."}``."""
+FUNDING_INTERVAL = 8 * HOUR
+MOST_HOURS = 24
+
+
+class _Interval(msgspec.Struct, rename="camel"):
+    symbol: str
+    funding_interval_hours: int | None = None
+
+
+_INTERVALS = msgspec.json.Decoder(list[_Interval])
+
+
+def parse_intervals(body: bytes, book: Book) -> Book:
+    """``[{"symbol": "BTCUSDT", "fundingIntervalHours": 4, …}]``: contracts whose terms were ever adjusted.
+
+    All others have the usual 8 hours. Raises ``SourceChanged`` where a row is of no possible interval.
+    """
+    hours: dict[str, timedelta] = {}
+    for row in decode(_INTERVALS, body, told):
+        if row.funding_interval_hours is None:
+            continue
+        if not 0 < row.funding_interval_hours <= MOST_HOURS:
+            raise SourceChanged(f"{row.symbol}: fundingIntervalHours is {row.funding_interval_hours}")
+        hours[row.symbol] = row.funding_interval_hours * HOUR
+    return {
+        symbol: one if one.expiry else replace(one, funding_interval=hours.get(symbol, FUNDING_INTERVAL))
+        for symbol, one in book.items()
+    }
+
+
+def terms(root: str) -> Terms:
+    return Terms("funding-intervals", lambda: [Request(f"{root}/fundingInfo")], parse_intervals)
