@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +21,7 @@ from bot.domain.cards import Card, Picture
 from bot.domain.charts import MarketChart
 from bot.domain.chats import ChatSettings, whole
 from bot.domain.health import REMEMBERED, Remembered, SourceHealth, SourceState
-from bot.domain.market import Report, Snapshot
+from bot.domain.market import Report, Snapshot, Venue
 from bot.domain.posts import (
     WEEKLY_W,
     Destination,
@@ -130,6 +130,10 @@ class Desk:
 
     def titles(self) -> Titles:
         return {source.venue: source.title for source in self.health.sources()}
+
+    def counted(self) -> Mapping[Venue, str]:
+        """Venues that do not count one side of each position, and how they do."""
+        return {source.venue: source.counted for source in self.health.sources() if source.counted}
 
     def blind_since(self) -> datetime | None:
         """Since when no venue has answered; ``None`` while one is fresh, or was not asked anything yet.

@@ -6,19 +6,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from math import exp
 
-from bot.domain.cards import Button, Card, Line, Table
+from bot.domain.cards import Button, Card, Line, Picture, Table
 from bot.domain.market import Report, Snapshot, Venue, usd_change
-from handlers.cards import coverage_line, more_amount, usd_split
+from handlers.cards import coverage_line, usd_split
 from handlers.institutions import beside_lines
 from handlers.numbers import Scale, clock, duration, number, percent, price, tight, usd
 from handlers.speech import _, ngettext
-from handlers.titles import Titles, venue_title
+from handlers.titles import TABLE_WIDTH, Titles, narrowed, venue_title
 
 OLD_AFTER = timedelta(minutes=5)
 """A snapshot older than this is said to be old."""
 LIKE_WITH_LIKE = 0.005
 """While plain sums and the index differ by no more than this fraction, they tell the same change."""
-NAMED_VENUES = 4
+NAMED_VENUES = 8
+BOTH = "both"
+"""So begins what is said of a venue that is known to count both sides."""
 
 
 def snapshot_card(
@@ -30,10 +32,13 @@ def snapshot_card(
     titles: Titles,
     reports: Sequence[Report] = (),
     history: timedelta | None = None,
+    counted: Mapping[Venue, str] | None = None,
+    picture: Picture | None = None,
 ) -> Card:
     """One coin: total, change split into positions and price, groups, venues, coverage and age.
 
     ``history`` is how long the coin has been watched, where that is too short to say how rare a fall is.
+    ``counted`` are venues that count otherwise than one side of each position.
     """
     scale = Scale.coins(now.coins)
     title = _("{asset} open interest {coins} · {usd}")
@@ -47,13 +52,13 @@ def snapshot_card(
         before = None  # the lines below compare sums
     lines.append(Line(_groups(now, before, scale), 8))
     lines += [Line(text) for text in beside_lines(reports, now, at, titles)]
-    lines.append(Line(_venues(now, before, scale, titles)))
     if now.price_usd is not None:
         text = _("Price {price}").format(price=price(now.price_usd))
         if now.funding is not None:
             text += f" · {_('funding {share} a year').format(share=percent(now.funding))}"
         lines.append(Line(text, 4))
-    lines.append(Line(f"{coverage_line(now.coverage, now.missing, at, titles)} · {age_line(now, at)}", 8))
+    seen = (coverage_line(now.coverage, now.missing, at, titles), age_line(now, at))
+    lines.append(Line(" · ".join(text for text in (*seen, _counted(now, counted or {}, titles)) if text), 8))
     if history is not None:
         lines.append(
             Line(
@@ -68,8 +73,14 @@ def snapshot_card(
     return Card(
         title=title,
         lines=tuple(lines),
+        table=_venues(now, before, period, at, titles),
+        picture=picture,
         footer=_("live venues only · {at}").format(at=clock(now.at)),
-        buttons=(Button(_("Picture"), f"/chart {coin}"), Button(_("Past resets"), f"/resets {coin}")),
+        buttons=(
+            Button(_("Leverage"), f"/leverage {coin}"),
+            Button(_("Price and liquidations"), f"/chart {coin}"),
+            Button(_("Past resets"), f"/resets {coin}"),
+        ),
     )
 
 
@@ -166,20 +177,42 @@ def _side_change(now: Snapshot, before: Snapshot, *, native: bool) -> str:
     return f" ({percent(now.group_coins(native=native) / old - 1)})" if old and then == here else ""
 
 
-def _venues(now: Snapshot, before: Snapshot | None, scale: Scale, titles: Titles) -> str:
+def _venues(now: Snapshot, before: Snapshot | None, period: timedelta, at: datetime, titles: Titles) -> Table:
+    """Largest first: share (all add up to 100 %), change where it was seen at both ends, age."""
     old = _by_venue(before) if before else {}
-    shown = scale.parts([v.coins for v in now.venues])
-    rows = sorted(zip(shown, now.venues, strict=True), key=lambda row: -row[0])
-    named = NAMED_VENUES + 1 if len(rows) == NAMED_VENUES + 1 else NAMED_VENUES
-    texts = []
-    for amount, venue in rows[:named]:
-        text = f"{venue_title(venue.venue, titles)} {scale.show(amount)}"
-        if was := old.get(venue.venue):
-            text += f" {percent(venue.coins / was - 1, digits=0)}"
-        texts.append(text)
+    rows = sorted(now.venues, key=lambda venue: -venue.coins)
+    shares = Scale(0.01, 1.0).parts([venue.coins / now.coins for venue in rows]) if now.coins else []
+    named = len(rows) if len(rows) <= NAMED_VENUES + 1 else NAMED_VENUES
+    cells = []
+    for venue, part in zip(rows[:named], shares, strict=False):
+        was = old.get(venue.venue)
+        move = tight(percent(venue.coins / was - 1)) if was else "–"
+        cells.append((_part(part), move, tight(duration(at - venue.at))))
+    names = [venue_title(venue.venue, titles) for venue in rows[:named]]
     if rest := rows[named:]:
-        texts.append(more_amount(len(rest), scale.show(sum(amount for amount, _venue in rest))))
-    return " · ".join(texts)
+        names.append(ngettext("{n} more", "{n} more", len(rest)).format(n=len(rest)))
+        oldest = duration(at - min(venue.at for venue in rest))
+        cells.append((_part(sum(shares[named:])), "", tight(oldest)))
+    heads = (_("venue"), _("share"), tight(duration(period)), _("age"))
+    widths = [max(len(row[place]) for row in (heads[1:], *cells)) for place in range(3)]
+    room = max(6, TABLE_WIDTH - sum(widths) - 2 * len(widths))
+    told = zip(narrowed(names, room), cells, strict=True)
+    return Table(heads, tuple((name, *row) for name, row in told), right=(1, 2, 3))
+
+
+def _part(fraction: float) -> str:
+    return tight(percent(fraction, signed=False, digits=0))
+
+
+def _counted(now: Snapshot, counted: Mapping[Venue, str], titles: Titles) -> str:
+    """Which venues count otherwise: those are comparable with themselves alone."""
+    others = [venue.venue for venue in now.venues if venue.venue in counted]
+    if not others:
+        return ""
+    names = [
+        venue_title(venue, titles) + ("" if counted[venue].startswith(BOTH) else " (?)") for venue in others
+    ]
+    return _("one-sided counts except {venues}").format(venues=", ".join(names))
 
 
 def age_line(now: Snapshot, at: datetime) -> str:

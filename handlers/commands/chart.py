@@ -62,7 +62,7 @@ async def chart(desk: Desk, ask: Ask) -> Card:
 async def _shown(desk: Desk, asset: Asset, period: timedelta, what: str) -> Chart | None:
     """Only what was asked for; ``None`` where too little of it was recorded."""
     if what == "venues":
-        return await _venues(desk, asset, period)
+        return await by_venue(desk, asset, period)
     if what == "funding":
         return await _funding(desk, asset, period)
     market = await desk.period_chart(asset, period)
@@ -96,7 +96,8 @@ def _part(market: MarketChart, what: str, period: timedelta) -> MarketChart | No
     return None
 
 
-async def _venues(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
+async def by_venue(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
+    """Coin OI stacked by venue; ``None`` where too little was recorded."""
     now, step = desk.clock(), step_for(period)
     snapshots = await desk.store.journal.snapshots(asset, aligned(now - period, step), now, step)
     return venues_chart(asset, snapshots, period, titles=desk.titles(), now=now, banner=desk.about.banner)

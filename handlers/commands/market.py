@@ -8,9 +8,11 @@ from msgspec.structs import replace
 
 from bot.domain.cards import Card, Line, Tone
 from bot.errors import AskError
+from handlers.commands.chart import by_venue
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import duration
+from handlers.picture_words import pictured
 from handlers.snapshot_cards import market_card, snapshot_card
 from handlers.speech import N_, _
 from handlers.words import COIN, PERIOD
@@ -31,6 +33,7 @@ async def open_interest(desk: Desk, ask: Ask) -> Card:
     if (asset := ask.get(COIN)) is None:
         return await _market(desk, period)
     now = await desk.latest(asset)
+    chart = await by_venue(desk, asset, period)
     card = snapshot_card(
         now,
         await desk.before(now, period),
@@ -39,6 +42,8 @@ async def open_interest(desk: Desk, ask: Ask) -> Card:
         titles=desk.titles(),
         reports=await desk.reports(asset),
         history=await desk.short_history(asset),
+        counted=desk.counted(),
+        picture=pictured(chart) if chart is not None else None,
     )
     return _warned(desk, card)
 
