@@ -56,12 +56,16 @@ SENTENCES = (
         "later, so new ones took the place of the forced"
     ),
     N_("No fresh open interest for {hours} h, so nobody can tell"),
+    N_("{scenario} · played {speed} × as fast"),
+    N_("Reconstruction of 10 Oct 2025 from published figures, not live"),
+    N_("Invented, not live"),
     N_("I cannot see the market"),
     N_("I see the market again"),
     N_(
         "No venue has answered for {minutes} min. You will be told when I see again. Silence now is not calm."
     ),
     N_("I was blind for about {minutes} min. A fall in that time shows when the venues are back."),
+    N_("no answer"),
     N_("no answer since {at} UTC"),
     N_("no answer: {detail}"),
     N_("rate limit: {detail} (wait {seconds} s)"),

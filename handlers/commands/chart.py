@@ -48,7 +48,7 @@ async def chart(desk: Desk, ask: Ask) -> Card:
         words = text.format(coin=asset, period=duration(period), command=f"`/oi {coin}`")
         raise AskError(words, f"/oi {coin}")
     picture = pictured(shown)
-    note = shown.note.removesuffix(desk.about.banner).rstrip(" .")
+    note = shown.note.removesuffix(desk.banner).rstrip(" .")
     spans = ("4h", "24h", "7d")
     return Card(
         title=shown.title,
@@ -62,7 +62,7 @@ async def chart(desk: Desk, ask: Ask) -> Card:
 async def _shown(desk: Desk, asset: Asset, period: timedelta, what: str) -> Chart | None:
     """Only what was asked for; ``None`` where too little of it was recorded."""
     if what == "venues":
-        return await _venues(desk, asset, period)
+        return await by_venue(desk, asset, period)
     if what == "funding":
         return await _funding(desk, asset, period)
     market = await desk.period_chart(asset, period)
@@ -96,10 +96,11 @@ def _part(market: MarketChart, what: str, period: timedelta) -> MarketChart | No
     return None
 
 
-async def _venues(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
+async def by_venue(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
+    """Coin OI stacked by venue; ``None`` where too little was recorded."""
     now, step = desk.clock(), step_for(period)
     snapshots = await desk.store.journal.snapshots(asset, aligned(now - period, step), now, step)
-    return venues_chart(asset, snapshots, period, titles=desk.titles(), now=now, banner=desk.about.banner)
+    return venues_chart(asset, snapshots, period, titles=desk.titles(), now=now, banner=desk.banner)
 
 
 async def _funding(desk: Desk, asset: Asset, period: timedelta) -> LinesChart | None:
@@ -126,5 +127,5 @@ async def _funding(desk: Desk, asset: Asset, period: timedelta) -> LinesChart | 
         lines=(NamedLine(_("all venues"), values),),
         unit=ValueUnit.PERCENT,
         base=0.0,
-        note=f"{note} {desk.about.banner}".strip(),
+        note=f"{note} {desk.banner}".strip(),
     )

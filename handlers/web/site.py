@@ -173,7 +173,7 @@ class Site:
         return Frame(
             path=request.path,
             status=self.status(),
-            banner=self.desk.about.banner,
+            banner=self.desk.banner,
             operator=operator,
             stranger=visitor is Visitor.NOBODY,
             signed_in=operator and self.door.locked,
