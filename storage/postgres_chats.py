@@ -13,6 +13,7 @@ from storage.postgres_connections import Connection, Connections
 from storage.postgres_subscriptions import touch
 
 _CHAT = "platform = $1 and chat = $2"
+_NOBODY = Destination("", "")
 _LOG = "insert into settings_log (platform, chat, topic, at, who, what) values ($1, $2, $3, $4, $5, $6)"
 
 
@@ -23,7 +24,9 @@ def _settings(chat: Destination, body: bytes, digest_due: datetime | None) -> Ch
 
 
 def _body(settings: ChatSettings) -> bytes:
-    return msgspec.msgpack.encode(msgspec.structs.replace(settings, digest_due=None))
+    """Apart from whose they are and what is due: choices that are equal are equal here."""
+    bare = msgspec.structs.replace(settings, destination=_NOBODY, digest_due=None)
+    return msgspec.msgpack.encode(bare)
 
 
 def _change(row: tuple[str, str, str, datetime, str, str]) -> SettingsChange:
