@@ -12,13 +12,14 @@ from bot.domain.market import Point, Snapshot
 from bot.domain.statistics import Totals, VenueStatistics
 from bot.pipeline.leverage import LEAST_DAYS, Change, Leverage, quantile
 from handlers.leverage import yearly
-from handlers.numbers import moment, number
+from handlers.numbers import duration, moment, number, percent
 from handlers.speech import _
 from handlers.titles import Titles, venue_title
 
 DAY = timedelta(days=1)
 MOST_BARS = 12
 COMPARED_DAYS = 30
+NAMED = 3
 
 
 def heat_chart(asset: Asset, told: Leverage, now: datetime, banner: str) -> LinesChart | None:
@@ -32,7 +33,7 @@ def heat_chart(asset: Asset, told: Leverage, now: datetime, banner: str) -> Line
     return LinesChart(
         title=_("{coin} leverage: {heat} of 100").format(coin=asset, heat=heat),
         axis=_("Heat: 0 to 100 among its own days"),
-        times=(*map(_midnight, days), now.astimezone(UTC)),
+        times=(*map(_end, days), now.astimezone(UTC)),
         lines=(NamedLine(asset, (*(known.get(day) for day in days), told.heat)),),
         normal=(quantile(ordered, 0.1), quantile(ordered, 0.9)),
         normal_name=_("8 days in 10"),
@@ -43,7 +44,8 @@ def heat_chart(asset: Asset, told: Leverage, now: datetime, banner: str) -> Line
 
 def compared_chart(points: Mapping[Asset, Sequence[Point]], now: datetime, banner: str) -> LinesChart | None:
     """Coin OI of several coins, like with like, each 100 at the first day that all of them have."""
-    first = now.astimezone(UTC).date() - COMPARED_DAYS * DAY
+    utc = now.astimezone(UTC)
+    first = utc.date() - COMPARED_DAYS * DAY
     by_day = {
         asset: {point.at.date(): point.index for point in told if point.at.date() >= first}
         for asset, told in points.items()
@@ -60,10 +62,12 @@ def compared_chart(points: Mapping[Asset, Sequence[Point]], now: datetime, banne
         )
         for asset, told in by_day.items()
     ]
+    lasts = [(each.name, [value for value in each.values if value is not None][-1]) for each in lines]
+    moves = ", ".join(f"{name} {percent(last / 100 - 1)}" for name, last in lasts[:NAMED])
     return LinesChart(
-        title=_("Open interest in coins, {n} days").format(n=len(days)),
-        axis=_("First day = 100, like with like"),
-        times=tuple(map(_midnight, days)),
+        title=_("Open interest in {span}: {moves}").format(span=duration(utc - _end(begin)), moves=moves),
+        axis=_("Coins, like with like; the first day is 100"),
+        times=tuple(min(_end(day), utc) for day in days),
         lines=tuple(lines),
         base=100.0,
         note=_note(now, banner),
@@ -111,8 +115,9 @@ def _days(first: date, last: date) -> list[date]:
     return [first + n * DAY for n in range((last - first).days + 1)]
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def _end(day: date) -> datetime:
+    """Of a day the last value is known."""
+    return datetime.combine(day + DAY, time(), UTC)
 
 
 def _note(at: datetime, banner: str) -> str:

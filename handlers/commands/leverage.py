@@ -125,7 +125,7 @@ def _top_card(desk: Desk, changes: dict[Asset, Change], period: timedelta, small
         asset, one = falls[0]
         lines.append(
             Line(
-                _("**{coin} closed most for what is usual of it: {change}, {times} ×**").format(
+                _("**{coin} closed most, by what is usual of it: {change}, {times} ×**").format(
                     coin=asset, change=percent(one.change), times=_times(one)
                 ),
                 8,
