@@ -185,6 +185,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     settings = _settings(options)
+    from storage.places import named
+
     every = settings.poll_every.total_seconds()
     played = "" if settings.source else f" (run would play {DEFAULT_SCENARIO} instead: no config.toml)"
     lines = {
@@ -194,7 +196,7 @@ def _check(options: argparse.Namespace) -> int:
         "polls": f"every {every:g} s",
         "alerts": f"from W {settings.alert_threshold.value:.1f} unless a chat chose otherwise",
         "coverage": f"nothing new is declared below {settings.coverage_floor:.0%}",
-        "storage": str(settings.storage_path),
+        "storage": named(settings.database.url) if settings.database else str(settings.storage_path),
         "page": _page(settings),
         "log": f"{settings.log_level}, {settings.log_format}",
     }

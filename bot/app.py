@@ -15,11 +15,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
-from pathlib import Path
 
 from bot.config import Settings
 from bot.deliver import deliver
-from bot.domain.cards import Card, Line
+from bot.domain.cards import Card
 from bot.domain.charts import Chart
 from bot.domain.figures import Delivered, Sample
 from bot.domain.market import Venue
@@ -31,17 +30,19 @@ from bot.feeds.sources import Sources, open_lines
 from bot.health import Health
 from bot.judging import judge
 from bot.later import Later, say_later
+from bot.opening import open_store, remove_play
 from bot.past import Past
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import Pace
 from bot.ports import Messenger, Store
 from bot.roles import Bench, tidy, watch_over
 from bot.running import running
-from bot.stage import PLAY, Stage, database, live, played, told_to_the_end, wall
+from bot.stage import PLAY, Stage, live, played, told_to_the_end, wall
 from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import About, Desk
+from handlers.play_cards import begin_card, end_card
+from handlers.speech import ENGLISH, speaking, spoken
 from handlers.web import LOCAL, Door, LocalChat, Site
-from storage.sqlite import open_sqlite
 from storage.streams import LocalStream
 
 log = logging.getLogger(__name__)
@@ -69,10 +70,12 @@ async def run(settings: Settings, scenario: str | None, speed: float, port: int 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    path = database(settings, scenario)
     if scenario is not None:
-        await _clear_the_stage(path, scenario)
-    async with open_sqlite(path) as store, _stage(settings, scenario, speed, store) as stage:
+        await _clear_the_stage(settings, scenario)
+    async with (
+        open_store(settings, scenario) as store,
+        _stage(settings, scenario, speed, store) as stage,
+    ):
         await work(settings, store, stage, settings.page.port if port is None else port, stop)
     return 0
 
@@ -84,13 +87,12 @@ def _draw(chart: Chart) -> str:
     return drawn_once(chart)
 
 
-async def _clear_the_stage(path: Path, scenario: str) -> None:
-    """A play that has ended begins anew, with an empty file; one that was cut off goes on."""
-    async with open_sqlite(path) as store:
+async def _clear_the_stage(settings: Settings, scenario: str) -> None:
+    """A play that has ended begins anew, with an empty store; one that was cut off goes on."""
+    async with open_store(settings, scenario) as store:
         ended = await told_to_the_end(scenario, store.journal)
     if ended:
-        for suffix in ("", "-wal", "-shm"):
-            await asyncio.to_thread(path.with_name(path.name + suffix).unlink, missing_ok=True)
+        await remove_play(settings, scenario)
 
 
 @asynccontextmanager
@@ -118,7 +120,7 @@ async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: 
     bench = Bench(_judge(settings), store, health, stage.clock, wall)
 
     async def reply(text: str) -> Card:
-        return await answer(desk, Ask(LOCAL, person="you"), text)
+        return await answer(desk, Ask(LOCAL, person="you", language=spoken()), text)
 
     def figures() -> Iterable[Sample]:
         yield Sample("observations_waiting", seen.waiting)
@@ -291,7 +293,11 @@ async def _meet(settings: Settings, store: Store, stage: Stage, chat: LocalChat,
     await store.subscriptions.add(
         Subscription(destination=LOCAL, threshold=settings.alert_threshold, created=stage.clock())
     )
-    welcome = stage.welcome or await answer(desk, Ask(LOCAL, person="you"), "/start")
+    if (script := stage.script) is not None:
+        quotes = [(quote.text, quote.source) for quote in script.published]
+        welcome = begin_card(script.title, script.plays_from, script.plays_until, stage.speed, quotes)
+    else:
+        welcome = await answer(desk, Ask(LOCAL, person="you"), "/start")
     await chat.send(LOCAL, desk.sign(welcome))
     await store.journal.keep(MET, b"yes")
 
@@ -301,13 +307,6 @@ async def _curtain(stage: Stage, chat: LocalChat, desk: Desk) -> None:
     if stage.until is None or stage.clock() >= stage.until:
         return
     await asyncio.sleep((stage.until - stage.clock()).total_seconds() / stage.speed)
-    ended = Card(
-        title="The reconstruction ends here",
-        lines=(
-            Line(
-                "The market stands nearly still from now on. Everything that was recorded can still be asked."
-            ),
-            Line("Start Washout again to see it from the beginning."),
-        ),
-    )
-    await chat.send(LOCAL, desk.sign(ended))
+    here = await desk.settings(LOCAL)
+    with speaking(here.language or ENGLISH):
+        await chat.send(LOCAL, desk.sign(end_card()))

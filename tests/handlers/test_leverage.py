@@ -129,7 +129,7 @@ async def test_coins_side_by_side_fit_a_phone(desk: Desk) -> None:
     assert "None of them is above the middle of its own history" in lines(card)
     assert card.picture is not None
     assert isinstance(card.picture.chart, LinesChart)
-    assert card.picture.chart.title == "Open interest in 3 days: BTC −19.0 %, ETH −19.0 %"
+    assert card.picture.chart.title == "Open interest since 7 Oct: BTC −19.0 %, ETH −19.0 %"
     assert card.picture.chart.times[-1] == NOW
 
 
