@@ -51,6 +51,8 @@ class Stage:
     banner: str = ""
     welcome: Card | None = None
     until: datetime | None = None
+    scenario: str = ""
+    """The name of what is played; empty for the live markets."""
 
 
 def live(settings: Settings) -> Stage:
@@ -120,6 +122,7 @@ async def played(name: str, speed: float, journal: Journal) -> AsyncIterator[Sta
             banner=f"{scenario.script.banner} · played {speed:g} × as fast",
             welcome=_welcome(scenario, speed),
             until=scenario.script.plays_until,
+            scenario=name,
         )
         yield stage
 
