@@ -10,12 +10,13 @@ INSTALL := $(PIP) install --quiet --require-hashes --requirement
 SELF := $(PIP) install -qq --no-deps --no-build-isolation --no-index --editable .
 
 .DELETE_ON_ERROR:
-.PHONY: help setup install install-scale run test check format words fonts bench lock clean
+.PHONY: help setup install install-scale run test check format words fonts docs bench lock clean
 
 help:
 	@echo "make run     start the bot (the first time, this installs it; ARGS='--port 9000' passes options on)"
 	@echo "make test    run the tests (ARGS='tests/test_cli.py -k help' passes options on)"
 	@echo "make check   lint and check types"
+	@echo "make docs    make the pictures in docs/images anew (needs Debian's chromium)"
 	@echo "make fonts   cut the fonts of pictures to what is said in them (needs whole fonts, see handlers/fonts)"
 	@echo "make bench   run the benchmarks (ARGS='decode store' picks some)"
 	@echo "make setup   only prepare .venv for all of the above but bench"
@@ -82,6 +83,9 @@ format: $(VENV)/.dev
 
 words: $(VENV)/.dev
 	@$(BIN)/python -m handlers.catalogue
+
+docs: $(VENV)/.dev
+	@$(BIN)/python -m docs.make_pictures
 
 fonts: $(VENV)/.bench
 	@$(BIN)/python -m handlers.fonts.cut $(ARGS)

@@ -85,9 +85,9 @@ def _again(stage: Stage) -> str:
 
 def _draw(chart: Chart) -> str:
     """A picture for the page. Most runs of a quiet day never draw one, so what it takes is imported then."""
-    from handlers.charts import svg
+    from handlers.charts import drawn_once
 
-    return svg(chart)
+    return drawn_once(chart)
 
 
 async def _clear_the_stage(path: Path, scenario: str) -> None:

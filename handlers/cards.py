@@ -73,11 +73,12 @@ def wave_card(
     in_full: bool = False,
     latency: Latency | None = None,
     record: str = "",
+    leverage: str = "",
 ) -> Card:
     """The one message of a wave, at whatever stage it is. ``in_full`` names every venue and depth.
 
     ``latency`` is how soon chats were told of it, where it is over; ``record`` where it stands among what
-    was published.
+    was published, ``leverage`` how much was open before and after.
     """
     titles = titles or {}
     match wave.stage:
@@ -100,6 +101,7 @@ def wave_card(
             *((Line(record, 2),) if record else ()),
             *(Line(text) for text in told[HOW_MUCH:]),
             *((Line(_(FOUND_LATER), 2),) if wave.from_history else ()),
+            *((Line(leverage, 4),) if leverage else ()),
             *((Line(latency_line(latency), 3),) if latency else ()),
         ),
         footer=footer,

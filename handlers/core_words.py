@@ -62,6 +62,7 @@ SENTENCES = (
         "No venue has answered for {minutes} min. You will be told when I see again. Silence now is not calm."
     ),
     N_("I was blind for about {minutes} min. A fall in that time shows when the venues are back."),
+    N_("no answer"),
     N_("no answer since {at} UTC"),
     N_("no answer: {detail}"),
     N_("rate limit: {detail} (wait {seconds} s)"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +21,7 @@ from bot.domain.cards import Card, Picture
 from bot.domain.charts import MarketChart
 from bot.domain.chats import ChatSettings, whole
 from bot.domain.health import REMEMBERED, Remembered, SourceHealth, SourceState
-from bot.domain.market import Report, Snapshot
+from bot.domain.market import Report, Snapshot, Venue
 from bot.domain.posts import (
     WEEKLY_W,
     Destination,
@@ -43,6 +43,7 @@ from handlers.history import Days
 from handlers.known_words import record_line
 from handlers.later import digest_shown, follow_up_shown
 from handlers.own_cards import notice_card
+from handlers.past_cards import leverage_line
 from handlers.picture_words import pictured
 from handlers.series import (
     aligned,
@@ -53,7 +54,7 @@ from handlers.series import (
     wave_finding,
     wave_window,
 )
-from handlers.speech import ENGLISH, speaking, spoken
+from handlers.speech import ENGLISH, _, speaking, spoken
 from handlers.summary import summary_card
 from handlers.titles import Titles
 from handlers.zones import UTC_ZONE, in_zone
@@ -130,6 +131,10 @@ class Desk:
     def titles(self) -> Titles:
         return {source.venue: source.title for source in self.health.sources()}
 
+    def counted(self) -> Mapping[Venue, str]:
+        """Venues that do not count one side of each position, and how they do."""
+        return {source.venue: source.counted for source in self.health.sources() if source.counted}
+
     def blind_since(self) -> datetime | None:
         """Since when no venue has answered; ``None`` while one is fresh, or was not asked anything yet.
 
@@ -162,7 +167,8 @@ class Desk:
         """Raises ``AskError`` where nothing was ever seen."""
         if snapshot := await self.store.journal.snapshot(asset):
             return self.here(snapshot)
-        raise AskError(f"I have not seen {asset} yet. See how the feeds do: `/venues`", "/venues")
+        unseen = _("I have not seen {asset} yet. See how the feeds do: `/venues`")
+        raise AskError(unseen.format(asset=asset), "/venues")
 
     async def before(self, now: Snapshot, period: timedelta) -> Snapshot | None:
         """The snapshot ``period`` earlier; ``None`` where none is near that time."""
@@ -189,12 +195,12 @@ class Desk:
             return self.here(wave)
         recent = [wave.id for wave in await self.store.waves.recent(limit=50)]
         if not recent:
-            raise AskError(
-                f'I know no wave "{wave_id}", and none has been recorded yet. `/resets`', "/resets"
-            )
+            unknown = _('I know no wave "{id}", and none has been recorded yet. `/resets`')
+            raise AskError(unknown.format(id=wave_id), "/resets")
         near = process.extractOne(wave_id, recent)
         command = f"/wave {near[0] if near else recent[0]}"
-        raise AskError(f'I know no wave "{wave_id}". Did you mean `{command}`? All: `/resets`', command)
+        unknown = _('I know no wave "{id}". Did you mean `{line}`? All: `/resets`')
+        raise AskError(unknown.format(id=wave_id, line=command), command)
 
     async def resets(self, asset: Asset | None, limit: int, *, unwinds: bool = False) -> Sequence[Wave]:
         """Newest first; people closing by choice (unwinds) only when asked for."""
@@ -216,7 +222,7 @@ class Desk:
         """What a chat gets. Raises ``AskError`` where that is nothing."""
         if here := await self.store.subscriptions.of(destination):
             return here
-        raise AskError("This chat gets no alerts. Begin with `/subscribe btc weekly`", "/subscribe weekly")
+        raise AskError(_("This chat gets no alerts. Begin with `/subscribe btc weekly`"), "/subscribe weekly")
 
     # --- pictures ----------------------------------------------------------------------------------
 
@@ -287,6 +293,12 @@ class Desk:
         places = place_in_usd(wave.asset, usd, on), place_in_coins(wave.asset, closed, on)
         return record_line(wave.asset, usd, closed, places) if closed > 0 and usd > 0 else ""
 
+    async def leverage_line(self, wave: Wave) -> str:
+        """How much was open before and after a wave that is over; empty where too little is known."""
+        if wave.stage is not Stage.OVER:
+            return ""
+        return leverage_line(*await self.seen.leverage(self.store, wave))
+
     async def _wave_picture(self, wave: Wave) -> Picture | None:
         chart = await self.wave_chart(wave) if wave.stage not in (Stage.EARLY, Stage.RETRACTED) else None
         return pictured(chart) if chart else None
@@ -324,6 +336,7 @@ class Desk:
             picture=await self._picture(wave),
             latency=latency,
             record=await self._record(wave),
+            leverage=await self.leverage_line(wave),
         )
         return Shown(
             revision=wave.revision, loud=wave.loud, over=wave.done, card=self.sign(card), w=wave.magnitude.w

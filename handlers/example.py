@@ -17,10 +17,11 @@ from bot.domain.market import Group, Venue
 from bot.domain.waves import Kind, Lead, Magnitude, Stage, VenueChange, Wave
 from handlers.picture_words import pictured
 from handlers.series import wave_finding
+from handlers.speech import N_, _
 
 MINUTE = timedelta(minutes=1)
 OCTOBER_LOW = datetime(2025, 10, 10, 21, 31, tzinfo=UTC)
-NOTE = "Reconstruction of 10 October 2025 from published figures."
+NOTE = N_("Reconstruction of 10 October 2025 from published figures.")
 BEFORE, LOW, AFTER = -10, 41, 70
 """Minutes since the onset: where the picture begins, the low, and where the picture ends."""
 AT = {Stage.EARLY: 12, Stage.BUILDING: 20, Stage.OVER: LOW}
@@ -101,14 +102,14 @@ def example_wave(stage: Stage, low_at: datetime = OCTOBER_LOW) -> Wave:
 
 
 def example_picture(
-    stage: Stage = Stage.OVER, low_at: datetime = OCTOBER_LOW, *, mark: str = "Example", note: str = NOTE
+    stage: Stage = Stage.OVER, low_at: datetime = OCTOBER_LOW, *, mark: str = "", note: str = ""
 ) -> Picture:
     """The picture of ``example_wave``, a point a minute. ``mark`` begins its title: pictures travel."""
     wave = example_wave(stage, low_at)
     minutes = range(BEFORE, (AFTER if stage is Stage.OVER else AT[stage]) + 1)
     liquidated_usd = [_LIQUIDATED_USD_M[m] * 1e6 if 0 <= m < len(_LIQUIDATED_USD_M) else 0.0 for m in minutes]
     chart = MarketChart(
-        title=f"{mark}: {wave_finding(wave)}",
+        title=f"{mark or _('Example')}: {wave_finding(wave)}",
         asset=wave.asset,
         times=tuple(wave.onset + minute * MINUTE for minute in minutes),
         coins=tuple(_between(_COINS, minute) for minute in minutes),
@@ -116,7 +117,7 @@ def example_picture(
         long_usd=tuple(usd * _LONG_SHARE for usd in liquidated_usd),
         short_usd=tuple(usd * (1 - _LONG_SHARE) for usd in liquidated_usd),
         shade=(wave.onset, wave.at),
-        note=note,
+        note=note or _(NOTE),
     )
     return pictured(chart)
 

@@ -179,12 +179,13 @@ def _of_published(
 
 
 class Seen:
-    """The aftermath of resets like a wave, counted once for all the chats that are told of it."""
+    """What followed resets like a wave, and leverage before and after: once for all the chats told of it."""
 
     KEPT = 16
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, timedelta], Alike] = OrderedDict()
+        self._levers: OrderedDict[tuple[str, datetime], tuple[Leverage, Leverage]] = OrderedDict()
         self._turn = asyncio.Lock()
 
     async def alike(self, store: Store, wave: Wave, after: timedelta, now: datetime) -> Alike:
@@ -194,6 +195,17 @@ class Seen:
                 while len(self._known) > self.KEPT:
                     self._known.popitem(last=False)
             return self._known[wave.id, after]
+
+    async def leverage(self, store: Store, wave: Wave) -> tuple[Leverage, Leverage]:
+        """Before the onset, and at the low."""
+        async with self._turn:
+            key = (wave.id, wave.low_at)
+            if key not in self._levers:
+                before = await leverage(store, wave.asset, wave.onset)
+                self._levers[key] = before, await leverage(store, wave.asset, wave.low_at)
+                while len(self._levers) > self.KEPT:
+                    self._levers.popitem(last=False)
+            return self._levers[key]
 
 
 # --- leverage --------------------------------------------------------------------------------------------

@@ -148,6 +148,11 @@ def wave_finding(wave: Wave) -> str:
     )
 
 
+def unbroken(text: str) -> str:
+    """For a name and its number, which belong into one line."""
+    return text.replace(" ", "\u00a0")
+
+
 def span_words(seen: timedelta, period: timedelta) -> str:
     """The period that was asked for; what was seen where that is less."""
     return duration(period if seen > 0.9 * period else seen)

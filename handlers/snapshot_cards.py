@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from math import exp
 
-from bot.domain.cards import Button, Card, Line, Table
+from bot.domain.cards import Button, Card, Line, Picture, Table
 from bot.domain.market import Report, Snapshot, Venue, usd_change
 from handlers.cards import coverage_line, usd_split
 from handlers.institutions import beside_lines
-from handlers.numbers import Scale, clock, duration, percent, price, tight, usd
-from handlers.titles import Titles, venue_title
+from handlers.numbers import Scale, clock, duration, number, percent, price, tight, usd
+from handlers.speech import _, ngettext
+from handlers.titles import TABLE_WIDTH, Titles, narrowed, venue_title
 
 OLD_AFTER = timedelta(minutes=5)
 """A snapshot older than this is said to be old."""
 LIKE_WITH_LIKE = 0.005
 """While plain sums and the index differ by no more than this fraction, they tell the same change."""
-NAMED_VENUES = 4
+NAMED_VENUES = 8
+BOTH = "both"
+"""So begins what is said of a venue that is known to count both sides."""
 
 
 def snapshot_card(
@@ -29,29 +32,40 @@ def snapshot_card(
     titles: Titles,
     reports: Sequence[Report] = (),
     history: timedelta | None = None,
+    counted: Mapping[Venue, str] | None = None,
+    picture: Picture | None = None,
 ) -> Card:
     """One coin: total, change split into positions and price, groups, venues, coverage and age.
 
     ``history`` is how long the coin has been watched, where that is too short to say how rare a fall is.
+    ``counted`` are venues that count otherwise than one side of each position.
     """
     scale = Scale.coins(now.coins)
-    total = f"{now.asset} open interest {scale.show(now.coins)} {now.asset}"
-    title = total + (f" · {usd(now.usd)}" if now.usd is not None else ", dollars unknown")
+    title = _("{asset} open interest {coins} · {usd}")
+    if now.usd is None:
+        title = _("{asset} open interest {coins}, dollars unknown")
+    title = title.format(
+        asset=now.asset, coins=f"{scale.show(now.coins)} {now.asset}", usd=usd(now.usd or 0.0)
+    )
     lines = [Line(text, 9) for text in _change(now, before, period, scale)]
     if before and _other_contracts(now, before):
         before = None  # the lines below compare sums
     lines.append(Line(_groups(now, before, scale), 8))
     lines += [Line(text) for text in beside_lines(reports, now, at, titles)]
-    lines.append(Line(_venues(now, before, scale, titles)))
     if now.price_usd is not None:
-        funding = f" · funding {percent(now.funding)} a year" if now.funding is not None else ""
-        lines.append(Line(f"Price {price(now.price_usd)}{funding}", 4))
-    lines.append(Line(f"{coverage_line(now.coverage, now.missing, at, titles)} · {age_line(now, at)}", 8))
+        text = _("Price {price}").format(price=price(now.price_usd))
+        if now.funding is not None:
+            text += f" · {_('funding {share} a year').format(share=percent(now.funding))}"
+        lines.append(Line(text, 4))
+    seen = (coverage_line(now.coverage, now.missing, at, titles), age_line(now, at))
+    lines.append(Line(" · ".join(text for text in (*seen, _counted(now, counted or {}, titles)) if text), 8))
     if history is not None:
         lines.append(
             Line(
-                f"I have {duration(history)} of {now.asset} history, so I cannot say how rare a fall is yet "
-                "(from 14 days on)",
+                _(
+                    "I have {time} of {asset} history, so I cannot say how rare a fall is yet "
+                    "(from 14 days on)"
+                ).format(time=duration(history), asset=now.asset),
                 4,
             )
         )
@@ -59,8 +73,14 @@ def snapshot_card(
     return Card(
         title=title,
         lines=tuple(lines),
-        footer=f"live venues only · {clock(now.at)}",
-        buttons=(Button("Picture", f"/chart {coin}"), Button("Past resets", f"/resets {coin}")),
+        table=_venues(now, before, period, at, titles),
+        picture=picture,
+        footer=_("live venues only · {at}").format(at=clock(now.at)),
+        buttons=(
+            Button(_("Leverage"), f"/leverage {coin}"),
+            Button(_("Price and liquidations"), f"/chart {coin}"),
+            Button(_("Past resets"), f"/resets {coin}"),
+        ),
     )
 
 
@@ -68,22 +88,41 @@ def _change(now: Snapshot, before: Snapshot | None, period: timedelta, scale: Sc
     """One headline. Where plain sums would not say what the market did, that is the index's move."""
     span = duration(period)
     if before is None:
-        return [f"{span}: nothing was recorded then, so I cannot say what changed"]
-    moved = f"{span}: **{percent(like_with_like(now, before))}** like with like"
+        return [_("{time}: nothing was recorded then, so I cannot say what changed").format(time=span)]
+    moved = {"time": span, "move": percent(like_with_like(now, before))}
     if _other_contracts(now, before):
-        return [f"{moved}: contracts that expired, began or count anew are left out"]
+        text = _(
+            "{time}: **{move}** like with like: contracts that expired, began or count anew are left out"
+        )
+        return [text.format(**moved)]
     every = _by_venue(before).keys() | _by_venue(now).keys()
     both = _by_venue(before).keys() & _by_venue(now).keys()
     if not both:
-        return [f"{moved}: no venue was seen at both ends"]
+        return [_("{time}: **{move}** like with like: no venue was seen at both ends").format(**moved)]
     old, new = _both(before, now)
     change = f"{scale.show(new - old, signed=True)} {now.asset}"
     in_usd = usd_change(before, now)
-    rest = f" on the {len(both)} of {len(every)} venues seen at both ends" if both != every else ""
-    rest += f" · {usd_split(in_usd)}" if in_usd is not None else ""
-    if _agrees(now, before):
-        return [f"{span}: **{change} ({percent(new / old - 1)})**{rest}"]
-    return [f"{moved}, each venue only while it was seen", f"Of it {change}{rest}"]
+    agrees = _agrees(now, before)
+    text = _("{time}: **{change} ({move})**") if agrees else _("Of it {change}")
+    if both != every:
+        text = ngettext(
+            "Of it {change} on the {both} of {n} venue seen at both ends",
+            "Of it {change} on the {both} of {n} venues seen at both ends",
+            len(every),
+        )
+        if agrees:
+            text = ngettext(
+                "{time}: **{change} ({move})** on the {both} of {n} venue seen at both ends",
+                "{time}: **{change} ({move})** on the {both} of {n} venues seen at both ends",
+                len(every),
+            )
+    told = text.format(
+        time=span, change=change, move=percent(new / old - 1), both=number(len(both)), n=number(len(every))
+    )
+    told += f" · {usd_split(in_usd)}" if in_usd is not None else ""
+    if agrees:
+        return [told]
+    return [_("{time}: **{move}** like with like, each venue only while it was seen").format(**moved), told]
 
 
 def like_with_like(now: Snapshot, before: Snapshot) -> float:
@@ -120,12 +159,13 @@ def _groups(now: Snapshot, before: Snapshot | None, scale: Scale) -> str:
     """
     shown = scale.parts((now.group_coins(native=True), now.group_coins(native=False)))
     texts = []
-    for name, native, amount in (("Crypto-native", True, shown[0]), ("Institutional live", False, shown[1])):
+    for native, amount in zip((True, False), shown, strict=True):
         if not any(v.group.native is native for v in now.venues):
-            texts.append(f"{name}: none seen")
+            texts.append(_("Crypto-native: none seen") if native else _("Institutional live: none seen"))
             continue
+        text = _("Crypto-native {coins}") if native else _("Institutional live {coins}")
         change = _side_change(now, before, native=native) if before else ""
-        texts.append(f"{name} {scale.show(amount)}{change}")
+        texts.append(f"{text.format(coins=scale.show(amount))}{change}")
     return " · ".join(texts)
 
 
@@ -137,27 +177,49 @@ def _side_change(now: Snapshot, before: Snapshot, *, native: bool) -> str:
     return f" ({percent(now.group_coins(native=native) / old - 1)})" if old and then == here else ""
 
 
-def _venues(now: Snapshot, before: Snapshot | None, scale: Scale, titles: Titles) -> str:
+def _venues(now: Snapshot, before: Snapshot | None, period: timedelta, at: datetime, titles: Titles) -> Table:
+    """Largest first: share (all add up to 100 %), change where it was seen at both ends, age."""
     old = _by_venue(before) if before else {}
-    shown = scale.parts([v.coins for v in now.venues])
-    rows = sorted(zip(shown, now.venues, strict=True), key=lambda row: -row[0])
-    named = NAMED_VENUES + 1 if len(rows) == NAMED_VENUES + 1 else NAMED_VENUES
-    texts = []
-    for amount, venue in rows[:named]:
-        text = f"{venue_title(venue.venue, titles)} {scale.show(amount)}"
-        if was := old.get(venue.venue):
-            text += f" {percent(venue.coins / was - 1, digits=0)}"
-        texts.append(text)
+    rows = sorted(now.venues, key=lambda venue: -venue.coins)
+    shares = Scale(0.01, 1.0).parts([venue.coins / now.coins for venue in rows]) if now.coins else []
+    named = len(rows) if len(rows) <= NAMED_VENUES + 1 else NAMED_VENUES
+    cells = []
+    for venue, part in zip(rows[:named], shares, strict=False):
+        was = old.get(venue.venue)
+        move = tight(percent(venue.coins / was - 1)) if was else "–"
+        cells.append((_part(part), move, tight(duration(at - venue.at))))
+    names = [venue_title(venue.venue, titles) for venue in rows[:named]]
     if rest := rows[named:]:
-        texts.append(f"{len(rest)} more {scale.show(sum(amount for amount, _ in rest))}")
-    return " · ".join(texts)
+        names.append(ngettext("{n} more", "{n} more", len(rest)).format(n=len(rest)))
+        oldest = duration(at - min(venue.at for venue in rest))
+        cells.append((_part(sum(shares[named:])), "", tight(oldest)))
+    heads = (_("venue"), _("share"), tight(duration(period)), _("age"))
+    widths = [max(len(row[place]) for row in (heads[1:], *cells)) for place in range(3)]
+    room = max(6, TABLE_WIDTH - sum(widths) - 2 * len(widths))
+    told = zip(narrowed(names, room), cells, strict=True)
+    return Table(heads, tuple((name, *row) for name, row in told), right=(1, 2, 3))
+
+
+def _part(fraction: float) -> str:
+    return tight(percent(fraction, signed=False, digits=0))
+
+
+def _counted(now: Snapshot, counted: Mapping[Venue, str], titles: Titles) -> str:
+    """Which venues count otherwise: those are comparable with themselves alone."""
+    others = [venue.venue for venue in now.venues if venue.venue in counted]
+    if not others:
+        return ""
+    names = [
+        venue_title(venue, titles) + ("" if counted[venue].startswith(BOTH) else " (?)") for venue in others
+    ]
+    return _("one-sided counts except {venues}").format(venues=", ".join(names))
 
 
 def age_line(now: Snapshot, at: datetime) -> str:
     if at - now.at > OLD_AFTER:
-        return f"**these figures are {duration(at - now.at)} old**"
+        return _("**these figures are {age} old**").format(age=duration(at - now.at))
     oldest = min((v.at for v in now.venues), default=now.at)
-    return f"oldest figure {duration(at - oldest)}"
+    return _("oldest figure {age}").format(age=duration(at - oldest))
 
 
 def market_card(
@@ -171,20 +233,25 @@ def market_card(
     total = [now.usd for now, _ in pairs if now.usd is not None]
     least = min(pairs, key=lambda pair: pair[0].coverage)[0]
     oldest = min(now.at for now, _ in pairs)
-    lines = [Line(f"Together {usd(sum(total))} of open interest on live venues", 6)] if total else []
-    lines.append(
-        Line(f"{coverage_line(least.coverage, (), at)} ({least.asset}, the least) · {_old(oldest, at)}", 6)
+    together = _("Together {usd} of open interest on live venues").format(usd=usd(sum(total)))
+    seen = _("{seen} ({asset}, the least) · {age}").format(
+        seen=coverage_line(least.coverage, (), at), asset=least.asset, age=_old(oldest, at)
     )
-    first = pairs[0][0].asset.lower()
+    footer = _("`{line}` for one coin").format(line=f"/oi {pairs[0][0].asset.lower()}")
+    if more:
+        left = ngettext("{n} smaller one not shown", "{n} smaller ones not shown", more)
+        footer += f" · {left.format(n=number(more))}"
+    span = duration(period)
+    heads = (_("coin"), _("now"), _("{time} coins").format(time=tight(span)))
     return Card(
-        title=f"Open interest, change of coins in {duration(period)}",
-        lines=tuple(lines),
-        table=Table(("coin", "now", f"{tight(duration(period))} coins"), tuple(rows), right=(1, 2)),
-        footer=f"`/oi {first}` for one coin" + (f" · {more} smaller ones not shown" if more else ""),
+        title=_("Open interest, change of coins in {time}").format(time=span),
+        lines=(*((Line(together, 6),) if total else ()), Line(seen, 6)),
+        table=Table(heads, tuple(rows), right=(1, 2)),
+        footer=footer,
         buttons=tuple(Button(f"/oi {now.asset.lower()}", f"/oi {now.asset.lower()}") for now, _ in pairs[:3]),
     )
 
 
 def _old(oldest: datetime, at: datetime) -> str:
-    age = f"{duration(at - oldest)} old"
+    age = _("{age} old").format(age=duration(at - oldest))
     return f"**{age}**" if at - oldest > OLD_AFTER else age

@@ -9,7 +9,17 @@ from math import exp
 from bot.domain.charts import Span, VenueCoins, VenuesChart
 from bot.domain.market import Snapshot, Venue
 from handlers.numbers import percent
-from handlers.series import aligned, as_of_note, bridged, filled, joined, span_words, step_for, step_of
+from handlers.series import (
+    aligned,
+    as_of_note,
+    bridged,
+    filled,
+    joined,
+    span_words,
+    step_for,
+    step_of,
+    unbroken,
+)
 from handlers.speech import _, ngettext
 from handlers.titles import Titles, venue_title
 
@@ -31,7 +41,7 @@ def venues_chart(
     """``None`` where fewer than two snapshots are known; they come oldest first.
 
     A venue that a snapshot misses keeps what it held when it was last believed, marked as stale; before it
-    was first seen it holds nothing.
+    was first seen it is unknown.
     """
     step = step_of(snapshots, step_for(period))
     by_step = {aligned(snap.at, step): snap for snap in snapshots}
@@ -67,14 +77,12 @@ def venues_chart(
 
 
 def _layer(venue: Venue, found: Sequence[Snapshot | None]) -> list[float | None]:
+    """What it held, or what was last believed of it; nothing where it was not watched."""
     layer: list[float | None] = []
     for snap in found:
-        if snap is None:
-            layer.append(None)
-            continue
-        held = next((each.coins for each in snap.venues if each.venue == venue), None)
-        lost = next((each.coins for each in snap.missing if each.venue == venue), 0.0)
-        layer.append(lost if held is None else held)
+        held = {each.venue: each.coins for each in snap.missing} if snap else {}
+        held |= {each.venue: each.coins for each in snap.venues} if snap else {}
+        layer.append(held.get(venue))
     return layer
 
 
@@ -106,7 +114,7 @@ def _finding(asset: str, first: Snapshot, last: Snapshot, period: timedelta, tit
     named = sorted(moves, key=lambda venue: (-abs(moves[venue][0]), venue))[:2]
     if not named or abs(moves[named[0]][1]) < MOVED:
         return _("{coin} open interest {move} in {span}").format(coin=asset, move=move, span=span)
-    parts = ", ".join(f"{venue_title(venue, titles)} {percent(moves[venue][1])}" for venue in named)
+    parts = ", ".join(unbroken(f"{venue_title(venue, titles)} {percent(moves[venue][1])}") for venue in named)
     text = _("{coin} open interest {move} in {span}: {venues}")
     return text.format(coin=asset, move=move, span=span, venues=parts)
 

@@ -37,7 +37,10 @@ SNAPSHOT_THINNING = (
 
 STATISTICS_THINNING = (Thinning(after=timedelta(days=7), step=timedelta(hours=1)),)
 """Of an asset's totals."""
-VENUE_STATISTICS_THINNING = (*STATISTICS_THINNING, Thinning(after=timedelta(days=30), step=timedelta(days=1)))
+VENUE_STATISTICS_THINNING = (
+    Thinning(after=timedelta(days=2), step=timedelta(hours=1)),
+    Thinning(after=timedelta(days=30), step=timedelta(days=1)),
+)
 """Of the same with every venue."""
 
 

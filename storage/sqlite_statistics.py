@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -26,6 +25,7 @@ from storage.rules import (
     positive,
 )
 from storage.sqlite_connections import Connections
+from storage.sqlite_packing import packed_statistics, unpacked_statistics
 
 CHUNK = timedelta(days=30)
 """Of one asset, thinned in one transaction."""
@@ -103,7 +103,7 @@ def _write(db: Database, told: Sequence[Statistics]) -> None:
         _, *rest = msgspec.structs.astuple(totals(one))
         places = ", ".join("?" for _ in rest)
         db.conn.execute(f"insert into statistics values (?, 0, ?, {places})", (one.asset, at, *rest))  # noqa: S608
-        body = zlib.compress(msgspec.msgpack.encode(one), 1)
+        body = packed_statistics(one)
         db.conn.execute("insert into statistic_details values (?, 0, ?, ?)", (one.asset, at, body))
 
 
@@ -117,7 +117,7 @@ def _newest(db: sqlite3.Connection, asset: Asset, before: int) -> Statistics | N
         for tier in range(len(VENUE_STATISTICS_THINNING) + 1)
     ]
     found = [row for row in rows if row is not None]
-    return msgspec.msgpack.decode(zlib.decompress(max(found)[1]), type=Statistics) if found else None
+    return unpacked_statistics(asset, *max(found)) if found else None
 
 
 def _thin(db: Database, table: str, asset: Asset, tier: int, thinning: Thinning, now: datetime) -> int | None:

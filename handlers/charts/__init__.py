@@ -25,7 +25,7 @@ ZOOM = 1.25
 """1000 × 750 pixels, what a phone shows across its width; larger ones cost time (docs/pictures.md)."""
 KEPT = 64
 
-__all__ = ["HEIGHT", "WIDTH", "ZOOM", "drawn_once", "png", "svg"]
+__all__ = ["HEIGHT", "WIDTH", "ZOOM", "drawn_once", "png", "rendered", "svg"]
 
 
 def svg(chart: Chart) -> str:
@@ -46,9 +46,14 @@ def drawn_once(chart: Chart) -> str:
 
 def png(chart: Chart) -> bytes:
     """The picture as PNG, 1000 × 750. resvg holds the interpreter lock meanwhile: see ``handlers.studio``."""
+    return rendered(svg(chart))
+
+
+def rendered(picture: str) -> bytes:
+    """One of our SVGs as PNG, in the bundled fonts."""
     import resvg_py  # only who draws for a chat pays for it
 
-    return resvg_py.svg_to_bytes(svg_string=svg(chart), zoom=ZOOM, skip_system_fonts=True, font_files=FILES)
+    return resvg_py.svg_to_bytes(svg_string=picture, zoom=ZOOM, skip_system_fonts=True, font_files=FILES)
 
 
 def _draw(sheet: Sheet, chart: Chart) -> bool:

@@ -21,9 +21,11 @@ from handlers.charts.sheet import (
     SMALL,
     WIDTH,
     Label,
+    Part,
     Rect,
     Sheet,
     fitted,
+    row,
     spread,
 )
 from handlers.numbers import duration
@@ -97,10 +99,10 @@ def _head(sheet: Sheet, chart: AfterChart) -> None:
     sheet.write(fitted(Label(EDGE, sheet.top + 23, chart.axis, INK), WIDTH - 2 * EDGE))
     count = len(chart.paths)
     thin = ngettext("thin: {n} reset", "thin: {n} resets", count).format(n=count)
-    x = sheet.write(Label(EDGE, sheet.top + 50, thin, SKY, SMALL)).rect.right + 24
+    parts = [Part(thin, SKY)]
     if chart.base_low:
-        words = _("grey: middle half after random hours")
-        sheet.write(fitted(Label(x, sheet.top + 50, words, FAINT, SMALL), WIDTH - EDGE - x))
+        parts.append(Part(_("grey: middle half after random hours"), FAINT))
+    row(sheet, sheet.top + 50, parts, WIDTH - EDGE)
 
 
 def _base(sheet: Sheet, fan: _Fan, chart: AfterChart) -> None:

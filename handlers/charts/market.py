@@ -38,9 +38,10 @@ from handlers.charts.sheet import (
     SKY,
     SMALL,
     Label,
+    Part,
     Rect,
     Sheet,
-    fitted,
+    row,
 )
 from handlers.numbers import duration, usd
 from handlers.speech import _
@@ -48,6 +49,8 @@ from handlers.speech import _
 COINS, PRICE, LONGS, SHORTS = SKY, INK, ORANGE, PURPLE
 HEAD = 34.0
 """The room above each panel for its name."""
+UNDER = 0.22
+"""The room for a number under the lowest point, as a part of the range."""
 WEIGHTS = {"coins": 1.0, "price": 0.8, "liquidations": 0.62}
 
 
@@ -79,7 +82,7 @@ def draw_market(sheet: Sheet, chart: MarketChart) -> bool:
             _bars(sheet, chart, plot, each_s)
         else:
             values = chart.coins if name == "coins" else chart.price_usd
-            low, high = limits(values)
+            low, high = limits(values, under=UNDER)
             _panel(sheet, chart, replace(plot, low=low, high=high), name, axes[name])
         top = edge
     return True
@@ -92,7 +95,7 @@ def _axis(chart: MarketChart, name: str) -> list[tuple[float, str]]:
         return [(largest, usd(largest))]
     values = chart.coins if name == "coins" else chart.price_usd
     write = _writer(name, values)
-    return [(tick, write(tick)) for tick in ticks(*limits(values))]
+    return [(tick, write(tick)) for tick in ticks(*limits(values, under=UNDER))]
 
 
 def _writer(name: str, values: Values) -> Write:
@@ -105,10 +108,15 @@ def _panel(
     is_coins = name == "coins"
     values, colour = (chart.coins, COINS) if is_coins else (chart.price_usd, PRICE)
     words = _("Open interest, {coin}") if is_coins else _("Price of one {coin}, USD")
-    head = Label(EDGE, plot.top - 11, words.format(coin=chart.asset), colour)
-    sheet.write(fitted(head, plot.right - EDGE))
+    head = [Part(words.format(coin=chart.asset), colour)]
+    is_first = is_coins or not any(value is not None for value in chart.coins)
+    if chart.unseen and is_first:
+        head.append(Part(_("partly unseen"), FAINT, lead=26))
+    *_rest, last = row(sheet, plot.top - 11, head, plot.right, SIZE)
+    if len(head) > 1:
+        hatched(sheet, Rect(last.x - 26, plot.top - 23, last.x - 6, plot.top - 9), ORANGE)
     value_axis(sheet, plot, axis)
-    if is_coins or not any(value is not None for value in chart.coins):
+    if is_first:
         _unseen(sheet, chart, plot)
     say_gaps(sheet, plot, chart.times, [value is not None for value in values])
     drawn = line(sheet, plot, chart.times, values, colour, 4 if is_coins else 3)
@@ -150,17 +158,10 @@ def _marks(chart: MarketChart, values: Values, alike: float) -> list[_Mark]:
 
 
 def _unseen(sheet: Sheet, chart: MarketChart, plot: Plot) -> None:
-    """Hatched where too little of the market was fresh, and what it means at the panel's end."""
+    """Hatched where too little of the market was fresh."""
     for since, until in chart.unseen:
         left, right = plot.x(since), max(plot.x(until), plot.x(since) + 4)
         hatched(sheet, Rect(left, plot.top, right, plot.bottom), ORANGE, faint=True)
-    if chart.unseen:
-        words = _("partly unseen")
-        label = Label(plot.right, plot.top - 11, words, FAINT, SMALL, "end")
-        if sheet.place([label], Rect(0, 0, plot.right + 1, plot.bottom)):
-            hatched(
-                sheet, Rect(label.rect.left - 26, plot.top - 23, label.rect.left - 6, plot.top - 11), ORANGE
-            )
 
 
 def _bars(sheet: Sheet, chart: MarketChart, plot: Plot, each_s: float) -> None:
@@ -168,7 +169,9 @@ def _bars(sheet: Sheet, chart: MarketChart, plot: Plot, each_s: float) -> None:
     per_usd = (plot.bottom - plot.top) / (longs + shorts)
     zero = plot.top + shorts * per_usd
     wide = max(1.0, (plot.right - plot.left) * each_s / plot.span_s - 1)
-    _bars_head(sheet, plot, duration(timedelta(seconds=each_s)))
+    head = _("Liquidations per {step}, USD").format(step=duration(timedelta(seconds=each_s)))
+    longs_part, shorts_part = Part("▼ " + _("longs"), LONGS, True), Part("▲ " + _("shorts"), SHORTS, True)
+    row(sheet, plot.top - 11, (Part(head, FAINT), longs_part, shorts_part), plot.right, SIZE)
     for amounts, sign, colour in ((chart.long_usd, 1, LONGS), (chart.short_usd, -1, SHORTS)):
         path = "".join(
             f"M{plot.x(at):.1f} {zero:.1f}h{wide:.1f}v{sign * amount * per_usd:.1f}h-{wide:.1f}z"
@@ -179,20 +182,3 @@ def _bars(sheet: Sheet, chart: MarketChart, plot: Plot, each_s: float) -> None:
     grid(sheet, plot, zero)
     y = plot.bottom if longs >= shorts else plot.top + 14
     sheet.write(Label(plot.right + 10, y, usd(max(longs, shorts)), FAINT, SMALL))
-
-
-def _bars_head(sheet: Sheet, plot: Plot, step: str) -> None:
-    """The panel's name and both signs, one after the other in one line, smaller where they are long."""
-    head = _("Liquidations per {step}, USD").format(step=step)
-    texts = [(head, FAINT, False), ("▼ " + _("longs"), LONGS, True), ("▲ " + _("shorts"), SHORTS, True)]
-    size = float(SIZE)
-    while size > 14 and _together(texts, size) > plot.right - EDGE:
-        size -= 1
-    x = EDGE
-    for text, colour, bold in texts:
-        x = sheet.write(Label(x, plot.top - 11, text, colour, size, bold=bold)).rect.right + 0.9 * size
-
-
-def _together(texts: Sequence[tuple[str, str, bool]], size: float) -> float:
-    wide = sum(Label(0, 0, text, colour, size, bold=bold).rect.right for text, colour, bold in texts)
-    return wide + 0.9 * size * (len(texts) - 1)

@@ -56,12 +56,12 @@ def step_s(times: Sequence[datetime]) -> float:
     return min(((later - earlier).total_seconds() for earlier, later in pairwise(times)), default=60.0)
 
 
-def limits(values: Sequence[float | None], *more: float) -> tuple[float, float]:
-    """The range of the known values, with a little room at both ends."""
+def limits(values: Sequence[float | None], *more: float, under: float = 0.08) -> tuple[float, float]:
+    """The range of the known values, with a little room at both ends (``under`` the lowest: a part of it)."""
     known = [value for value in (*values, *more) if value is not None]
     low, high = min(known), max(known)
-    room = max((high - low) * 0.08, abs(high) * 0.002, 1e-12)
-    return low - room, high + room
+    span = max(high - low, abs(high) * 0.025, 1e-11)
+    return low - span * under, high + span * 0.08
 
 
 def ticks(low: float, high: float, about: int = 3) -> list[float]:
@@ -228,6 +228,8 @@ def hatched(sheet: Sheet, rect: Rect, colour: str, *, faint: bool = False) -> No
 
 
 def dot(sheet: Sheet, x: float, y: float, colour: str, *, hollow: bool = False) -> None:
+    """No text is placed on it."""
+    sheet.taken.append(Rect(x - 6, y - 6, x + 6, y + 6))
     fill = f'fill="{PANEL}" stroke="{colour}" stroke-width="4"' if hollow else f'fill="{colour}"'
     sheet.draw(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6.5" {fill}/>')
 

@@ -19,9 +19,11 @@ from handlers.charts.sheet import (
     SMALL,
     WIDTH,
     Label,
+    Part,
     Rect,
     Sheet,
     fitted,
+    row,
 )
 from handlers.numbers import day, month, percent
 from handlers.speech import N_, _
@@ -90,13 +92,9 @@ def _numbers(
 def _head(sheet: Sheet, chart: ResetsChart) -> None:
     words = _("Magnitude W: how rare, by how often such a fall comes")
     sheet.write(fitted(Label(EDGE, sheet.top + 23, words, INK), WIDTH - 2 * EDGE))
-    x = EDGE
-    for kind in Kind:
-        if any(wave.kind is kind for wave in chart.waves):
-            label = Label(
-                x, sheet.top + 50, f"{SIGNS[kind]} {_(WORDS[kind])}", COLOURS[kind], SMALL, bold=True
-            )
-            x = sheet.write(label).rect.right + 24
+    kinds = [kind for kind in Kind if any(wave.kind is kind for wave in chart.waves)]
+    parts = [Part(f"{SIGNS[kind]} {_(WORDS[kind])}", COLOURS[kind], True) for kind in kinds]
+    row(sheet, sheet.top + 50, parts, WIDTH - EDGE)
 
 
 def _mark(x: float, y: float, wave: ResetMark) -> str:

@@ -18,7 +18,7 @@ from handlers.charts.fonts import FAMILY, width
 WIDTH, HEIGHT = 800, 600
 EDGE = 20.0
 TITLE, SIZE, SMALL = 30, 22, 18
-LEAST = 16
+LEAST, LEAST_TOGETHER = 16, 14
 """A text that does not fit is first set smaller, down to this, and then cut off with an ellipsis."""
 
 PANEL, INK, FAINT, GRID, SHADE = "#14181f", "#f2f2f2", "#aab3bf", "#2f3742", "#27303d"
@@ -105,7 +105,7 @@ class Sheet:
         return label
 
     def place(self, labels: Iterable[Label], within: Rect, lines: Sequence[tuple[float, float]] = ()) -> bool:
-        """Set the one of ``labels`` that covers no other text and the least of ``lines``; none may fit."""
+        """Set the first of ``labels`` that covers no other text and the least of ``lines``; none may fit."""
         best: tuple[int, Label] | None = None
         for label in labels:
             rect = label.rect
@@ -122,11 +122,11 @@ class Sheet:
 
 
 def framed(title: str, note: str) -> Sheet:
-    """A sheet with its title above and its note below; what does not fit in two lines each is cut off."""
+    """A sheet with its title above and its note below; what is longer than two lines or three is cut."""
     sheet = Sheet()
     size = next((size for size in (TITLE, 27, 24) if len(wrapped(title, size, bold=True)) <= 2), 24)
     titles = balanced(title, size)
-    notes = wrapped(note, SMALL, at_most=2)
+    notes = wrapped(note, SMALL, at_most=3)
     sheet.draw(f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{PANEL}"/>')
     for row, text in enumerate(titles):
         sheet.write(Label(EDGE, EDGE + (row + 0.8) * size * 1.2, text, INK, size, bold=True))
@@ -203,6 +203,33 @@ def fitted(label: Label, room: float) -> Label:
         size = max(LEAST, int(label.size * room / wide))
         label = label._replace(size=size, text=shortened(label.text, size, room, bold=label.bold))
     return label
+
+
+class Part(NamedTuple):
+    """One of several texts in a line; ``lead`` is the room before it, for a sign that is drawn there."""
+
+    text: str
+    colour: str
+    bold: bool = False
+    lead: float = 0.0
+
+
+def row(sheet: Sheet, y: float, parts: Sequence[Part], right: float, size: float = SMALL) -> list[Label]:
+    """Texts one after the other from the left edge, all smaller where they are long together."""
+
+    def wide(size: float) -> float:
+        gaps = size * (len(parts) - 1)
+        return gaps + sum(part.lead + width(part.text, size, bold=part.bold) for part in parts)
+
+    while size > LEAST_TOGETHER and EDGE + wide(size) > right:
+        size -= 0.5
+    x, labels = EDGE, []
+    for part in parts:
+        label = Label(x + part.lead, y, part.text, part.colour, size, bold=part.bold)
+        label = label._replace(text=shortened(part.text, size, right - label.x, bold=part.bold))
+        labels.append(sheet.write(label))
+        x = label.rect.right + size
+    return labels
 
 
 def spread(wanted: Sequence[float], apart: float, low: float, high: float) -> list[float]:

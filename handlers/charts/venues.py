@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from bot.domain.charts import VenueCoins, VenuesChart
 from handlers.charts.fonts import width
@@ -17,9 +17,11 @@ from handlers.charts.sheet import (
     SMALL,
     WIDTH,
     Label,
+    Part,
     Rect,
     Sheet,
     fitted,
+    row,
     shortened,
     spread,
 )
@@ -93,32 +95,31 @@ def _head(sheet: Sheet, chart: VenuesChart, plot: Plot, stacked: Sequence[VenueC
     """What is stacked, and how much each of the two groups holds at the end."""
     words = _("Open interest by venue, {coin}").format(coin=chart.asset)
     sheet.write(fitted(Label(EDGE, sheet.top + 22, words, INK), WIDTH - 2 * EDGE))
-    x, y = EDGE, sheet.top + 50
+    y, parts = sheet.top + 50, []
+    signs: list[tuple[str | None, str | None]] = []
     for native, name, colour in (
         (True, _("crypto-native"), NATIVE[1]),
         (False, _("institutional"), INSTITUTIONAL[0]),
     ):
         held = [venue.coins[-1] for venue in stacked if venue.native is native]
         known = [coins for coins in held if coins is not None]
-        if not held:
-            continue
-        swatch = Rect(x, y - 14, x + 20, y + 2)
-        _swatch(sheet, swatch, colour, is_hatched=not native)
-        total = scale.show(sum(known)) if known else _("unknown")
-        label = Label(x + 28, y, f"{name} {total}", colour, SMALL, bold=True)
-        x = sheet.write(label).rect.right + 26
+        if held:
+            total = scale.show(sum(known)) if known else _("unknown")
+            parts.append(Part(f"{name} {total}", colour, True, 28))
+            signs.append((colour, None if native else PANEL))
     if any(venue.stale for venue in stacked):
-        words = _("stale: last known")
-        label = fitted(Label(x + 28, y, words, FAINT, SMALL), WIDTH - EDGE - x - 28)
-        if sheet.place([label], Rect(0, 0, WIDTH, plot.top)):
-            hatched(sheet, Rect(x, y - 14, x + 20, y + 2), FAINT)
+        parts.append(Part(_("stale: last known"), FAINT, lead=28))
+        signs.append((None, FAINT))
+    for label, (fill, ink) in zip(row(sheet, y, parts, WIDTH - EDGE), signs, strict=True):
+        _sign(sheet, Rect(label.x - 28, y - 14, label.x - 8, y + 2), fill, ink)
 
 
-def _swatch(sheet: Sheet, rect: Rect, colour: str, *, is_hatched: bool) -> None:
+def _sign(sheet: Sheet, rect: Rect, colour: str | None, ink: str | None) -> None:
     left, top, right, bottom = rect
-    sheet.draw(f'<path d="M{left:.1f} {top:.1f}H{right:.1f}V{bottom:.1f}H{left:.1f}z" fill="{colour}"/>')
-    if is_hatched:
-        hatched(sheet, rect, PANEL)
+    if colour is not None:
+        sheet.draw(f'<path d="M{left:.1f} {top:.1f}H{right:.1f}V{bottom:.1f}H{left:.1f}z" fill="{colour}"/>')
+    if ink is not None:
+        hatched(sheet, rect, ink)
 
 
 def _area(
@@ -183,16 +184,15 @@ def _slanted(
     ink: str,
 ) -> None:
     """Upright strokes from floor to roof: what is hatched follows the layer's own shape."""
-    path = ""
-    left, right = plot.x(chart.times[places[0]]), plot.x(chart.times[places[-1]])
-    x, at = left + (-left) % 9, 0
-    while x <= right:
-        while at < len(places) - 1 and plot.x(chart.times[places[at]]) < x:
-            at += 1
-        low, high = plot.y(floor[places[at]]), plot.y(roof[places[at]])
-        if low - high > 2:
-            path += f"M{x:.1f} {low:.1f}V{high:.1f}"
-        x += 9
+    xs = [plot.x(chart.times[at]) for at in places]
+    path, x = "", xs[0] + (-xs[0]) % 9
+    for (left, right), (at, then) in zip(pairwise(xs), pairwise(places), strict=True):
+        while x <= right:
+            part = (x - left) / (right - left) if right > left else 0.0
+            low, high = (plot.y(edge[at] + (edge[then] - edge[at]) * part) for edge in (floor, roof))
+            if low - high > 2:
+                path += f"M{x:.1f} {low:.1f}V{high:.1f}"
+            x += 9
     if path:
         sheet.draw(f'<path class="hatch" d="{path}" stroke="{ink}" stroke-width="2.5"/>')
 

@@ -12,7 +12,7 @@ from bot.domain.charts import Chart, LinesChart, MarketChart, NamedLine, ValueUn
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.numbers import clock, duration, moment, percent
+from handlers.numbers import clock, duration, moment, percent, usd
 from handlers.picture_words import pictured
 from handlers.series import aligned, bridged, filled, span_words, step_for
 from handlers.speech import N_, _
@@ -62,28 +62,42 @@ async def chart(desk: Desk, ask: Ask) -> Card:
 async def _shown(desk: Desk, asset: Asset, period: timedelta, what: str) -> Chart | None:
     """Only what was asked for; ``None`` where too little of it was recorded."""
     if what == "venues":
-        return await _venues(desk, asset, period)
+        return await by_venue(desk, asset, period)
     if what == "funding":
         return await _funding(desk, asset, period)
     market = await desk.period_chart(asset, period)
-    return _part(market, what) if market else None
+    return _part(market, what, period) if market else None
 
 
-def _part(market: MarketChart, what: str) -> MarketChart | None:
+def _part(market: MarketChart, what: str, period: timedelta) -> MarketChart | None:
+    """With a title that states what is left to see."""
     none = (None,) * len(market.times)
+    span = span_words(market.times[-1] - market.times[0], period)
+    prices = [value for value in market.price_usd if value is not None]
+    move = percent(prices[-1] / prices[0] - 1) if prices else _("unknown")
     match what:
         case "oi":
             return replace(market, price_usd=none, long_usd=(), short_usd=())
-        case "price":
-            priced = any(value is not None for value in market.price_usd)
-            return replace(market, coins=none, long_usd=(), short_usd=()) if priced else None
-        case "liquidations":
-            heard = any(market.long_usd) or any(market.short_usd)
-            return replace(market, coins=none) if heard else None
-    return market
+        case "price" if prices:
+            title = _("{coin} price {move} in {span}").format(coin=market.asset, move=move, span=span)
+            return replace(market, title=title, coins=none, long_usd=(), short_usd=())
+        case "liquidations" if any(market.long_usd) or any(market.short_usd):
+            text = _("{coin}: {longs} of longs and {shorts} of shorts liquidated in {span}, price {move}")
+            title = text.format(
+                coin=market.asset,
+                longs=usd(sum(market.long_usd)),
+                shorts=usd(sum(market.short_usd)),
+                span=span,
+                move=move,
+            )
+            return replace(market, title=title, coins=none)
+        case "":
+            return market
+    return None
 
 
-async def _venues(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
+async def by_venue(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
+    """Coin OI stacked by venue; ``None`` where too little was recorded."""
     now, step = desk.clock(), step_for(period)
     snapshots = await desk.store.journal.snapshots(asset, aligned(now - period, step), now, step)
     return venues_chart(asset, snapshots, period, titles=desk.titles(), now=now, banner=desk.about.banner)

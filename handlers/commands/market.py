@@ -8,10 +8,13 @@ from msgspec.structs import replace
 
 from bot.domain.cards import Card, Line, Tone
 from bot.errors import AskError
+from handlers.commands.chart import by_venue
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import duration
+from handlers.picture_words import pictured
 from handlers.snapshot_cards import market_card, snapshot_card
+from handlers.speech import N_, _
 from handlers.words import COIN, PERIOD
 
 DAY = timedelta(days=1)
@@ -20,7 +23,7 @@ MOST_COINS = 10
 
 @command(
     "oi",
-    "Open interest of one coin, or of the largest",
+    N_("Open interest of one coin, or of the largest"),
     COIN.optional,
     PERIOD.optional,
     examples=("/oi btc", "/oi btc 24h", "/oi"),
@@ -30,6 +33,7 @@ async def open_interest(desk: Desk, ask: Ask) -> Card:
     if (asset := ask.get(COIN)) is None:
         return await _market(desk, period)
     now = await desk.latest(asset)
+    chart = await by_venue(desk, asset, period)
     card = snapshot_card(
         now,
         await desk.before(now, period),
@@ -38,6 +42,8 @@ async def open_interest(desk: Desk, ask: Ask) -> Card:
         titles=desk.titles(),
         reports=await desk.reports(asset),
         history=await desk.short_history(asset),
+        counted=desk.counted(),
+        picture=pictured(chart) if chart is not None else None,
     )
     return _warned(desk, card)
 
@@ -45,7 +51,7 @@ async def open_interest(desk: Desk, ask: Ask) -> Card:
 async def _market(desk: Desk, period: timedelta) -> Card:
     known = await desk.known()
     if not known:
-        raise AskError("I have not seen any market yet. See how the feeds do: `/venues`", "/venues")
+        raise AskError(_("I have not seen any market yet. See how the feeds do: `/venues`"), "/venues")
     snapshots = [await desk.latest(asset) for asset in known[:MOST_COINS]]
     pairs = [(now, await desk.before(now, period)) for now in snapshots]
     return _warned(desk, market_card(pairs, period, at=desk.now(), more=len(known) - len(pairs)))
@@ -56,6 +62,6 @@ def _warned(desk: Desk, card: Card) -> Card:
     since = desk.blind_since()
     if since is None:
         return card
-    text = f"**I cannot see the market: no venue has answered for {duration(desk.clock() - since)}.** "
-    lines = (Line(text + "Silence now is not calm", 9), *card.lines)
-    return replace(card, tone=Tone.WARNING, lines=lines)
+    text = _("**I cannot see the market: no venue has answered for {time}.** Silence now is not calm")
+    blind = Line(text.format(time=duration(desk.clock() - since)), 9)
+    return replace(card, tone=Tone.WARNING, lines=(blind, *card.lines))

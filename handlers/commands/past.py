@@ -13,7 +13,6 @@ from bot.errors import AskError
 from bot.known import published
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.hindsight import leverage
 from handlers.known_words import published_card
 from handlers.past_cards import (
     group_lines,
@@ -107,10 +106,8 @@ async def wave_in_full(desk: Desk, ask: Ask) -> Card:
     wave = await desk.wave(ask.need(WAVE_ID))
     card = await desk.wave_card(wave, in_full=True)
     lines = [Line(text, 4) for text in group_lines(wave)]
-    if wave.stage is not Stage.EARLY:
-        before = await leverage(desk.store, wave.asset, wave.onset)
-        if text := leverage_line(before, await leverage(desk.store, wave.asset, wave.low_at)):
-            lines.append(Line(text, 5))
+    if wave.stage is not Stage.EARLY and (text := leverage_line(*await desk.seen.leverage(desk.store, wave))):
+        lines.append(Line(text, 5))
     lines += [Line(text, 5) for text in outcome_lines(await desk.outcomes(wave))]
     return replace(
         card,

@@ -26,6 +26,8 @@ A_ROW_BUTTONS = 3
 LEAST_UNITS = 24
 """A line cut shorter than this says nothing; then it is left out."""
 CUT = "…"
+KEPT = "\u200d\ufe0f\u00a0\u202f"
+"""What holds an emoji or a figure together, though it is no printable letter."""
 
 _MARKS = re.compile(r"\*\*(.+?)\*\*|`([^`]+)`")
 
@@ -192,7 +194,7 @@ def _plain(rich: Rich) -> str:
 def _tidy(text: str) -> str:
     """One paragraph without control characters or halves of letters, which Telegram refuses."""
     return "".join(
-        letter if letter.isprintable() or letter in "\u200d\ufe0f" else " "
+        letter if letter.isprintable() or letter in KEPT else " "
         for letter in text
         if not 0xD800 <= ord(letter) <= 0xDFFF
     ).strip()

@@ -12,26 +12,18 @@ from bot.domain.assets import Asset
 from bot.domain.health import SourceHealth, SourceState
 from bot.domain.market import Group, Point, Snapshot, Venue
 from bot.domain.waves import Wave
+from bot.pipeline.leverage import Leverage
 from handlers.desk import Desk
+from handlers.leverage import seen
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
-YEAR = timedelta(days=365)
 STEP = timedelta(minutes=15)
 MOST_COINS = 40
 """Coins on the board, the largest first; the others are a command away."""
 LATEST_WAVES = 6
-ENOUGH_DAYS = 7
-"""Days of history from which on it is said how many days had less open interest."""
-STANDING_KEPT = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where coin OI stands among ``days`` days of the last year: ``share`` of them (0–1) had less."""
-
-    share: float
-    days: int
+LEVERAGE_KEPT = timedelta(minutes=1)
+"""It is added up once a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +40,7 @@ class CoinRow:
     day: float | None
     price_day: float | None
     line: tuple[float, ...]
-    standing: Standing | None
+    leverage: Leverage
     wave: Wave | None
 
 
@@ -87,7 +79,7 @@ class Boards:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self._standings: dict[Asset, tuple[datetime, Standing | None]] = {}
+        self._leverages: dict[Asset, tuple[datetime, Leverage]] = {}
 
     async def now(self) -> Board:
         desk = self.desk
@@ -128,31 +120,23 @@ class Boards:
             day=_since(now, then[DAY].get(asset), DAY),
             price_day=_price_since(now, then[DAY].get(asset)),
             line=tuple(exp(point.index - top) for point in points),
-            standing=await self._standing(now, at),
+            leverage=await self._leverage(asset, at),
             wave=of_coin.get(asset),
         )
 
-    async def _standing(self, now: Snapshot, at: datetime) -> Standing | None:
-        known = self._standings.get(now.asset)
-        if known is not None and timedelta(0) <= at - known[0] < STANDING_KEPT:
+    async def _leverage(self, asset: Asset, at: datetime) -> Leverage:
+        known = self._leverages.get(asset)
+        if known is not None and timedelta(0) <= at - known[0] < LEVERAGE_KEPT:
             return known[1]
-        days = await self.desk.store.journal.series(now.asset, at - YEAR, at, DAY)
-        standing = standing_of(now.index, days)
-        self._standings[now.asset] = (at, standing)
-        return standing
-
-
-def standing_of(index: float, days: Sequence[Point]) -> Standing | None:
-    """``None`` where fewer than ``ENOUGH_DAYS`` are known."""
-    if len(days) < ENOUGH_DAYS:
-        return None
-    return Standing(sum(day.index < index for day in days) / len(days), len(days))
+        found = (await seen(self.desk, asset)).leverage
+        self._leverages[asset] = (at, found)
+        return found
 
 
 def _hottest(row: CoinRow) -> tuple[bool, float, float]:
-    """Coins with a running wave first, the rarest before; then the fullest, then the largest."""
+    """Coins with a running wave first, the rarest before; then the hottest, then the largest."""
     w = row.wave.magnitude.w if row.wave else 0.0
-    return row.wave is not None, w, row.standing.share if row.standing else -1.0
+    return row.wave is not None, w, row.leverage.heat if row.leverage.heat is not None else -1.0
 
 
 def _near(now: Snapshot, before: Point, span: timedelta) -> bool:

@@ -8,7 +8,7 @@ from bot.domain.health import SourceState
 from bot.domain.market import Group
 from bot.domain.waves import Wave
 from handlers.cards import wave_title
-from handlers.numbers import Scale, duration, percent, price, share, usd
+from handlers.numbers import Scale, duration, number, percent, price, share, usd
 from handlers.speech import N_, _, ngettext
 from handlers.web.board import Board, CoinRow, VenueRow
 from handlers.web.card_html import mark, stamp
@@ -114,7 +114,7 @@ def _latest(board: Board) -> Child:
 
 COIN_HEADS = (
     (N_("Coin"), ""),
-    (N_("Leverage"), ""),
+    (N_("Heat"), ""),
     (N_("Fall"), "right"),
     (N_("1 h"), "right wide-only"),
     (N_("24 h"), "right"),
@@ -128,18 +128,18 @@ COIN_HEADS = (
 
 def _coins(board: Board) -> Html:
     about = _(
-        "Leverage: on how many days of the last year coin open interest was lower. "
-        "Fall: how far it stands below its highest point of the last 24 hours."
+        "Heat: leverage from 0 to 100, by the coin’s own last year. "
+        "Fall: how far coin open interest stands below its highest point of the last 24 hours."
     )
     heads = (el("th", _(head), cls=cls or None, scope="col") for head, cls in COIN_HEADS)
     table = el(
         "table",
-        el("caption", _("Coins, those in a wave first, then the most leveraged"), cls="hidden"),
+        el("caption", _("Coins, those in a wave first, then the hottest"), cls="hidden"),
         el("thead", el("tr", heads)),
         el("tbody", map(_coin, board.coins)),
     )
     if board.coins:
-        content: Child = el("div", table, cls="table", role="region", tabindex=0, aria_labelledby="coins")
+        content: Child = el("div", table, cls="table", role="group", tabindex=0, aria_labelledby="coins")
     else:
         content = el("p", _("No coin has been seen yet."), cls="empty")
     more = ngettext("{n} smaller coin is left out.", "{n} smaller coins are left out.", board.more)
@@ -188,26 +188,27 @@ def _move(move: float | None) -> Child:
 
 def _heat(row: CoinRow) -> Html:
     """A bar and its number: nothing is told by colour alone."""
-    standing = row.standing
-    if standing is None:
+    heat, hotter = row.leverage.heat, row.leverage.hotter_than
+    if heat is None:
         return el("span", _("too little history"), cls="soft")
-    level = round(standing.share * 100)
-    words = _("more than on {part} of {days} days").format(part=share(standing.share), days=standing.days)
+    words = _("hotter than on {part} of {days} days").format(
+        part=share(hotter or 0.0), days=row.leverage.days
+    )
     bar = el(
         "svg",
         el("rect", width=60, height=8, rx=4, cls="ground"),
-        el("rect", width=f"{60 * standing.share:.1f}", height=8, rx=4, cls="level") if level else None,
+        el("rect", width=f"{0.6 * heat:.1f}", height=8, rx=4, cls="level") if heat else None,
         viewBox="0 0 60 8",
         width=60,
         height=8,
         aria_hidden="true",
-        cls=f"heat heat-{_degree(standing.share)}",
+        cls=f"heat heat-{_degree(heat)}",
     )
-    return el("span", bar, " ", f"{level}", title=words, cls="gauge")
+    return el("span", bar, " ", number(heat), title=words, cls="gauge")
 
 
-def _degree(part: float) -> str:
-    return "high" if part >= 0.9 else "raised" if part >= 0.7 else "low"
+def _degree(heat: float) -> str:
+    return "high" if heat >= 90 else "raised" if heat >= 70 else "low"
 
 
 def _line(values: Sequence[float]) -> Child:
@@ -261,7 +262,7 @@ def _venues(board: Board, operator: bool) -> Html:
         "section",
         el("h2", _("Venues"), id="venues-title"),
         el("p", total.format(fresh=fresh, venues=len(board.venues)), cls="about"),
-        el("div", table, cls="table", role="region", tabindex=0, aria_labelledby="venues-title")
+        el("div", table, cls="table", role="group", tabindex=0, aria_labelledby="venues-title")
         if board.venues
         else None,
         aria_labelledby="venues-title",

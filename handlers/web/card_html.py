@@ -210,7 +210,7 @@ def table_html(table: Table, name: str, tap: Tap = tapped) -> Html:
             el("tbody", rows),
         ),
         cls="table",
-        role="region",
+        role="group",
         tabindex=0,
         aria_label=name,
     )

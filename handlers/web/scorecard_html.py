@@ -98,7 +98,7 @@ def _waits(found: Scorecard) -> Child:
     return el(
         "section",
         el("h2", _("How soon chats were told"), id="waits"),
-        el("div", table, cls="table", role="region", tabindex=0, aria_labelledby="waits"),
+        el("div", table, cls="table", role="group", tabindex=0, aria_labelledby="waits"),
         el("p", over.format(n=number(found.deliveries)), cls="soft note"),
         aria_labelledby="waits",
     )
@@ -132,7 +132,7 @@ def _waves(scored: Sequence[Scored]) -> Html:
             el("thead", el("tr", heads)),
             el("tbody", map(_row, scored)),
         )
-        content: Child = el("div", table, cls="table", role="region", tabindex=0, aria_labelledby="scored")
+        content: Child = el("div", table, cls="table", role="group", tabindex=0, aria_labelledby="scored")
     else:
         content = el("p", _("No wave was told, and none was missed."), cls="empty")
     return el("section", el("h2", _("Waves"), id="scored"), content, aria_labelledby="scored")

@@ -6,12 +6,14 @@ import asyncio
 import errno
 import hashlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from importlib.resources import files
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -34,6 +36,8 @@ from handlers.web.tabs import Tabs
 MOST_BYTES = 8 * 1024
 MOST_READERS = 256
 """Open pages that are told of waves."""
+MOST_OF_ONE = 12
+"""Of them, those of one guest."""
 STOP_WITHIN = timedelta(seconds=1)
 """How long requests in hand may take once the program stops."""
 TRIES, TRY_EVERY_S = 5, 12.0
@@ -94,6 +98,7 @@ class Site:
     def __post_init__(self) -> None:
         self._tries = Limit(TRIES, TRY_EVERY_S, self.seconds)
         self._guests = Limit(GUEST_BURST, GUEST_EVERY_S, self.seconds)
+        self._listening: Counter[str] = Counter()
         self._reading = Reading(self.desk, self.chat, self.frame, self.door.base, self.seconds)
         self._programs = Programs(self.desk, self.door, self._counted)
 
@@ -189,9 +194,19 @@ class Site:
         async def first(_last_id: str) -> bytes:
             return b""
 
-        return await stream(
-            request, self.readers, MOST_READERS, first=first, beat=self._beat, every=self.heartbeat
-        )
+        client = self.door.client(request)
+        if self._listening[client] >= MOST_OF_ONE and self.door.visitor(request) is Visitor.GUEST:
+            raise web.HTTPServiceUnavailable(
+                text="You have too many pages open.", headers={"Retry-After": "60"}
+            )
+        self._listening[client] += 1
+        try:
+            return await stream(
+                request, self.readers, MOST_READERS, first=first, beat=self._beat, every=self.heartbeat
+            )
+        finally:
+            self._listening[client] -= 1
+            self._listening += Counter()  # forgets who has none
 
     def _beat(self) -> bytes:
         return self.status().block()
@@ -199,6 +214,8 @@ class Site:
     # --- signing in --------------------------------------------------------------------------------
 
     async def _login_form(self, request: web.Request) -> web.Response:
+        if self.door.token is None:
+            raise web.HTTPSeeOther("/")
         page = login_page(self.frame(request), to=_ours(request.query.get("to", "")), wrong=False)
         return web.Response(text=page, content_type="text/html")
 
@@ -248,7 +265,7 @@ class Site:
         visitor = self.door.visitor(request)
         if visitor is Visitor.OPERATOR:
             return await handler(request)
-        if visitor is Visitor.GUEST:
+        if visitor is Visitor.GUEST and not request.path.startswith("/page/"):
             if wait_s := self._guests.wait_s(self.door.client(request)):
                 return self._too_many(request, wait_s)
             if request.path == "/":
@@ -257,7 +274,7 @@ class Site:
         if request.path.startswith(free):
             return await handler(request)
         if _reads_html(request):
-            raise web.HTTPSeeOther(f"/login?to={request.path}")
+            raise web.HTTPSeeOther(f"/login?to={quote(request.path)}")
         raise web.HTTPUnauthorized(
             text="This needs the page's token.", headers={"WWW-Authenticate": 'Bearer realm="Washout"'}
         )

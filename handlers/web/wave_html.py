@@ -116,7 +116,7 @@ def revisions_table(revisions: Sequence[Wave]) -> Html:
         el("tbody", (_revision(wave, revisions[0].at) for wave in reversed(revisions))),
         cls="timeline",
     )
-    return el("div", table, cls="table", role="region", tabindex=0, aria_labelledby="revisions")
+    return el("div", table, cls="table", role="group", tabindex=0, aria_labelledby="revisions")
 
 
 def _revision(wave: Wave, first: datetime) -> Html:
@@ -218,7 +218,7 @@ def waves_table(waves: Sequence[Wave], name: str) -> Html:
         el("thead", el("tr", heads)),
         el("tbody", map(_row, waves)),
     )
-    return el("div", table, cls="table", role="region", tabindex=0, aria_label=name)
+    return el("div", table, cls="table", role="group", tabindex=0, aria_label=name)
 
 
 def _row(wave: Wave) -> Html:

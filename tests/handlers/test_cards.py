@@ -19,6 +19,7 @@ from handlers.cards import usd_split, wave_card
 from handlers.own_cards import error_card, notice_card
 from handlers.series import wave_finding
 from handlers.snapshot_cards import snapshot_card
+from handlers.titles import TABLE_WIDTH
 from tests.handlers.october import (
     CME_AFTER,
     CME_BEFORE,
@@ -165,13 +166,25 @@ def test_a_snapshot_gives_the_change_in_parts_and_both_sides_of_the_market() -> 
     assert "Seen: 97 % of usual open interest · oldest figure 48 s" in told
 
 
-def test_the_venues_of_a_snapshot_add_up_to_its_total() -> None:
-    now = snapshot(NOW, fallen=0.37)
-    told = words(snapshot_card(now, None, DAY, at=NOW, titles=TITLES))
-    total = amounts(told.splitlines()[0])[0]
-    line = next(line for line in told.splitlines() if line.startswith("Binance"))
-    shown = [amounts(part.removeprefix("2 more"))[-1] for part in line.split(" · ")]
-    assert sum(shown) == total
+def test_the_venues_of_a_snapshot_add_up_to_all_of_it_on_a_phone() -> None:
+    one = snapshot(NOW, fallen=0.37)
+    more = tuple(replace(one.venues[0], venue=Venue(f"v{n}"), coins=1_000.0 + n) for n in range(9))
+    now = replace(one, venues=(*one.venues, *more), coins=one.coins + sum(v.coins for v in more))
+    before = replace(now, at=NOW - DAY, venues=now.venues[1:])
+    table = snapshot_card(now, before, DAY, at=NOW, titles=TITLES).table
+    assert table is not None
+    assert sum(int(row[1].rstrip("%")) for row in table.rows) == 100
+    assert table.rows[0] == ("Binance", "31%", "–", "48s")
+    assert table.rows[1][2] == "0.0%"
+    assert table.rows[-1][0] == "7 more"
+    widths = [max(len(row[place]) for row in (table.heads, *table.rows)) for place in range(4)]
+    assert sum(widths) + 6 <= TABLE_WIDTH
+
+
+def test_venues_that_count_both_sides_are_named() -> None:
+    counted = {Venue("okx"): "both sides, by its documentation", Venue("bybit"): "probably both sides"}
+    told = words(snapshot_card(snapshot(NOW, fallen=0.0), None, DAY, at=NOW, titles=TITLES, counted=counted))
+    assert "oldest figure 48 s · one-sided counts except Bybit (?), OKX" in told
 
 
 def test_a_venue_that_went_is_no_fall() -> None:
@@ -186,7 +199,9 @@ def test_a_change_of_counting_is_told_apart_from_a_fall() -> None:
     now = replace(before, at=NOW, venues=(halved, *before.venues[1:]), coins=before.coins - halved.coins)
     told = words(snapshot_card(now, before, DAY, at=NOW, titles=TITLES))
     assert "24 h: 0.0 % like with like" in told
-    assert "%" not in next(line for line in told.splitlines() if line.startswith("Bybit"))
+    table = snapshot_card(now, before, DAY, at=NOW, titles=TITLES).table
+    assert table is not None
+    assert {row[2] for row in table.rows} == {"–"}
 
 
 def test_coins_of_venues_seen_at_both_ends_stand_below_the_one_headline() -> None:

@@ -17,7 +17,7 @@ from handlers.picture_words import said
 from handlers.venue_series import venues_chart
 from storage.memory import MemoryStore
 from tests.handlers.conftest import HERE
-from tests.handlers.october import BTC, MINUTE, NOW, ONSET, TITLES, snapshot, snapshots
+from tests.handlers.october import ETH, MINUTE, NOW, ONSET, TITLES, snapshot, snapshots
 
 ASK = Ask(HERE)
 STEP = timedelta(minutes=2)
@@ -68,21 +68,24 @@ async def test_venues_fall_as_they_fell(desk: Desk) -> None:
     by_name = {venue.name: venue for venue in chart.venues}
     assert (by_name["Binance"].coins[0], by_name["Binance"].coins[-1]) == (130_000, 105_000)
     assert [venue.name for venue in chart.venues if not venue.native] == ["Coinbase Derivatives"]
-    assert chart.title.startswith("BTC open interest −19.0 % in 6 h: Binance −19.2 %, Bybit −23.0 %")
+    title = chart.title.replace("\u00a0", " ")
+    assert title == "BTC open interest −19.0 % in 6 h: Binance −19.2 %, Bybit −23.0 %"
     assert "Crypto-native venues hold 96 % of 336,000 BTC" in said(chart)
 
 
-async def test_funding_is_shown_where_it_was_recorded(desk: Desk, store: MemoryStore) -> None:
-    assert (await answer(desk, ASK, "/chart btc 6h funding")).picture is None
+async def test_funding_is_shown_where_it_was_recorded(desk: Desk) -> None:
+    desk.store = store = MemoryStore()
+    await store.journal.snap(snapshots(NOW - 60 * MINUTE, NOW, MINUTE, asset=ETH))
+    assert (await answer(desk, ASK, "/chart eth 6h funding")).picture is None
     one = VenueStatistics(Venue("okx"), 1e3, 0.0, funding_coins=1e3)
     told = [
-        Statistics(BTC, NOW - n * 5 * MINUTE, (replace(one, funding=funding),))
+        Statistics(ETH, NOW - n * 5 * MINUTE, (replace(one, funding=funding),))
         for n, funding in enumerate((-0.04, 0.02, 0.11))
     ]
     await store.statistics.record(told)
-    chart = await shown(desk, "/chart btc 6h funding")
+    chart = await shown(desk, "/chart eth 6h funding")
     assert isinstance(chart, LinesChart)
-    assert chart.title == "BTC funding from +11.0 % to −4.0 % a year in 10 min"
+    assert chart.title == "ETH funding from +11.0 % to −4.0 % a year in 10 min"
     assert chart.lines[0].values == (0.11, 0.02, -0.04)
 
 
@@ -135,7 +138,7 @@ def test_a_venue_that_joined_is_said_and_changes_no_headline() -> None:
     joined = VenueOpenInterest(Venue("gate"), Group.OFFSHORE, 90_000.0, None, ONSET)
     found[5:] = [replace(snap, venues=(*snap.venues, joined)) for snap in found[5:]]
     chart = layers(found)
-    assert next(venue for venue in chart.venues if venue.name == "Gate").coins[:5] == (0.0,) * 5
+    assert next(venue for venue in chart.venues if venue.name == "Gate").coins[:5] == (None,) * 5
     assert "1 venue was not watched yet at first." in chart.note
     assert chart.title == "BTC open interest 0.0 % in 20 min"
 

@@ -15,10 +15,9 @@ from bot.domain.statistics import totals
 from bot.domain.waves import Stage
 from handlers.commands import Ask, answer
 from handlers.desk import Desk
-from handlers.leverage import leverage_line
 from handlers.titles import TABLE_WIDTH
 from storage.memory import MemoryStore
-from tests.handlers.october import BTC, ETH, LOW, MINUTE, NOW, snapshot, snapshots, statistics, wave
+from tests.handlers.october import BTC, LOW, MINUTE, NOW, ONSET, snapshot, snapshots, statistics, wave
 
 ASK = Ask(Destination("local", "main"))
 DAY = timedelta(days=1)
@@ -165,22 +164,6 @@ async def test_a_period_that_was_not_recorded_is_said_to_be_so(desk: Desk) -> No
     assert card.picture is None
 
 
-async def test_leverage_before_and_after_a_wave(store: MemoryStore, desk: Desk) -> None:
-    past = wave(Stage.OVER)
-    assert await leverage_line(desk, past) == (
-        "Leverage after it: above 0 % of the 16 days before (it was above 50 %)"
-    )
-    funded = [
-        replace(snapshot(at, fallen=fallen), funding=funding)
-        for at, fallen, funding in ((past.onset + MINUTE / 2, 0.0, 0.11), (LOW + MINUTE / 2, 1.0, -0.04))
-    ]
-    await store.journal.snap(funded)
-    shifted = replace(past, onset=past.onset + MINUTE / 2, over_at=LOW + MINUTE / 2)
-    assert (await leverage_line(desk, shifted)).endswith(". Funding +11 % → −4.0 % a year")
-    assert await leverage_line(desk, wave(Stage.PEAK)) == ""
-    assert await leverage_line(desk, replace(past, asset=ETH)) == "", "three days of history are too few"
-
-
 async def test_the_same_records_give_the_same_answer(store: MemoryStore, desk: Desk) -> None:
     first = await said(desk, "/leverage btc")
     again = Desk(store, desk.health, desk.clock, desk.about, wall=desk.wall)
@@ -188,3 +171,18 @@ async def test_the_same_records_give_the_same_answer(store: MemoryStore, desk: D
     newest = await store.statistics.newest(BTC)
     assert newest is not None
     assert totals(newest).top_share == pytest.approx(0.7112, abs=1e-3)
+
+
+async def test_the_last_message_of_a_wave_tells_leverage_before_and_after(
+    store: MemoryStore, desk: Desk
+) -> None:
+    for at in (ONSET, LOW):
+        await store.statistics.record(statistics(at, at, MINUTE))
+    shown = await desk.present("1a", Destination("local", "main"))
+    assert shown is not None
+    assert "Leverage before: more open than on 0 % of 16 days, at the low than on 0 %" in lines(shown.card)
+    assert "Funding 12.8 % → −3.2 % a year" in lines(shown.card)
+    await store.waves.save(replace(wave(Stage.PEAK), id="2c"))
+    running = await desk.present("2c", Destination("local", "main"))
+    assert running is not None
+    assert "Leverage" not in lines(running.card)

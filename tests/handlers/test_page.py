@@ -16,17 +16,16 @@ from hypothesis import strategies as st
 
 from bot.domain.figures import BUCKETS_S, FIGURES, Delivered, FigureKind, Histogram, Sample
 from bot.domain.health import SourceState
-from bot.domain.market import Point
 from bot.domain.posts import Destination
 from bot.domain.waves import Kind, Stage, Wave
 from bot.running import running
 from handlers.desk import About, Desk
 from handlers.web import Door, Site
-from handlers.web.board import Boards, standing_of, venue_rows
+from handlers.web.board import Boards, venue_rows
 from handlers.web.figures import exposition
 from handlers.web.html import Html, el
 from storage.memory import MemoryStore
-from tests.handlers.october import BANNER, BTC, MINUTE, NOW, ONSET, SeenVenues, snapshots, wave
+from tests.handlers.october import BANNER, BTC, ETH, MINUTE, NOW, ONSET, SeenVenues, snapshot, snapshots, wave
 from tests.local import local_chat
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -86,7 +85,7 @@ async def test_the_board_tells_falls_and_venues() -> None:
     assert btc.hour == pytest.approx(0.0)
     assert btc.day == pytest.approx(336_000 / 415_000 - 1, abs=1e-3)
     assert btc.price_day == pytest.approx(107_000 / 122_000 - 1, abs=1e-3)
-    assert btc.standing is None, "a day is too little history"
+    assert btc.leverage.heat is None, "a day is too little history"
     assert board.venues[0].state is SourceState.LOST, "what ails stands first"
     shares = [row.share for row in board.venues if row.share is not None]
     assert sum(shares) == pytest.approx(1)
@@ -95,7 +94,7 @@ async def test_the_board_tells_falls_and_venues() -> None:
 
 async def test_a_coin_in_a_wave_stands_first_and_leads_to_it() -> None:
     site = await october(wave(Stage.BUILDING))
-    await site.desk.store.journal.snap(snapshots(NOW - MINUTE, NOW, MINUTE, asset=type(BTC)("ETH")))
+    await site.desk.store.journal.snap(snapshots(NOW - MINUTE, NOW, MINUTE, asset=ETH))
     async with visiting(site) as session:
         page = await got(session, "/board")
     rows = re.findall(r'<th scope="row"[^>]*>(.*?)</th>', page)
@@ -105,13 +104,20 @@ async def test_a_coin_in_a_wave_stands_first_and_leads_to_it() -> None:
     assert "revised 3 times" in words(page)
 
 
-def test_leverage_is_how_many_days_had_less() -> None:
-    days = snapshots(ONSET, ONSET + 9 * timedelta(days=1), timedelta(days=1))
-    points = [Point(s.at, s.coins, s.price_usd, s.coverage, n / 10) for n, s in enumerate(days)]
-    assert standing_of(0.45, points[:6]) is None
-    found = standing_of(0.45, points)
-    assert found is not None
-    assert (found.share, found.days) == (0.5, 10)
+async def test_coins_are_told_by_their_heat_the_hottest_first() -> None:
+    site = await october()
+    days, day = 30, timedelta(days=1)
+    for asset, rises in ((BTC, False), (ETH, True)):
+        history = [
+            snapshot(NOW - n * day, fallen=n / days if rises else 1 - n / days, asset=asset)
+            for n in range(days + 1)
+        ]
+        await site.desk.store.journal.snap(history[::-1])
+    board = await Boards(site.desk).now()
+    assert [(row.now.asset, row.leverage.heat) for row in board.coins] == [(ETH, 100.0), (BTC, 0.0)]
+    async with visiting(site) as session:
+        page = await got(session, "/board")
+    assert 'title="hotter than on 100 % of 30 days"' in page
 
 
 def test_a_venue_that_was_never_asked_is_waiting_and_one_feed_that_fails_is_told() -> None:
@@ -163,7 +169,7 @@ async def test_waves_are_listed_by_coin_and_those_closed_by_choice_only_when_ask
         wave(id="1b", asset="ETH", onset=ONSET + MINUTE),
         wave(id="1c", kind=Kind.UNWIND, onset=ONSET + 2 * MINUTE),
     )
-    await site.desk.store.journal.snap(snapshots(NOW - MINUTE, NOW, MINUTE, asset=type(BTC)("ETH")))
+    await site.desk.store.journal.snap(snapshots(NOW - MINUTE, NOW, MINUTE, asset=ETH))
     async with visiting(site) as session:
         listed = {
             query: re.findall(r'href="/wave/(\w+)"', await got(session, f"/waves{query}"))

@@ -15,23 +15,15 @@ from hypothesis import strategies as st
 from handlers.web import LOCAL, Door, Site
 from handlers.web.door import SIGNED_IN
 from handlers.web.limits import Limit, network
-from handlers.web.site import TRIES, preferred
+from handlers.web.site import MOST_OF_ONE, TRIES, preferred
 from storage.memory import MemoryStore
 from tests.handlers.october import wave as october
 from tests.local import AT, local_chat, site, wave
 
 TOKEN = "a-token-of-sixteen"
 HTML = {"Accept": "text/html"}
-OPEN_TO_GUESTS = (
-    "/board",
-    "/waves",
-    "/wave/1a",
-    "/feed.atom",
-    "/feed.json",
-    "/healthz",
-    "/page/page.css",
-    "/login",
-)
+READ = ("/board", "/waves", "/wave/1a", "/scorecard", "/feed.atom", "/feed.json", "/healthz")
+OPEN_TO_GUESTS = (*READ, "/page/page.css")
 FOR_THE_OPERATOR = ("/", "/events", "/metrics", "/picture/1-0.svg")
 
 
@@ -80,7 +72,7 @@ async def sign_in(session: aiohttp.ClientSession, token: str, to: str = "/board"
 # --- a token
 
 
-@pytest.mark.parametrize("path", [*OPEN_TO_GUESTS[:-2], *FOR_THE_OPERATOR])
+@pytest.mark.parametrize("path", [*READ, *FOR_THE_OPERATOR])
 async def test_with_a_token_nobody_else_sees_anything(path: str) -> None:
     async with visiting(await a_site(token=TOKEN)) as session:
         async with session.get(path, headers=HTML, allow_redirects=False) as response:
@@ -202,6 +194,24 @@ async def test_a_guest_who_asks_too_much_waits_and_others_do_not() -> None:
         assert await status(session, "/healthz", **other) == 200
         now.passed += timedelta(seconds=0.5)
         assert await status(session, "/healthz", **one) == 200
+
+
+async def test_a_guest_cannot_take_every_place_of_the_stream() -> None:
+    public = await a_site(public=True, token=TOKEN)
+    async with visiting(public) as session:
+        held = [await session.get("/live") for _ in range(MOST_OF_ONE)]
+        assert {response.status for response in held} == {200}
+        assert await status(session, "/live") == 503
+        async with session.get("/live", headers={"Authorization": f"Bearer {TOKEN}"}) as operators:
+            assert operators.status == 200
+        for response in held:
+            response.close()
+
+
+async def test_a_page_without_a_token_asks_for_none() -> None:
+    async with visiting(await a_site(public=True)) as session, session.get("/login") as response:
+        assert response.url.path == "/board"
+        assert 'href="/login"' not in await response.text()
 
 
 # --- names and proxies
