@@ -275,6 +275,7 @@ def after() -> AfterChart:
         tuple(0.0001 * h for h in hours),
         tuple(-0.0045 * math.sqrt(h) for h in hours),
         tuple(0.005 * math.sqrt(h) for h in hours),
+        "middle half after random hours",
         "Flushes of W 3 or more since 2020; random hours of the same years. Past, not promise.",
     )
 

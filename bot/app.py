@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bot.config import Settings
 from bot.deliver import deliver
-from bot.domain.cards import Card, Line
+from bot.domain.cards import Card
 from bot.domain.charts import Chart
 from bot.domain.figures import Delivered, Sample
 from bot.domain.market import Venue
@@ -40,6 +40,8 @@ from bot.running import running
 from bot.stage import PLAY, Stage, database, live, played, told_to_the_end, wall
 from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import About, Desk
+from handlers.play_cards import begin_card, end_card
+from handlers.speech import ENGLISH, speaking, spoken
 from handlers.web import LOCAL, Door, LocalChat, Site
 from storage.sqlite import open_sqlite
 from storage.streams import LocalStream
@@ -125,7 +127,7 @@ async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: 
     bench = Bench(_judge(settings), store, health, stage.clock, wall)
 
     async def reply(text: str) -> Card:
-        return await answer(desk, Ask(LOCAL, person="you"), text)
+        return await answer(desk, Ask(LOCAL, person="you", language=spoken()), text)
 
     def figures() -> Iterable[Sample]:
         yield Sample("observations_waiting", seen.waiting)
@@ -298,7 +300,11 @@ async def _meet(settings: Settings, store: Store, stage: Stage, chat: LocalChat,
     await store.subscriptions.add(
         Subscription(destination=LOCAL, threshold=settings.alert_threshold, created=stage.clock())
     )
-    welcome = stage.welcome or await answer(desk, Ask(LOCAL, person="you"), "/start")
+    if (script := stage.script) is not None:
+        quotes = [(quote.text, quote.source) for quote in script.published]
+        welcome = begin_card(script.title, script.plays_from, script.plays_until, stage.speed, quotes)
+    else:
+        welcome = await answer(desk, Ask(LOCAL, person="you"), "/start")
     await chat.send(LOCAL, desk.sign(welcome))
     await store.journal.keep(MET, b"yes")
 
@@ -308,13 +314,6 @@ async def _curtain(stage: Stage, chat: LocalChat, desk: Desk) -> None:
     if stage.until is None or stage.clock() >= stage.until:
         return
     await asyncio.sleep((stage.until - stage.clock()).total_seconds() / stage.speed)
-    ended = Card(
-        title="The reconstruction ends here",
-        lines=(
-            Line(
-                "The market stands nearly still from now on. Everything that was recorded can still be asked."
-            ),
-            Line("Start Washout again to see it from the beginning."),
-        ),
-    )
-    await chat.send(LOCAL, desk.sign(ended))
+    here = await desk.settings(LOCAL)
+    with speaking(here.language or ENGLISH):
+        await chat.send(LOCAL, desk.sign(end_card()))

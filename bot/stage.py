@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.config import Settings, VenueSettings
-from bot.domain.cards import Button, Card, Line
 from bot.domain.market import Venue
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import MINUTE, Exchange
@@ -23,7 +22,7 @@ from bot.ports import Clock, Journal
 
 if TYPE_CHECKING:  # the simulator is imported only where a scenario is played
     from bot.simulator.playing import Play
-    from bot.simulator.scenario import Scenario
+    from bot.simulator.scenario import Script
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ class Stage:
     begin: Callable[[], Play | None]
     speed: float = 1.0
     banner: str = ""
-    welcome: Card | None = None
+    script: Script | None = None
     until: datetime | None = None
     scenario: str = ""
     """The name of what is played; empty for the live markets."""
@@ -120,35 +119,8 @@ async def played(name: str, speed: float, journal: Journal) -> AsyncIterator[Sta
             begin,
             speed,
             banner=f"{scenario.script.banner} · played {speed:g} × as fast",
-            welcome=_welcome(scenario, speed),
+            script=scenario.script,
             until=scenario.script.plays_until,
             scenario=name,
         )
         yield stage
-
-
-def _welcome(scenario: Scenario, speed: float) -> Card:
-    """The first message of a play: what is shown, what was published, what is invented."""
-    script = scenario.script
-    span = script.plays_until - script.plays_from
-    minutes = round(span.total_seconds() / speed / 60)
-    return Card(
-        title=f"{script.title}, told again",
-        lines=(
-            Line(
-                f"What follows is a reconstruction: {script.plays_from:%H:%M} to {script.plays_until:%H:%M} "
-                f"UTC, played {speed:g} × as fast, so it takes about {max(1, minutes)} min."
-            ),
-            *(Line(f"Published: {quote.text} ({quote.source})", 2) for quote in script.published),
-            Line("What is not quoted here is invented to be plausible; docs/scenarios.md says what."),
-            Line(
-                "Venues are played by local servers in their own wire format; all else is the real program."
-            ),
-            Line("This chat is subscribed. Ask anything meanwhile:"),
-        ),
-        buttons=(
-            Button("Open interest", "/oi btc 24h"),
-            Button("Venues", "/venues"),
-            Button("Help", "/help"),
-        ),
-    )

@@ -56,6 +56,9 @@ SENTENCES = (
         "later, so new ones took the place of the forced"
     ),
     N_("No fresh open interest for {hours} h, so nobody can tell"),
+    N_("{scenario} · played {speed} × as fast"),
+    N_("Reconstruction of 10 Oct 2025 from published figures, not live"),
+    N_("Invented, not live"),
     N_("I cannot see the market"),
     N_("I see the market again"),
     N_(

@@ -37,6 +37,7 @@ from bot.errors import AskError
 from bot.known import place_in_coins, place_in_usd, published
 from bot.ports import Clock, HealthView, Store
 from handlers.cards import wave_card
+from handlers.core_words import retold
 from handlers.drill import drill_begun, drill_shown
 from handlers.hindsight import Seen, near, outcome, outcomes
 from handlers.history import Days
@@ -124,7 +125,12 @@ class Desk:
 
     def sign(self, card: Card) -> Card:
         """Every card leaves through here: with the banner, where there is one, and its language."""
-        return replace(card, banner=self.about.banner, language=spoken())
+        return replace(card, banner=self.banner, language=spoken())
+
+    @property
+    def banner(self) -> str:
+        """What stands above every card and in every picture; empty where figures are live."""
+        return retold(self.about.banner)
 
     # --- sources -----------------------------------------------------------------------------------
 
@@ -252,7 +258,7 @@ class Desk:
         liquidations = await self.store.journal.liquidated(asset, since, until, step)
         if not title and points:
             title = period_finding(asset, points, span)
-        now, banner = self.clock(), self.about.banner
+        now, banner = self.clock(), self.banner
         return chart_of(
             asset,
             title,
@@ -324,7 +330,7 @@ class Desk:
         if begun := drill_begun(subject):
             posts = await self.store.posts.of(subject)
             mine = next((post for post in posts if post.destination == destination), None)
-            drilled = drill_shown(begun, mine, self.wall(), self.zone, self.about.banner)
+            drilled = drill_shown(begun, mine, self.wall(), self.zone, self.banner)
             return replace(drilled, card=replace(drilled.card, language=spoken())) if drilled else None
         return None
 

@@ -92,7 +92,7 @@ class Alike(msgspec.Struct, frozen=True):
     """What followed resets like ``wave``: one entry of ``after`` for each time that is known of any.
 
     ``all_coins`` where resets of its own coin were too few, ``least_w`` the smallest that counted, ``since``
-    when the history begins.
+    when the history begins. ``moves`` are those of price after each of them, at every time of ``AFTER``.
     """
 
     wave: Wave
@@ -100,6 +100,7 @@ class Alike(msgspec.Struct, frozen=True):
     all_coins: bool
     since: datetime | None
     after: tuple[Aftermath, ...]
+    moves: tuple[tuple[float | None, ...], ...] = ()
 
 
 async def alike(store: Store, wave: Wave, now: datetime, *, least_w: float | None = None) -> Alike:
@@ -149,7 +150,8 @@ async def _told(
         return tuple(found)
 
     first = min((series[0].at for series in points.values() if series), default=None)
-    return Alike(wave, least_w, all_coins, first, await asyncio.to_thread(compare))
+    moves = tuple(tuple(one.price_move for one in known) for _wave, known in seen)
+    return Alike(wave, least_w, all_coins, first, await asyncio.to_thread(compare), moves)
 
 
 def _followed(seen: Sequence[tuple[Wave, Sequence[Outcome]]], after: timedelta) -> list[Followed]:

@@ -12,7 +12,7 @@ from bot.domain.market import Point, Snapshot
 from bot.domain.statistics import Totals, VenueStatistics
 from bot.pipeline.leverage import LEAST_DAYS, Change, Leverage, quantile
 from handlers.leverage import yearly
-from handlers.numbers import moment, number
+from handlers.numbers import day, moment, number, percent
 from handlers.speech import _
 from handlers.titles import Titles, venue_title
 
@@ -61,12 +61,26 @@ def compared_chart(points: Mapping[Asset, Sequence[Point]], now: datetime, banne
         for asset, told in by_day.items()
     ]
     return LinesChart(
-        title=_("Open interest in coins, {n} days").format(n=len(days)),
+        title=_compared(by_day, begin),
         axis=_("First day = 100, like with like"),
         times=tuple(map(_midnight, days)),
         lines=tuple(lines),
         base=100.0,
         note=_note(now, banner),
+    )
+
+
+def _compared(by_day: Mapping[Asset, Mapping[date, float]], begin: date) -> str:
+    """Who gained most and who least, since the first day of all."""
+    moves = {asset: exp(told[max(told)] - told[begin]) - 1 for asset, told in by_day.items()}
+    ordered = sorted(moves, key=lambda asset: (-moves[asset], asset))
+    text = _("Open interest since {day}: {first} {first_move}, {last} {last_move}")
+    return text.format(
+        day=day(begin),
+        first=ordered[0],
+        first_move=percent(moves[ordered[0]]),
+        last=ordered[-1],
+        last_move=percent(moves[ordered[-1]]),
     )
 
 
@@ -89,7 +103,7 @@ def funding_chart(
 
 def extremes_chart(rows: Sequence[tuple[Asset, Totals]], at: datetime, banner: str) -> BarsChart:
     return BarsChart(
-        title=_("Highest and lowest funding"),
+        title=_extremes([(asset, sums.funding) for asset, sums in rows if sums.funding is not None]),
         axis=_("Funding a year, OI-weighted"),
         bars=tuple(Bar(asset, sums.funding) for asset, sums in rows[:MOST_BARS]),
         unit=ValueUnit.PERCENT,
@@ -99,12 +113,29 @@ def extremes_chart(rows: Sequence[tuple[Asset, Totals]], at: datetime, banner: s
 
 def changes_chart(rows: Sequence[tuple[Asset, Change]], span: str, at: datetime, banner: str) -> BarsChart:
     return BarsChart(
-        title=_("Largest changes of open interest in {span}").format(span=span),
+        title=_moved(rows[:MOST_BARS], span),
         axis=_("Change of coins, like with like"),
         bars=tuple(Bar(asset, one.change) for asset, one in rows[:MOST_BARS]),
         unit=ValueUnit.PERCENT,
         note=_note(at, banner),
     )
+
+
+def _extremes(rates: Sequence[tuple[Asset, float]]) -> str:
+    if not rates:
+        return _("Highest and lowest funding")
+    (high, highest), (low, lowest) = (pick(rates, key=lambda one: one[1]) for pick in (max, min))
+    text = _("Funding a year: {high} {highest}, {low} {lowest}")
+    return text.format(high=high, highest=yearly(highest), low=low, lowest=yearly(lowest))
+
+
+def _moved(rows: Sequence[tuple[Asset, Change]], span: str) -> str:
+    """The largest change of all."""
+    if not rows:
+        return _("No change of open interest in {span}").format(span=span)
+    asset, most = max(rows, key=lambda row: abs(row[1].change))
+    text = _("{coin} open interest {move} in {span}, more than any other")
+    return text.format(coin=asset, move=percent(most.change), span=span)
 
 
 def _days(first: date, last: date) -> list[date]:

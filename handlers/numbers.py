@@ -323,8 +323,3 @@ def shortly(span: timedelta) -> str:
     if seconds >= 9.95:
         return duration(span)
     return f"{seconds:.1f} s" if spoken() == ENGLISH else _measure(round(seconds, 1), "second")
-
-
-def many(count: int, noun: str) -> str:
-    """``1 wave``, ``1,204 waves``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import ceil, exp
+from typing import Protocol
 
 from bot.domain.charts import MarketChart, Span
-from bot.domain.market import LiquidationSum, Point, Snapshot
+from bot.domain.market import LiquidationSum, Point
 from bot.domain.waves import Wave
 from handlers.cards import kind_title, shown_ends
 from handlers.numbers import duration, moment, percent, share
@@ -26,7 +27,14 @@ def step_for(span: timedelta) -> timedelta:
     return next((step for step in STEPS if span / step <= MOST_STEPS), STEPS[-1])
 
 
-def step_of(points: Sequence[Point | Snapshot], step: timedelta) -> timedelta:
+class Told(Protocol):
+    """Anything recorded at a time."""
+
+    @property
+    def at(self) -> datetime: ...
+
+
+def step_of(points: Sequence[Told], step: timedelta) -> timedelta:
     """A step that fits what is kept: old snapshots lie further apart than a picture could show."""
     gaps = sorted(later.at - earlier.at for earlier, later in pairwise(points))
     usual = gaps[len(gaps) // 2] if gaps else step

@@ -51,14 +51,18 @@ def venues_chart(
     found = [by_step.get(at) for at in times]
     newest = snapshots[-1]
     native = {held.venue: held.group.native for snap in snapshots for held in snap.venues}
-    layers = {venue: _layer(venue, found) for venue in native}
+    held = [_held(snap) for snap in found]
+    layers = {venue: [told.get(venue) for told in held] for venue in native}
+    gone = [{lost.venue for lost in snap.missing} if snap else set() for snap in found]
     ranked = sorted(native, key=lambda venue: (-_last(layers[venue]), venue))
     shown: list[VenueCoins] = []
     for is_native, most in ((True, NATIVES), (False, INSTITUTIONS)):
         group = [venue for venue in ranked if native[venue] is is_native]
         most = most if len(group) > most + 1 else len(group)
         for venue in group[:most]:
-            stale = _stale(venue, times, found, step)
+            stale = joined(
+                (at, at + step) for at, missing in zip(times, gone, strict=True) if venue in missing
+            )
             coins = bridged(layers[venue], step)
             shown.append(VenueCoins(venue_title(venue, titles), is_native, coins, stale))
         if others := group[most:]:
@@ -76,14 +80,12 @@ def venues_chart(
     )
 
 
-def _layer(venue: Venue, found: Sequence[Snapshot | None]) -> list[float | None]:
-    """What it held, or what was last believed of it; nothing where it was not watched."""
-    layer: list[float | None] = []
-    for snap in found:
-        held = {each.venue: each.coins for each in snap.missing} if snap else {}
-        held |= {each.venue: each.coins for each in snap.venues} if snap else {}
-        layer.append(held.get(venue))
-    return layer
+def _held(snap: Snapshot | None) -> Mapping[Venue, float]:
+    """What each venue held, or what was last believed of it; nothing of one that was not watched."""
+    if snap is None:
+        return {}
+    last_known = {lost.venue: lost.coins for lost in snap.missing}
+    return last_known | {held.venue: held.coins for held in snap.venues}
 
 
 def _last(layer: Sequence[float | None]) -> float:
@@ -95,16 +97,6 @@ def _summed(layers: Sequence[Sequence[float | None]]) -> list[float | None]:
         None if all(coins is None for coins in together) else sum(coins or 0.0 for coins in together)
         for together in zip(*layers, strict=True)
     ]
-
-
-def _stale(
-    venue: Venue, times: Sequence[datetime], found: Sequence[Snapshot | None], step: timedelta
-) -> tuple[Span, ...]:
-    return joined(
-        (at, at + step)
-        for at, snap in zip(times, found, strict=True)
-        if snap is not None and any(each.venue == venue for each in snap.missing)
-    )
 
 
 def _finding(asset: str, first: Snapshot, last: Snapshot, period: timedelta, titles: Titles) -> str:

@@ -195,7 +195,7 @@ def read_text(text: str, _known: Sequence[Asset] = ()) -> str:
 
 BETWEEN = {"", "vs", "vs.", "and", "with", "to"}
 MOST_COMPARED = 6
-SHOWN = ("oi", "price", "venues", "funding", "liquidations")
+SHOWN = ("oi", "price", "venues", "funding", "liquidations", "leverage")
 """What ``/chart`` can show; nothing said: open interest, price and liquidations together."""
 
 COIN = Parameter("coin", read_coin, looks=r"\W?[^\W\d].*")

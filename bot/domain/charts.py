@@ -149,8 +149,8 @@ class AfterChart(msgspec.Struct, frozen=True, tag_field="kind", tag="after"):
     """What followed resets: each as a path of moves since its end (fractions), with the median of all.
 
     ``hours`` since the end, beginning with 0; ``paths`` one tuple per reset, ``None`` where unknown or still
-    to come. ``base_low`` to ``base_high`` is the middle half after random hours, ``base`` its median.
-    ``axis`` names what is measured ("Price since the end").
+    to come. ``base`` is the median after random times, ``base_name`` says what lies from ``base_low`` to
+    ``base_high``. ``axis`` names what is measured ("Price since the end").
     """
 
     title: str
@@ -161,6 +161,7 @@ class AfterChart(msgspec.Struct, frozen=True, tag_field="kind", tag="after"):
     base: Values = ()
     base_low: Values = ()
     base_high: Values = ()
+    base_name: str = ""
     note: str = ""
     language: str = ENGLISH
 

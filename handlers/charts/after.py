@@ -1,4 +1,4 @@
-"""What followed resets: one thin path each, their median, and what random hours did."""
+"""What followed resets: one thin path each, their median, and what random times did."""
 
 from __future__ import annotations
 
@@ -100,13 +100,13 @@ def _head(sheet: Sheet, chart: AfterChart) -> None:
     count = len(chart.paths)
     thin = ngettext("thin: {n} reset", "thin: {n} resets", count).format(n=count)
     parts = [Part(thin, SKY)]
-    if chart.base_low:
-        parts.append(Part(_("grey: middle half after random hours"), FAINT))
+    if chart.base_low and chart.base_name:
+        parts.append(Part(_("grey: {what}").format(what=chart.base_name), FAINT))
     row(sheet, sheet.top + 50, parts, WIDTH - EDGE)
 
 
 def _base(sheet: Sheet, fan: _Fan, chart: AfterChart) -> None:
-    """Where half of all random hours went."""
+    """What would be nothing special."""
     both = [
         (hours, low, high)
         for hours, low, high in zip(chart.hours, chart.base_low, chart.base_high, strict=False)

@@ -35,7 +35,7 @@ def draw_bars(sheet: Sheet, chart: BarsChart) -> bool:
         return False
     sheet.write(fitted(Label(EDGE, sheet.top + 23, chart.axis, INK), WIDTH - 2 * EDGE))
     top, bottom = sheet.top + HEAD, sheet.bottom - 8
-    each = min((bottom - top) / len(bars), 56.0)
+    each = min((bottom - top) / len(bars), 80.0)
     size = min(float(SIZE), each * 0.62)
     ranges = [edge for bar in bars if bar.normal for edge in bar.normal]
     write = writer(chart.unit, known)

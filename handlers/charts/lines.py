@@ -13,7 +13,6 @@ from handlers.charts.plot import (
     line,
     say_gaps,
     shaded,
-    step_s,
     ticks,
     time_axis,
     writer,
@@ -57,7 +56,7 @@ def draw_lines(sheet: Sheet, chart: LinesChart) -> bool:
     names = [_named(each, write) for each in lines]
     left = EDGE + max((width(text, SMALL) for _value, text in shown), default=0.0) + 10
     right = WIDTH - EDGE - 28 - max(width(name, SMALL) for name in names)
-    span_s = (chart.times[-1] - chart.times[0]).total_seconds() + step_s(chart.times)
+    span_s = (chart.times[-1] - chart.times[0]).total_seconds()
     top, bottom = sheet.top + HEAD, sheet.bottom - AXIS
     plot = Plot(left, right, top, bottom, chart.times[0], span_s, low, high)
     sheet.write(fitted(Label(EDGE, top - 21, chart.axis, INK), WIDTH - 2 * EDGE))

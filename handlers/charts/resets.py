@@ -79,7 +79,7 @@ def _numbers(
     is_long = (chart.until - chart.since).days > 400
     for wave, (x, y) in list(zip(by_size, points, strict=True))[: -NAMED - 1 : -1]:
         when = month(wave.at) if is_long else day(wave.at)
-        text = f"{when} {percent(-wave.fall)}"
+        text = f"{wave.name} {when} {percent(-wave.fall)}".strip()
         within = Rect(EDGE, plot.top - 24, plot.right, plot.bottom)
         away = _radius(wave)
         beside = [

@@ -34,7 +34,7 @@ SKY, ORANGE, GREEN, YELLOW, VERMILLION, PURPLE = (
 
 _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _HAN = r"\u2e80-\u9fff\u3000-\u303f\uff00-\uffef"
-_WORD = re.compile(rf"[{_HAN}][，。：；、）]?|[^ {_HAN}]+(?: (?:%|min|[kMBT]|h|s)(?![^ ,.:;)]))* ?| ")
+_WORD = re.compile(rf"[{_HAN}][，。：；、）]?|[^ {_HAN}]+(?: (?:%|min|[kMBT]|h|s)[,.:;)]*(?![^ ]))* ?| ")
 _ABOVE, _BELOW = 0.80, 0.24
 """How far letters reach over and under the line they stand on, as a part of their size."""
 

@@ -12,9 +12,11 @@ from bot.domain.charts import Chart, LinesChart, MarketChart, NamedLine, ValueUn
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
+from handlers.leverage import seen
+from handlers.leverage_charts import heat_chart
 from handlers.numbers import clock, duration, moment, percent, usd
 from handlers.picture_words import pictured
-from handlers.series import aligned, bridged, filled, span_words, step_for
+from handlers.series import aligned, bridged, filled, span_words, step_for, step_of
 from handlers.speech import N_, _
 from handlers.venue_series import venues_chart
 from handlers.words import COIN, PERIOD, WHAT
@@ -26,7 +28,7 @@ TOLD_EVERY = timedelta(minutes=5)
 
 @command(
     "chart",
-    N_("A picture: open interest, price, venues, funding or liquidations"),
+    N_("A picture: open interest, price, venues, funding, liquidations or leverage"),
     COIN.optional,
     PERIOD.optional,
     WHAT.optional,
@@ -48,7 +50,7 @@ async def chart(desk: Desk, ask: Ask) -> Card:
         words = text.format(coin=asset, period=duration(period), command=f"`/oi {coin}`")
         raise AskError(words, f"/oi {coin}")
     picture = pictured(shown)
-    note = shown.note.removesuffix(desk.about.banner).rstrip(" .")
+    note = shown.note.removesuffix(desk.banner).rstrip(" .")
     spans = ("4h", "24h", "7d")
     return Card(
         title=shown.title,
@@ -65,6 +67,9 @@ async def _shown(desk: Desk, asset: Asset, period: timedelta, what: str) -> Char
         return await by_venue(desk, asset, period)
     if what == "funding":
         return await _funding(desk, asset, period)
+    if what == "leverage":
+        one = await seen(desk, asset)
+        return heat_chart(asset, one.leverage, one.now.at, desk.about.banner)
     market = await desk.period_chart(asset, period)
     return _part(market, what, period) if market else None
 
@@ -100,13 +105,14 @@ async def by_venue(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
     """Coin OI stacked by venue; ``None`` where too little was recorded."""
     now, step = desk.clock(), step_for(period)
     snapshots = await desk.store.journal.snapshots(asset, aligned(now - period, step), now, step)
-    return venues_chart(asset, snapshots, period, titles=desk.titles(), now=now, banner=desk.about.banner)
+    return venues_chart(asset, snapshots, period, titles=desk.titles(), now=now, banner=desk.banner)
 
 
 async def _funding(desk: Desk, asset: Asset, period: timedelta) -> LinesChart | None:
     """OI-weighted over all venues, as often as it was recorded."""
-    now, step = desk.clock(), max(TOLD_EVERY, step_for(period))
-    told = await desk.store.statistics.series(asset, aligned(now - period, step), now, step)
+    now, finest = desk.clock(), max(TOLD_EVERY, step_for(period))
+    told = await desk.store.statistics.series(asset, aligned(now - period, finest), now, finest)
+    step = step_of(told, finest)
     by_step = {aligned(each.at, step): each.funding for each in told if each.funding is not None}
     if len(by_step) < 2:
         return None
@@ -127,5 +133,5 @@ async def _funding(desk: Desk, asset: Asset, period: timedelta) -> LinesChart | 
         lines=(NamedLine(_("all venues"), values),),
         unit=ValueUnit.PERCENT,
         base=0.0,
-        note=f"{note} {desk.about.banner}".strip(),
+        note=f"{note} {desk.banner}".strip(),
     )

@@ -48,7 +48,7 @@ async def _of(desk: Desk, asset: Asset) -> Card:
             _("No venue has told the funding of {coin} lately. `{line}`").format(coin=asset, line=line), line
         )
     coin = asset.lower()
-    chart = funding_chart(one.now, one.sums.funding, told, desk.titles(), desk.clock(), desk.about.banner)
+    chart = funding_chart(one.now, one.sums.funding, told, desk.titles(), desk.clock(), desk.banner)
     return Card(
         title=_("{coin} funding {rate} a year").format(coin=asset, rate=yearly(one.sums.funding)),
         lines=tuple(Line(text) for text in _lines(one, one.sums.funding, told, desk.titles())),
@@ -164,7 +164,7 @@ async def _extremes(desk: Desk) -> Card:
         lines=tuple(lines),
         table=Table((_("coin"), _("a year"), _("OI")), tuple(rows), right=(1, 2)),
         footer=_("positive: longs pay shorts · {time}").format(time=clock(desk.now())),
-        picture=pictured(extremes_chart(told_of, desk.clock(), desk.about.banner)),
+        picture=pictured(extremes_chart(told_of, desk.clock(), desk.banner)),
         buttons=tuple(Button(line, line) for line in dict.fromkeys(asked)),
     )
 

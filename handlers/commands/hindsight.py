@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from bot.domain.cards import Card
 from bot.domain.posts import WEEKLY_W
 from bot.domain.waves import Kind, Stage
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.hindsight import alike, scorecard
+from handlers.hindsight import Alike, alike, scorecard
 from handlers.past_cards import aftermath_card, scorecard_card
+from handlers.past_charts import after_chart
+from handlers.picture_words import pictured
 from handlers.speech import N_, _
 from handlers.words import COIN, PERIOD, WAVE_ID
 
@@ -30,14 +34,20 @@ async def after(desk: Desk, ask: Ask) -> Card:
     asset, wave_id = ask.get(COIN), ask.get(WAVE_ID)
     if wave_id is not None:
         wave = await desk.wave(wave_id)
-        return aftermath_card(desk.here(await alike(desk.store, wave, desk.clock())), desk.now())
+        return _told(desk, await alike(desk.store, wave, desk.clock()))
     waves = [wave for wave in await desk.resets(asset, SOME) if wave.stage is not Stage.EARLY]
     newest = next((wave for wave in waves if wave.kind is not Kind.UNPRICED), None)
     if newest is None:
         whose = asset or _("any coin")
         raise AskError(_("No reset of {coin} has been recorded yet. `/resets`").format(coin=whose), "/resets")
     found = await alike(desk.store, newest, desk.clock(), least_w=min(WEEKLY_W, newest.magnitude.w))
-    return aftermath_card(desk.here(found), desk.now())
+    return _told(desk, found)
+
+
+def _told(desk: Desk, found: Alike) -> Card:
+    chart = after_chart(found, desk.clock(), desk.about.banner)
+    card = aftermath_card(desk.here(found), desk.now())
+    return replace(card, picture=pictured(chart)) if chart else card
 
 
 @command(

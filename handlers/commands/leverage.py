@@ -40,7 +40,7 @@ SEEN_ENOUGH = 0.6
 async def leverage(desk: Desk, ask: Ask) -> Card:
     if (asset := ask.get(COIN)) is not None:
         one = await seen(desk, asset)
-        chart = heat_chart(asset, one.leverage, one.now.at, desk.about.banner)
+        chart = heat_chart(asset, one.leverage, one.now.at, desk.banner)
         picture = pictured(chart) if chart is not None else None
         return leverage_card(one, at=desk.now(), titles=desk.titles(), picture=picture)
     known = await desk.known()
@@ -67,7 +67,7 @@ async def _beside(desk: Desk, assets: Sequence[Asset]) -> Card:
         before = await desk.before(one.now, DAY)
         rows.append((one, like_with_like(one.now, before) if before is not None else None))
         points[asset], _totals = await desk.days.of(asset, point_of(one.now).at)
-    chart = compared_chart(points, desk.clock(), desk.about.banner)
+    chart = compared_chart(points, desk.clock(), desk.banner)
     picture = pictured(chart) if chart is not None else None
     return compare_card(rows, at=desk.now(), picture=picture)
 
@@ -139,7 +139,7 @@ def _top_card(desk: Desk, changes: dict[Asset, Change], period: timedelta, small
     if not among:
         lines.insert(0, Line(_("No coin was seen well enough at both ends of {span}").format(span=span), 9))
     rows = [_row(asset, one) for asset, one in (*falls, *rises)]
-    chart = changes_chart((*falls, *rises), span, desk.clock(), desk.about.banner)
+    chart = changes_chart((*falls, *rises), span, desk.clock(), desk.banner)
     shown = [asset for asset, _one in (*falls[:2], *rises[:1])]
     return Card(
         title=_("Largest changes of open interest in {span}").format(span=span),

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line
-from bot.domain.waves import Stage
+from bot.domain.waves import Kind, Stage
 from bot.errors import AskError
 from bot.known import published
 from handlers.commands.registry import Ask, command
@@ -23,6 +23,8 @@ from handlers.past_cards import (
     resets_of_all_table,
     resets_table,
 )
+from handlers.past_charts import resets_chart
+from handlers.picture_words import pictured
 from handlers.speech import N_, _, ngettext
 from handlers.words import COIN, COUNT, EVERYTHING, IN_FULL, SINCE, WAVE_ID
 
@@ -47,6 +49,8 @@ async def resets(desk: Desk, ask: Ask) -> Card:
     if not waves:
         raise _none(asset, unwinds=unwinds)
     now, whole = desk.now(), ask.get(IN_FULL) is not None
+    every = [wave for wave in await desk.past(asset) if unwinds or wave.kind is not Kind.UNWIND]
+    chart = resets_chart(every, asset, desk.clock(), desk.about.banner)
     known = {wave.id: await desk.outcomes(wave) for wave in waves} if asset or whole else {}
     words = ["/resets", *([asset.lower()] if asset else []), str(len(waves)), *(["all"] if unwinds else [])]
     table_or_full = Button(_("In full"), " ".join([*words, "full"]))
@@ -55,6 +59,7 @@ async def resets(desk: Desk, ask: Ask) -> Card:
     line = f"/after {asset.lower()}" if asset else "/after"
     card = Card(
         title=_title(asset, len(waves)),
+        picture=pictured(chart) if chart else None,
         lines=tuple(Line(reset_line(wave, known[wave.id], now)) for wave in waves) if whole else (),
         footer=_("`/wave {id}` for one in full").format(id=waves[0].id),
         buttons=(

@@ -172,7 +172,7 @@ class Site:
         return Frame(
             path=request.path,
             status=self.status(),
-            banner=self.desk.about.banner,
+            banner=self.desk.banner,
             operator=operator,
             signed_in=operator and self.door.locked,
             can_sign_in=self.door.token is not None,

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card
-from bot.domain.chats import ChatSettings, QuietHours, RolePing, SettingsChange
+from bot.domain.chats import ChatSettings, Digest, QuietHours, RolePing, SettingsChange
 from bot.domain.market import Missing, ReportKind, Venue, Verdict
-from bot.domain.posts import Destination, Latency, Notice
-from bot.domain.waves import Burst, Forced, Kind, Lead, Magnitude, Rank, Stage, Wave
+from bot.domain.posts import Destination, Latency, Notice, digest_subject
+from bot.domain.waves import AFTER, Burst, FollowUp, Forced, Kind, Lead, Magnitude, Rank, Stage, Wave
 from bot.errors import CardRefused, DestinationGone, PlaceClosed
 from bot.known import published
 from handlers.cards import wave_card
@@ -23,6 +23,7 @@ from handlers.discord_face.views import severities
 from handlers.drill import LAST_REVISION, drill_shown
 from handlers.known_words import published_card
 from handlers.own_cards import notice_card
+from handlers.play_cards import begin_card, end_card
 from handlers.speech import speaking
 from handlers.summary import summary_card
 from handlers.telegram.owners import closed_card
@@ -215,6 +216,9 @@ def told_cards() -> Iterator[tuple[str, Card]]:
     yield "gone", closed_card("News", DestinationGone("peer_id_invalid"))
     yield "refused", closed_card("News", CardRefused("chat_restricted"))
     yield "severities", severities("4242")
+    quotes = [("1", "Glassnode")]
+    yield "a play begins", begin_card("1", ONSET, NOW, 60, quotes)
+    yield "a play ends", end_card()
     for since in (2020, 2025):
         yield (
             f"published {since}",
@@ -229,7 +233,11 @@ async def answered_cards(desk: Desk, language: str) -> AsyncIterator[tuple[str, 
     for ask, lines in ((ASK, LINES), (changed(ASK, destination=THERE, is_group=True), PINGS)):
         settings = ChatSettings(destination=ask.destination, language=language)
         change = SettingsChange(destination=ask.destination, at=NOW, who="", what="")
-        await desk.store.chats.choose(replace(settings, pings=(RolePing("77", 2.2),)), change)
+        settings = replace(settings, pings=(RolePing("77", 2.2),), digest=Digest(time(8), weekday=0))
+        await desk.store.chats.choose(settings, change)
+        for subject in (*(FollowUp(NOW, "1a", after).subject for after in AFTER), digest_subject(NOW)):
+            if (shown := await desk.present(subject, ask.destination)) is not None:
+                yield subject, shown.card
         examples = [line for command in COMMANDS.values() for line in command.examples]
         for line in (*examples, *lines):
             if line.startswith("/language ") and "klingon" not in line:

@@ -30,7 +30,7 @@ ONSET = datetime(2025, 10, 10, 20, 50, tzinfo=UTC)
 LOW = ONSET + timedelta(minutes=41)
 NOW = ONSET + timedelta(hours=3)
 MINUTE = timedelta(minutes=1)
-BANNER = "Reconstruction of 10 October 2025 from published figures, played at 60 ×"
+BANNER = "Reconstruction of 10 Oct 2025 from published figures, not live · played 60 × as fast"
 
 SHARES = (
     ("binance_usdm", "Binance", Group.OFFSHORE, 130_000.0, 105_000.0),

@@ -89,6 +89,13 @@ async def test_funding_is_shown_where_it_was_recorded(desk: Desk) -> None:
     assert chart.lines[0].values == (0.11, 0.02, -0.04)
 
 
+async def test_leverage_is_shown_against_its_own_year(desk: Desk) -> None:
+    chart = await shown(desk, "/chart btc leverage")
+    assert isinstance(chart, LinesChart)
+    assert chart.limits == (0.0, 100.0)
+    assert chart.title.startswith("BTC leverage")
+
+
 async def test_a_picture_speaks_the_chats_language(desk: Desk) -> None:
     english = await shown(desk, "/chart btc 6h")
     await answer(desk, ASK, "/language ru")

@@ -7,8 +7,6 @@ import struct
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from itertools import combinations, pairwise
-from math import hypot
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -16,8 +14,8 @@ from msgspec.structs import replace
 from benchmarks._gallery import STEPS, gallery, wave, week
 from benchmarks._gallery import venues as venues_chart
 from bot.domain.charts import MarketChart
-from handlers.charts import HEIGHT, WIDTH, ZOOM, drawn_once, fonts, lines, market, png, svg, venues
-from handlers.charts.sheet import PANEL, Label, Rect
+from handlers.charts import HEIGHT, WIDTH, ZOOM, drawn_once, fonts, market, png, svg, venues
+from handlers.charts.sheet import PANEL, Label, Rect, balanced
 from handlers.speech import LANGUAGES
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -133,6 +131,20 @@ def test_the_background_is_the_pictures_own() -> None:
             str(HEIGHT),
             PANEL,
         )
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "BTC open interest −19.0 % in 24 h: Binance −19.2 %, Bybit −23.0 %",
+        "SOL open interest −6.2 % in 7 days, price over all of it +3.1 %",
+        "比特币多头清算。" * 5,
+    ],
+)
+def test_titles_are_broken_between_words_and_never_before_a_unit(title: str) -> None:
+    first, second = balanced(title, 30)
+    assert not second.startswith((":", "%", "h", "。"))
+    assert (first + second).replace(" ", "") == title.replace(" ", "")
 
 
 # --- a market --------------------------------------------------------------------------------------
@@ -301,96 +313,3 @@ def test_the_largest_resets_are_named_and_every_one_is_there() -> None:
 def test_what_followed_is_a_path_each_a_median_and_what_random_hours_did() -> None:
     shown = svg(GALLERY["after"])
     assert [len(of_class(shown, name)) for name in ("path", "median", "base")] == [14, 1, 1]
-
-
-# --- fonts and colours -----------------------------------------------------------------------------
-
-
-def test_the_bundled_fonts_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    files = [Path(font) for font in fonts.FILES]
-    assert all(font.is_file() for font in files)
-    assert sum(font.stat().st_size for font in files) < 400_000
-    drawn = png(chart())
-    monkeypatch.setattr("handlers.charts.FILES", [])
-    assert png(chart()) != drawn, "text is drawn with the bundled fonts only"
-
-
-def test_widths_are_those_that_the_renderer_draws() -> None:
-    import resvg_py
-
-    text = "Пример ▼ 415,000 Çğış"
-    wide = fonts.width(text, 40)
-    picture = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{{}}" height="60"><text y="45" font-size="40" '
-        f'font-family="{fonts.FAMILY}">{text}|</text></svg>'
-    )
-    cut, whole = (
-        resvg_py.svg_to_bytes(svg_string=picture.format(w), skip_system_fonts=True, font_files=fonts.FILES)
-        for w in (round(wide), round(wide) + 20)
-    )
-    assert len(cut) < len(whole), "the bar behind the text begins where the text is said to end"
-
-
-def seen_by(colour: str, matrix: tuple[tuple[float, ...], ...] | None) -> tuple[float, ...]:
-    """CIE Lab of a colour as it is seen with the kind of colour vision that ``matrix`` stands for."""
-    rgb = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
-    if matrix is not None:
-        linear = [min(1.0, max(0.0, sum(m * c for m, c in zip(row, linear, strict=True)))) for row in matrix]
-    r, g, b = linear
-    x, y, z = (
-        (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
-        0.2126 * r + 0.7152 * g + 0.0722 * b,
-        (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089,
-    )
-    fx, fy, fz = (c ** (1 / 3) if c > 0.008856 else 7.787 * c + 16 / 116 for c in (x, y, z))
-    return 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
-
-
-MACHADO = {
-    "protanopia": (
-        (0.152286, 1.052583, -0.204868),
-        (0.114503, 0.786281, 0.099216),
-        (-0.003882, -0.048116, 1.051998),
-    ),
-    "deuteranopia": (
-        (0.367322, 0.860646, -0.227968),
-        (0.280085, 0.672501, 0.047413),
-        (-0.011820, 0.042940, 0.968881),
-    ),
-    "tritanopia": (
-        (1.255528, -0.076749, -0.178779),
-        (-0.078411, 0.930809, 0.147602),
-        (0.004733, 0.691367, 0.303900),
-    ),
-    "usual": None,
-}
-"""Machado, Oliveira and Fernandes (2009), severity 1, for linear RGB."""
-
-
-@pytest.mark.parametrize("vision", MACHADO)
-@pytest.mark.parametrize(
-    "colours",
-    [
-        (market.COINS, market.PRICE),
-        (market.LONGS, market.SHORTS),
-        (venues.NATIVE[0], venues.INSTITUTIONAL[0]),
-        venues.NATIVE[:2],
-        *combinations(lines.COLOURS[:4], 2),
-    ],
-)
-def test_colours_that_must_be_told_apart_are_by_every_eye(vision: str, colours: tuple[str, str]) -> None:
-    """A difference of 2.3 in CIE 1976 is just noticeable; lines and areas need several times that."""
-    one, other = (seen_by(colour, MACHADO[vision]) for colour in colours)
-    assert hypot(*(a - b for a, b in zip(one, other, strict=True))) > 12
-
-
-@pytest.mark.parametrize("colour", [*lines.COLOURS, market.PRICE, market.SHORTS, "#aab3bf"])
-def test_texts_and_lines_stand_out_from_the_panel(colour: str) -> None:
-    """WCAG 2.2 asks for 4.5 : 1."""
-
-    def luminance(lightness: float) -> float:
-        return ((lightness + 16) / 116) ** 3 if lightness > 8 else lightness / 903.3
-
-    light, dark = (luminance(seen_by(each, None)[0]) + 0.05 for each in (colour, PANEL))
-    assert light / dark >= 4.5

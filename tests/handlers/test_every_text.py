@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from gettext import NullTranslations
+from html import unescape
 from urllib.parse import urlsplit
 
 from bot.domain.cards import Card
+from bot.domain.charts import Chart
 from bot.known import Event, published
+from handlers.charts import svg
 from handlers.desk import Desk
 from handlers.speech import taught
 from tests.handlers.every_card import every_card
@@ -74,9 +78,16 @@ class Pseudo(NullTranslations):
         return self.gettext(message)
 
 
+@cache
+def drawn(chart: Chart) -> list[str]:
+    """The texts on a picture."""
+    return [unescape(text) for text in re.findall(r">([^<>]+)<", svg(chart))]
+
+
 def texts(card: Card) -> Iterator[str]:
     yield card.title
     yield card.footer
+    yield card.banner
     yield from (line.text for line in card.lines)
     yield from (button.label for button in card.buttons)
     if card.table:
@@ -85,7 +96,7 @@ def texts(card: Card) -> Iterator[str]:
             yield from row
     if card.picture:
         yield card.picture.alt
-        yield card.picture.chart.title
+        yield from drawn(card.picture.chart)
 
 
 def unmarked_words(text: str) -> list[str]:
