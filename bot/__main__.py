@@ -190,6 +190,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     settings = _settings(options)
+    from storage.places import named
+
     every = settings.poll_every.total_seconds()
     played = "" if settings.source else f" (run would play {DEFAULT_SCENARIO} instead: no config.toml)"
     lines = {
@@ -199,7 +201,7 @@ def _check(options: argparse.Namespace) -> int:
         "polls": f"every {every:g} s",
         "alerts": f"from W {settings.alert_threshold.value:.1f} unless a chat chose otherwise",
         "coverage": f"nothing new is declared below {settings.coverage_floor:.0%}",
-        "storage": str(settings.storage_path),
+        "storage": named(settings.database.url) if settings.database else str(settings.storage_path),
         "page": _page(settings),
         "log": f"{settings.log_level}, {settings.log_format}",
     }
@@ -220,12 +222,10 @@ def _replay(options: argparse.Namespace) -> int:
         raise UsageError("replay needs a FILE, or --wave ID for a wave that the bot recorded itself")
     if options.wave is not None:
         from bot.recompute import main
-        from bot.stage import database
 
         settings = _settings(options)
         played = options.scenario or (None if settings.source else DEFAULT_SCENARIO)
-        path = database(settings, played)
-        return _in_loop(main(path, options.wave, options.as_json, sys.stdout, sys.stderr))
+        return _in_loop(main(settings, played, options.wave, options.as_json, sys.stdout, sys.stderr))
     from bot import replay
 
     return replay.main(options.file, options.prices, options.asset, options.as_json, sys.stdout, sys.stderr)

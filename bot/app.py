@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
-from pathlib import Path
 
 from bot.config import Settings
 from bot.deliver import deliver
@@ -31,19 +30,19 @@ from bot.feeds.sources import Sources, open_lines
 from bot.health import Health
 from bot.judging import judge
 from bot.later import Later, say_later
+from bot.opening import open_store, remove_play
 from bot.past import Past
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import Pace
 from bot.ports import Messenger, Store
 from bot.roles import Bench, tidy, watch_over
 from bot.running import running
-from bot.stage import PLAY, Stage, database, live, played, told_to_the_end, wall
+from bot.stage import PLAY, Stage, live, played, told_to_the_end, wall
 from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import About, Desk
 from handlers.play_cards import begin_card, end_card
 from handlers.speech import ENGLISH, speaking, spoken
 from handlers.web import LOCAL, Door, LocalChat, Site
-from storage.sqlite import open_sqlite
 from storage.streams import LocalStream
 
 log = logging.getLogger(__name__)
@@ -71,10 +70,12 @@ async def run(settings: Settings, scenario: str | None, speed: float, port: int 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    path = database(settings, scenario)
     if scenario is not None:
-        await _clear_the_stage(path, scenario)
-    async with open_sqlite(path) as store, _stage(settings, scenario, speed, store) as stage:
+        await _clear_the_stage(settings, scenario)
+    async with (
+        open_store(settings, scenario) as store,
+        _stage(settings, scenario, speed, store) as stage,
+    ):
         await work(settings, store, stage, settings.page.port if port is None else port, stop)
     return 0
 
@@ -92,13 +93,12 @@ def _draw(chart: Chart) -> str:
     return drawn_once(chart)
 
 
-async def _clear_the_stage(path: Path, scenario: str) -> None:
-    """A play that has ended begins anew, with an empty file; one that was cut off goes on."""
-    async with open_sqlite(path) as store:
+async def _clear_the_stage(settings: Settings, scenario: str) -> None:
+    """A play that has ended begins anew, with an empty store; one that was cut off goes on."""
+    async with open_store(settings, scenario) as store:
         ended = await told_to_the_end(scenario, store.journal)
     if ended:
-        for suffix in ("", "-wal", "-shm"):
-            await asyncio.to_thread(path.with_name(path.name + suffix).unlink, missing_ok=True)
+        await remove_play(settings, scenario)
 
 
 @asynccontextmanager

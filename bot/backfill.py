@@ -19,6 +19,7 @@ from bot.exchanges import EXCHANGES
 from bot.feeds.contact import Setting
 from bot.feeds.sources import VenueSource, open_lines
 from bot.health import Health
+from bot.opening import open_store
 from bot.past import Past
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import Pace
@@ -27,7 +28,6 @@ from bot.record import Nowhere, chosen_sources, now
 from bot.roles import Bench
 from bot.running import running
 from handlers.past_words import how_far
-from storage.sqlite import open_sqlite
 
 TOLD_EVERY_S = 5.0
 MINUTE = timedelta(minutes=1)
@@ -48,7 +48,7 @@ async def backfill(
         raise UsageError(f"none of these venues remembers its past; those that do: {remember}")
     watched = settings.assets if coins is None else frozenset(_coin(name) for name in coins)
     begin = None if since is None else _time(since)
-    async with open_sqlite(settings.storage_path) as store:
+    async with open_store(settings) as store:
         work = asyncio.ensure_future(_fetch(store, settings, sources, watched, begin))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -7,6 +7,7 @@ tested against them.
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -19,6 +20,7 @@ import msgspec
 from bot.domain.assets import Asset
 from bot.domain.market import Venue
 from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Threshold
+from bot.engines import STORAGE_SETTINGS, DatabaseSettings, database
 from bot.errors import ConfigError
 from bot.page_settings import (
     PAGE_HOST,
@@ -102,6 +104,7 @@ FORMATS = ("auto", "text", "json")
 LOG_FORMAT = Setting("log", "format", "auto", f"one of {', '.join(FORMATS)}", '"auto"', one_of(*FORMATS))
 SETTINGS: tuple[Setting[Any], ...] = (
     *(ASSETS, POLL_EVERY, VENUES, STORAGE_PATH),
+    *STORAGE_SETTINGS,
     *PAGE_SETTINGS,
     *(ALERT_DEFAULT, COVERAGE_FLOOR, LOG_LEVEL, LOG_FORMAT),
     *(TELEGRAM_TOKEN_ENV, TELEGRAM_TOKEN_FILE, TELEGRAM_API),
@@ -123,6 +126,9 @@ KEY_FILE: Setting[Path | None] = Setting(
 KEYS: tuple[Setting[Any], ...] = (KEY_ENV, KEY_FILE)
 VENUE_SETTINGS: tuple[Setting[Any], ...] = (ENABLED, BASE_URL, WS_URL, *KEYS)
 TABLES = sorted({setting.table for setting in SETTINGS} | {"venues"})
+
+
+_LOGIN = re.compile(r"//.*@|password=[^&\"]*")
 
 
 class KnownVenue(Protocol):
@@ -163,6 +169,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     coverage_floor: float
     log_level: str
     log_format: str
+    database: DatabaseSettings | None = None
+    """Where the state is kept instead of in the file ``storage_path``."""
     page: PageSettings = PageSettings()
     telegram: TelegramSettings = TelegramSettings()
     discord: DiscordSettings = DiscordSettings()
@@ -170,6 +178,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def secrets(self) -> tuple[str, ...]:
         """Every secret that is found, to be cut out of whatever is logged. Raises as ``Token.read``."""
         tokens = [self.telegram.token, self.telegram.webhook_secret, self.discord.token, self.page.token]
+        tokens += [self.database.password] if self.database else []
         tokens += [venue.key for venue in self.venues if venue.key is not None]
         return tuple(secret for token in tokens if (secret := token.read()))
 
@@ -190,6 +199,7 @@ def load(path: Path | None, known: Iterable[KnownVenue]) -> Settings:
         coverage_floor=reader.get(COVERAGE_FLOOR),
         log_level=reader.get(LOG_LEVEL),
         log_format=reader.get(LOG_FORMAT),
+        database=database(reader.get, reader.faults),
         page=_page(reader),
         telegram=_telegram(reader),
         discord=DiscordSettings(
@@ -356,10 +366,10 @@ def _has_key(reader: _Reader, where: str, key: Token) -> bool:
 
 
 def _shown(value: object) -> str:
-    """``value`` as TOML would write it, cut to fit a line."""
+    """``value`` as TOML would write it, cut to fit a line. Who may be named in an address stays untold."""
     if isinstance(value, bool):
         return str(value).lower()
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    text = _LOGIN.sub("•••", f'"{value}"' if isinstance(value, str) else repr(value))
     return text if len(text) <= 60 else text[:57] + "…"
 
 

@@ -11,7 +11,7 @@ import asyncio
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -20,10 +20,12 @@ from urllib.parse import quote
 import msgspec
 from msgspec.structs import replace
 
+from bot.config import Settings
 from bot.domain.market import Completeness, Group, Liquidation, Quarantined, Reading, Report, Venue
 from bot.domain.waves import Wave
 from bot.errors import StorageError, UsageError
 from bot.exchanges import EXCHANGES
+from bot.opening import open_store, sqlite_file
 from bot.past import judged_past
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import JudgeState, case_name
@@ -153,6 +155,13 @@ async def _from_history(store: Store, newest: Wave, told: Mapping[int, Wave], gr
     return Again(told, computed, words)
 
 
+def _recording(settings: Settings, scenario: str | None) -> AbstractAsyncContextManager[Store]:
+    """PostgreSQL is read beside whoever writes it; of a file there is a copy."""
+    if settings.database is not None:
+        return open_store(settings, scenario, ("page",))
+    return copied(sqlite_file(settings, scenario))
+
+
 @asynccontextmanager
 async def copied(path: Path) -> AsyncIterator[Store]:
     """A copy of a recording that somebody else may be writing. Raises ``StorageError``, ``UsageError``."""
@@ -176,9 +185,11 @@ def _copy(path: Path, copy: Path) -> None:
         raise StorageError(f"{path} cannot be read: {fault}") from fault
 
 
-async def main(path: Path, wave_id: str, as_json_lines: bool, out: TextIO, err: TextIO) -> int:
+async def main(
+    settings: Settings, scenario: str | None, wave_id: str, as_json_lines: bool, out: TextIO, err: TextIO
+) -> int:
     """The command: 0 where every revision is the same byte for byte, else 1."""
-    async with copied(path) as store:
+    async with _recording(settings, scenario) as store:
         again = await recompute(store, wave_id.lstrip("#").lower())
     for revision in again.told:
         wave = again.computed.get(revision)

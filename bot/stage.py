@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.config import Settings, VenueSettings
@@ -73,12 +72,6 @@ def keyed(exchange: Exchange, settings: VenueSettings) -> Exchange:
     secret = settings.key.read() if settings.key is not None else None
     headers = {**exchange.headers, exchange.key_header: secret} if secret else exchange.headers
     return replace(exchange, headers=headers)
-
-
-def database(settings: Settings, scenario: str | None) -> Path:
-    """A scenario has a file of its own beside the real one: nothing played mixes with what was seen."""
-    path = settings.storage_path
-    return path if scenario is None else path.with_name(f"{path.stem}.{scenario}{path.suffix}")
 
 
 async def told_to_the_end(name: str, journal: Journal) -> bool:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
 
 from bot.ports import Held
+from storage.places import named
 from storage.postgres_archive import PostgresArchive
 from storage.postgres_chat_log import PostgresChatLog
 from storage.postgres_chats import PostgresChats
-from storage.postgres_connections import CONNECT_S, PATIENCE, Connection, Connections
-from storage.postgres_faults import KNOWN, explain, named
+from storage.postgres_connections import CONNECT_S, PATIENCE, Connection, Connections, persist
+from storage.postgres_faults import KNOWN, explain
 from storage.postgres_journal import PostgresJournal
 from storage.postgres_locks import USUAL, PostgresLocks, Timing
 from storage.postgres_migrate import migrate
@@ -50,7 +51,7 @@ class Database:
     """
 
     url: str
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     direct_url: str | None = None
     schema: str | None = None
 
@@ -69,7 +70,7 @@ class Database:
 
         A pooler passes no settings of a session on, and statements are prepared for one transaction alone.
         """
-        if self.direct_url is None:
+        if self.direct_url is None or self.schema is not None:
             return self.direct()
         options = {"timeout": CONNECT_S, "statement_cache_size": 0}
         return {"dsn": self.url, "password": self.password, **options}
@@ -111,6 +112,34 @@ class PostgresStore:
         }
 
 
+async def drop_schema(database: Database) -> None:
+    """Everything in the schema of its own. Raises ``StorageError``."""
+    try:
+        async with _connected(database) as db:
+            await db.execute(f'drop schema if exists "{database.schema}" cascade')
+    except KNOWN as fault:
+        raise explain(database.where, fault) from fault
+
+
+@asynccontextmanager
+async def _connected(database: Database) -> AsyncIterator[Any]:
+    db = await asyncpg.connect(**database.direct())
+    try:
+        yield db
+    finally:
+        await db.close(timeout=_CLOSING_S)
+
+
+async def _migrated(database: Database) -> None:
+    async with _connected(database) as db:
+        await migrate(db, database.where, database.schema)
+
+
+async def _pool(database: Database, roles: Collection[str]) -> Any:
+    most = sum(CONNECTIONS[role] for role in roles)
+    return await asyncpg.create_pool(min_size=1, max_size=most, reset=_keep_session, **database.pooled())
+
+
 async def _keep_session(_: object) -> None:
     """In place of asyncpg's own tidying at each release: nothing here changes a session."""
 
@@ -128,21 +157,9 @@ async def open_postgres(
     Raises ``StorageError``: not reachable, password, rights, too old, or a newer release's. ``patience`` is
     how long a server that is away is waited for.
     """
-    where = database.where
-    try:
-        db = await asyncpg.connect(**database.direct())
-        try:
-            await migrate(db, where, database.schema)
-        finally:
-            await db.close(timeout=_CLOSING_S)
-        pool = await asyncpg.create_pool(
-            min_size=1,
-            max_size=sum(CONNECTIONS[role] for role in roles),
-            reset=_keep_session,
-            **database.pooled(),
-        )
-    except KNOWN as fault:
-        raise explain(where, fault) from fault
+    where, patience_s = database.where, patience.total_seconds()
+    await persist(where, patience_s, lambda: _migrated(database))
+    pool = await persist(where, patience_s, lambda: _pool(database, roles))
     file = Connections(pool, where, patience)
     locks = PostgresLocks(database.direct(), file, timing)
     try:

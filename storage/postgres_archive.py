@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -14,6 +15,7 @@ from storage.pieces import pack, pack_sums, unpack, unpack_sums
 from storage.postgres_connections import Connection, Connections
 from storage.postgres_snapshots import forget_snapshots, write_snapshots
 
+T = TypeVar("T")
 _KEEP = (
     "insert into {} (venue, symbol, since, until, asset, body) values ($1, $2, $3, $4, $5, $6)"
     " on conflict (venue, symbol, since) do update"
@@ -56,22 +58,24 @@ class PostgresArchive:
             "select asset, venue, symbol, min(since) from past where $1::text is null or asset = $1"
             " group by 1, 2, 3"
         )
-        rows = await self._file.read(lambda db: db.fetch(sql, asset))
+        rows = await self._file.rows(tuple, sql, asset)
         return {(Asset(coin), Venue(venue), symbol): at for coin, venue, symbol, at in rows}
 
     async def told(self, asset: Asset, since: datetime, until: datetime) -> Sequence[OpenInterest]:
-        found = [one for body in await self._pieces("past", asset, since, until) for one in unpack(body)]
-        within = [one for one in found if since <= one.at < until]
+        pieces = await self._pieces(unpack, "past", asset, since, until)
+        within = [one for piece in pieces for one in piece if since <= one.at < until]
         return sorted(within, key=lambda one: (one.at, one.instrument.key))
 
     async def liquidated(self, asset: Asset, since: datetime, until: datetime) -> Sequence[PastLiquidations]:
-        bodies = await self._pieces("past_liquidations", asset, since, until)
-        within = [one for body in bodies for one in unpack_sums(body) if since <= one.at < until]
+        pieces = await self._pieces(unpack_sums, "past_liquidations", asset, since, until)
+        within = [one for piece in pieces for one in piece if since <= one.at < until]
         return sorted(within, key=lambda one: (one.at, one.instrument.key, one.position))
 
-    async def _pieces(self, table: str, asset: Asset, since: datetime, until: datetime) -> list[bytes]:
+    async def _pieces(
+        self, read: Callable[[bytes], T], table: str, asset: Asset, since: datetime, until: datetime
+    ) -> list[T]:
         sql = f"select body from {table} where asset = $1 and since < $3 and until > $2"  # noqa: S608
-        return [row[0] for row in await self._file.read(lambda db: db.fetch(sql, asset, since, until))]
+        return await self._file.rows(lambda row: read(row[0]), sql, asset, since, until)
 
     async def learn(
         self,
@@ -106,4 +110,4 @@ class PostgresArchive:
 
     async def learnt(self, asset: Asset | None = None) -> Mapping[Asset, bytes]:
         sql = "select asset, body from lessons where $1::text is null or asset = $1"
-        return {Asset(coin): body for coin, body in await self._file.read(lambda db: db.fetch(sql, asset))}
+        return dict(await self._file.rows(lambda row: (Asset(row[0]), row[1]), sql, asset))

@@ -53,5 +53,4 @@ class PostgresChatLog:
 
     async def said(self, *, after: int = 0, limit: int = 200) -> Sequence[ChatMessage]:
         sql = "select number, body from chat where number > $1 order by number desc limit $2"
-        rows = await self._file.read(lambda db: db.fetch(sql, after, limit))
-        return [_message(row) for row in reversed(rows)]
+        return (await self._file.rows(_message, sql, after, limit))[::-1]

@@ -13,6 +13,7 @@ from storage.postgres_connections import Connection, Connections
 from storage.postgres_subscriptions import touch
 
 _CHAT = "platform = $1 and chat = $2"
+_NOBODY = Destination("", "")
 _LOG = "insert into settings_log (platform, chat, topic, at, who, what) values ($1, $2, $3, $4, $5, $6)"
 
 
@@ -23,7 +24,14 @@ def _settings(chat: Destination, body: bytes, digest_due: datetime | None) -> Ch
 
 
 def _body(settings: ChatSettings) -> bytes:
-    return msgspec.msgpack.encode(msgspec.structs.replace(settings, digest_due=None))
+    """Apart from whose they are and what is due: choices that are equal are equal here."""
+    bare = msgspec.structs.replace(settings, destination=_NOBODY, digest_due=None)
+    return msgspec.msgpack.encode(bare)
+
+
+def _change(row: tuple[str, str, str, datetime, str, str]) -> SettingsChange:
+    platform, chat, topic, at, who, what = row
+    return SettingsChange(destination=Destination(platform, chat, topic), at=at, who=who, what=what)
 
 
 async def _log(db: Connection, change: SettingsChange) -> None:
@@ -76,8 +84,8 @@ class PostgresChats:
     async def settings(self, destination: Destination) -> ChatSettings:
         chat = whole(destination)
         sql = f"select body, digest_due from chat_settings where {_CHAT}"  # noqa: S608
-        row = await self._file.read(lambda db: db.fetchrow(sql, chat.platform, chat.chat))
-        return _settings(chat, *row) if row else ChatSettings(destination=chat)
+        chosen = await self._file.row(lambda row: _settings(chat, *row), sql, chat.platform, chat.chat)
+        return chosen or ChatSettings(destination=chat)
 
     async def choose(self, settings: ChatSettings, change: SettingsChange) -> None:
         place = settings.destination.platform, settings.destination.chat
@@ -102,19 +110,14 @@ class PostgresChats:
         await self._file.once(lambda db: _log(db, change))
 
     async def changes(self, destination: Destination, limit: int = 10) -> Sequence[SettingsChange]:
-        rows = await self._file.read(
-            lambda db: db.fetch(
-                f"select platform, chat, topic, at, who, what from settings_log where {_CHAT}"  # noqa: S608
-                " order by at desc, id desc limit $3",
-                destination.platform,
-                destination.chat,
-                limit,
-            )
+        return await self._file.rows(
+            _change,
+            f"select platform, chat, topic, at, who, what from settings_log where {_CHAT}"  # noqa: S608
+            " order by at desc, id desc limit $3",
+            destination.platform,
+            destination.chat,
+            limit,
         )
-        return [
-            SettingsChange(destination=Destination(platform, chat, topic), at=at, who=who, what=what)
-            for platform, chat, topic, at, who, what in rows
-        ]
 
     async def leave(self, destination: Destination, now: datetime) -> None:
         place = destination.platform, destination.chat
@@ -186,7 +189,7 @@ class PostgresChats:
     async def held(self, platform: str) -> Mapping[Destination, Sequence[str]]:
         sql = "select chat, topic, subject from held where platform = $1 order by at, chat, topic, subject"
         found: dict[Destination, list[str]] = {}
-        for chat, topic, subject in await self._file.read(lambda db: db.fetch(sql, platform)):
+        for chat, topic, subject in await self._file.rows(tuple, sql, platform):
             found.setdefault(Destination(platform, chat, topic), []).append(subject)
         return found
 
@@ -202,8 +205,7 @@ class PostgresChats:
             "select platform, chat, body, digest_due from chat_settings where digest_due <= $1"
             " order by digest_due, platform, chat"
         )
-        rows = await self._file.read(lambda db: db.fetch(sql, now))
-        return [_settings(Destination(platform, chat), body, due) for platform, chat, body, due in rows]
+        return await self._file.rows(lambda row: _settings(Destination(row[0], row[1]), *row[2:]), sql, now)
 
     async def digested(self, settings: ChatSettings, due: datetime | None) -> None:
         chat = settings.destination

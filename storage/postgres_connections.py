@@ -17,11 +17,10 @@ from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
-import msgspec
 
 from bot.errors import LockLost
 from bot.ports import Held
-from storage.postgres_faults import KNOWN, Again, again, explain
+from storage.postgres_faults import DAMAGED, KNOWN, Again, again, explain
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +68,25 @@ class Connections:
 
     async def read(self, job: Job[T], *, limit_s: float = LIMIT_S) -> T:
         """Run ``job`` without a transaction: each statement of it sees what was committed by then."""
-        return await self._persist(lambda: self._on_a_connection(job, limit_s))
+        return await persist(self.where, self.patience_s, lambda: self._on_a_connection(job, limit_s))
+
+    async def rows(self, make: Callable[[Any], T], sql: str, *values: object) -> list[T]:
+        """What ``make`` makes of each row."""
+
+        async def look(db: Connection) -> list[T]:
+            return [make(row) for row in await db.fetch(sql, *values)]
+
+        return await self.read(look)
+
+    async def row(self, make: Callable[[Any], T], sql: str, *values: object) -> T | None:
+        """What ``make`` makes of the only row; ``None`` where there is none."""
+        found = await self.rows(make, sql, *values)
+        return found[0] if found else None
 
     async def write(self, job: Job[T], *, limit_s: float = LIMIT_S) -> T:
         """Run ``job`` in one transaction; done twice, it must be as done once."""
-        return await self._persist(lambda: self._on_a_connection(self._in_transaction(job), limit_s))
+        run = self._in_transaction(job)
+        return await persist(self.where, self.patience_s, lambda: self._on_a_connection(run, limit_s))
 
     async def once(self, job: Job[T]) -> T:
         """Run ``job`` in one transaction, and never again once that is through."""
@@ -120,30 +133,31 @@ class Connections:
         finally:
             await self._pool.release(db)
 
-    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        began, tries, pause_s = monotonic(), 0, 0.05
-        while True:
-            try:
-                result = await attempt()
-            except KNOWN as fault:
-                tries += 1
-                waited = monotonic() - began
-                match again(fault):
-                    case Again.SOON if tries <= CONTENDED:
-                        await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311
-                    case Again.WHEN_BACK if waited < self.patience_s:
-                        if tries == 1:
-                            log.warning("%s", explain(self.where, fault), extra={"event": "storage.away"})
-                        await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311
-                        pause_s = min(2 * pause_s, 1.0)
-                    case _:
-                        raise explain(self.where, fault) from fault
-            except msgspec.MsgspecError as fault:
-                raise explain(self.where, fault) from fault
-            else:
-                if tries and monotonic() - began > 1:
-                    log.info("%s is back", self.where, extra={"event": "storage.back"})
-                return result
+
+async def persist(where: str, patience_s: float, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again what may help, as long as it may. Raises ``StorageError``."""
+    began, tries, pause_s = monotonic(), 0, 0.05
+    while True:
+        try:
+            result = await attempt()
+        except KNOWN as fault:
+            tries += 1
+            match again(fault):
+                case Again.SOON if tries <= CONTENDED:
+                    await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311
+                case Again.WHEN_BACK if monotonic() - began < patience_s:
+                    if tries == 1:
+                        log.warning("%s", explain(where, fault), extra={"event": "storage.away"})
+                    await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311
+                    pause_s = min(2 * pause_s, 1.0)
+                case _:
+                    raise explain(where, fault) from fault
+        except DAMAGED as fault:
+            raise explain(where, fault) from fault
+        else:
+            if tries and monotonic() - began > 1:
+                log.info("%s is back", where, extra={"event": "storage.back"})
+            return result
 
 
 async def _still_held(db: Connection, held: Held) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from enum import StrEnum
-from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 import msgspec
@@ -30,6 +29,9 @@ _MEANS = {
     "42P01": "lacks a table that this release has made; restore a backup",
     "42703": "lacks a column that this release has made; restore a backup",
 }
+
+DAMAGED = (msgspec.MsgspecError, zlib.error)
+"""A record that cannot be read."""
 
 
 class Again(StrEnum):
@@ -66,20 +68,13 @@ def again(fault: BaseException) -> Again:
 
 def explain(where: str, fault: BaseException) -> StorageError:
     """The fault as one sentence that names the database and what to do. No password is in either."""
-    if isinstance(fault, (msgspec.MsgspecError, zlib.error)):
+    if isinstance(fault, DAMAGED):
         return StorageError(f"{where} holds a damaged record ({fault}); restore a backup.")
     state = getattr(fault, "sqlstate", None) or ""
-    if not isinstance(fault, asyncpg.PostgresError) and again(fault) is Again.WHEN_BACK:
-        why = type(fault).__name__ if isinstance(fault, TimeoutError) else " ".join(str(fault).split())
-        return StorageError(f"{where} cannot be reached ({why}); check that PostgreSQL runs there.")
+    why = " ".join(str(fault).split()) or type(fault).__name__
     means = _MEANS.get(state) or _MEANS.get(state[:2])
+    if means is None and again(fault) is Again.WHEN_BACK:
+        means = f"cannot be reached ({why}); check that PostgreSQL runs there"
     if means is None:
-        means = f"refused what was asked of it ({' '.join(str(fault).split())}); please report this"
+        means = f"refused what was asked of it ({why}); please report this"
     return StorageError(f"{where} {means}.")
-
-
-def named(url: str) -> str:
-    """Host, port and database of a URL, for people: no user and no password."""
-    parts = urlsplit(url)
-    hosts = parts.netloc.rpartition("@")[2] or dict(parse_qsl(parts.query)).get("host", "localhost")
-    return f"PostgreSQL at {hosts}{parts.path or '/'}"

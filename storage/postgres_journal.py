@@ -41,6 +41,11 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogatepass")
 
 
+def _quarantined(row: tuple[str, bytes, str, datetime, bytes, bytes]) -> Quarantined:
+    venue, what, verdict, at, detail, raw = row
+    return Quarantined(Venue(venue), _text(what), Verdict(verdict), at, _text(detail), _text(raw))
+
+
 class PostgresJournal:
     """See ``bot.ports.Journal``. Every method raises ``StorageError``."""
 
@@ -65,18 +70,13 @@ class PostgresJournal:
         await self._file.write(lambda db: db.executemany(sql, rows))
 
     async def quarantined(self, since: datetime, limit: int = 50) -> Sequence[Quarantined]:
-        rows = await self._file.read(
-            lambda db: db.fetch(
-                "select venue, what, verdict, at, detail, raw from quarantine where at >= $1"
-                " order by at desc, venue, what, verdict, detail limit $2",
-                since,
-                limit,
-            )
+        return await self._file.rows(
+            _quarantined,
+            "select venue, what, verdict, at, detail, raw from quarantine where at >= $1"
+            " order by at desc, venue, what, verdict, detail limit $2",
+            since,
+            limit,
         )
-        return [
-            Quarantined(Venue(venue), _text(what), Verdict(verdict), at, _text(detail), _text(raw))
-            for venue, what, verdict, at, detail, raw in rows
-        ]
 
     async def snap(self, snaps: Sequence[Snapshot]) -> None:
         await self._file.write(lambda db: write_snapshots(db, snaps))
@@ -131,16 +131,13 @@ class PostgresJournal:
         await self._file.write(lambda db: db.executemany(sql, rows))
 
     async def reports(self, asset: Asset, at: datetime) -> Sequence[Report]:
-        rows = await self._file.read(
-            lambda db: db.fetch(
-                "select distinct on (venue, source) received, body from reports"
-                " where asset = $1 and received <= $2"
-                " order by venue, source, as_of desc, received desc",
-                asset,
-                at,
-            )
+        return await self._file.rows(
+            lambda row: replace(_REPORT.decode(row[1]), received=row[0]),
+            "select distinct on (venue, source) received, body from reports"
+            " where asset = $1 and received <= $2 order by venue, source, as_of desc, received desc",
+            asset,
+            at,
         )
-        return [replace(_REPORT.decode(body), received=received) for received, body in rows]
 
     async def keep(self, name: str, state: bytes) -> None:
         sql = "insert into states values ($1, $2) on conflict (name) do update set state = excluded.state"

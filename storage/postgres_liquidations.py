@@ -79,16 +79,15 @@ class Liquidations:
 
     async def heard(self, asset: Asset, since: datetime, until: datetime) -> list[Liquidation]:
         """Of a contract that has no open interest little is known."""
-        rows = await self._file.read(
-            lambda db: db.fetch(
-                f"select market, position, amount, unit, price, at, received, number, deleveraged {_EACH}"
-                " and received > $4 and received <= $5 order by received, place, at, market, number",
-                asset,
-                since - EARLIER,
-                until + EARLIER,
-                since,
-                until,
-            )
+        rows = await self._file.rows(
+            tuple,
+            f"select market, position, amount, unit, price, at, received, number, deleveraged {_EACH}"
+            " and received > $4 and received <= $5 order by received, place, at, market, number",
+            asset,
+            since - EARLIER,
+            until + EARLIER,
+            since,
+            until,
         )
         contracts = await self._readings.newest({row[0] for row in rows})
         return [
@@ -109,26 +108,22 @@ class Liquidations:
     async def sums(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> list[LiquidationSum]:
-        cut = positive(step)
-        rows = await self._file.read(
-            lambda db: db.fetch(
-                "select date_bin($4, at, 'epoch'), coalesce(sum(long_usd), 0.0),"  # noqa: S608
-                " coalesce(sum(short_usd), 0.0), sum(count)::bigint"
-                f" from (select at, long_usd, short_usd, 1 as count {_EACH} and not deleveraged"
-                " union all select at, long_usd, short_usd, count from liquidation_sums"
-                " where asset = $1 and at >= $2 and at < $3) as each group by 1 order by 1",
-                asset,
-                since,
-                until,
-                cut,
-            )
+        return await self._file.rows(
+            lambda row: LiquidationSum(*row),
+            "select date_bin($4, at, 'epoch'), coalesce(sum(long_usd), 0.0),"  # noqa: S608
+            " coalesce(sum(short_usd), 0.0), sum(count)::bigint"
+            f" from (select at, long_usd, short_usd, 1 as count {_EACH} and not deleveraged"
+            " union all select at, long_usd, short_usd, count from liquidation_sums"
+            " where asset = $1 and at >= $2 and at < $3) as each group by 1 order by 1",
+            asset,
+            since,
+            until,
+            positive(step),
         )
-        return [LiquidationSum(*row) for row in rows]
 
     async def sums_on(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> list[VenueLiquidations]:
-        cut = positive(step)
         figures = ", ".join(
             (
                 _FORCED.format("long_usd", ""),
@@ -137,18 +132,16 @@ class Liquidations:
                 _FORCED.format("coins", "position = 'short' and"),
             )
         )
-        rows = await self._file.read(
-            lambda db: db.fetch(
-                f"select date_bin($4, at, 'epoch'), split_part(market, ':', 1) as venue, {figures},"
-                " coalesce(sum(coalesce(long_usd, short_usd)) filter (where deleveraged), 0.0), count(*)"
-                f" {_EACH} group by 1, 2 order by 1, 2",
-                asset,
-                since,
-                until,
-                cut,
-            )
+        return await self._file.rows(
+            lambda row: VenueLiquidations(*row),
+            f"select date_bin($4, at, 'epoch'), split_part(market, ':', 1) as venue, {figures},"
+            " coalesce(sum(coalesce(long_usd, short_usd)) filter (where deleveraged), 0.0), count(*)"
+            f" {_EACH} group by 1, 2 order by 1, 2",
+            asset,
+            since,
+            until,
+            positive(step),
         )
-        return [VenueLiquidations(at, Venue(venue), *sums) for at, venue, *sums in rows]
 
     async def sum_up(self, now: datetime) -> int:
         """Whole hours, and nothing is heard before the border, so no hour is summed up twice."""

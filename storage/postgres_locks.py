@@ -110,8 +110,7 @@ class PostgresLocks:
                 await asyncio.shield(asyncio.ensure_future(self._give_back(held)))
 
     async def holders(self) -> Sequence[LockHolder]:
-        rows = await self._file.read(lambda db: db.fetch(_HOLDERS))
-        return [LockHolder(row["name"], row["token"], row["holder"], row["since"]) for row in rows]
+        return await self._file.rows(lambda row: LockHolder(*row), _HOLDERS)
 
     async def close(self) -> None:
         if self._beating is not None:

@@ -90,6 +90,12 @@ def _post(row: Sequence[Any]) -> Post:
     )
 
 
+def _alert(row: Sequence[Any]) -> AlertLog:
+    subject, platform, chat, topic, revision, message, sent, loud = row
+    to = Destination(platform, chat, topic)
+    return AlertLog(subject=subject, destination=to, revision=revision, message=message, sent=sent, loud=loud)
+
+
 def _name(subject: str, to: Destination) -> tuple[str, str, str, str]:
     return subject, to.platform, to.chat, to.topic
 
@@ -185,18 +191,16 @@ class PostgresPosts:
 
     async def get(self, subject: str, destination: Destination) -> Post | None:
         sql = f"select {_COLUMNS} from posts where {_THIS}"  # noqa: S608
-        found = await self._file.read(lambda db: db.fetchrow(sql, *_name(subject, destination)))
-        return found and _post(found)
+        return await self._file.row(_post, sql, *_name(subject, destination))
 
     async def of(self, subject: str) -> Sequence[Post]:
         """By destination."""
         sql = f"select {_COLUMNS} from posts where subject = $1 order by platform, chat, topic"  # noqa: S608
-        return [_post(row) for row in await self._file.read(lambda db: db.fetch(sql, subject))]
+        return await self._file.rows(_post, sql, subject)
 
     async def latency(self, subject: str) -> Latency | None:
         sql = "select first, last, chats from latencies where subject = $1"
-        found = await self._file.read(lambda db: db.fetchrow(sql, subject))
-        return found and Latency(*found)
+        return await self._file.row(lambda row: Latency(*row), sql, subject)
 
     async def told(self, since: datetime) -> Sequence[Told]:
         """By subject."""
@@ -205,7 +209,7 @@ class PostgresPosts:
             " min(sent) as first from alert_log where sent >= $1 group by subject, platform, chat, topic)"
             ' as firsts group by 1, 2 order by subject collate "C", 2'
         )
-        rows = await self._file.read(lambda db: db.fetch(sql, since, TENTH))
+        rows = await self._file.rows(tuple, sql, since, TENTH)
         return [
             Told(subject, tuple((at, count) for _, at, count in firsts))
             for subject, firsts in groupby(rows, key=itemgetter(0))
@@ -220,16 +224,4 @@ class PostgresPosts:
             f" where {of} sent >= $1 order by sent desc, id desc limit $2"
         )
         place = _name("", destination)[1:] if destination else ()
-        return [
-            AlertLog(
-                subject=subject,
-                destination=Destination(platform, chat, topic),
-                revision=revision,
-                message=message,
-                sent=sent,
-                loud=loud,
-            )
-            for subject, platform, chat, topic, revision, message, sent, loud in await self._file.read(
-                lambda db: db.fetch(sql, since, limit, *place)
-            )
-        ]
+        return await self._file.rows(_alert, sql, since, limit, *place)

@@ -43,18 +43,20 @@ class Readings:
         await self._file.write(lambda db: self._days.pour(db, _COLUMNS, rows, 0))
 
     async def between(self, since: datetime, until: datetime, asset: Asset | None = None) -> list[Reading]:
-        rows = await self._file.read(
-            lambda db: db.fetch(
-                "select received, market, lag, coins, price_usd, new_beginning from readings"
-                " where received > $1 and received <= $2"
-                " and received >= (select at from borders where name = 'readings')",
-                since,
-                until,
-            )
+        of = (
+            None if asset is None else [id_ for id_, one in (await self._all()).items() if one.asset == asset]
+        )
+        rows = await self._file.rows(
+            tuple,
+            "select received, market, lag, coins, price_usd, new_beginning from readings"
+            " where received > $1 and received <= $2 and ($4 or market = any($3::int[]))"
+            " and received >= (select at from borders where name = 'readings')",
+            since,
+            until,
+            of,
+            asset is None,
         )
         markets = await self._known({row[1] for row in rows})
-        if asset is not None:
-            rows = [row for row in rows if markets[row[1]].asset == asset]
         rows.sort(key=lambda row: (row[0], markets[row[1]].key))
         return [
             Reading(
@@ -73,14 +75,8 @@ class Readings:
 
     async def newest(self, keys: set[str]) -> Mapping[str, Instrument]:
         """The newest version of each contract with one of these keys, where there is any."""
-        rows = await self._file.read(
-            lambda db: db.fetch(
-                "select body from markets where venue || ':' || symbol = any($1::text[]) order by id",
-                list(keys),
-            )
-        )
-        found = [msgspec.msgpack.decode(row[0], type=Instrument) for row in rows]
-        return {one.key: one for one in found}
+        sql = "select body from markets where venue || ':' || symbol = any($1::text[]) order by id"
+        return {one.key: one for one in await self._file.rows(_instrument, sql, list(keys))}
 
     async def _learn(self, readings: Sequence[Reading]) -> dict[Instrument, int]:
         """The number of every version of a contract where one is new. A number stays, whoever gave it."""
@@ -113,7 +109,13 @@ class Readings:
 
     async def _known(self, ids: set[int]) -> dict[int, Instrument]:
         """Markets never change once written, so each is read once."""
-        if not ids <= self._markets.keys():
-            rows = await self._file.read(lambda db: db.fetch("select id, body from markets"))
-            self._markets = {id_: msgspec.msgpack.decode(body, type=Instrument) for id_, body in rows}
+        return self._markets if ids <= self._markets.keys() else await self._all()
+
+    async def _all(self) -> dict[int, Instrument]:
+        sql = "select body, id from markets"
+        self._markets = dict(await self._file.rows(lambda row: (row[1], _instrument(row)), sql))
         return self._markets
+
+
+def _instrument(row: Sequence[bytes]) -> Instrument:
+    return msgspec.msgpack.decode(row[0], type=Instrument)

@@ -33,26 +33,21 @@ class Snapshots:
         self._file = file
 
     async def newest(self, asset: Asset, at: datetime | None) -> Snapshot | None:
-        body = await self._file.read(
-            lambda db: db.fetchval(
-                "select body from snapshots where asset = $1 and at <= coalesce($2::timestamptz, 'infinity')"
-                " order by at desc limit 1",
-                asset,
-                at,
-            )
+        return await self._file.row(
+            _whole,
+            "select body from snapshots where asset = $1 and at <= coalesce($2::timestamptz, 'infinity')"
+            " order by at desc limit 1",
+            asset,
+            at,
         )
-        return None if body is None else _whole(body)
 
     async def assets(self) -> list[Asset]:
         sql = "select asset from assets order by usd desc nulls last, asset"
-        return [Asset(row[0]) for row in await self._file.read(lambda db: db.fetch(sql))]
+        return await self._file.rows(lambda row: Asset(row[0]), sql)
 
     async def series(self, asset: Asset, since: datetime, until: datetime, step: timedelta) -> list[Point]:
         sql = last_of_each("at, coins, price_usd, coverage, log_index", "snapshots")
-        cut = positive(step)
-        return [
-            Point(*row) for row in await self._file.read(lambda db: db.fetch(sql, asset, since, until, cut))
-        ]
+        return await self._file.rows(lambda row: Point(*row), sql, asset, since, until, positive(step))
 
     async def whole(self, asset: Asset, since: datetime, until: datetime, step: timedelta) -> list[Snapshot]:
         # The narrow rows say which are wanted: a hundred whole ones of a year are read, not the whole year.
@@ -60,21 +55,18 @@ class Snapshots:
             "select body from snapshots where asset = $1 and at = any (array("  # noqa: S608
             f"select at from ({last_of_each('at', 'snapshots')}) as wanted)) order by at"
         )
-        cut = positive(step)
-        rows = await self._file.read(lambda db: db.fetch(sql, asset, since, until, cut))
-        return [_whole(row[0]) for row in rows]
+        return await self._file.rows(_whole, sql, asset, since, until, positive(step))
 
     async def points(self, at: datetime | None) -> Mapping[Asset, Point]:
-        rows = await self._file.read(
-            lambda db: db.fetch(
-                "select asset, newest.* from assets cross join lateral ("
-                "select at, coins, price_usd, coverage, log_index from snapshots"
-                " where asset = assets.asset and at <= coalesce($1::timestamptz, 'infinity')"
-                " order by at desc limit 1) as newest",
-                at,
-            )
+        rows = await self._file.rows(
+            lambda row: (Asset(row[0]), Point(*row[1:])),
+            "select asset, newest.* from assets cross join lateral ("
+            "select at, coins, price_usd, coverage, log_index from snapshots"
+            " where asset = assets.asset and at <= coalesce($1::timestamptz, 'infinity')"
+            " order by at desc limit 1) as newest",
+            at,
         )
-        return {Asset(asset): Point(*rest) for asset, *rest in rows}
+        return dict(rows)
 
     async def thin(self, now: datetime) -> int:
         return await thin(self._file, "snapshots", SNAPSHOT_THINNING, now)
@@ -155,5 +147,5 @@ def _packed(snap: Snapshot) -> bytes:
     return zlib.compress(msgspec.msgpack.encode(snap), 1)
 
 
-def _whole(body: bytes) -> Snapshot:
-    return msgspec.msgpack.decode(zlib.decompress(body), type=Snapshot)
+def _whole(row: Sequence[bytes]) -> Snapshot:
+    return msgspec.msgpack.decode(zlib.decompress(row[0]), type=Snapshot)

@@ -10,7 +10,7 @@ import msgspec
 
 from bot.domain.assets import Asset
 from bot.domain.statistics import Statistics, Totals, totals
-from storage.postgres_connections import Connection, Connections
+from storage.postgres_connections import Connections
 from storage.postgres_snapshots import last_of_each, thin
 from storage.rules import STATISTICS_THINNING, VENUE_STATISTICS_THINNING, positive
 
@@ -39,43 +39,38 @@ class PostgresStatistics:
         await self._file.write(lambda db: db.executemany(_WRITE, rows))
 
     async def newest(self, asset: Asset, at: datetime | None = None) -> Statistics | None:
-        body = await self._file.read(
-            lambda db: db.fetchval(
-                "select body from statistic_details where asset = $1"
-                " and at <= coalesce($2::timestamptz, 'infinity') order by at desc limit 1",
-                asset,
-                at,
-            )
+        return await self._file.row(
+            _whole,
+            "select body from statistic_details where asset = $1"
+            " and at <= coalesce($2::timestamptz, 'infinity') order by at desc limit 1",
+            asset,
+            at,
         )
-        return None if body is None else _whole(body)
 
     async def newest_of_all(self, since: datetime) -> Mapping[Asset, Statistics]:
-        async def look(db: Connection) -> list[bytes]:
-            # One look into the key per asset, where "distinct" would read every row.
-            rows = await db.fetch(
-                "with recursive names (asset) as (select min(asset) from statistic_details union all"
-                " select (select min(asset) from statistic_details where asset > names.asset) from names"
-                " where asset is not null)"
-                " select newest.body from names cross join lateral (select at, body from statistic_details"
-                " where asset = names.asset order by at desc limit 1) as newest"
-                " where newest.at >= $1 order by asset",
-                since,
-            )
-            return [row[0] for row in rows]
-
-        return {one.asset: one for one in map(_whole, await self._file.read(look))}
+        # One look into the key per asset, where "distinct" would read every row.
+        found = await self._file.rows(
+            _whole,
+            "with recursive names (asset) as (select min(asset) from statistic_details union all"
+            " select (select min(asset) from statistic_details where asset > names.asset) from names"
+            " where asset is not null)"
+            " select newest.body from names cross join lateral (select at, body from statistic_details"
+            " where asset = names.asset order by at desc limit 1) as newest"
+            " where newest.at >= $1 order by asset",
+            since,
+        )
+        return {one.asset: one for one in found}
 
     async def series(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta
     ) -> Sequence[Totals]:
-        sql, cut = last_of_each(_TOTALS, "statistics"), positive(step)
-        rows = await self._file.read(lambda db: db.fetch(sql, asset, since, until, cut))
-        return [Totals(*row) for row in rows]
+        sql = last_of_each(_TOTALS, "statistics")
+        return await self._file.rows(lambda row: Totals(*row), sql, asset, since, until, positive(step))
 
     async def trim(self, now: datetime) -> int:
         removed = await thin(self._file, "statistics", STATISTICS_THINNING, now)
         return removed + await thin(self._file, "statistic_details", VENUE_STATISTICS_THINNING, now)
 
 
-def _whole(body: bytes) -> Statistics:
-    return msgspec.msgpack.decode(zlib.decompress(body), type=Statistics)
+def _whole(row: Sequence[bytes]) -> Statistics:
+    return msgspec.msgpack.decode(zlib.decompress(row[0]), type=Statistics)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -20,7 +20,7 @@ _CHANGED = (
 )
 
 
-def read_subscription(row: tuple[int, bytes]) -> Subscription:
+def _subscription(row: tuple[int, bytes]) -> Subscription:
     return msgspec.structs.replace(msgspec.msgpack.decode(row[1], type=Subscription), id=row[0])
 
 
@@ -61,7 +61,7 @@ class PostgresSubscriptions:
         """Read whole the first time, afterwards only the chats that changed, whoever changed them."""
         known = self._listeners
         async with known.reading:
-            rows = await self._file.read(lambda db: db.fetch(_CHANGED, known.seen or "0"))
+            rows = await self._file.rows(tuple, _CHANGED, known.seen or "0")
             stale = [(platform, chat) for _, platform, chat in rows if platform is not None]
             if known.seen is None or len(stale) > RELOAD:
                 known.audience = Audience(await self.all())
@@ -121,5 +121,4 @@ class PostgresSubscriptions:
 
     async def _all_of(self, which: str, *asked: object) -> list[Subscription]:
         sql = f"select id, body from subscriptions {which} order by id"  # noqa: S608
-        rows: Iterable[tuple[int, bytes]] = await self._file.read(lambda db: db.fetch(sql, *asked))
-        return list(map(read_subscription, rows))
+        return await self._file.rows(_subscription, sql, *asked)

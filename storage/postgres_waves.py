@@ -75,7 +75,7 @@ class PostgresWaves:
 
     async def due(self, now: datetime) -> Sequence[FollowUp]:
         sql = "select due, wave, after from follow_ups where not done and due <= $1 order by due, wave, after"
-        return [FollowUp(*row) for row in await self._file.read(lambda db: db.fetch(sql, now))]
+        return await self._file.rows(lambda row: FollowUp(*row), sql, now)
 
     async def followed_up(self, done: FollowUp, outcome: Outcome | None = None) -> None:
         body = None if outcome is None else msgspec.msgpack.encode(outcome)
@@ -87,12 +87,10 @@ class PostgresWaves:
 
     async def outcomes(self, wave_id: str) -> Sequence[Outcome]:
         sql = "select body from follow_ups where wave = $1 and body is not null order by after"
-        rows = await self._file.read(lambda db: db.fetch(sql, wave_id))
-        return [msgspec.msgpack.decode(row[0], type=Outcome) for row in rows]
+        return await self._file.rows(lambda row: msgspec.msgpack.decode(row[0], type=Outcome), sql, wave_id)
 
     async def _look(self, sql: str, *asked: object) -> list[Wave]:
-        rows = await self._file.read(lambda db: db.fetch(sql, *asked))
-        return [msgspec.msgpack.decode(row[0], type=Wave) for row in rows]
+        return await self._file.rows(lambda row: msgspec.msgpack.decode(row[0], type=Wave), sql, *asked)
 
 
 class PostgresNotices:
@@ -112,5 +110,4 @@ class PostgresNotices:
 
     async def notice(self, notice_id: str) -> Notice | None:
         sql = "select body from notices where id = $1"
-        body = await self._file.read(lambda db: db.fetchval(sql, notice_id))
-        return None if body is None else msgspec.msgpack.decode(body, type=Notice)
+        return await self._file.row(lambda row: msgspec.msgpack.decode(row[0], type=Notice), sql, notice_id)

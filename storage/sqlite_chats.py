@@ -16,6 +16,13 @@ from storage.sqlite_connections import Connections
 from storage.sqlite_subscriptions import SqliteSubscriptions
 
 _CHAT = "platform = ? and chat = ?"
+_NOBODY = Destination("", "")
+
+
+def _body(settings: ChatSettings) -> bytes:
+    """Apart from whose they are and what is due: choices that are equal are equal here."""
+    bare = msgspec.structs.replace(settings, destination=_NOBODY, digest_due=None)
+    return msgspec.msgpack.encode(bare)
 
 
 def _log(db: Database, change: SettingsChange) -> None:
@@ -72,7 +79,7 @@ class SqliteChats:
             db.execute(
                 "insert into chat_settings values (?, ?, ?, ?)"
                 " on conflict do update set body = excluded.body, digest_due = excluded.digest_due",
-                [*place, msgspec.msgpack.encode(msgspec.structs.replace(settings, digest_due=None)), due],
+                [*place, _body(settings), due],
             )
             _log(db, change)
             db.execute(f"update posts set silent_until = 0 where {_CHAT} and silent_until > 0", place)  # noqa: S608
@@ -190,7 +197,7 @@ class SqliteChats:
     async def digested(self, settings: ChatSettings, due: datetime | None) -> None:
         chat = settings.destination
         was = settings.digest_due and micros(settings.digest_due)
-        body = msgspec.msgpack.encode(msgspec.structs.replace(settings, digest_due=None))
+        body = _body(settings)
         await self._file.write(
             lambda db: db.execute(
                 f"update chat_settings set digest_due = ? where {_CHAT} and body = ? and digest_due is ?",  # noqa: S608

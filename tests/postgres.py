@@ -29,7 +29,6 @@ _CONF = """
 listen_addresses = '127.0.0.1'
 fsync = off
 full_page_writes = off
-synchronous_commit = off
 max_connections = 60
 shared_buffers = 64MB
 autovacuum_naptime = 1h
@@ -165,6 +164,7 @@ class Proxy:
         self._open.set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._losing = False
 
     async def __aenter__(self) -> Proxy:
         self._server = await asyncio.start_server(self._meet, "127.0.0.1", 0)
@@ -185,18 +185,25 @@ class Proxy:
     def mend(self) -> None:
         self._open.set()
 
+    def lose_an_answer(self) -> None:
+        """What is asked is passed on; the next answer is not, and its connection ends."""
+        self._losing = True
+
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._open.wait()
         there, back = await asyncio.open_connection("127.0.0.1", self._port)
-        for source, to in ((reader, back), (there, writer)):
-            task = asyncio.create_task(self._pass(source, to))
+        for source, to, answers in ((reader, back, False), (there, writer, True)):
+            task = asyncio.create_task(self._pass(source, to, answers))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pass(self, source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+    async def _pass(self, source: asyncio.StreamReader, to: asyncio.StreamWriter, answers: bool) -> None:
         try:
             while data := await source.read(65536):
                 await self._open.wait()
+                if answers and self._losing:
+                    self._losing = False
+                    return
                 to.write(data)
                 await to.drain()
         except ConnectionError:

@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[1]
 OURS = ("bot", "handlers", "storage")
 LONGEST = 400
 
-ENTRY = {"bot.__main__", "bot.app", "bot.backfill", "bot.doctor", "bot.recompute", "bot.record", "bot.replay"}
+ENTRY = {
+    *("bot.__main__", "bot.app", "bot.backfill", "bot.doctor", "bot.opening", "bot.recompute", "bot.record"),
+    "bot.replay",
+}
 """Each wires something whole together, so it may know everyone; nobody but the command line knows it."""
 CORE = {"bot.domain", "bot.ports", "bot.ports_fleet", "bot.errors"}
 SOURCES = CORE | {"bot.exchanges", "bot.health"}
@@ -39,8 +42,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.pipeline": {"bot.domain"},
     "bot.settings": {"bot.domain"},
     "bot.platforms": {"bot.errors", "bot.settings"},
+    "bot.engines": {"bot.platforms", "bot.settings"},
     "bot.page_settings": {"bot.errors", "bot.platforms", "bot.settings"},
-    "bot.config": {"bot.domain", "bot.errors", "bot.page_settings", "bot.platforms", "bot.settings"},
+    "bot.config": {
+        *("bot.domain", "bot.engines", "bot.errors"),
+        *("bot.page_settings", "bot.platforms", "bot.settings"),
+    },
     "bot.known": {"bot.domain"},
     "bot.logs": set(),
     "bot.running": set(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace as replace_setting
 from io import StringIO
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import pytest
 from msgspec.structs import replace
 
 from bot.cases import KEPT, forget_cases
+from bot.config import Settings, load
 from bot.domain.market import ReportKind
 from bot.domain.waves import Stage, Wave
 from bot.errors import UsageError
+from bot.exchanges import EXCHANGES
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import JudgeState, case_name, cut_to
 from bot.pipeline.rarity import History, joint, surprise
@@ -54,6 +57,11 @@ async def recorded(tmp_path: Path, quiet: bytes) -> AsyncIterator[tuple[Bursting
         yield world, wave
 
 
+def kept_in(folder: Path) -> Settings:
+    """Settings whose recording is in a folder."""
+    return replace_setting(load(None, EXCHANGES.values()), storage_path=folder / "washout.db")
+
+
 async def test_every_revision_is_the_same_byte_for_byte(
     tmp_path: Path, quiet_days: tuple[bytes, list[Wave]]
 ) -> None:
@@ -71,7 +79,7 @@ async def test_the_command_reads_a_copy_beside_the_running_bot(
     async with recorded(tmp_path, quiet_days[0]) as (_, wave):
         out, err = StringIO(), StringIO()
         # Its venues are not those of the program, so it knows other feeds: only what is forced differs.
-        assert await main(tmp_path / "washout.db", f"#{wave.id.upper()}", False, out, err) == 1
+        assert await main(kept_in(tmp_path), None, f"#{wave.id.upper()}", False, out, err) == 1
         assert out.getvalue().count("\n") == wave.revision
         assert set(re.findall("differs in ([^:]+):", out.getvalue())) <= {"forced", "burst, forced"}
         assert f"of {wave.revision} revisions are the same byte for byte" in err.getvalue()
@@ -127,7 +135,7 @@ async def test_the_score_and_w_of_a_wave_are_the_sum_of_what_why_tells(
 
 async def test_unknown_waves_and_missing_recordings_are_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no recording"):
-        await main(tmp_path / "none.db", "1a", False, StringIO(), StringIO())
+        await main(kept_in(tmp_path), None, "1a", False, StringIO(), StringIO())
     async with open_sqlite(tmp_path / "washout.db") as store:
         with pytest.raises(UsageError, match="no wave 1a is recorded here"):
             await recompute(store, "1a")

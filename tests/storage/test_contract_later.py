@@ -72,6 +72,14 @@ async def test_a_digest_is_due_again_when_it_was_told(store: Store) -> None:
     assert await store.chats.settings(GROUP) == replace(WEEKLY, digest_due=NOW + DAY)
 
 
+async def test_a_digest_chosen_in_a_topic_or_before_a_move_is_due_again_too(store: Store) -> None:
+    await store.chats.choose(replace(WEEKLY, destination=GROUP), CHANGE)
+    await store.chats.rename(GROUP, "-9")
+    [moved] = await store.chats.digests(NOW + HOUR)
+    await store.chats.digested(moved, NOW + DAY)
+    assert await store.chats.digests(NOW + HOUR) == []
+
+
 async def test_a_digest_chosen_anew_meanwhile_stands(store: Store) -> None:
     await store.chats.choose(WEEKLY, CHANGE)
     [read] = await store.chats.digests(NOW + HOUR)
