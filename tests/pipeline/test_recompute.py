@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace as replace_setting
 from io import StringIO
 from pathlib import Path
 
@@ -59,7 +58,7 @@ async def recorded(tmp_path: Path, quiet: bytes) -> AsyncIterator[tuple[Bursting
 
 def kept_in(folder: Path) -> Settings:
     """Settings whose recording is in a folder."""
-    return replace_setting(load(None, EXCHANGES.values()), storage_path=folder / "washout.db")
+    return replace(load(None, EXCHANGES.values()), storage_path=folder / "washout.db")
 
 
 async def test_every_revision_is_the_same_byte_for_byte(
