@@ -32,6 +32,7 @@ from bot.domain.waves import FROM_HISTORY, Stage, Wave
 from bot.feeds.backfill import VenuePast, Wanted
 from bot.feeds.contact import Setting
 from bot.feeds.http import VenueHttp
+from bot.feeds.retold import RetoldVenue
 from bot.feeds.sources import VenueSource
 from bot.pipeline.horizons import last_step, next_step
 from bot.pipeline.judge import Judge, Lesson, wave_name
@@ -88,6 +89,7 @@ class Past:
     _dirty: dict[Asset, float] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _venues: list[VenuePast] = field(default_factory=list)
+    _retold: list[RetoldVenue] = field(default_factory=list)
 
     async def load(self) -> int:
         """Teach the live judge what was learnt before; returns of how many coins."""
@@ -128,6 +130,11 @@ class Past:
             for source in sources
             if source.exchange.history is not None
         ]
+        self._retold = [
+            RetoldVenue(one, one.retold, lines[one.venue], self.store.journal, self.setting, wanted)
+            for one in (source.exchange for source in sources)
+            if one.retold is not None and one.has_key
+        ]
         await self._unlearnt()
         fetching = asyncio.Event()
         async with asyncio.TaskGroup() as group:
@@ -136,6 +143,8 @@ class Past:
             async with asyncio.TaskGroup() as asking:
                 for venue in self._venues:
                     asking.create_task(self._fetch(venue))
+                for retold in self._retold:
+                    asking.create_task(retold.run())
             fetching.set()
             self._news.set()
             await learning
@@ -261,7 +270,7 @@ class Past:
     # --- progress ----------------------------------------------------------------------------------
 
     def _progress(self) -> Sequence[Remembered]:
-        return [venue.progress() for venue in self._venues]
+        return [*(one.progress() for one in self._venues), *(one.progress() for one in self._retold)]
 
     async def _tell(self) -> None:
         while True:
