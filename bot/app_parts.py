@@ -42,11 +42,18 @@ def judge_of(settings: Settings, share: tuple[int, int] = (0, 1)) -> Judge:
     return Judge(GROUPS, Pace(STEP, fresh, settings.coverage_floor), FEEDS, share)
 
 
+def _again(stage: Stage) -> str:
+    """The line that computes a recorded wave again (``{wave}``)."""
+    played = f" --scenario {stage.scenario}" if stage.scenario else ""
+    return f"python -m bot replay{played} --wave {{wave}}"
+
+
 def desk_of(settings: Settings, store: Store, health: HealthView, stage: Stage) -> Desk:
     about = About(
         version=version("washout"),
         started=wall(),
         banner=stage.banner,
+        recompute=_again(stage),
         threshold=settings.alert_threshold,
     )
     return Desk(store, health, stage.clock, about, wall=wall)
