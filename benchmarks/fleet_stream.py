@@ -2,9 +2,9 @@
 
     python -m benchmarks.fleet_stream [--seconds N] [--rate N]
 
-Three processes. Each collector puts what it "heard" every ten milliseconds, as polls and sockets do; the judge
-takes it, puts it to the real gate and gives it back. Seen is how long after an observation was received the
-judge has it, and that none is missing. Beside it the embedded program's way: the same through its queue, in one process.
+Three processes. Each collector puts what it "heard" every ten milliseconds, as polls and sockets do; the
+judge takes it, puts it to the real gate and gives it back. Seen is how long after an observation was received
+the judge has it, and that none is missing. Beside it the same through the queue of one process.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def main() -> int:
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder, nats_cluster(Path(folder)) as nats:
         print(
-            f"{NODES} NATS servers and {len(COLLECTORS)} collectors beside one judge, {chosen.rate:,.0f} a second"
+            f"{NODES} NATS servers and {len(COLLECTORS)} collectors, one judge; {chosen.rate:,.0f} a second"
         )
         told, late = asyncio.run(through_jetstream(nats.servers, chosen.rate, chosen.seconds))
         p99 = shown("JetStream, 3 replicas, 3 processes", told, late, chosen.seconds)
