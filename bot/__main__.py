@@ -11,11 +11,11 @@ import gc
 import logging
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from bot.arguments import lasting, port, speed
 from bot.errors import ConfigError, SourceError, StorageError, UsageError, WashoutError
 
 if TYPE_CHECKING:
@@ -25,13 +25,6 @@ CONFIG_FILE = Path("config.toml")
 """Read where there is one and no other is named."""
 DEFAULT_SCENARIO = "october-2025"
 DEFAULT_SPEED = 60.0
-FASTEST = 600.0
-LASTING = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-}
 
 log = logging.getLogger("bot")
 
@@ -105,9 +98,9 @@ def parser() -> argparse.ArgumentParser:
         help=f"play NAME instead of the live markets (without settings: {DEFAULT_SCENARIO})",
     )
     run.add_argument(
-        "--speed", type=_speed, metavar="X", help=f"play X times as fast (default {DEFAULT_SPEED:g})"
+        "--speed", type=speed, metavar="X", help=f"play X times as fast (default {DEFAULT_SPEED:g})"
     )
-    run.add_argument("--port", type=_port, metavar="N", help="serve the local chat on this port")
+    run.add_argument("--port", type=port, metavar="N", help="serve the local chat on this port")
     add("check", _check, "Check the settings and show what would be run.", parents=[configured])
     doctor = add("doctor", _doctor, "Ask every venue once and say what each answered.", parents=[configured])
     doctor.add_argument("--asset", default="BTC", metavar="COIN", help="the coin to show (default BTC)")
@@ -125,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
     record.add_argument("--to", type=Path, required=True, metavar="DIR", help="the folder to keep it in")
     record.add_argument("--venues", metavar="A,B", help="only these (default: those of the settings)")
     record.add_argument(
-        "--for", type=_lasting, dest="last", metavar="TIME", help="stop after so long: 90s, 10m, 2h or 1d"
+        "--for", type=lasting, dest="last", metavar="TIME", help="stop after so long: 90s, 10m, 2h or 1d"
     )
     backfill = add(
         "backfill",
@@ -161,6 +154,15 @@ def parser() -> argparse.ArgumentParser:
         help="one contract (may be given several times; SIZE empty: not known)",
     )
     decode.add_argument("--now", metavar="TIME", help="judge its age as of this time (ISO 8601)")
+    copy = add("copy", _copy, "Copy all of the state into an empty store, and compare.", parents=[configured])
+    for name in ("FROM", "TO"):
+        copy.add_argument(
+            name.lower(), metavar=name, help="a SQLite file, or postgresql://user@host/database"
+        )
+    backup = add(
+        "backup", _backup, "Copy the SQLite file while the bot runs, and check it.", parents=[configured]
+    )
+    backup.add_argument("file", type=Path, metavar="FILE", help="the copy; there must be no such file yet")
     add("scenarios", _scenarios, "List the scenarios that can be played.", parents=[every])
     return root
 
@@ -255,6 +257,20 @@ def _decode(options: argparse.Namespace) -> int:
     )
 
 
+def _copy(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    _log_to(sys.stderr, settings, options)
+    from bot.keeping import copy
+
+    return _in_loop(copy(settings, vars(options)["from"], options.to))
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from bot.keeping import backup
+
+    return backup(_settings(options), options.file)
+
+
 def _scenarios(options: argparse.Namespace) -> int:
     from bot.simulator.scenario import named, names
 
@@ -346,29 +362,6 @@ def _page(settings: Settings) -> str:
 
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text.lower().removesuffix("x"))
-    except ValueError:
-        speed = 0.0
-    if not 1 <= speed <= FASTEST:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {FASTEST:g}")
-    return speed
-
-
-def _lasting(text: str) -> timedelta:
-    number, unit = text[:-1], LASTING.get(text[-1:].lower())
-    if unit is None or not number.isdecimal() or not 0 < int(number) < 100_000:
-        raise argparse.ArgumentTypeError(f"{text} is not a time such as 90s, 10m, 2h or 1d")
-    return int(number) * unit
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 (any free port) to 65535")
-    return int(text)
 
 
 class _Version(argparse.Action):

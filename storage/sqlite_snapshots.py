@@ -14,8 +14,8 @@ from sqlite_utils import Database
 
 from bot.domain.assets import Asset
 from bot.domain.market import Point, Snapshot
+from storage.packing import packed, unpacked
 from storage.rules import MICROSECOND, Thinning, floor, micros, moment, positive
-from storage.sqlite_packing import packed, unpacked
 
 CHUNK = timedelta(days=1)
 """Of one asset, thinned in one transaction."""
