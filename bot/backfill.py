@@ -16,6 +16,7 @@ from bot.domain.assets import Asset, parse_asset
 from bot.domain.health import REMEMBERED, Remembered
 from bot.errors import SourceUnreachable, UsageError
 from bot.exchanges import EXCHANGES
+from bot.exchanges.spec import Exchange
 from bot.feeds.contact import Setting
 from bot.feeds.sources import VenueSource, open_lines
 from bot.health import Health
@@ -42,7 +43,7 @@ async def backfill(
     Raises ``UsageError``, ``StorageError`` (also while a bot runs on the same file) and
     ``SourceUnreachable`` where no venue told anything.
     """
-    sources = [one for one in chosen_sources(settings, venues) if one.exchange.history is not None]
+    sources = [one for one in chosen_sources(settings, venues) if _remembers(one.exchange)]
     if not sources:
         remember = ", ".join(one.venue for one in EXCHANGES.values() if one.history is not None)
         raise UsageError(f"none of these venues remembers its past; those that do: {remember}")
@@ -89,6 +90,10 @@ async def _tell(store: Store) -> None:
             told = msgspec.msgpack.decode(await store.journal.kept(REMEMBERED) or b"", type=list[Remembered])
             sys.stdout.writelines(f"{how_far(one)}\n" for one in told if not one.over)
             sys.stdout.flush()
+
+
+def _remembers(exchange: Exchange) -> bool:
+    return exchange.history is not None or (exchange.retold is not None and exchange.has_key)
 
 
 def _coin(name: str) -> Asset:

@@ -19,6 +19,7 @@ from bot.feeds.sources import Sources, VenueSource
 from bot.feeds.tape import Tape
 from bot.health import Health
 from bot.running import running
+from bot.stage import keyed
 
 
 class Nowhere:
@@ -79,7 +80,7 @@ def chosen_sources(settings: Settings, venues: Sequence[str] | None) -> Sequence
     known = {str(name): exchange for name, exchange in EXCHANGES.items()}
     given = {str(name): venue for name, venue in addresses.items()}
     return [
-        VenueSource(known[name], given[name].base_url, given[name].ws_url)
+        VenueSource(keyed(known[name], given[name]), given[name].base_url, given[name].ws_url)
         if name in given
         else VenueSource(known[name])
         for name in names

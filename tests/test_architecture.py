@@ -15,19 +15,22 @@ OURS = ("bot", "handlers", "storage")
 LONGEST = 400
 
 ENTRY = {
-    "bot.__main__",
-    "bot.app",
-    "bot.backfill",
-    "bot.doctor",
-    "bot.keeping",
-    "bot.opening",
-    "bot.record",
-    "bot.replay",
+    *("bot.__main__", "bot.app", "bot.app_fleet", "bot.app_parts"),
+    *("bot.backfill", "bot.checking", "bot.doctor", "bot.keeping", "bot.opening"),
+    *("bot.recompute", "bot.record", "bot.replay"),
 }
 """Each wires something whole together, so it may know everyone; nobody but the command line knows it."""
 CORE = {"bot.domain", "bot.ports", "bot.ports_fleet", "bot.errors"}
 SOURCES = CORE | {"bot.exchanges", "bot.health"}
-INSIDE = SOURCES | {"bot.feeds", "bot.pipeline", "bot.simulator", "bot.running", "bot.deliver", "bot.config"}
+INSIDE = SOURCES | {
+    "bot.cases",
+    "bot.feeds",
+    "bot.pipeline",
+    "bot.simulator",
+    "bot.running",
+    "bot.deliver",
+    "bot.config",
+}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "bot": set(),
@@ -41,10 +44,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.pipeline": {"bot.domain"},
     "bot.settings": {"bot.domain"},
     "bot.platforms": {"bot.errors", "bot.settings"},
+    "bot.clusters": {"bot.domain", "bot.errors", "bot.platforms", "bot.settings"},
     "bot.engines": {"bot.platforms", "bot.settings"},
     "bot.page_settings": {"bot.errors", "bot.platforms", "bot.settings"},
     "bot.config": {
-        *("bot.domain", "bot.engines", "bot.errors"),
+        *("bot.clusters", "bot.domain", "bot.engines", "bot.errors"),
         *("bot.page_settings", "bot.platforms", "bot.settings"),
     },
     "bot.known": {"bot.domain"},
@@ -52,13 +56,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.running": set(),
     "bot.exchanges": {"bot.domain", "bot.errors"},
     "bot.health": CORE,
+    "bot.health_fleet": CORE | {"bot.health"},
     "bot.feeds": SOURCES | {"bot.running"},
     "bot.simulator": SOURCES,
     "bot.decode": SOURCES | {"bot.feeds", "bot.pipeline"},
     "bot.deliver": INSIDE,
+    "bot.fleet": CORE,
     "bot.roles": INSIDE,
     "bot.judging": INSIDE | {"bot.roles"},
     "bot.past": INSIDE | {"bot.roles"},
+    "bot.cases": CORE | {"bot.pipeline"},
     "bot.later": CORE,
     "bot.stage": INSIDE,
     "handlers": CORE | {"bot.known", "bot.pipeline", "bot.running"},

@@ -112,6 +112,25 @@ async def test_the_command_fetches_learns_and_says_how_far(
         assert judge.warm(BTC) > timedelta(days=1)
 
 
+async def test_the_command_fetches_what_others_tell_where_there_is_a_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wall = datetime.now(UTC)
+    (tmp_path / "key").write_text("a-key-of-ours")
+    market = everything({"BTC": 100_000.0}, ["bybit"], peak=wall + timedelta(hours=1))
+    async with serve(market, lambda: datetime.now(UTC), reporters=("coinglass",)) as at:
+        file = configured(tmp_path, at["bybit"].base_url)
+        with_key = f'[venues.coinglass]\nenabled = true\nkey_file = "{tmp_path}/key"\n'
+        file.write_text(f'{file.read_text()}{with_key}base_url = "{at["coinglass"].base_url}"\n')
+        settings = load(file, EXCHANGES.values())
+        assert await backfill(settings, ["coinglass"], None, (wall - timedelta(days=4)).isoformat()) == 0
+    assert "CoinGlass 100 %" in capsys.readouterr().out
+    async with open_sqlite(tmp_path / "washout.db") as store:
+        (told,) = await store.journal.reports(BTC, datetime.now(UTC))
+        assert (told.venue, told.source) == ("bitunix", "coinglass")
+        assert await store.archive.reached() == {}
+
+
 async def test_the_command_says_when_no_venue_tells_its_past(tmp_path: Path) -> None:
     settings = load(configured(tmp_path, "http://127.0.0.1:9"), EXCHANGES.values())
     with pytest.raises(SourceUnreachable, match="no venue told its past"):

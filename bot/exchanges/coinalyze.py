@@ -7,7 +7,7 @@ out rather than counting one twice.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -29,6 +29,7 @@ from bot.exchanges.spec import (
     Figure,
     Poll,
     Request,
+    RetoldPast,
     facts,
     from_ms,
     required,
@@ -150,24 +151,43 @@ def parse_values(body: bytes, book: Book, now: datetime) -> Answer:
 
 
 def parse_history(body: bytes, book: Book, now: datetime) -> Answer:
-    """``[{"symbol": "BTCUSDT_PERP.W", "history": [{"t": 1791000000, "o": …, "c": 812.5}]}]``"""
+    """``[{"symbol": "BTCUSDT_PERP.W", "history": [{"t": 1791000000, "o": …, "c": 812.5}]}]``
+
+    Added up as the values are: a time at which one of a coin's markets is missing is left out.
+    """
     rows = decode(_SERIES, body, _told)
+    sums: dict[tuple[Venue, Asset], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    markets: Counter[tuple[Venue, Asset]] = Counter()
+    for row in rows:
+        if (known := book.get(row.symbol)) is not None:
+            markets[known.venue, known.asset] += 1
+            for candle in row.history:
+                coins = float(required(candle.c, "c")) * known.coins_per_base
+                sums[known.venue, known.asset][candle.t].append(coins)
     reports = [
         Report(
-            known.venue,
-            known.asset,
-            float(required(candle.c, "c")) * known.coins_per_base,
-            from_ms(candle.t * 1000),
+            venue,
+            asset,
+            sum(parts),
+            from_ms(second * 1000),
             now,
             kind=ReportKind.RETOLD,
             source=VENUE,
             native=True,
         )
-        for row in rows
-        if (known := book.get(row.symbol)) is not None
-        for candle in row.history
+        for (venue, asset), times in sums.items()
+        for second, parts in sorted(times.items())
+        if len(parts) == markets[venue, asset]
     ]
     return Answer(reports, [row.symbol for row in rows if row.symbol not in book])
+
+
+def _past_of(book: Book, since: datetime, until: datetime) -> Sequence[Request]:
+    span = {"interval": "daily", "from": f"{since.timestamp():.0f}", "to": f"{until.timestamp():.0f}"}
+    return [
+        Request("/open-interest-history", {**request.params, **span}, weight=request.weight)
+        for request in _asked(book)
+    ]
 
 
 def _asked(book: Book) -> Sequence[Request]:
@@ -195,5 +215,6 @@ EXCHANGE = Exchange(
     counted="as each venue counts, told again; never added to live venues",
     by_default=False,
     key_header=KEY_HEADER,
+    retold=RetoldPast(timedelta(days=3650), _past_of, parse_history),
     unasked=(Poll("history", timedelta(days=1), lambda _: (), parse_history),),
 )

@@ -29,6 +29,7 @@ from bot.exchanges.spec import (
     Figure,
     Poll,
     Request,
+    RetoldPast,
     facts,
     from_ms,
     required,
@@ -60,7 +61,6 @@ ASKED_HERE = frozenset(
     )
 )
 """Names, without dots and spaces, of what has a file here, also by older names."""
-NEWEST = 16
 THROTTLED = {"429": MINUTE, "30001": MINUTE}
 
 
@@ -149,7 +149,7 @@ def parse_exchanges(body: bytes, book: Book, now: datetime) -> Answer:
 
 
 def parse_history(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"data": {"time_list": […], "data_map": {"CME": […]}}}`` in coins: CME's last figures.
+    """``{"data": {"time_list": […], "data_map": {"CME": […]}}}``: coins of CME and of venues not asked here.
 
     The answer does not say of which coin it is, so it is read only where one coin is known.
     """
@@ -157,18 +157,31 @@ def parse_history(body: bytes, book: Book, now: datetime) -> Answer:
     if len(book) != 1:
         return Answer([], ["a history without its coin"] if chart.time_list else [])
     (known,) = book.values()
-    told = chart.data_map.get("CME", [])
-    if told and len(told) != len(chart.time_list):
-        raise SourceChanged(f"{len(told)} figures at {len(chart.time_list)} times", evidence=evidence(body))
-    points = [
-        (from_ms(ms), float(required(value, "CME")) * known.coins_per_base)
-        for ms, value in list(zip(chart.time_list, told, strict=bool(told)))[-NEWEST - 1 :]
-        if value is not None and value != ""
-    ]
-    steps = pairwise(points)
-    return Answer(
-        [_report(CME, known.asset, c, at, now, (was_at, was)) for (was_at, was), (at, c) in steps if c >= 0]
-    )
+    reports: list[Report] = []
+    for exchange, told in chart.data_map.items():
+        venue = venue_of(exchange)
+        if venue is None or not told:
+            continue
+        if len(told) != len(chart.time_list):
+            raise SourceChanged(
+                f"{len(told)} figures at {len(chart.time_list)} times", evidence=evidence(body)
+            )
+        points = [
+            (from_ms(ms), float(required(value, exchange)) * known.coins_per_base)
+            for ms, value in zip(chart.time_list, told, strict=True)
+            if value is not None and value != ""
+        ]
+        reports += [
+            _report(venue, known.asset, coins, at, now, before)
+            for before, (at, coins) in pairwise(points)
+            if coins >= 0
+        ]
+    return Answer(reports)
+
+
+def _past_of(book: Book, since: datetime, until: datetime) -> Sequence[Request]:
+    path = "/api/futures/open-interest/exchange-history-chart"
+    return [Request(path, {"symbol": symbol, "range": "all", "unit": "coin"}) for symbol in book]
 
 
 def _report(
@@ -210,5 +223,6 @@ EXCHANGE = Exchange(
     counted="as each venue counts, told again; never added to live venues",
     by_default=False,
     key_header=KEY_HEADER,
+    retold=RetoldPast(timedelta(days=3650), _past_of, parse_history),
     unasked=(Poll("history", timedelta(days=1), lambda _: (), parse_history),),
 )

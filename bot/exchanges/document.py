@@ -96,6 +96,8 @@ def _lines(exchange: Exchange) -> Iterator[str]:
         yield f"\nThis venue is {exchange.closed}."
     elif exchange.unheard:
         yield f"\nNo liquidations: {exchange.unheard}."
+    if exchange.retold is not None:
+        yield "\nIts past is fetched once where there is a key, and kept beside live figures by its name."
     if exchange.unasked:
         yield f"\nRead but never asked for: {', '.join(f'`{poll.name}`' for poll in exchange.unasked)}."
     yield ""

@@ -116,6 +116,15 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class RetoldPast:
+    """Past figures of other venues, as reports: of one coin, whose contracts are the book that is given."""
+
+    reach: timedelta
+    requests: Callable[[Book, datetime, datetime], Sequence[Request]]
+    parse: Callable[[bytes, Book, datetime], Answer]
+
+
+@dataclass(frozen=True, slots=True)
 class Socket:
     """Hears liquidations, or figures as they change (then ``completeness`` is ``None``).
 
@@ -190,6 +199,8 @@ class Exchange:
     read_refusal: Callable[[int, bytes], SourceError]
     sockets: tuple[Socket, ...] = ()
     history: History | None = None
+    retold: RetoldPast | None = None
+    """What a source that tells of other venues remembers of them."""
     counted: str = ONE_SIDED
     """How the venue counts open interest; two-sided counts are twice as large."""
     by_default: bool = True
@@ -215,6 +226,11 @@ class Exchange:
 
     key_header: str = ""
     """The header in which the operator's key goes; without a key such a venue is off."""
+
+    @property
+    def has_key(self) -> bool:
+        """Is there a key, or is none needed?"""
+        return not self.key_header or self.key_header in self.headers
 
 
 @lru_cache(maxsize=4096)

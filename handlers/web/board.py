@@ -18,7 +18,7 @@ from handlers.leverage import seen
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
-STEP = timedelta(minutes=15)
+STEP = timedelta(minutes=30)
 MOST_COINS = 40
 """Coins on the board, the largest first; the others are a command away."""
 LATEST_WAVES = 6

@@ -105,7 +105,7 @@ def _latest(board: Board) -> Child:
         "section",
         el("h2", _("Latest waves"), id="latest"),
         waves_table(board.latest, _("Latest waves")),
-        el("p", el("a", _("All waves"), href="/waves")),
+        el("p", el("a", _("All waves"), href="/waves"), cls="note"),
         aria_labelledby="latest",
     )
 

@@ -57,7 +57,7 @@ class Status(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """For whom a page is: ``operator`` sees everything, others what is public.
+    """For whom a page is: ``operator`` sees everything, a guest what is public, a stranger where to sign in.
 
     ``path`` is where it is, ``signed_in`` whether there is something to sign out of, ``can_sign_in`` whether
     there is a token to sign in with.
@@ -67,6 +67,7 @@ class Frame(NamedTuple):
     status: Status
     banner: str
     operator: bool
+    stranger: bool
     signed_in: bool
     can_sign_in: bool
 
@@ -94,15 +95,23 @@ class Frame(NamedTuple):
             el("title", full),
             el("link", rel="icon", href=f"{STATIC}/icon.svg", type="image/svg+xml"),
             el("link", rel="stylesheet", href=f"{STATIC}/page.css"),
-            el("link", rel="alternate", type="application/atom+xml", title=_("Waves"), href="/feed.atom"),
-            el("link", rel="alternate", type="application/feed+json", title=_("Waves"), href="/feed.json"),
-            el("script", src=f"{STATIC}/{script}", type="module"),
+            () if self.stranger else self._alive(script),
         )
         return "<!doctype html>\n" + el(
             "html",
             head,
             el("body", self._top("#text" if kind == "chat" else "#content"), body, cls=kind, **attributes),
             lang=spoken(),
+        )
+
+    def _alive(self, script: str) -> Html:
+        title = _("Waves")
+        return join(
+            (
+                el("link", rel="alternate", type="application/atom+xml", title=title, href="/feed.atom"),
+                el("link", rel="alternate", type="application/feed+json", title=title, href="/feed.json"),
+                el("script", src=f"{STATIC}/{script}", type="module"),
+            )
         )
 
     def _top(self, skip: str) -> Html:
@@ -118,13 +127,18 @@ class Frame(NamedTuple):
                         cls="home",
                         href="/" if self.operator else "/board",
                     ),
-                    el("nav", el("ul", map(self._way, SECTIONS)), aria_label=_("Pages")),
-                    self._status(),
+                    None if self.stranger else self._ways(),
+                    None if self.stranger else self._status(),
                     cls="top",
                 ),
-                el("p", self.banner, cls="banner", role="note") if self.banner else None,
+                el("p", self.banner, cls="banner", role="note")
+                if self.banner and not self.stranger
+                else None,
             )
         )
+
+    def _ways(self) -> Html:
+        return el("nav", el("ul", map(self._way, SECTIONS)), aria_label=_("Pages"))
 
     def _way(self, section: tuple[str, str]) -> Child:
         path, name = section
@@ -162,8 +176,12 @@ class Frame(NamedTuple):
         reload = el("a", _("Reload"), href=self.path)
         foot = el(
             "footer",
-            el("noscript", el("p", _("Without JavaScript the page does not change by itself."), " ", reload)),
-            el("p", self._feeds(), " · ", self._languages()),
+            None
+            if self.stranger
+            else el(
+                "noscript", el("p", _("Without JavaScript the page does not change by itself."), " ", reload)
+            ),
+            el("p", None if self.stranger else (self._feeds(), " · "), self._languages()),
             self._session(),
             cls="foot",
         )
@@ -205,7 +223,7 @@ class Frame(NamedTuple):
                 action="/logout",
                 cls="session",
             )
-        if self.can_sign_in and not self.operator:
+        if self.can_sign_in and not self.operator and not self.stranger:
             return el("p", el("a", _("Sign in"), href="/login"))
         return None
 

@@ -28,6 +28,8 @@ def login_page(frame: Frame, *, to: str, wrong: bool) -> str:
         el("p", _("That is not the token."), id="wrong", cls="warning", role="alert") if wrong else None,
         el(
             "form",
+            # What a browser that keeps passwords files the token under.
+            el("input", name="username", value="washout", autocomplete="username", hidden=True),
             el("label", _("Token"), for_="token"),
             field,
             el("input", type="hidden", name="to", value=to),

@@ -168,12 +168,14 @@ class Site:
         return status_now(freshness(self.desk.health.sources()), self.desk.clock(), self.speed)
 
     def frame(self, request: web.Request) -> Frame:
-        operator = self.door.visitor(request) is Visitor.OPERATOR
+        visitor = self.door.visitor(request)
+        operator = visitor is Visitor.OPERATOR
         return Frame(
             path=request.path,
             status=self.status(),
             banner=self.desk.banner,
             operator=operator,
+            stranger=visitor is Visitor.NOBODY,
             signed_in=operator and self.door.locked,
             can_sign_in=self.door.token is not None,
         )

@@ -18,7 +18,7 @@ from handlers.web.limits import Limit, network
 from handlers.web.site import MOST_OF_ONE, TRIES, preferred
 from storage.memory import MemoryStore
 from tests.handlers.october import wave as october
-from tests.local import AT, local_chat, site, wave
+from tests.local import AT, BANNER, local_chat, site, wave
 
 TOKEN = "a-token-of-sixteen"
 HTML = {"Accept": "text/html"}
@@ -81,6 +81,15 @@ async def test_with_a_token_nobody_else_sees_anything(path: str) -> None:
             assert response.status == 401
             assert response.headers["WWW-Authenticate"].startswith("Bearer")
         assert await status(session, path, Authorization="Bearer another-token-than") == 401
+
+
+async def test_a_stranger_is_told_nothing_but_where_to_sign_in() -> None:
+    async with visiting(await a_site(token=TOKEN)) as session, session.get("/login") as response:
+        page = await response.text()
+    assert "venues" not in page
+    assert BANNER not in page
+    assert "<script" not in page
+    assert "/feed" not in page
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/feed.atom", "/feed.json", "/board", "/healthz"])

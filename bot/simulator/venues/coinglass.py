@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from bot.simulator.wire import Ask, Refused, View, WireFormat
+from datetime import timedelta
+
+from bot.simulator.wire import Ask, Refused, View, WireFormat, millis
+
+DAY = timedelta(days=1)
 
 ELSEWHERE = 0.01
 """What the invented venue holds, as a share of all others."""
@@ -23,6 +27,19 @@ def _exchanges(view: View, ask: Ask) -> object:
     return {"code": "0", "msg": "success", "data": rows}
 
 
+def _chart(view: View, ask: Ask) -> object:
+    """The last ten days, one figure a day."""
+    coin = ask.query["symbol"]
+    days = [view.now - n * DAY for n in range(10, 0, -1)]
+    held = [view.scenario.at(day).coins(coin) for day in days]
+    told = {"All": held, "Binance": held, "Bitunix": [each * ELSEWHERE for each in held]}
+    return {"code": "0", "data": {"time_list": [millis(day) for day in days], "data_map": told}}
+
+
 FORMAT = WireFormat(
-    {"/api/futures/supported-coins": _coins, "/api/futures/open-interest/exchange-list": _exchanges}
+    {
+        "/api/futures/supported-coins": _coins,
+        "/api/futures/open-interest/exchange-list": _exchanges,
+        "/api/futures/open-interest/exchange-history-chart": _chart,
+    }
 )

@@ -61,5 +61,6 @@ function replace(known, node) {
 document.addEventListener("visibilitychange", () => { if (!document.hidden && again) look(); });
 follow(() => "/live", (on) => {
   on("changed", () => { if (live) look(); });
-  on("status", () => { if (live === "beat") look(); });
+  let beats = 0; // the first comes with the page itself, which is as new
+  on("status", () => { if (live === "beat" && beats++) look(); });
 });
