@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from bot.domain.figures import FIGURES, Figure, Sample
 from bot.domain.health import SourceHealth, SourceState
+from handlers.web.door import Visitor
 
 
 class Freshness(NamedTuple):
@@ -25,11 +26,14 @@ def freshness(sources: Sequence[SourceHealth]) -> Freshness:
     return Freshness(len(titles) - len(stale), len(titles), tuple(sorted(titles[venue] for venue in stale)))
 
 
-def healthz(sources: Sequence[SourceHealth], at: datetime, *, operator: bool = True) -> dict[str, object]:
+def healthz(sources: Sequence[SourceHealth], at: datetime, visitor: Visitor) -> dict[str, object]:
     """``seeing`` is false while no venue is fresh: the process lives, and knows nothing.
 
-    Why a source fails may name addresses, so only the operator is told of each.
+    Why a source fails may name addresses, so only the operator is told of each; a stranger only that the
+    process lives.
     """
+    if visitor is Visitor.NOBODY:
+        return {"ok": True}
     fresh, venues, _ = freshness(sources)
     known: dict[str, object] = {
         "ok": True,
@@ -38,7 +42,7 @@ def healthz(sources: Sequence[SourceHealth], at: datetime, *, operator: bool = T
         "venues_fresh": fresh,
         "venues": venues,
     }
-    if operator:
+    if visitor is Visitor.OPERATOR:
         known["sources"] = [
             {
                 "venue": source.venue,
