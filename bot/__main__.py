@@ -111,13 +111,18 @@ def parser() -> argparse.ArgumentParser:
     add("check", _check, "Check the settings and show what would be run.", parents=[configured])
     doctor = add("doctor", _doctor, "Ask every venue once and say what each answered.", parents=[configured])
     doctor.add_argument("--asset", default="BTC", metavar="COIN", help="the coin to show (default BTC)")
-    replay = add("replay", _replay, "Find the waves in recorded history.", parents=[every])
+    replay = add("replay", _replay, "Find the waves in recorded history.", parents=[configured])
     replay.add_argument(
         "file",
+        nargs="?",
         type=Path,
         metavar="FILE",
         help="open interest: .csv, .csv.gz or .parquet; or a folder of record",
     )
+    replay.add_argument(
+        "--wave", metavar="ID", help="instead, compute a recorded wave again and compare it byte for byte"
+    )
+    replay.add_argument("--scenario", metavar="NAME", help="with --wave: of this scenario's recording")
     replay.add_argument("--prices", type=Path, metavar="FILE", help="prices, where FILE has none")
     replay.add_argument("--asset", metavar="COIN", help="only this coin (default: every coin in FILE)")
     replay.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object a line")
@@ -213,6 +218,14 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
+    if (options.file is None) is (options.wave is None):
+        raise UsageError("replay needs a FILE, or --wave ID for a wave that the bot recorded itself")
+    if options.wave is not None:
+        from bot.recompute import main
+
+        settings = _settings(options)
+        played = options.scenario or (None if settings.source else DEFAULT_SCENARIO)
+        return _in_loop(main(settings, played, options.wave, options.as_json, sys.stdout, sys.stderr))
     from bot import replay
 
     return replay.main(options.file, options.prices, options.asset, options.as_json, sys.stdout, sys.stderr)

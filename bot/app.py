@@ -80,6 +80,12 @@ async def run(settings: Settings, scenario: str | None, speed: float, port: int 
     return 0
 
 
+def _again(stage: Stage) -> str:
+    """The line that computes a recorded wave again (``{wave}``)."""
+    played = f" --scenario {stage.scenario}" if stage.scenario else ""
+    return f"python -m bot replay{played} --wave {{wave}}"
+
+
 def _draw(chart: Chart) -> str:
     """A picture for the page. Most runs of a quiet day never draw one, so what it takes is imported then."""
     from handlers.charts import drawn_once
@@ -113,6 +119,7 @@ async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: 
         version=version("washout"),
         started=wall(),
         banner=stage.banner,
+        recompute=_again(stage),
         threshold=settings.alert_threshold,
     )
     desk = Desk(store, health, stage.clock, about, wall=wall)

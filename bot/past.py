@@ -281,6 +281,18 @@ class Past:
         await self.store.journal.keep(REMEMBERED, msgspec.msgpack.encode(self._progress()))
 
 
+async def judged_past(
+    store: Store, asset: Asset, groups: Mapping[Venue, Group], coverage_floor: float | None = None
+) -> tuple[Sequence[Wave], datetime, datetime]:
+    """A coin's past judged once more: the waves, from when and until when. Nothing is kept."""
+    reached = (await store.archive.reached(asset)).values()
+    until = datetime.fromisoformat((await store.journal.kept(UNTIL) or b"").decode())
+    pace = Pace(STEP, FRESH) if coverage_floor is None else Pace(STEP, FRESH, coverage_floor)
+    since = min(reached)
+    found = await _Hearing(asset, Judge(groups, pace), store.archive, 0.0).all(since, until)
+    return found.waves, since, until
+
+
 @dataclass
 class _Hearing:
     """One coin's past, heard in order of time by a judge of its own."""

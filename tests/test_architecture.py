@@ -14,11 +14,22 @@ ROOT = Path(__file__).parents[1]
 OURS = ("bot", "handlers", "storage")
 LONGEST = 400
 
-ENTRY = {"bot.__main__", "bot.app", "bot.backfill", "bot.doctor", "bot.opening", "bot.record", "bot.replay"}
+ENTRY = {
+    *("bot.__main__", "bot.app", "bot.backfill", "bot.doctor", "bot.opening", "bot.recompute", "bot.record"),
+    "bot.replay",
+}
 """Each wires something whole together, so it may know everyone; nobody but the command line knows it."""
 CORE = {"bot.domain", "bot.ports", "bot.ports_fleet", "bot.errors"}
 SOURCES = CORE | {"bot.exchanges", "bot.health"}
-INSIDE = SOURCES | {"bot.feeds", "bot.pipeline", "bot.simulator", "bot.running", "bot.deliver", "bot.config"}
+INSIDE = SOURCES | {
+    "bot.cases",
+    "bot.feeds",
+    "bot.pipeline",
+    "bot.simulator",
+    "bot.running",
+    "bot.deliver",
+    "bot.config",
+}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "bot": set(),
@@ -49,6 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.roles": INSIDE,
     "bot.judging": INSIDE | {"bot.roles"},
     "bot.past": INSIDE | {"bot.roles"},
+    "bot.cases": CORE | {"bot.pipeline"},
     "bot.later": CORE,
     "bot.stage": INSIDE,
     "handlers": CORE | {"bot.known", "bot.pipeline", "bot.running"},

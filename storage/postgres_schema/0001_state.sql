@@ -44,7 +44,7 @@ create table liquidations (
     number text collate "C" not null, position text collate "C" not null,
     amount text collate "C" not null, unit text collate "C" not null, price text collate "C" not null,
     long_usd double precision, short_usd double precision, coins double precision,
-    deleveraged boolean not null, received timestamptz not null,
+    deleveraged boolean not null, received timestamptz not null, place integer not null,
     primary key (asset, at, market, number, position, amount, unit, price)
 ) partition by range (at);
 
