@@ -25,7 +25,7 @@ from bot.domain.market import (
 )
 from bot.domain.posts import Destination, Notice
 from bot.domain.waves import Stage, Wave, follow_ups
-from bot.health import Health
+from bot.health import Senses
 from bot.pipeline.horizons import last_step, next_step
 from bot.pipeline.judge import Judge, Stepped
 from bot.pipeline.memory import JudgeState
@@ -64,7 +64,7 @@ class Bench:
 
     judge: Judge
     store: Store
-    health: Health
+    health: Senses
     clock: Clock
     wall: Clock
     news: list[asyncio.Event] = field(default_factory=list)

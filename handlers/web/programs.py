@@ -26,8 +26,8 @@ class Programs:
         return web.get("/healthz", self._healthz), web.get("/metrics", self._metrics)
 
     async def _healthz(self, request: web.Request) -> web.Response:
-        visitor = self.door.visitor(request)
-        return web.json_response(healthz(self.desk.health.sources(), self.desk.clock(), visitor))
+        sources, at, visitor = self.desk.health.sources(), self.desk.clock(), self.door.visitor(request)
+        return web.json_response(healthz(sources, at, visitor, self.desk.members()))
 
     async def _metrics(self, _: web.Request) -> web.Response:
         samples = [sample async for sample in self._samples()]
