@@ -31,7 +31,7 @@ import msgspec
 
 from benchmarks._venues import free_port, listening
 from benchmarks.fleet import ROOT
-from bot.app import FEEDS, FRESH_POLLS, GROUPS, STEP
+from bot.app_parts import FEEDS, FRESH_POLLS, GROUPS, STEP
 from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Liquidation, Position, Reading, Venue
 from bot.domain.posts import Destination, Subscription

@@ -11,11 +11,12 @@ import gc
 import logging
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from bot.arguments import ROLES, lasting, port, role, speed
 from bot.errors import ConfigError, SourceError, StorageError, UsageError, WashoutError
 
 if TYPE_CHECKING:
@@ -25,13 +26,6 @@ CONFIG_FILE = Path("config.toml")
 """Read where there is one and no other is named."""
 DEFAULT_SCENARIO = "october-2025"
 DEFAULT_SPEED = 60.0
-FASTEST = 600.0
-LASTING = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-}
 
 log = logging.getLogger("bot")
 
@@ -100,24 +94,36 @@ def parser() -> argparse.ArgumentParser:
 
     run = add("run", _run, "Watch the markets, or play a scenario, until Ctrl-C.", parents=[configured])
     run.add_argument(
+        "roles",
+        nargs="*",
+        type=role,
+        metavar="ROLE",
+        help=f"only these of {', '.join(ROLES)}, beside other processes (docs/scaling.md)",
+    )
+    run.add_argument(
         "--scenario",
         metavar="NAME",
         help=f"play NAME instead of the live markets (without settings: {DEFAULT_SCENARIO})",
     )
     run.add_argument(
-        "--speed", type=_speed, metavar="X", help=f"play X times as fast (default {DEFAULT_SPEED:g})"
+        "--speed", type=speed, metavar="X", help=f"play X times as fast (default {DEFAULT_SPEED:g})"
     )
-    run.add_argument("--port", type=_port, metavar="N", help="serve the local chat on this port")
+    run.add_argument("--port", type=port, metavar="N", help="serve the local chat on this port")
     add("check", _check, "Check the settings and show what would be run.", parents=[configured])
     doctor = add("doctor", _doctor, "Ask every venue once and say what each answered.", parents=[configured])
     doctor.add_argument("--asset", default="BTC", metavar="COIN", help="the coin to show (default BTC)")
-    replay = add("replay", _replay, "Find the waves in recorded history.", parents=[every])
+    replay = add("replay", _replay, "Find the waves in recorded history.", parents=[configured])
     replay.add_argument(
         "file",
+        nargs="?",
         type=Path,
         metavar="FILE",
         help="open interest: .csv, .csv.gz or .parquet; or a folder of record",
     )
+    replay.add_argument(
+        "--wave", metavar="ID", help="instead, compute a recorded wave again and compare it byte for byte"
+    )
+    replay.add_argument("--scenario", metavar="NAME", help="with --wave: of this scenario's recording")
     replay.add_argument("--prices", type=Path, metavar="FILE", help="prices, where FILE has none")
     replay.add_argument("--asset", metavar="COIN", help="only this coin (default: every coin in FILE)")
     replay.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object a line")
@@ -125,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
     record.add_argument("--to", type=Path, required=True, metavar="DIR", help="the folder to keep it in")
     record.add_argument("--venues", metavar="A,B", help="only these (default: those of the settings)")
     record.add_argument(
-        "--for", type=_lasting, dest="last", metavar="TIME", help="stop after so long: 90s, 10m, 2h or 1d"
+        "--for", type=lasting, dest="last", metavar="TIME", help="stop after so long: 90s, 10m, 2h or 1d"
     )
     backfill = add(
         "backfill",
@@ -161,6 +167,15 @@ def parser() -> argparse.ArgumentParser:
         help="one contract (may be given several times; SIZE empty: not known)",
     )
     decode.add_argument("--now", metavar="TIME", help="judge its age as of this time (ISO 8601)")
+    copy = add("copy", _copy, "Copy all of the state into an empty store, and compare.", parents=[configured])
+    for name in ("FROM", "TO"):
+        copy.add_argument(
+            name.lower(), metavar=name, help="a SQLite file, or postgresql://user@host/database"
+        )
+    backup = add(
+        "backup", _backup, "Copy the SQLite file while the bot runs, and check it.", parents=[configured]
+    )
+    backup.add_argument("file", type=Path, metavar="FILE", help="the copy; there must be no such file yet")
     add("scenarios", _scenarios, "List the scenarios that can be played.", parents=[every])
     return root
 
@@ -168,39 +183,47 @@ def parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     gc.disable()  # what imports make is there to stay: looking through it for garbage only delays the start
     settings = _settings(options)
-    scenario, speed = options.scenario, options.speed
+    scenario = options.scenario
     if scenario is None and settings.source is None and not settings.secrets():
         scenario = DEFAULT_SCENARIO
-    if scenario is None and speed is not None:
+    if scenario is None and options.speed is not None:
         raise UsageError("--speed is for a scenario: add --scenario NAME, or leave it out")
     if scenario is not None:
         _known_scenario(scenario)
     _log_to(sys.stdout, settings, options)
-    from bot import app
+    from bot.clusters import chosen_roles
 
+    roles = chosen_roles(options.roles, settings.streams, database=settings.database is not None)
+    pace = options.speed or DEFAULT_SPEED
+    if settings.streams is None:
+        from bot import app
+
+        work = app.run(settings, scenario, pace, options.port)
+    else:
+        app_fleet = _with_nats()
+        work = app_fleet.run(settings, scenario, pace, options.port, roles)
     gc.freeze()
     gc.enable()
-    return _in_loop(app.run(settings, scenario, speed or DEFAULT_SPEED, options.port))
+    return _in_loop(work)
+
+
+def _with_nats() -> ModuleType:
+    try:
+        from bot import app_fleet
+    except ImportError as absent:
+        raise ConfigError(
+            f"[streams] url needs {absent.name or 'nats-py'}, which is not installed:"
+            " run  pip install 'washout[scale]'"
+        ) from None
+    return app_fleet
 
 
 def _check(options: argparse.Namespace) -> int:
     settings = _settings(options)
-    from storage.places import named
+    from bot.checking import lines
 
-    every = settings.poll_every.total_seconds()
     played = "" if settings.source else f" (run would play {DEFAULT_SCENARIO} instead: no config.toml)"
-    lines = {
-        "settings": str(settings.source or "defaults"),
-        "venues": ", ".join(venue.venue for venue in settings.venues) + played,
-        "coins": ", ".join(sorted(settings.assets)) if settings.assets else "every coin listed",
-        "polls": f"every {every:g} s",
-        "alerts": f"from W {settings.alert_threshold.value:.1f} unless a chat chose otherwise",
-        "coverage": f"nothing new is declared below {settings.coverage_floor:.0%}",
-        "storage": named(settings.database.url) if settings.database else str(settings.storage_path),
-        "page": _page(settings),
-        "log": f"{settings.log_level}, {settings.log_format}",
-    }
-    sys.stdout.writelines(f"{name + ':':<10} {value}\n" for name, value in lines.items())
+    sys.stdout.writelines(f"{name + ':':<10} {value}\n" for name, value in lines(settings, played).items())
     return ExitCode.FINE
 
 
@@ -213,6 +236,14 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
+    if (options.file is None) is (options.wave is None):
+        raise UsageError("replay needs a FILE, or --wave ID for a wave that the bot recorded itself")
+    if options.wave is not None:
+        from bot.recompute import main
+
+        settings = _settings(options)
+        played = options.scenario or (None if settings.source else DEFAULT_SCENARIO)
+        return _in_loop(main(settings, played, options.wave, options.as_json, sys.stdout, sys.stderr))
     from bot import replay
 
     return replay.main(options.file, options.prices, options.asset, options.as_json, sys.stdout, sys.stderr)
@@ -253,6 +284,20 @@ def _decode(options: argparse.Namespace) -> int:
         options.now,
         sys.stdout,
     )
+
+
+def _copy(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    _log_to(sys.stderr, settings, options)
+    from bot.keeping import copy
+
+    return _in_loop(copy(settings, vars(options)["from"], options.to))
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from bot.keeping import backup
+
+    return backup(_settings(options), options.file)
 
 
 def _scenarios(options: argparse.Namespace) -> int:
@@ -334,41 +379,6 @@ def _end_with_the_reader() -> None:
 
 def _say(text: str) -> None:
     sys.stderr.writelines(f"washout: {line}\n" for line in text.splitlines())
-
-
-def _page(settings: Settings) -> str:
-    """Where the page is, and who may see it."""
-    page = settings.page
-    at = page.public_url or f"http://{_in_url(page.host)}:{page.port}"
-    token = ", the token is found" if page.token.read() else ""
-    return f"{at}{', public to read' if page.public else ''}{token}"
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text.lower().removesuffix("x"))
-    except ValueError:
-        speed = 0.0
-    if not 1 <= speed <= FASTEST:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {FASTEST:g}")
-    return speed
-
-
-def _lasting(text: str) -> timedelta:
-    number, unit = text[:-1], LASTING.get(text[-1:].lower())
-    if unit is None or not number.isdecimal() or not 0 < int(number) < 100_000:
-        raise argparse.ArgumentTypeError(f"{text} is not a time such as 90s, 10m, 2h or 1d")
-    return int(number) * unit
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 (any free port) to 65535")
-    return int(text)
 
 
 class _Version(argparse.Action):

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from bot.clusters import STREAMS, StreamsSettings, streams_of
 from bot.domain.assets import Asset
 from bot.domain.market import Venue
 from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Threshold
@@ -106,6 +107,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     *(ASSETS, POLL_EVERY, VENUES, STORAGE_PATH),
     *STORAGE_SETTINGS,
     *PAGE_SETTINGS,
+    *STREAMS,
     *(ALERT_DEFAULT, COVERAGE_FLOOR, LOG_LEVEL, LOG_FORMAT),
     *(TELEGRAM_TOKEN_ENV, TELEGRAM_TOKEN_FILE, TELEGRAM_API),
     *(TELEGRAM_MODE, TELEGRAM_HOOK, TELEGRAM_HOOK_SECRET),
@@ -169,6 +171,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     coverage_floor: float
     log_level: str
     log_format: str
+    streams: StreamsSettings | None = None
+    """Where the processes of a fleet meet; ``None``: one process does everything."""
     database: DatabaseSettings | None = None
     """Where the state is kept instead of in the file ``storage_path``."""
     page: PageSettings = PageSettings()
@@ -178,6 +182,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def secrets(self) -> tuple[str, ...]:
         """Every secret that is found, to be cut out of whatever is logged. Raises as ``Token.read``."""
         tokens = [self.telegram.token, self.telegram.webhook_secret, self.discord.token, self.page.token]
+        tokens += [self.streams.password] if self.streams else []
         tokens += [self.database.password] if self.database else []
         tokens += [venue.key for venue in self.venues if venue.key is not None]
         return tuple(secret for token in tokens if (secret := token.read()))
@@ -199,6 +204,7 @@ def load(path: Path | None, known: Iterable[KnownVenue]) -> Settings:
         coverage_floor=reader.get(COVERAGE_FLOOR),
         log_level=reader.get(LOG_LEVEL),
         log_format=reader.get(LOG_FORMAT),
+        streams=streams_of(reader.get),
         database=database(reader.get, reader.faults),
         page=_page(reader),
         telegram=_telegram(reader),

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import msgspec
 
 from bot.domain.health import SourceHealth, SourceState
 from bot.domain.market import Completeness, Group, Venue
 from bot.ports import Clock
+
+
+class Senses(Protocol):
+    """What the judge asks of health, and tells it."""
+
+    def reject(self, venue: Venue) -> None: ...
+    def sees(self) -> bool: ...
+    def blind(self, now: datetime, after: timedelta) -> datetime | None: ...
 
 
 class Health:
@@ -57,7 +66,10 @@ class Health:
         )
 
     def release(self, venue: Venue, source: str) -> None:
-        """Nothing is expected of this source any more, until it is expected again."""
+        """Nothing is expected of this source any more, until it is expected again.
+
+        What it still had under way then is not told of.
+        """
         self._known.pop((venue, source), None)
         self._late_after.pop((venue, source), None)
 
@@ -73,7 +85,9 @@ class Health:
         liquidations: int = 0,
     ) -> None:
         """Something arrived. This alone changes no state: a cut round may still have told a part."""
-        known = self._known[venue, source]
+        known = self._known.get((venue, source))
+        if known is None:
+            return
         self._known[venue, source] = msgspec.structs.replace(
             known,
             last_answer=now,
@@ -88,7 +102,9 @@ class Health:
         self, venue: Venue, source: str, now: datetime, state: SourceState, why: str = ""
     ) -> SourceState:
         """Set the state and return the one before; ``since`` is kept while the state stays the same."""
-        known = self._known[venue, source]
+        known = self._known.get((venue, source))
+        if known is None:
+            return state
         since = known.since if known.state is state else now
         self._known[venue, source] = msgspec.structs.replace(known, state=state, since=since, why=why)
         return known.state
@@ -104,7 +120,9 @@ class Health:
 
     def missed(self, venue: Venue, source: str, count: int) -> None:
         """Count messages that the venue numbered and that never arrived."""
-        known = self._known[venue, source]
+        known = self._known.get((venue, source))
+        if known is None:
+            return
         self._known[venue, source] = msgspec.structs.replace(known, gaps=known.gaps + count)
 
     def sources(self) -> list[SourceHealth]:
@@ -122,6 +140,16 @@ class Health:
                 yield msgspec.structs.replace(known, state=SourceState.LATE, since=due, why=why)
             else:
                 yield known
+
+    @property
+    def began(self) -> datetime | None:
+        """When a source was first expected."""
+        return self._began
+
+    @property
+    def open_interest(self) -> datetime | None:
+        """When any source last told open interest."""
+        return max(self._open_interest.values(), default=None)
 
     def sees(self) -> bool:
         """Has any source told open interest since this process began?"""

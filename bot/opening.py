@@ -29,7 +29,7 @@ async def open_store(
     Raises ``StorageError``, and ``ConfigError`` where what is needed for it is not installed.
     """
     if settings.database is None:
-        async with open_sqlite(_file(settings, scenario)) as store:
+        async with open_sqlite(sqlite_file(settings, scenario)) as store:
             yield store
         return
     database = postgres(settings.database, scenario)
@@ -42,7 +42,7 @@ async def open_store(
 async def remove_play(settings: Settings, scenario: str) -> None:
     """All that was kept of a scenario: the next play of it begins anew."""
     if settings.database is None:
-        path = _file(settings, scenario)
+        path = sqlite_file(settings, scenario)
         for suffix in ("", "-wal", "-shm"):
             await asyncio.to_thread(path.with_name(path.name + suffix).unlink, missing_ok=True)
         return
@@ -65,6 +65,6 @@ def postgres(settings: DatabaseSettings, scenario: str | None = None) -> Databas
     return Database(settings.url, settings.password.read(), settings.direct_url, schema)
 
 
-def _file(settings: Settings, scenario: str | None) -> Path:
+def sqlite_file(settings: Settings, scenario: str | None) -> Path:
     path = settings.storage_path
     return path if scenario is None else path.with_name(f"{path.stem}.{scenario}{path.suffix}")

@@ -16,7 +16,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -37,7 +37,7 @@ from bot.feeds.sources import VenueSource
 from bot.pipeline.horizons import last_step, next_step
 from bot.pipeline.judge import Judge, Lesson, wave_name
 from bot.pipeline.memory import Pace
-from bot.ports import Archive, Store
+from bot.ports import Archive, Locks, Store
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,8 @@ SETTLE_S = 30.0
 """A coin is learnt once every venue has told all of it, or so long after the first did: one slow venue makes
 nobody wait. The others' share is learnt again with its own later."""
 TOLD_EVERY_S = 1.0
+LEARN_EVERY_S = 120.0
+"""How often it is looked what other processes have fetched."""
 CHUNK = timedelta(days=1)
 BREATH_S = 0.01
 """The event loop is left to others after so much work at a time."""
@@ -74,6 +76,10 @@ class _Found(msgspec.Struct, frozen=True):
     snapshots: tuple[Snapshot, ...]
 
 
+def _every(_: Asset) -> bool:
+    return True
+
+
 @dataclass
 class Past:
     """``judge`` is the live one. ``rest`` is how long it sleeps for each second of judging: beside live
@@ -86,16 +92,18 @@ class Past:
     setting: Setting
     rest: float = 1.0
     settle_s: float = SETTLE_S
+    mine: Callable[[Asset], bool] = _every
     _dirty: dict[Asset, float] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _venues: list[VenuePast] = field(default_factory=list)
+    _learns: bool = True
     _retold: list[RetoldVenue] = field(default_factory=list)
 
     async def load(self) -> int:
         """Teach the live judge what was learnt before; returns of how many coins."""
         known = await self._learnt()
         for asset, learnt in known.items():
-            if learnt.lesson is not None:
+            if learnt.lesson is not None and self.mine(asset):
                 self.judge.learn(asset, learnt.lesson)
         return len(known)
 
@@ -108,8 +116,9 @@ class Past:
         since: datetime | None = None,
         look_back: timedelta = LOOK_BACK,
         patient: bool = True,
+        learn: bool = True,
     ) -> Sequence[Remembered]:
-        """Fetch what is not known yet and learn it; returns how each venue ended.
+        """Fetch what is not known yet and learn it (unless others do); returns how each venue ended.
 
         Raises ``StorageError`` alone: a venue that cannot be asked is waited for, or (not ``patient``) left
         out and named in the log.
@@ -135,7 +144,9 @@ class Past:
             for one in (source.exchange for source in sources)
             if one.retold is not None and one.has_key
         ]
-        await self._unlearnt()
+        if learn:
+            await self._unlearnt()
+        self._learns = learn
         fetching = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             learning = group.create_task(self._learn_all(until, fetching))
@@ -172,7 +183,20 @@ class Past:
         await venue.run()
         self._news.set()
 
+    async def keep_learning(self, locks: Locks) -> None:
+        """Learn our coins from whatever other processes fetch, until cancelled."""
+        until = await self.until()
+        while True:
+            await self._unlearnt()
+            ours, self._dirty = [asset for asset in self._dirty if self.mine(asset)], {}
+            for asset in ours:
+                async with locks.hold("past"):  # waves found there are named one after the other
+                    await self._learn(asset, until)
+            await self.setting.sleep(LEARN_EVERY_S)
+
     def _told(self, asset: Asset) -> None:
+        if not self._learns:
+            return
         self._dirty.setdefault(asset, self.setting.monotonic())
         self._news.set()
 
@@ -278,7 +302,24 @@ class Past:
             await self.setting.sleep(TOLD_EVERY_S)
 
     async def _keep_progress(self) -> None:
-        await self.store.journal.keep(REMEMBERED, msgspec.msgpack.encode(self._progress()))
+        told = list(self._progress())
+        if not self._learns:  # others fetch too, and tell of their venues
+            kept = await self.store.journal.kept(REMEMBERED)
+            before = msgspec.msgpack.decode(kept, type=list[Remembered]) if kept else []
+            told += [one for one in before if one.venue not in {mine.venue for mine in told}]
+        await self.store.journal.keep(REMEMBERED, msgspec.msgpack.encode(told))
+
+
+async def judged_past(
+    store: Store, asset: Asset, groups: Mapping[Venue, Group], coverage_floor: float | None = None
+) -> tuple[Sequence[Wave], datetime, datetime]:
+    """A coin's past judged once more: the waves, from when and until when. Nothing is kept."""
+    reached = (await store.archive.reached(asset)).values()
+    until = datetime.fromisoformat((await store.journal.kept(UNTIL) or b"").decode())
+    pace = Pace(STEP, FRESH) if coverage_floor is None else Pace(STEP, FRESH, coverage_floor)
+    since = min(reached)
+    found = await _Hearing(asset, Judge(groups, pace), store.archive, 0.0).all(since, until)
+    return found.waves, since, until
 
 
 @dataclass

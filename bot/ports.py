@@ -88,7 +88,7 @@ class Journal(Protocol):
     async def heard(self, asset: Asset, since: datetime, until: datetime) -> Sequence[Liquidation]:
         """One by one, while each is kept on its own: 30 days.
 
-        Received after ``since`` and not after ``until``, in order of (received, at, instrument).
+        Received after ``since`` and not after ``until``, in the order in which they were heard.
         """
 
     async def liquidated(

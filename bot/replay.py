@@ -193,7 +193,8 @@ def as_json(wave: Wave) -> dict[str, Any]:
     }
 
 
-def _line(wave: Wave) -> str:
+def one_line(wave: Wave) -> str:
+    """A wave as the command prints it."""
     change = wave.usd_change
     usd = f"{change.total_usd / 1e6:+,.0f} M USD" if change else "dollars unknown"
     move = f"price {wave.price_move:+.1%}" if wave.price_move is not None else "price unknown"
@@ -214,7 +215,7 @@ def main(
         if as_json_lines:
             out.write(msgspec.json.encode(as_json(wave)).decode() + "\n")
         else:
-            out.write(_line(wave) + "\n")
+            out.write(one_line(wave) + "\n")
     out.flush()
     for note in run.notes:
         err.write(f"note: {note}\n")

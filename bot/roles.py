@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from bot.cases import forget_cases, keep_case
 from bot.domain.assets import Asset
 from bot.domain.market import (
     Instrument,
@@ -24,7 +25,7 @@ from bot.domain.market import (
 )
 from bot.domain.posts import Destination, Notice
 from bot.domain.waves import Stage, Wave, follow_ups
-from bot.health import Health
+from bot.health import Senses
 from bot.pipeline.horizons import last_step, next_step
 from bot.pipeline.judge import Judge, Stepped
 from bot.pipeline.memory import JudgeState
@@ -63,7 +64,7 @@ class Bench:
 
     judge: Judge
     store: Store
-    health: Health
+    health: Senses
     clock: Clock
     wall: Clock
     news: list[asyncio.Event] = field(default_factory=list)
@@ -167,6 +168,8 @@ class Bench:
                 extra={"event": "wave.revised", "wave": wave.id, "revision": wave.revision},
             )
             await self._post(wave, began)
+            if wave.revision == 1:
+                await keep_case(self.store, wave, await self.store.journal.kept(KEPT_AS))
             if later := follow_ups(wave):
                 await self.store.waves.plan(later)
         if waves:
@@ -387,3 +390,4 @@ async def tidy(store: Store, clock: Clock, *, sleep_s: float) -> None:
         await asyncio.sleep(sleep_s)
         await store.journal.trim(clock())
         await store.statistics.trim(clock())
+        await forget_cases(store, clock())

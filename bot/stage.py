@@ -49,6 +49,8 @@ class Stage:
     banner: str = ""
     script: Script | None = None
     until: datetime | None = None
+    scenario: str = ""
+    """The name of what is played; empty for the live markets."""
 
 
 def live(settings: Settings) -> Stage:
@@ -112,5 +114,6 @@ async def played(name: str, speed: float, journal: Journal) -> AsyncIterator[Sta
             banner=f"{scenario.script.banner} · played {speed:g} × as fast",
             script=scenario.script,
             until=scenario.script.plays_until,
+            scenario=name,
         )
         yield stage

@@ -36,8 +36,11 @@ from handlers.speech import N_, _, ngettext
 from handlers.titles import Titles, named, venue_title
 
 KIND_TITLES = {
+    # For translators: a wave in which longs were forced out (coins and price fall).
     Kind.FLUSH: N_("{asset} long flush"),
+    # For translators: a wave in which shorts were forced out (coins fall, price rises).
     Kind.SQUEEZE: N_("{asset} short squeeze"),
+    # For translators: a wave in which people closed by choice (coins fall, price does not).
     Kind.UNWIND: N_("{asset} unwind"),
     Kind.UNPRICED: N_("{asset} fall of open interest, price unknown"),
 }
@@ -132,6 +135,7 @@ def wave_title(wave: Wave) -> str:
                 return _("{asset}: longs are being liquidated · early").format(asset=wave.asset)
             return _("{asset}: shorts are being liquidated · early").format(asset=wave.asset)
         case Stage.BUILDING:
+            # For translators: {what} is "BTC long flush", {strength} is "W 3.6" (the magnitude of a wave).
             return _("{what} · {strength} and growing").format(what=what, strength=strength)
         case Stage.PEAK:
             return _("{what} · {strength} · slowing").format(what=what, strength=strength)

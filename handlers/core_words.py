@@ -12,7 +12,7 @@ from functools import cache
 
 from bot.domain.health import SourceState
 from bot.domain.market import Completeness, Verdict
-from handlers.speech import N_, _
+from handlers.speech import ENGLISH, N_, _, spoken
 
 VERDICTS: Mapping[Verdict, str] = {
     Verdict.ACCEPT: N_("believed"),
@@ -30,18 +30,25 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.UNREADABLE: N_("the payload is not what this venue is known to send"),
 }
 STATES: Mapping[SourceState, str] = {
+    # For translators: of a feed of figures, in a narrow column: not asked yet.
     SourceState.WAITING: N_("waiting"),
     SourceState.FRESH: N_("fresh"),
     SourceState.LATE: N_("late"),
     SourceState.LOST: N_("lost"),
+    # For translators: of a feed: the venue asks us to ask less often.
     SourceState.THROTTLED: N_("throttled"),
+    # For translators: of a feed: the venue refuses our address.
     SourceState.BLOCKED: N_("blocked"),
+    # For translators: of a feed: it answers in a form we do not know.
     SourceState.CHANGED: N_("changed"),
+    # For translators: of a feed: connected, but silent while others are busy.
     SourceState.DEAF: N_("deaf"),
 }
 """Of a feed, as short as a table needs."""
 TELLS: Mapping[Completeness | None, str] = {
+    # For translators: in the column "tells": every liquidation.
     Completeness.COMPLETE: N_("all"),
+    # For translators: in the column "tells": a lower bound, since only some liquidations are told.
     Completeness.THROTTLED: N_("a floor"),
     None: "?",
 }
@@ -116,6 +123,8 @@ def tells_words(completeness: Completeness | None) -> str:
 
 def retold(text: str) -> str:
     """A text of the core in the language spoken, with what stands in its places told likewise."""
+    if not text or spoken() == ENGLISH:
+        return text
     for sentence, pattern in _patterns():
         if found := pattern.fullmatch(text):
             return _(sentence).format(**{place: retold(said) for place, said in found.groupdict().items()})

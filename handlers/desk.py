@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +20,7 @@ from bot.domain.assets import Asset
 from bot.domain.cards import Card, Picture
 from bot.domain.charts import MarketChart
 from bot.domain.chats import ChatSettings, whole
+from bot.domain.fleet import Member
 from bot.domain.health import REMEMBERED, Remembered, SourceHealth, SourceState
 from bot.domain.market import Report, Snapshot, Venue
 from bot.domain.posts import (
@@ -95,6 +96,8 @@ class Desk:
         self.clock = clock
         self.about = about
         self.wall = wall
+        self.members: Callable[[], Sequence[Member]] = tuple
+        """The processes that share the work, this one too; none where it does everything."""
         self.zone = UTC_ZONE
         self.days = Days(store)
         self.language = ENGLISH

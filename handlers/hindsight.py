@@ -116,7 +116,10 @@ async def alike(store: Store, wave: Wave, now: datetime, *, least_w: float | Non
     if any(one.n >= LEAST for one in told.after):
         return told
     of_all = await _like(store, wave.kind, least, None, without)
-    return await _told(store, wave, of_all, least, now, all_coins=True) if len(of_all) > len(own) else told
+    if len(of_all) == len(own):
+        return told
+    more = await _told(store, wave, of_all, least, now, all_coins=True)
+    return more if more.after else told
 
 
 async def _like(store: Store, kind: Kind, least_w: float, asset: Asset | None, without: str) -> list[Wave]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from bot.domain.assets import Asset
 from bot.domain.market import Point
-from bot.domain.statistics import Totals
+from bot.domain.statistics import Statistics, Totals
 from bot.pipeline.leverage import WINDOW
 from bot.ports import Store
 
@@ -16,6 +16,9 @@ DAY = timedelta(days=1)
 READ_ANEW = timedelta(hours=6)
 """What was learnt meanwhile of the time before live figures replaces what was read."""
 NEWS_AFTER = timedelta(minutes=30)
+LOOKED_ANEW = timedelta(minutes=1)
+TOLD_LATELY = timedelta(minutes=30)
+"""Older statistics do not stand for now."""
 
 
 @dataclass
@@ -27,11 +30,20 @@ class _Year:
 
 
 class Days:
-    """The last point and the last totals of each day (UTC) of the year before now."""
+    """The last point and the last totals of each day (UTC) of the year, and the newest of every coin."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._years: dict[Asset, _Year] = {}
+        self._newest: Mapping[Asset, Statistics] = {}
+        self._newest_at: datetime | None = None
+
+    async def newest(self, now: datetime) -> Mapping[Asset, Statistics]:
+        """The statistics of every coin that has some of lately (they are recorded every five minutes)."""
+        if self._newest_at is None or not timedelta(0) <= now - self._newest_at <= LOOKED_ANEW:
+            self._newest = await self._store.statistics.newest_of_all(now - TOLD_LATELY)
+            self._newest_at = now
+        return self._newest
 
     async def of(self, asset: Asset, now: datetime) -> tuple[Sequence[Point], Sequence[Totals]]:
         """Oldest first. Today's may be half an hour old: for now, there is the newest of each."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC
 
 from bot.domain.assets import Asset
 from bot.domain.market import Point, Snapshot
 from bot.domain.statistics import Statistics, Totals, totals
 from bot.pipeline.leverage import Leverage, by_day, leverage, values_of
 from handlers.desk import Desk
+from handlers.history import TOLD_LATELY
 from handlers.numbers import percent
-
-TOLD_LATELY = timedelta(minutes=30)
-"""Statistics are recorded every five minutes; older ones do not stand for now."""
 
 
 @dataclass(frozen=True, slots=True)

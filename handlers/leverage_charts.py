@@ -32,7 +32,7 @@ def heat_chart(asset: Asset, told: Leverage, now: datetime, banner: str) -> Line
     return LinesChart(
         title=_("{coin} leverage: {heat} of 100").format(coin=asset, heat=heat),
         axis=_("Heat: 0 to 100 among its own days"),
-        times=(*map(_midnight, days), now.astimezone(UTC)),
+        times=(*map(_end, days), now.astimezone(UTC)),
         lines=(NamedLine(asset, (*(known.get(day) for day in days), told.heat)),),
         normal=(quantile(ordered, 0.1), quantile(ordered, 0.9)),
         normal_name=_("8 days in 10"),
@@ -43,7 +43,8 @@ def heat_chart(asset: Asset, told: Leverage, now: datetime, banner: str) -> Line
 
 def compared_chart(points: Mapping[Asset, Sequence[Point]], now: datetime, banner: str) -> LinesChart | None:
     """Coin OI of several coins, like with like, each 100 at the first day that all of them have."""
-    first = now.astimezone(UTC).date() - COMPARED_DAYS * DAY
+    utc = now.astimezone(UTC)
+    first = utc.date() - COMPARED_DAYS * DAY
     by_day = {
         asset: {point.at.date(): point.index for point in told if point.at.date() >= first}
         for asset, told in points.items()
@@ -62,8 +63,8 @@ def compared_chart(points: Mapping[Asset, Sequence[Point]], now: datetime, banne
     ]
     return LinesChart(
         title=_compared(by_day, begin),
-        axis=_("First day = 100, like with like"),
-        times=tuple(map(_midnight, days)),
+        axis=_("Coins, like with like; the first day is 100"),
+        times=tuple(min(_end(day), utc) for day in days),
         lines=tuple(lines),
         base=100.0,
         note=_note(now, banner),
@@ -142,8 +143,9 @@ def _days(first: date, last: date) -> list[date]:
     return [first + n * DAY for n in range((last - first).days + 1)]
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def _end(day: date) -> datetime:
+    """Of a day the last value is known."""
+    return datetime.combine(day + DAY, time(), UTC)
 
 
 def _note(at: datetime, banner: str) -> str:

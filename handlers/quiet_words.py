@@ -67,6 +67,7 @@ def hours_typed(hours: QuietHours) -> str:
 def quiet_words(settings: ChatSettings) -> str:
     """``23:00–07:00; waves of W 3.9 and more may break through``."""
     if settings.quiet is None:
+        # For translators: no quiet hours, no roles, no running waves.
         return _("none")
     hours = hours_words(settings.quiet)
     if settings.break_through:
@@ -84,6 +85,7 @@ def mute_words(settings: ChatSettings, wall: datetime) -> str:
     """``until 20:45 CET``; ``wall`` is real time."""
     until = settings.muted_until
     if until is None or until <= wall:
+        # For translators: the chat is not muted.
         return _("no")
     return _("until {at}").format(at=moment(local(until, ZoneInfo(settings.zone)), wall))
 

@@ -66,7 +66,8 @@ def taught(language: str, texts: NullTranslations) -> Iterator[None]:
 
 
 def _(message: str) -> str:
-    return _texts(_spoken.get()).gettext(message)
+    """The text in the language spoken; nothing stays nothing (to gettext it is the catalogue's head)."""
+    return _texts(_spoken.get()).gettext(message) if message else ""
 
 
 def ngettext(singular: str, plural: str, count: float) -> str:

@@ -25,6 +25,7 @@ class Choice(NamedTuple):
 
 
 CHOICES = (
+    # For translators: buttons: alerts of which waves (by size and frequency) a chat wants.
     Choice("historic", N_("Only historic"), N_("~1 a year"), YEARLY_W),
     Choice("big", N_("Big"), N_("~1 a month"), MONTHLY_W),
     Choice("notable", N_("Notable"), N_("~1 a week"), WEEKLY_W),
@@ -89,6 +90,7 @@ def threshold_words(threshold: Threshold) -> str:
     match threshold.measure:
         case Measure.W:
             often = _how_often(value)
+            # For translators: {often} is "about weekly".
             return _("{often} (W {w} and more)").format(often=often, w=number(value, 1))
         case Measure.FALL if threshold.horizon:
             return _("{share} or more within {time}").format(

@@ -24,6 +24,8 @@ FRESH_STEPS = 3
 HELD_BACK = timedelta(hours=1)
 """What was held back so long before the onset may be missing in the wave."""
 MOST_HELD_BACK = 500
+FINE = ((timedelta(minutes=15), timedelta(days=7)), (timedelta(hours=1), timedelta(days=90)))
+"""Snapshots older than so much lie so far apart (docs/storage.md): shorter horizons are not seen there."""
 
 
 class Kept(StrEnum):
@@ -47,7 +49,8 @@ class End(msgspec.Struct, frozen=True):
 class Inputs(msgspec.Struct, frozen=True):
     """``before`` is the step that the fall began from, ``low`` the lowest.
 
-    ``seen`` is, for each depth, how often so deep a fall was seen in ``history``. ``case`` is whether the
+    ``seen`` is, for each depth, how often so deep a fall was seen and in how long a history, where that was
+    kept finely enough to tell. ``case`` is whether the
     detector's memory of that time is kept, so that the wave can be computed again.
     """
 
@@ -56,8 +59,7 @@ class Inputs(msgspec.Struct, frozen=True):
     index: tuple[float, float] | None
     kept: Kept
     ends: Mapping[Venue, tuple[End | None, End | None]]
-    history: timedelta
-    seen: tuple[int, ...]
+    seen: tuple[tuple[int, timedelta] | None, ...]
     held_back: tuple[Quarantined, ...]
     case: bool
 
@@ -67,15 +69,13 @@ async def inputs(store: Store, wave: Wave, now: datetime) -> Inputs:
     before = wave.onset - (PAST_STEP if wave.from_history else STEP)
     snaps = [await _at(store, wave.asset, at) for at in (before, wave.low_at)]
     kept, first, last = await _ends(store, wave, before, snaps)
-    history, seen = await _seen(store, wave)
     return Inputs(
         before,
         wave.low_at,
         (snaps[0].index, snaps[1].index) if snaps[0] and snaps[1] else None,
         kept,
         {v.venue: (first.get(v.venue), last.get(v.venue)) for v in wave.venues},
-        history,
-        seen,
+        await _seen(store, wave, now),
         await _held_back(store, wave, before),
         bool(await store.journal.kept(case_name(wave.id))),
     )
@@ -143,16 +143,18 @@ def _of_snapshot(snap: Snapshot) -> Mapping[Venue, End]:
     }
 
 
-async def _seen(store: Store, wave: Wave) -> tuple[timedelta, tuple[int, ...]]:
+async def _seen(store: Store, wave: Wave, now: datetime) -> tuple[tuple[int, timedelta] | None, ...]:
+    """For each horizon by what is kept at least as finely: this fall itself is among what was seen."""
     points = await store.journal.series(wave.asset, wave.low_at - HISTORY, wave.low_at, PAST_STEP)
-    if not points:
-        return timedelta(0), tuple(0 for _ in wave.depths)
 
-    def count(depth: Depth) -> int:
-        return times_seen(points, depth.horizon, depth.fall) if depth.fall > 0 else 0
+    def count(depth: Depth) -> tuple[int, timedelta] | None:
+        fine = next((now - age for step, age in FINE if depth.horizon < step), None)
+        known = [point for point in points if fine is None or point.at >= fine]
+        if not known or depth.fall <= 0:
+            return None
+        return max(1, times_seen(known, depth.horizon, depth.fall)), wave.low_at - known[0].at
 
-    counts = await asyncio.to_thread(lambda: tuple(map(count, wave.depths)))
-    return wave.low_at - points[0].at, counts
+    return await asyncio.to_thread(lambda: tuple(map(count, wave.depths)))
 
 
 async def _held_back(store: Store, wave: Wave, before: datetime) -> tuple[Quarantined, ...]:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import nats
@@ -44,6 +45,10 @@ SEEN_BYTES = 1024 * MIB
 SET_ASIDE_FOR = timedelta(days=7)
 
 
+class Secret(Protocol):
+    def read(self) -> str | None: ...
+
+
 class Options(Protocol):
     """What the operator may choose; the table ``[streams]``."""
 
@@ -55,6 +60,12 @@ class Options(Protocol):
     def replicas(self) -> int: ...
     @property
     def partitions(self) -> int: ...
+    @property
+    def user(self) -> str | None: ...
+    @property
+    def password(self) -> Secret: ...
+    @property
+    def credentials_file(self) -> Path | None: ...
 
 
 @dataclass
@@ -155,6 +166,9 @@ async def open_cluster(options: Options) -> AsyncIterator[Cluster]:
                 max_outstanding_pings=1,
                 error_cb=told,
                 disconnected_cb=lost,
+                user=options.user,
+                password=options.password.read() if options.user else None,
+                user_credentials=str(options.credentials_file) if options.credentials_file else None,
                 reconnected_cb=back,
             )
     except FAULTS as fault:

@@ -129,7 +129,7 @@ class MemoryJournal:
 
     async def heard(self, asset: Asset, since: datetime, until: datetime) -> Sequence[Liquidation]:
         found = [one for one in self._liquidations.get(asset, {}).values() if since < one.received <= until]
-        return sorted(found, key=lambda one: (one.received, one.at, one.instrument.key, one.number))
+        return sorted(found, key=lambda one: one.received)
 
     async def liquidated(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta

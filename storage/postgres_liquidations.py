@@ -32,7 +32,7 @@ EARLIER = timedelta(days=1)
 """What is told again of the past is at most so old: beyond, it was heard for the first time."""
 _COLUMNS = (
     *("asset", "at", "market", "number", "position", "amount", "unit", "price"),
-    *("long_usd", "short_usd", "coins", "deleveraged", "received"),
+    *("long_usd", "short_usd", "coins", "deleveraged", "received", "place"),
 )
 _EACH = (
     "from liquidations where asset = $1 and at >= $2 and at < $3"
@@ -69,8 +69,9 @@ class Liquidations:
                 liquidated_coins(forced),
                 forced.deleveraged,
                 forced.received,
+                place,
             )
-            for forced in heard
+            for place, forced in enumerate(heard)
         ]
 
         await self._days.make({row[1] for row in rows})
@@ -81,7 +82,7 @@ class Liquidations:
         rows = await self._file.rows(
             tuple,
             f"select market, position, amount, unit, price, at, received, number, deleveraged {_EACH}"
-            " and received > $4 and received <= $5",
+            " and received > $4 and received <= $5 order by received, place, at, market, number",
             asset,
             since - EARLIER,
             until + EARLIER,
@@ -89,7 +90,7 @@ class Liquidations:
             until,
         )
         contracts = await self._readings.newest({row[0] for row in rows})
-        found = [
+        return [
             Liquidation(
                 contracts.get(market)
                 or Instrument(Venue(market.partition(":")[0]), market.partition(":")[2], asset),
@@ -103,7 +104,6 @@ class Liquidations:
             )
             for market, position, amount, unit, price, at, received, number, deleveraged in rows
         ]
-        return sorted(found, key=lambda one: (one.received, one.at, one.instrument.key, one.number))
 
     async def sums(
         self, asset: Asset, since: datetime, until: datetime, step: timedelta

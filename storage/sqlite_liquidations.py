@@ -44,11 +44,12 @@ def write_liquidations(db: Database, liquidations: Sequence[Liquidation]) -> Non
             liquidated_coins(forced),
             forced.deleveraged,
             micros(forced.received),
+            place,
         )
-        for forced in liquidations
+        for place, forced in enumerate(liquidations)
         if micros(forced.at) >= gone
     ]
-    db.conn.executemany(f"insert or ignore into liquidations values ({', '.join('?' * 13)})", rows)  # noqa: S608
+    db.conn.executemany(f"insert or ignore into liquidations values ({', '.join('?' * 14)})", rows)  # noqa: S608
 
 
 EARLIER = timedelta(days=1)
@@ -64,12 +65,12 @@ def read_heard(
 ) -> list[Liquidation]:
     """``contract`` finds what is traded under a key; of one that has no open interest little is known."""
     rows = db.execute(
-        "select market, position, amount, unit, price, at, coalesce(received, at), number, deleveraged"
-        " from liquidations where asset = ? and at >= ? and at < ?",
-        (asset, micros(since - EARLIER), micros(until + EARLIER)),
+        "select market, position, amount, unit, price, at, coalesce(received, at) as heard, number,"
+        " deleveraged from liquidations where asset = ? and at >= ? and at < ? and heard > ? and heard <= ?"
+        " order by heard, place, at, market, number",
+        (asset, micros(since - EARLIER), micros(until + EARLIER), micros(since), micros(until)),
     )
-    low, high = micros(since), micros(until)
-    found = [
+    return [
         Liquidation(
             contract(db, market)
             or Instrument(Venue(market.partition(":")[0]), market.partition(":")[2], asset),
@@ -82,9 +83,7 @@ def read_heard(
             bool(deleveraged),
         )
         for market, position, amount, unit, price, at, received, number, deleveraged in rows
-        if low < received <= high
     ]
-    return sorted(found, key=lambda one: (one.received, one.at, one.instrument.key, one.number))
 
 
 def read_liquidated(

@@ -232,6 +232,8 @@ def m0011_later(db: Database) -> None:
         "alter table chat_settings add column digest_due integer",
         "create index chat_settings_digest on chat_settings (digest_due) where digest_due is not null",
         "alter table liquidations add column received integer",
+        # In which order those of one message were heard: sums of floats are told by it.
+        "alter table liquidations add column place integer not null default 0",
     )
     for statement in statements:
         db.execute(statement)

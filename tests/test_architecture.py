@@ -14,15 +14,28 @@ ROOT = Path(__file__).parents[1]
 OURS = ("bot", "handlers", "storage")
 LONGEST = 400
 
-ENTRY = {"bot.__main__", "bot.app", "bot.backfill", "bot.doctor", "bot.opening", "bot.record", "bot.replay"}
+ENTRY = {
+    *("bot.__main__", "bot.app", "bot.app_fleet", "bot.app_parts"),
+    *("bot.backfill", "bot.checking", "bot.doctor", "bot.keeping", "bot.opening"),
+    *("bot.recompute", "bot.record", "bot.replay"),
+}
 """Each wires something whole together, so it may know everyone; nobody but the command line knows it."""
 CORE = {"bot.domain", "bot.ports", "bot.ports_fleet", "bot.errors"}
 SOURCES = CORE | {"bot.exchanges", "bot.health"}
-INSIDE = SOURCES | {"bot.feeds", "bot.pipeline", "bot.simulator", "bot.running", "bot.deliver", "bot.config"}
+INSIDE = SOURCES | {
+    "bot.cases",
+    "bot.feeds",
+    "bot.pipeline",
+    "bot.simulator",
+    "bot.running",
+    "bot.deliver",
+    "bot.config",
+}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "bot": set(),
     "bot.domain": set(),
+    "bot.arguments": set(),
     "bot.errors": set(),
     "bot.ports": {"bot.domain", "bot.ports_locks", "bot.ports_people"},
     "bot.ports_locks": {"bot.domain"},
@@ -31,10 +44,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.pipeline": {"bot.domain"},
     "bot.settings": {"bot.domain"},
     "bot.platforms": {"bot.errors", "bot.settings"},
+    "bot.clusters": {"bot.domain", "bot.errors", "bot.platforms", "bot.settings"},
     "bot.engines": {"bot.platforms", "bot.settings"},
     "bot.page_settings": {"bot.errors", "bot.platforms", "bot.settings"},
     "bot.config": {
-        *("bot.domain", "bot.engines", "bot.errors"),
+        *("bot.clusters", "bot.domain", "bot.engines", "bot.errors"),
         *("bot.page_settings", "bot.platforms", "bot.settings"),
     },
     "bot.known": {"bot.domain"},
@@ -42,13 +56,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.running": set(),
     "bot.exchanges": {"bot.domain", "bot.errors"},
     "bot.health": CORE,
+    "bot.health_fleet": CORE | {"bot.health"},
     "bot.feeds": SOURCES | {"bot.running"},
     "bot.simulator": SOURCES,
     "bot.decode": SOURCES | {"bot.feeds", "bot.pipeline"},
     "bot.deliver": INSIDE,
+    "bot.fleet": CORE,
     "bot.roles": INSIDE,
     "bot.judging": INSIDE | {"bot.roles"},
     "bot.past": INSIDE | {"bot.roles"},
+    "bot.cases": CORE | {"bot.pipeline"},
     "bot.later": CORE,
     "bot.stage": INSIDE,
     "handlers": CORE | {"bot.known", "bot.pipeline", "bot.running"},
@@ -96,7 +113,7 @@ def test_a_module_imports_only_what_its_place_allows(name: str) -> None:
 def test_the_command_line_imports_lazily() -> None:
     tree = ast.parse(MODULES["bot.__main__"].read_text("utf-8"))
     at_once = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
-    assert [name for name in at_once if name and name.startswith(OURS)] == ["bot.errors"]
+    assert [name for name in at_once if name and name.startswith(OURS)] == ["bot.arguments", "bot.errors"]
 
 
 def test_every_venue_file_is_registered() -> None:

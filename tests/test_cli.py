@@ -69,7 +69,7 @@ def test_the_version_is_told(tmp_path: Path) -> None:
         (["run", "--speed", "nan"], "argument --speed: nan is not a number from 1 to 600"),
         (["run", "--port", "99999"], "argument --port: 99999 is not a whole number from 0"),
         (["run", "--port", "-1"], "argument --port: -1 is not a whole number from 0"),
-        (["replay"], "the following arguments are required: FILE"),
+        (["replay"], "replay needs a FILE, or --wave ID"),
         (
             ["run", "--scenario", "octobre-2025"],
             "there is no scenario octobre-2025; did you mean october-2025?",

@@ -89,6 +89,13 @@ class Schedule:
             misfire_grace_time=None,
         )
 
+    def remove(self, name: str) -> None:
+        """Run it no more; what is in hand of it is finished."""
+        try:
+            self._scheduler.remove_job(name)
+        except JobLookupError:
+            return  # it was never begun
+
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set. Raises what a job raised."""
         if self._broken is None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.domain.assets import Asset
 from bot.domain.market import Venue
-from bot.exchanges.spec import Exchange, Poll
+from bot.exchanges.spec import SECOND, Exchange, Poll
+from bot.feeds.book import SOURCE as BOOK
 from bot.feeds.book import VenueBook
 from bot.feeds.contact import Setting
 from bot.feeds.deaf import SLOT, Advice, Ears
@@ -21,6 +22,7 @@ from bot.feeds.poll import PollFeed
 from bot.feeds.rotation import Sizes
 from bot.feeds.schedule import Schedule
 from bot.feeds.sockets import SocketFeed
+from bot.health import Health
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +101,7 @@ class VenueFeeds:
             return wait
 
         if self.book.needed:
-            schedule.add(f"{self.exchange.venue} contracts", ask, self.exchange.book.every, first)
+            schedule.add(f"{self.exchange.venue} {BOOK}", ask, self.exchange.book.every, first)
         else:
             self._begin(schedule, group, first)
 
@@ -115,6 +117,16 @@ class VenueFeeds:
     def stop(self) -> None:
         for task in self.listening:
             task.cancel()
+
+    def leave(self, schedule: Schedule, health: Health) -> None:
+        """Ask and hear this venue no more: it is somebody else's now."""
+        self.stop()
+        exchange = self.exchange
+        for name in (BOOK, *(feed.poll.name for feed in self.polls)):
+            schedule.remove(f"{exchange.venue} {name}")
+            health.release(exchange.venue, name)
+        for socket in self.sockets:
+            health.release(exchange.venue, socket.socket.name)
 
 
 class Watch:
@@ -140,8 +152,58 @@ class Watch:
                 feed.renew()
 
 
+class _Asked:
+    """The venues that are asked now: all of them, or those that are this process's."""
+
+    def __init__(
+        self,
+        venues: Sequence[VenueSource],
+        setting: Setting,
+        watched: frozenset[Asset] | None,
+        lines: Mapping[Venue, VenueHttp],
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self._venues, self._setting, self._watched, self._lines = venues, setting, watched, lines
+        self._turnstile = Turnstile(LINES_S, setting.monotonic, setting.sleep)
+        self._group = group
+        self._feeds: dict[Venue, VenueFeeds] = {}
+        self._watch = Watch((), setting)
+
+    def take(self, schedule: Schedule, mine: Collection[Venue]) -> None:
+        """Begin with those of ``mine`` that are new and leave those that are not in it; the others go on."""
+        left = [venue for venue in self._feeds if venue not in mine]
+        new = [
+            one
+            for one in self._venues
+            if one.exchange.venue in mine and one.exchange.venue not in self._feeds
+        ]
+        if not left and not new:
+            return
+        for venue in left:
+            self._feeds.pop(venue).leave(schedule, self._setting.health)
+        for place, one in enumerate(new):
+            http = self._lines[one.exchange.venue]
+            feeds = VenueFeeds(one, http, self._setting, self._watched, self._turnstile)
+            self._feeds[one.exchange.venue] = feeds
+            feeds.start(schedule, self._group, place * VENUE_GAP)
+        self._watch = Watch(
+            [socket for feeds in self._feeds.values() for socket in feeds.sockets], self._setting
+        )
+
+    async def look(self) -> None:
+        """Who is deaf? To be called once a slot."""
+        await self._watch.look()
+
+    def stop(self) -> None:
+        for feeds in self._feeds.values():
+            feeds.stop()
+
+
 class Sources:
-    """What the ``collect`` role runs. ``watched`` is ``None`` for every coin."""
+    """What the ``collect`` role runs. ``watched`` is ``None`` for every coin.
+
+    ``mine`` tells which of the venues are this process's now; without it all are.
+    """
 
     def __init__(
         self,
@@ -150,9 +212,11 @@ class Sources:
         *,
         watched: frozenset[Asset] | None = None,
         lines: Mapping[Venue, VenueHttp] | None = None,
+        mine: Callable[[], Collection[Venue]] | None = None,
     ) -> None:
         """``lines``: runners opened by others, who ask the same venues within the same budgets."""
         self._venues, self._setting, self._watched, self._lines = venues, setting, watched, lines
+        self._mine = mine or self._all
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``; then what is in hand is finished, or cancelled within two seconds.
@@ -160,24 +224,24 @@ class Sources:
         A source that fails is contained (see ``Health``); only a bug is raised.
         """
         setting = self._setting
-        turnstile = Turnstile(LINES_S, setting.monotonic, setting.sleep)
         async with AsyncExitStack() as opened:
             lines = self._lines
             if lines is None:
                 lines = await opened.enter_async_context(open_lines(self._venues, setting))
-            runners = lines
-            feeds = [
-                VenueFeeds(source, runners[source.exchange.venue], setting, self._watched, turnstile)
-                for source in self._venues
-            ]
             async with asyncio.TaskGroup() as group:
+                asked = _Asked(self._venues, setting, self._watched, lines, group)
                 try:
                     async with Schedule(setting.speed) as schedule:
-                        for place, feed in enumerate(feeds):
-                            feed.start(schedule, group, place * VENUE_GAP)
-                        watch = Watch([one for feed in feeds for one in feed.sockets], setting)
-                        schedule.add("who is deaf", watch.look, SLOT)
+                        asked.take(schedule, self._mine())
+                        schedule.add("who is deaf", asked.look, SLOT)
+
+                        async def look_again() -> None:
+                            asked.take(schedule, self._mine())
+
+                        schedule.add("whose is what", look_again, SECOND * setting.speed)
                         await schedule.run(stop)
                 finally:  # only now: a first book that was on its way has opened its sockets
-                    for feed in feeds:
-                        feed.stop()
+                    asked.stop()
+
+    def _all(self) -> Collection[Venue]:
+        return [source.exchange.venue for source in self._venues]

@@ -101,7 +101,7 @@ class Judge:
         self._early: list[Wave] = []
         self._gate = Gate(pace.fresh)
         self._courts: dict[Asset, Court] = {}
-        self._why: dict[tuple[str, str], Verdict] = {}
+        self.why: dict[tuple[str, str], Verdict] = {}
         self._opened = 0
         self._share = share
         self._at: datetime | None = None
@@ -110,7 +110,7 @@ class Judge:
         """Judge one thing said; a believed open interest comes back as the reading to record."""
         if isinstance(said, OpenInterest):
             verdict, reading = self._gate.open_interest(said)
-            self._why[said.instrument.venue, said.instrument.symbol] = verdict
+            self.why[said.instrument.venue, said.instrument.symbol] = verdict
             if reading is not None:
                 self.trust(reading)
             return verdict, reading
@@ -155,7 +155,7 @@ class Judge:
             court.bursts.price_before(now_s, long=burst.long_share >= 0.5),
             aggregate.price_now(now_s),
             court.coverage,
-            aggregate.missing(now_s, self._why),
+            aggregate.missing(now_s, self.why),
             sum(aggregate.counted_coins(now_s)),
             aggregate.opened_coins,
         )
@@ -199,7 +199,7 @@ class Judge:
         return Quarantined(what.venue, what.symbol, verdict, said.received, f"{told}: {detail}")
 
     def verdict_on(self, instrument: Instrument) -> Verdict | None:
-        return self._why.get((instrument.venue, instrument.symbol))
+        return self.why.get((instrument.venue, instrument.symbol))
 
     def trust(self, reading: Reading) -> None:
         """Take a reading that was believed before (from the journal, at a restart)."""
@@ -276,7 +276,7 @@ class Judge:
             court.bursts.learn(now_s, oi_usd, step.price_usd, listening=listening)
             waves.extend(self._advance(court, now, step))
             if snap:
-                snapshots.append(court.aggregate.snapshot(step, at, self._why, self._funding(court)))
+                snapshots.append(court.aggregate.snapshot(step, at, self.why, self._funding(court)))
         yield Stepped(tuple(snapshots), moments, self._together(waves))
 
     def _advance(self, court: Court, now: Moment, step: Step) -> list[Wave]:
@@ -293,7 +293,7 @@ class Judge:
             changes=step.changes,
             flow=step.flow,
             compared=step.counted,
-            missing=aggregate.missing(now.at_s, self._why),
+            missing=aggregate.missing(now.at_s, self.why),
             reports=tuple(court.told()),
             since_s=court.before_s or court.since_s or now.at_s,
             normal_move=court.detector.normal_move,
@@ -315,7 +315,7 @@ class Judge:
         if opened is None:
             return []
         heard = court.aggregate.heard_since(opened + HEARD_AFTER_S, now_s)
-        missing = court.aggregate.missing(now_s, self._why)
+        missing = court.aggregate.missing(now_s, self.why)
         return court.life.wait(now_s, heard, self.pace.coverage_floor, missing)
 
     def _together(self, told: list[Wave]) -> tuple[Wave, ...]:

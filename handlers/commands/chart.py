@@ -69,7 +69,7 @@ async def _shown(desk: Desk, asset: Asset, period: timedelta, what: str) -> Char
         return await _funding(desk, asset, period)
     if what == "leverage":
         one = await seen(desk, asset)
-        return heat_chart(asset, one.leverage, one.now.at, desk.about.banner)
+        return heat_chart(asset, one.leverage, one.now.at, desk.banner)
     market = await desk.period_chart(asset, period)
     return _part(market, what, period) if market else None
 

@@ -12,7 +12,7 @@ from bot.errors import AskError
 from bot.pipeline.leverage import Measure
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.leverage import TOLD_LATELY, Seen, seen, yearly
+from handlers.leverage import Seen, seen, yearly
 from handlers.leverage_charts import extremes_chart, funding_chart
 from handlers.numbers import clock, duration, number, percent, share, tight, usd
 from handlers.picture_words import pictured
@@ -135,7 +135,7 @@ def _cells(venue: VenueStatistics) -> tuple[str, str]:
 
 
 async def _extremes(desk: Desk) -> Card:
-    told = await desk.store.statistics.newest_of_all(desk.clock() - TOLD_LATELY)
+    told = await desk.days.newest(desk.clock())
     sums = {asset: totals(one) for asset, one in told.items()}
     chosen = {asset: one for asset, one in sums.items() if _counts(told[asset], one)}
     if not chosen:

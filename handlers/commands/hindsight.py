@@ -45,7 +45,7 @@ async def after(desk: Desk, ask: Ask) -> Card:
 
 
 def _told(desk: Desk, found: Alike) -> Card:
-    chart = after_chart(found, desk.clock(), desk.about.banner)
+    chart = after_chart(found, desk.clock(), desk.banner)
     card = aftermath_card(desk.here(found), desk.now())
     return replace(card, picture=pictured(chart)) if chart else card
 

@@ -13,7 +13,8 @@ from bot.errors import AskError
 from bot.pipeline.leverage import Change, change_between, near
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.leverage import TOLD_LATELY, Seen, point_of, seen
+from handlers.history import TOLD_LATELY
+from handlers.leverage import Seen, point_of, seen
 from handlers.leverage_cards import compare_card, leverage_card
 from handlers.leverage_charts import changes_chart, compared_chart, heat_chart
 from handlers.numbers import clock, duration, number, percent, tight, usd
@@ -83,7 +84,7 @@ async def top(desk: Desk, ask: Ask) -> Card:
     now = desk.clock()
     points = await desk.store.journal.points(now)
     before = await desk.store.journal.points(now - period)
-    told = await desk.store.statistics.newest_of_all(now - TOLD_LATELY)
+    told = await desk.days.newest(now)
     if not points:
         raise AskError(_("I have not seen any market yet. See how the feeds do: `/venues`"), "/venues")
     changes: dict[Asset, Change] = {}
@@ -124,7 +125,7 @@ def _top_card(desk: Desk, changes: dict[Asset, Change], period: timedelta, small
         asset, one = falls[0]
         lines.append(
             Line(
-                _("**{coin} closed most for what is usual of it: {change}, {times} ×**").format(
+                _("**{coin} closed most, by what is usual of it: {change}, {times} ×**").format(
                     coin=asset, change=percent(one.change), times=_times(one)
                 ),
                 8,

@@ -63,6 +63,7 @@ async def liquidations(desk: Desk, ask: Ask) -> Card:
         ),
         lines=tuple(Line(text) for text in lines if text),
         table=_venues(desk, told),
+        # For translators: a floor is a lower bound.
         footer=_("a floor: not every venue tells every one · as of {at}").format(at=clock(desk.now())),
         picture=pictured(chart) if chart and any((*chart.long_usd, *chart.short_usd)) else None,
         buttons=tuple(Button(each, f"/liquidations {coin} {each}") for each in ("1h", "24h", "7d")),

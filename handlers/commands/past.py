@@ -50,7 +50,7 @@ async def resets(desk: Desk, ask: Ask) -> Card:
         raise _none(asset, unwinds=unwinds)
     now, whole = desk.now(), ask.get(IN_FULL) is not None
     every = [wave for wave in await desk.past(asset) if unwinds or wave.kind is not Kind.UNWIND]
-    chart = resets_chart(every, asset, desk.clock(), desk.about.banner)
+    chart = resets_chart(every, asset, desk.clock(), desk.banner)
     known = {wave.id: await desk.outcomes(wave) for wave in waves} if asset or whole else {}
     words = ["/resets", *([asset.lower()] if asset else []), str(len(waves)), *(["all"] if unwinds else [])]
     table_or_full = Button(_("In full"), " ".join([*words, "full"]))

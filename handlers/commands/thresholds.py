@@ -128,6 +128,7 @@ def _compared(
 ) -> Card:
     """Which recorded waves the old threshold tells, and which the new one."""
     tried = [(wave, told(before, wave), told(after, wave)) for wave in past]
+    # For translators: in the column "told": by which threshold, the old or the new one.
     words = {(True, True): _("both"), (True, False): _("before"), (False, True): _("now")}
     rows = [
         (

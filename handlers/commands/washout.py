@@ -235,6 +235,7 @@ async def status(desk: Desk, ask: Ask) -> Card:
         _("Subscriptions here: {here}, everywhere: {everywhere}").format(
             here=number(len(here)), everywhere=number(len(await store.subscriptions.all()))
         ),
+        *await _fleet(desk),
         " · ".join(
             _(text).format(what=plain(facts[name])) for name, text in TOLD_OF_STORE.items() if name in facts
         ),
@@ -249,6 +250,25 @@ async def status(desk: Desk, ask: Ask) -> Card:
         tone=Tone.WARNING if blind else Tone.ANSWER,
         lines=tuple(Line(line) for line in lines if line),
         footer=footer,
+    )
+
+
+async def _fleet(desk: Desk) -> Sequence[str]:
+    """Who shares the work, who holds an only-one role, and what waits; nothing where one process does it."""
+    members = desk.members()
+    if not members:
+        return ()
+    roles = Counter(role.value for member in members for role in member.roles)
+    locks = [f"{lock.name} {plain(lock.holder)}" for lock in await desk.store.locks.holders()]
+    waiting: Counter[str] = Counter()
+    for member in members:
+        waiting.update(member.waiting)
+    played = ", ".join(f"{role} {count}" for role, count in sorted(roles.items()))
+    queues = ", ".join(f"{queue} {number(count)}" for queue, count in sorted(waiting.items()))
+    return (
+        _("Processes: {n} ({roles})").format(n=number(len(members)), roles=played),
+        _("Only-one roles: {locks}").format(locks=", ".join(locks) or _("none")),
+        _("Waiting: {queues}").format(queues=queues or _("none")),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import exp, log
 
 from bot.domain.cards import Button, Card, Line, plain
@@ -57,7 +57,7 @@ async def why(desk: Desk, ask: Ask) -> Card:
         _index(known),
         _coins(wave),
         _dollars(wave),
-        *(_depth(wave, depth, seen, known) for depth, seen in zip(wave.depths, known.seen, strict=True)),
+        *(_depth(wave, depth, seen) for depth, seen in zip(wave.depths, known.seen, strict=True)),
         _("Rarest at {time}: {rarity}").format(time=duration(wave.horizon), rarity=_rarity(wave)),
         *_magnitude(wave),
         _history(wave),
@@ -141,18 +141,19 @@ def _signed_price(move_usd: float) -> str:
     return f"{'−' if move_usd < 0 else '+'}{price(abs(move_usd))}" if move_usd else price(0.01)
 
 
-def _depth(wave: Wave, depth: Depth, seen: int, known: Inputs) -> str:
+def _depth(wave: Wave, depth: Depth, seen: tuple[int, timedelta] | None) -> str:
     text = f"{duration(depth.horizon)}: {percent(-depth.fall)}"
     if depth.price_move is not None:
         text += _(", price {move}").format(move=percent(depth.price_move))
-    if not seen:
+    if seen is None:
         return text
+    count, history = seen
     how_often = ngettext(
         "; so deep once in {history} of {coin} history",
         "; so deep {n} times in {history} of {coin} history",
-        seen,
+        count,
     )
-    return text + how_often.format(n=seen, history=duration(known.history), coin=wave.asset)
+    return text + how_often.format(n=count, history=duration(history), coin=wave.asset)
 
 
 def _rarity(wave: Wave) -> str:

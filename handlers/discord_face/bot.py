@@ -48,7 +48,7 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody 
 class _Client(discord.Client):
     """The library's client: it is told what to ask for, and tells the face what happened."""
 
-    def __init__(self, face: DiscordFace, trace: aiohttp.TraceConfig) -> None:
+    def __init__(self, face: DiscordFace, trace: aiohttp.TraceConfig, *, talks: bool) -> None:
         super().__init__(
             intents=INTENTS,
             http_trace=trace,
@@ -59,11 +59,14 @@ class _Client(discord.Client):
             allowed_mentions=NO_MENTIONS,
         )
         self.face = face
+        self._talks = talks
         self.tree = _Tree(self)
         add_commands(self.tree, face.answers.desk, face.answers.typed)
 
     async def setup_hook(self) -> None:
         """Replaces the whole set of commands; one of the same name keeps its id."""
+        if not self._talks:
+            return
         try:
             await self.tree.set_translator(Words())
             await self.tree.sync()
@@ -147,7 +150,13 @@ def _advice(fault: Exception) -> str:
 
 
 async def _live(
-    face: DiscordFace, token: str, begun: asyncio.Event, sleep: Sleep, chance: Callable[[], float]
+    face: DiscordFace,
+    token: str,
+    begun: asyncio.Event,
+    sleep: Sleep,
+    chance: Callable[[], float],
+    *,
+    talks: bool,
 ) -> None:
     """Stay logged in until cancelled. Sets ``begun`` after the first attempt.
 
@@ -157,7 +166,7 @@ async def _live(
     try:
         while not face.over:
             try:
-                await _once(face, token, begun)
+                await _once(face, token, begun, talks=talks)
             except _FINAL as fault:
                 face.over = _advice(fault)
                 if not begun.is_set():
@@ -177,13 +186,13 @@ async def _live(
             task.cancel()
 
 
-async def _once(face: DiscordFace, token: str, begun: asyncio.Event) -> None:
-    async with _Client(face, face.guard.trace()) as client:
+async def _once(face: DiscordFace, token: str, begun: asyncio.Event, *, talks: bool) -> None:
+    async with _Client(face, face.guard.trace(), talks=talks) as client:
         await client.login(token)
         face.client = client
         begun.set()
         try:
-            await client.connect()
+            await (client.connect() if talks else asyncio.Event().wait())
         finally:
             face.client = None
 
@@ -207,13 +216,15 @@ async def open_discord(
     *,
     api_base: str = API,
     gateway: str = GATEWAY,
+    talks: bool = True,
     defer_after_s: float = DEFER_AFTER_S,
     sleep: Sleep = asyncio.sleep,
     chance: Callable[[], float] = random.random,
 ) -> AsyncIterator[DiscordFace]:
     """Talk on Discord while the block lasts; yields its ``Messenger`` when login was tried, or is slow.
 
-    ``draw`` makes PNGs (``open_studio``). A Discord that cannot be reached is tried again by itself. Raises
+    ``draw`` makes PNGs (``open_studio``). Without ``talks`` it only sends and edits: no gateway is opened.
+    A Discord that cannot be reached is tried again by itself. Raises
     ``ConfigError`` where the token is not accepted.
     """
     logging.getLogger("discord").setLevel(logging.INFO)  # its debug lines hold tokens of interactions
@@ -222,7 +233,7 @@ async def open_discord(
     with _addressed(api_base, gateway):
         try:
             async with asyncio.TaskGroup() as group:
-                life = group.create_task(_live(face, token, begun, sleep, chance))
+                life = group.create_task(_live(face, token, begun, sleep, chance, talks=talks))
                 try:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(begun.wait(), FIRST_LOOK_S)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bot.domain.figures import FIGURES, Figure, Sample
+from bot.domain.fleet import Member
 from bot.domain.health import SourceHealth, SourceState
 
 
@@ -25,7 +26,9 @@ def freshness(sources: Sequence[SourceHealth]) -> Freshness:
     return Freshness(len(titles) - len(stale), len(titles), tuple(sorted(titles[venue] for venue in stale)))
 
 
-def healthz(sources: Sequence[SourceHealth], at: datetime, *, operator: bool = True) -> dict[str, object]:
+def healthz(
+    sources: Sequence[SourceHealth], at: datetime, *, operator: bool = True, members: Sequence[Member] = ()
+) -> dict[str, object]:
     """``seeing`` is false while no venue is fresh: the process lives, and knows nothing.
 
     Why a source fails may name addresses, so only the operator is told of each.
@@ -49,6 +52,18 @@ def healthz(sources: Sequence[SourceHealth], at: datetime, *, operator: bool = T
                 "why": source.why,
             }
             for source in sources
+        ]
+        known["members"] = [
+            {
+                "name": member.name,
+                "roles": member.roles,
+                "version": member.version,
+                "started": member.started.isoformat(),
+                "venues": member.venues,
+                "waiting": member.waiting,
+                "sent": member.sent,
+            }
+            for member in members
         ]
     return known
 

@@ -27,7 +27,14 @@ class Programs:
 
     async def _healthz(self, request: web.Request) -> web.Response:
         operator = self.door.visitor(request) is Visitor.OPERATOR
-        return web.json_response(healthz(self.desk.health.sources(), self.desk.clock(), operator=operator))
+        return web.json_response(
+            healthz(
+                self.desk.health.sources(),
+                self.desk.clock(),
+                operator=operator,
+                members=self.desk.members(),
+            )
+        )
 
     async def _metrics(self, _: web.Request) -> web.Response:
         samples = [sample async for sample in self._samples()]

@@ -15,6 +15,7 @@ from bot.domain.posts import Destination
 from handlers.commands import COMMANDS
 from handlers.desk import About, Desk
 from handlers.discord_face import DiscordFace
+from handlers.speech import taught
 from storage.memory import MemoryStore
 from tests.discord_face.conftest import Opened, draw, until
 from tests.discord_face.payloads import (
@@ -35,6 +36,7 @@ from tests.discord_face.payloads import (
 from tests.discord_face.records import Fault
 from tests.discord_face.server import Discord
 from tests.handlers.october import NOW, SeenVenues
+from tests.handlers.pseudo import Pseudo, marked
 
 HERE = Destination("discord", ALERTS)
 META = {"archived": False, "auto_archive_duration": 60, "archive_timestamp": "2025-10-10T00:00:00+00:00"}
@@ -65,6 +67,32 @@ async def test_every_command_is_offered_within_discords_limits(face: DiscordFace
             assert option["name"].isalpha()
             assert option["name"].islower()
             assert 1 <= len(option["description"]) <= 100
+
+
+async def test_commands_are_described_in_every_language_that_has_words_for_them(
+    opened: Opened, discord: Discord
+) -> None:
+    with taught("es", Pseudo()), taught("zh", Pseudo()):
+        async with opened():
+            await until(lambda: discord.commands)
+    chart = next(command for command in discord.commands if command["name"] == "chart")
+    for described in (chart, *chart["options"]):
+        told = described["description_localizations"]
+        assert set(told) == {"es-ES", "es-419", "zh-CN", "zh-TW"}
+        assert told["es-ES"].startswith(marked(described["description"].rstrip(".")[:8]))
+        assert not described.get("name_localizations")
+
+
+async def test_a_server_is_answered_in_its_language_and_a_person_alone_in_theirs(
+    face: DiscordFace, discord: Discord, desk: Desk
+) -> None:
+    with taught("es", Pseudo()), taught("tr", Pseudo()):
+        data = {"id": "1", "name": "status", "type": 1, "options": []}
+        in_server = await discord.interact(2, data, guild_locale="es-ES", locale="ru")
+        assert marked("is watching") in words(await in_server.answer())
+        later = await discord.interact(2, data, guild_locale="en-US", locale="en-US")
+        assert marked("is watching") in words(await later.answer())
+    assert (await desk.store.chats.settings(Destination("discord", ALERTS))).language == "es"
 
 
 async def test_no_privileged_intent_is_asked_for(face: DiscordFace, discord: Discord) -> None:
@@ -232,6 +260,7 @@ async def test_missing_rights_are_said_where_alerts_are_spoken_of(
         ("threshold", "what", "w", "W 2.9"),
         ("ping", "what", "", "monthly"),
         ("help", "command", "o", "oi"),
+        ("compare", "coins", "et", "btc eth"),
     ],
 )
 async def test_what_may_be_meant_is_suggested_while_typing(

@@ -66,6 +66,17 @@ def test_a_changed_text_begins_anew_and_a_kept_one_stays(tmp_path: Path) -> None
     }
 
 
+@pytest.mark.parametrize("language", COMPLETE)
+def test_the_catalogue_is_what_the_code_says(language: str) -> None:
+    wanted = {file.relative_to(FOLDER).as_posix(): content for file, content in catalogue.files()}
+    stale = [
+        name
+        for name in ("washout.pot", f"{language}/LC_MESSAGES/washout.po")
+        if (FOLDER / name).read_bytes() != wanted[name]
+    ]
+    assert not stale, "say: make words"
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_translation_keeps_places_marks_and_what_is_typed(language: str) -> None:
     wrong = [

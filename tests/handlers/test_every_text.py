@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from functools import cache
-from gettext import NullTranslations
 from html import unescape
 from urllib.parse import urlsplit
 
@@ -17,12 +16,7 @@ from handlers.charts import svg
 from handlers.desk import Desk
 from handlers.speech import taught
 from tests.handlers.every_card import every_card
-
-PLAIN, MARKED = "abcdefghijklmnopqrstuvwxyz", "ȧƀċđéƒġħíĵķłṁńőƥɋŕśťűṽŵẋýž"
-LETTERS = str.maketrans(PLAIN + PLAIN.upper(), MARKED + MARKED.upper())
-KEPT = re.compile(r"(\{\w+\}|`[^`]*`)")
-LONGER = 0.4
-"""So much longer than English other languages are, at worst."""
+from tests.handlers.pseudo import Pseudo
 
 
 def words_of(text: str) -> set[str]:
@@ -61,21 +55,6 @@ QUOTED = sorted(
     reverse=True,
 )
 """Names and notes of published resets, as others gave them."""
-
-
-class Pseudo(NullTranslations):
-    """Every letter of a text marked, and the text longer; places and what is typed stay."""
-
-    def gettext(self, message: str) -> str:
-        parts = KEPT.split(message)
-        marked = "".join(part if n % 2 else part.translate(LETTERS) for n, part in enumerate(parts))
-        return marked + "ő" * round(LONGER * len(message))
-
-    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        return self.gettext(msgid1 if n == 1 else msgid2)
-
-    def pgettext(self, context: str, message: str) -> str:
-        return self.gettext(message)
 
 
 @cache

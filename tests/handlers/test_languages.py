@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from gettext import NullTranslations
 
 import pytest
 from hypothesis import given
@@ -35,19 +34,10 @@ from handlers.numbers import (
 from handlers.speech import LANGUAGES, speaking, taught
 from storage.memory import MemoryStore
 from tests.handlers.conftest import HERE
+from tests.handlers.pseudo import Pseudo, marked
 
 ASK = Ask(HERE, person="7", person_name="Ana")
 GROUP = replace(ASK, is_group=True)
-
-
-class Draft(NullTranslations):
-    """Marks what went through it."""
-
-    def gettext(self, message: str) -> str:
-        return f"es:{message}"
-
-    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        return f"es:{msgid1 if n == 1 else msgid2}"
 
 
 async def test_a_chat_speaks_the_language_that_the_platform_names_first(
@@ -64,28 +54,28 @@ async def test_a_chat_speaks_the_language_that_the_platform_names_first(
 async def test_an_alert_is_in_the_language_of_its_chat(desk: Desk) -> None:
     elsewhere = Destination("local", "other")
     await answer(desk, ASK, "/language es")
-    with taught("es", Draft()):
+    with taught("es", Pseudo()):
         here, there = await desk.present("1a", HERE), await desk.present("1a", elsewhere)
         again = await desk.present("1a", HERE)
     assert here is not None
     assert there is not None
     assert here == again
-    assert here.card.title.startswith("es:es:BTC long flush")
+    assert here.card.title.startswith(f"BTC {marked('long flush')}")
     assert here.card.language == "es"
-    assert "es:" not in str(there.card)
+    assert there.card.title.startswith("BTC long flush")
     assert there.card.language == "en"
 
 
 async def test_the_answer_to_language_is_in_the_new_one_and_offers_the_old_one(desk: Desk) -> None:
-    with taught("es", Draft()):
+    with taught("es", Pseudo()):
         card = await answer(desk, ASK, "/language español")
-    assert card.title.startswith("es:")
+    assert card.title.startswith(marked("I speak"))
     assert card.buttons[0].command == "/language en"
     assert [button.label for button in card.buttons[1:4]] == ["Русский", "中文", "Türkçe"]
-    with taught("es", Draft()):
-        assert "es:" not in (await answer(desk, ASK, "/language en")).title
+    with taught("es", Pseudo()):
+        assert (await answer(desk, ASK, "/language en")).title == "I speak English here"
     log = await answer(desk, ASK, "/settings log")
-    assert "Ana (7): es:language Español → English" in log.lines[0].text
+    assert f"Ana (7): {marked('language')}" in log.lines[0].text
 
 
 async def test_a_language_is_changed_by_who_may_change_settings(desk: Desk, store: MemoryStore) -> None:

@@ -127,6 +127,10 @@ async def test_coins_side_by_side_fit_a_phone(desk: Desk) -> None:
     assert card.table.rows[0][2] == "−19.0%"
     assert widths(card) <= set(range(TABLE_WIDTH + 1))
     assert "None of them is above the middle of its own history" in lines(card)
+    assert card.picture is not None
+    assert isinstance(card.picture.chart, LinesChart)
+    assert card.picture.chart.title == "Open interest since 7 Oct: BTC −19.0 %, ETH −19.0 %"
+    assert card.picture.chart.times[-1] == NOW
 
 
 @pytest.mark.parametrize("line", ["/compare btc", "/compare btc btc"])
@@ -153,7 +157,7 @@ async def test_the_largest_changes_are_told_in_multiples_of_what_is_usual(
     assert rows["BTC"][1:3] == ("−19.0%", "3.8")
     assert rows["WILD"][1:3] == ("−34.4%", "0.7")
     told = lines(card)
-    assert "BTC closed most for what is usual of it: −19.0 %, 3.8 ×" in told
+    assert "BTC closed most, by what is usual of it: −19.0 %, 3.8 ×" in told
     assert "Left out: 1 coin of less than $10.0 M open interest · 1 not seen well enough" in told
 
 

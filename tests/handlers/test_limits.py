@@ -23,7 +23,7 @@ from handlers.telegram.render import CAPTION_UNITS, TEXT_UNITS, TOAST_UNITS, cap
 from handlers.titles import TABLE_WIDTH, width
 from tests.discord_face.limits import faults
 from tests.handlers.every_card import every_card
-from tests.handlers.test_every_text import Pseudo
+from tests.handlers.pseudo import Pseudo
 
 LONG = "a longer one"
 SPOKEN = [*LANGUAGES, LONG]

@@ -17,7 +17,7 @@ from handlers.hindsight import Alike
 from handlers.past_charts import after_chart, resets_chart
 from handlers.picture_words import said
 from tests.handlers.conftest import HERE
-from tests.handlers.october import BTC, ETH, NOW, ONSET, wave
+from tests.handlers.october import BANNER, BTC, ETH, NOW, ONSET, wave
 
 ASK = Ask(HERE)
 DAY = timedelta(days=1)
@@ -38,7 +38,7 @@ async def test_answers_have_the_picture_that_shows_them(desk: Desk, line: str, k
     assert card.picture is not None
     assert isinstance(card.picture.chart, kind)
     assert card.picture.alt.startswith(card.picture.chart.title)
-    assert "played at 60 ×" in card.picture.chart.note, "pictures travel without their card"
+    assert BANNER in card.picture.chart.note, "pictures travel without their card"
 
 
 async def test_people_who_closed_by_choice_are_shown_only_when_asked_for(desk: Desk) -> None:

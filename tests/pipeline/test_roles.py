@@ -177,6 +177,7 @@ async def test_what_comes_after_its_step_is_recorded_in_the_step_it_came_in(worl
 async def test_blind_is_said_once_and_so_is_seeing_again(world: World) -> None:
     bench = world.bench()
     venue, source = Venue("bybit"), "tickers"
+    assert isinstance(bench.health, Health)
     bench.health.expect(
         venue, source, world.clock.now, title="Bybit", group=Group.OFFSHORE, late_after=MINUTE
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from bot.clusters import StreamsSettings
 from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Observation, OpenInterest, Venue
 from bot.domain.units import Amount, Unit
@@ -33,16 +34,6 @@ def told(asset: str, number: int, venue: str = "acme") -> OpenInterest:
     return OpenInterest(instrument, Amount(Decimal(1000 + number), Unit.BASE), at, at)
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """What an operator would write under ``[streams]``."""
-
-    servers: Sequence[str]
-    name: str
-    replicas: int = NODES
-    partitions: int = 1
-
-
 @dataclass
 class Opened:
     """One stream: who puts, who takes, and what was set aside."""
@@ -61,6 +52,10 @@ class Opened:
         return [kept.headers["Reason"]]
 
 
+def chosen(nats: NatsCluster, name: str, partitions: int = 1) -> StreamsSettings:
+    return StreamsSettings(servers=tuple(nats.servers), name=name, replicas=NODES, partitions=partitions)
+
+
 @asynccontextmanager
 async def local(*, small: bool) -> AsyncIterator[Opened]:
     stream = LocalStream(SMALL) if small else LocalStream()
@@ -70,7 +65,7 @@ async def local(*, small: bool) -> AsyncIterator[Opened]:
 @asynccontextmanager
 async def jetstream(nats: NatsCluster, *, small: bool = False, partitions: int = 1) -> AsyncIterator[Opened]:
     name = f"t{os.getpid()}-{next(_names)}"
-    async with open_cluster(Chosen(nats.servers, name, partitions=partitions)) as cluster:
+    async with open_cluster(chosen(nats, name, partitions)) as cluster:
         await cluster.make_streams(**({"seen_bytes": SMALL_BYTES} if small else {}))
         inlet = JetInlet(cluster, 0, token=1, **({"in_hand": 4} if small else {}))
         await inlet.open()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,12 +11,15 @@ from bot.domain.posts import Destination, Subscription
 from bot.errors import ConfigError
 from bot.running import running
 from handlers.commands import COMMANDS
+from handlers.desk import Desk
+from handlers.speech import taught
 from handlers.telegram import Face
 from handlers.telegram.inbox import SECRET_HEADER, TWO_POLLERS_S
 from storage.memory import MemoryStore
 from tests.handlers.october import NOW
+from tests.handlers.pseudo import Pseudo, marked
 from tests.telegram.conftest import CHANNEL, GROUP, PRIVATE, Opened, Sleeper
-from tests.telegram.rules import Failure
+from tests.telegram.rules import Failure, user
 from tests.telegram.server import BotApi
 
 THERE = Destination("telegram", str(GROUP))
@@ -252,6 +256,19 @@ async def test_menus_are_offered_per_scope_and_language(listening: Face, api: Bo
             "all_group_chats": everything - settings,
             "all_chat_administrators": everything,
         }
+
+
+async def test_a_private_chat_speaks_the_language_of_the_persons_app(
+    listening: Face, api: BotApi, desk: Desk
+) -> None:
+    spanish: dict[str, Any] = {"from": {**user(7), "language_code": "es"}}
+    with taught("es", Pseudo()):
+        api.says(7, "/status", **spanish)
+        await api.until(lambda: api.shown(7))
+        api.says(GROUP, "/status", **spanish)
+        await api.until(lambda: api.shown(GROUP))
+    assert marked("is watching") in str(api.shown(7)[0])
+    assert "is watching" in str(api.shown(GROUP)[0]), "a group is not only that person's"
 
 
 async def test_a_bug_in_one_answer_ends_nothing(listening: Face, api: BotApi) -> None:

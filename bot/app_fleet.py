@@ -1,0 +1,355 @@
+"""The composition root of a process that shares the work: some roles, over PostgreSQL and NATS JetStream.
+
+Nothing is done here that the embedded program does not do; only who does it is settled with the others. The
+nesting of the blocks is the order in which things stop, as there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
+from importlib.metadata import version
+from os import getpid
+
+from bot.app_parts import GROUPS, Faces, desk_of, faces_of, judge_of, meet, site_of
+from bot.clusters import StreamsSettings
+from bot.config import Settings
+from bot.deliver import deliver
+from bot.domain.assets import Asset
+from bot.domain.figures import Delivered, Sample
+from bot.domain.fleet import Member, Role, owner, share
+from bot.domain.health import LockHolder
+from bot.domain.market import Venue
+from bot.domain.posts import Destination
+from bot.errors import ConfigError
+from bot.feeds.contact import Setting
+from bot.feeds.http import VenueHttp
+from bot.feeds.sources import Sources, open_lines
+from bot.fleet import Lane, only_one
+from bot.health import Health
+from bot.health_fleet import FleetHealth
+from bot.judging import follow
+from bot.later import Later, say_later
+from bot.opening import open_store
+from bot.past import Past
+from bot.pipeline.judge import Judge
+from bot.ports import Held, Messenger, Store
+from bot.roles import KEPT_AS, Bench, tidy, watch_over
+from bot.running import running
+from bot.stage import PLAY, Stage, live, played, wall
+from handlers.desk import Desk
+from handlers.web import LOCAL, Site
+from storage.jetstream import Cluster, open_cluster
+from storage.jetstream_seen import JetInlet, JetOutlet, open_outlet, partition_of
+from storage.nats_fleet import MEET_S, Presence, WakeUps
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 5.0
+TIDY_EVERY_S = 3600.0
+LATER_EVERY_S = 20.0
+PLAY_LOOK_S = 0.2
+CURTAIN = timedelta(seconds=15)
+"""A play waits so long for everybody to be there."""
+OTHERS_FIRST_S = 2.0
+"""A judge lets whoever the partition is meant for come first, so that a fleet which starts is balanced."""
+PAST_EVERY_S = 60.0
+
+
+async def run(
+    settings: Settings, scenario: str | None, speed: float, port: int | None, roles: Collection[Role]
+) -> int:
+    """Play ``roles`` until stopped by a signal; returns 0 then. Raises as ``bot.app.run`` does."""
+    streams = settings.streams
+    if streams is None:
+        raise ConfigError("a fleet needs [streams] url")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with (
+        open_store(settings, scenario, roles) as store,
+        open_cluster(streams) as cluster,
+        _stage(settings, scenario, speed, store, roles) as stage,
+    ):
+        await cluster.make_streams()
+        process = Process(settings, streams, store, cluster, stage, roles)
+        await process.work(settings.page.port if port is None else port, stop)
+    return 0
+
+
+@asynccontextmanager
+async def _stage(
+    settings: Settings, scenario: str | None, speed: float, store: Store, roles: Collection[Role]
+) -> AsyncIterator[Stage]:
+    """A play is begun by the first judge; everybody else comes in where it stands."""
+    if scenario is None:
+        yield live(settings)
+        return
+    from bot.simulator.playing import Play
+    from bot.simulator.scenario import named
+
+    async with store.locks.hold("play") if Role.JUDGE in roles else AsyncExitStack():
+        while await store.journal.kept(PLAY) is None:
+            if Role.JUDGE in roles:
+                begins = wall() + CURTAIN
+                play = Play(scenario, named(scenario).script.plays_from, speed, begins)
+                await store.journal.keep(PLAY, play.dump())
+            else:
+                await asyncio.sleep(PLAY_LOOK_S)
+    async with played(scenario, speed, store.journal) as stage:
+        stage.begin()
+        yield stage
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}:{getpid()}:{secrets.token_hex(4)}"
+
+
+@dataclass
+class Process:
+    """One process of a fleet."""
+
+    settings: Settings
+    streams: StreamsSettings
+    store: Store
+    cluster: Cluster
+    stage: Stage
+    roles: Collection[Role]
+    me: str = field(default_factory=_name)
+    _outlet: JetOutlet | None = None
+    _inlets: dict[int, JetInlet] = field(default_factory=dict)
+    _lanes: dict[str, Lane] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._began = wall()
+        self._own = Health(self.stage.clock)
+        self._presence = Presence(self.cluster, self.me, self._describe)
+        self._health = FleetHealth(self._own, self._presence.members)
+        self._desk: Desk = desk_of(self.settings, self.store, self._health, self.stage)
+        self._desk.members = self._presence.members
+        self._holders: Sequence[LockHolder] = ()
+        self._woken: list[asyncio.Event] = []
+        self._waking = asyncio.Event()
+        self._delivered = Delivered()
+
+    async def work(self, port: int, stop: asyncio.Event) -> None:
+        async with AsyncExitStack() as rings:
+            await self._presence.listen()
+            await rings.enter_async_context(running(self._presence.run()))
+            wake = WakeUps(self.cluster)
+            await wake.hear(self._woken)
+            await rings.enter_async_context(running(wake.tell(self._waking)))
+            site = await self._page(rings, port) if Role.PAGE in self.roles else None
+            if {Role.TALK, Role.DELIVER} & set(self.roles):
+                await self._chats(rings, site)
+            if Role.JUDGE in self.roles:
+                seats = (self._judge(partition) for partition in range(self.streams.partitions))
+                await rings.enter_async_context(running(*seats))
+            if Role.COLLECT in self.roles:
+                await rings.enter_async_context(running(self._collect()))
+            sys.stdout.write(f"Washout is {', '.join(self.roles)} as {self.me} (SIGTERM stops it)\n")
+            sys.stdout.flush()
+            await stop.wait()
+            log.info("stopping", extra={"event": "process.stopping"})
+
+    # --- what the others are told ------------------------------------------------------------------
+
+    def _describe(self) -> Member:
+        waiting = {f"seen {number}": inlet.behind for number, inlet in self._inlets.items()}
+        if self._outlet is not None:
+            waiting["to send"] = self._outlet.waiting
+        return Member(
+            name=self.me,
+            roles=tuple(self.roles),
+            version=version("washout"),
+            started=self._began,
+            at=wall(),
+            venues=tuple(sorted({row.venue for row in self._own.sources()})),
+            sources=tuple(self._own.sources()),
+            rejected=self._health.rejected,
+            waiting=waiting,
+            sent={name: lane.sent for name, lane in self._lanes.items()},
+            open_interest=self._own.open_interest,
+            began=self._own.began,
+        )
+
+    def _figures(self) -> Iterable[Sample]:
+        for member in self._presence.members():
+            yield Sample("member_up", 1, {"member": member.name, "roles": ",".join(member.roles)})
+            for queue, count in member.waiting.items():
+                yield Sample("waiting", count, {"member": member.name, "queue": queue})
+            for lane, count in member.sent.items():
+                yield Sample("lane_calls", count, {"member": member.name, "lane": lane})
+        for lock in self._holders:
+            yield Sample("lock_token", lock.token, {"lock": lock.name, "holder": lock.holder})
+        yield from self._delivered.samples()
+
+    async def _look_at_locks(self) -> None:
+        while True:
+            self._holders = await self.store.locks.holders()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _with(self, role: Role) -> Sequence[str]:
+        return [member.name for member in self._presence.members() if role in member.roles]
+
+    # --- page, talk, deliver -----------------------------------------------------------------------
+
+    async def _page(self, rings: AsyncExitStack, port: int) -> Site:
+        site = site_of(self.settings, self._desk, self.stage, self._figures)
+        self._woken.append(site.news)
+        address = await rings.enter_async_context(site.listen(port))
+        await rings.enter_async_context(running(site.watch()))
+        sys.stdout.write(f"Washout is at {address}\n")
+        sys.stdout.flush()
+        async with self.store.locks.hold("meet"):
+            await meet(self.settings, self.stage, site.chat, self._desk)
+        await rings.enter_async_context(running(self._look_at_locks(), self._deliver(site.chat, "page")))
+        return site
+
+    async def _chats(self, rings: AsyncExitStack, site: Site | None) -> None:
+        talks = Role.TALK in self.roles
+        faces: Faces = await rings.enter_async_context(faces_of(self.settings, self._desk, talks=talks))
+        if talks and (telegram := faces.telegram) is not None:
+            if self.settings.telegram.mode == "webhook":
+                if site is not None:
+                    site.hooks[telegram.inbox.webhook_path] = telegram.inbox.webhook
+                await rings.enter_async_context(running(telegram.listen()))
+            else:
+
+                async def listen(_: Store, __: Held) -> None:
+                    await telegram.listen()
+
+                one = f"telegram.poll.{_hidden(self.settings.telegram.token.read())}"
+                await rings.enter_async_context(running(only_one(self.store, one, listen)))
+        if Role.DELIVER in self.roles:
+            tokens = {"telegram": self.settings.telegram.token, "discord": self.settings.discord.token}
+            for face in faces.all:
+                lane = self._deliver(face, _hidden(tokens[face.platform].read()))
+                await rings.enter_async_context(running(lane))
+        if faces.telegram is not None:
+            rings.callback(faces.telegram.stop_waiting)
+
+    async def _deliver(self, face: Messenger, bot: str) -> None:
+        """Send and edit while the lane is ours."""
+        name = f"lane.{face.platform}.{bot}"
+        news = asyncio.Event()
+        self._woken.append(news)
+
+        async def send(own: Store, held: Held) -> None:
+            lane = self._lanes[name] = Lane(face, held)
+            await own.posts.take_back(face.platform)
+            try:
+                await deliver(
+                    lane,
+                    own,
+                    self._desk.present,
+                    news=news,
+                    clock=self.stage.clock,
+                    wall=wall,
+                    sleep=asyncio.sleep,
+                    delivered=self._delivered,
+                )
+            finally:
+                del self._lanes[name]
+
+        await only_one(self.store, name, send)
+
+    # --- judge -------------------------------------------------------------------------------------
+
+    async def _judge(self, partition: int) -> None:
+        await asyncio.sleep(MEET_S)
+        if owner(f"judge {partition}", self._with(Role.JUDGE)) != self.me:
+            await asyncio.sleep(OTHERS_FIRST_S)
+
+        async def sit(own: Store, held: Held) -> None:
+            await self._sit(own, held, partition)
+
+        await only_one(self.store, f"judge.{partition}", sit)
+
+    async def _sit(self, own: Store, held: Held, partition: int) -> None:
+        of, stage = self.streams.partitions, self.stage
+
+        def mine(asset: Asset) -> bool:
+            return partition_of(asset, of) == partition
+
+        judge: Judge = judge_of(self.settings, (partition, of))
+        name = KEPT_AS if of == 1 else f"{KEPT_AS}.{partition}of{of}"
+        bench = Bench(judge, own, self._health, stage.clock, wall, [self._waking], mine, name)
+        await bench.recover(behind=True)
+        past = Past(judge, own, GROUPS, self._setting(None), mine=mine)
+        await past.load()
+        inlet = self._inlets[partition] = JetInlet(self.cluster, partition, held.token)
+        await inlet.open()
+        besides = [past.keep_learning(own.locks)]
+        if partition == 0:
+            look_s = LOOK_EVERY_S / min(stage.speed, 5)
+            besides.append(watch_over(bench, self._destinations, sleep_s=look_s))
+            besides.append(tidy(own, stage.clock, sleep_s=TIDY_EVERY_S))
+            later = Later(own, stage.clock, wall, self._desk.outcome, bench.wake)
+            besides.append(say_later(later, sleep_s=LATER_EVERY_S / stage.speed))
+        try:
+            async with running(*besides):
+                await follow(bench, inlet, speed=stage.speed, lost=lambda: not held.holds)
+        finally:
+            del self._inlets[partition]
+
+    async def _destinations(self) -> Sequence[Destination]:
+        subscribed = {s.destination for s in await self.store.subscriptions.all()}
+        return sorted(subscribed | {LOCAL})
+
+    # --- collect -----------------------------------------------------------------------------------
+
+    def _setting(self, outlet: JetOutlet | None) -> Setting:
+        return Setting(
+            outlet or _Nowhere(), self.store.journal, self._own, self.stage.clock, self.stage.speed
+        )
+
+    async def _collect(self) -> None:
+        async with open_outlet(self.cluster, self.me, self.stage.clock) as outlet:
+            self._outlet = outlet
+            setting = self._setting(outlet)
+            venues = [source.exchange.venue for source in self.stage.venues]
+
+            def mine() -> Collection[Venue]:
+                return share(venues, self.me, self._with(Role.COLLECT))
+
+            await asyncio.sleep(MEET_S)
+            async with open_lines(self.stage.venues, setting) as lines:
+                sources = Sources(
+                    self.stage.venues, setting, watched=self.settings.assets, lines=lines, mine=mine
+                )
+                async with running(self._look_back(setting, lines, mine)):
+                    await sources.run(asyncio.Event())
+
+    async def _look_back(
+        self, setting: Setting, lines: Mapping[Venue, VenueHttp], mine: Callable[[], Collection[Venue]]
+    ) -> None:
+        """Fetch what our venues remember; the judges learn from it. A play is as it is found."""
+        past = Past(judge_of(self.settings), self.store, GROUPS, setting)
+        asked: set[Venue] = set()
+        while self.stage.until is None:
+            new = [one for one in self.stage.venues if one.exchange.venue in set(mine()) - asked]
+            if new:
+                await past.run(new, lines, self.settings.assets, learn=False)
+                asked.update(one.exchange.venue for one in new)
+            await asyncio.sleep(PAST_EVERY_S)
+
+
+class _Nowhere:
+    async def put(self, batch: object) -> None:
+        """A judge's own past is read from the store: nothing comes here."""
+
+
+def _hidden(token: str | None) -> str:
+    """A bot's name in a lock: its token is not told."""
+    return sha256((token or "").encode()).hexdigest()[:10]

@@ -1,0 +1,44 @@
+"""How single arguments of the command line are read. Nothing of ours is imported here."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import timedelta
+
+FASTEST = 600.0
+ROLES = ("collect", "judge", "deliver", "talk", "page")
+LASTING = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+
+
+def role(text: str) -> str:
+    if text not in ROLES:
+        raise argparse.ArgumentTypeError(f"{text} is not one of {', '.join(ROLES)}")
+    return text
+
+
+def speed(text: str) -> float:
+    try:
+        speed = float(text.lower().removesuffix("x"))
+    except ValueError:
+        speed = 0.0
+    if not 1 <= speed <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {FASTEST:g}")
+    return speed
+
+
+def lasting(text: str) -> timedelta:
+    number, unit = text[:-1], LASTING.get(text[-1:].lower())
+    if unit is None or not number.isdecimal() or not 0 < int(number) < 100_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a time such as 90s, 10m, 2h or 1d")
+    return int(number) * unit
+
+
+def port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 (any free port) to 65535")
+    return int(text)

@@ -1,0 +1,81 @@
+"""Only-one roles of a fleet: done by whoever holds the lock, and by nobody who lost it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+from bot.domain.cards import Card
+from bot.domain.posts import Destination
+from bot.errors import LockLost, StorageError, TryLater
+from bot.ports import Held, Messenger, Store
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Store, Held], Coroutine[Any, Any, None]]
+MINUTE_S = 60.0
+
+
+async def only_one(store: Store, name: str, work: Work) -> None:
+    """Do ``work`` whenever the lock is ours, until cancelled.
+
+    It is cancelled once the lock is lost, and its store refuses what it writes later. Raises what it raises.
+    """
+    while True:
+        async with store.locks.hold(name) as held:
+            working = asyncio.ensure_future(work(store.under(held), held))
+            losing = asyncio.ensure_future(held.lost.wait())
+            try:
+                await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                losing.cancel()
+                working.cancel()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({working})
+            fault = None if working.cancelled() else working.exception()
+            if fault is not None and not _follows(fault, held):
+                raise fault
+            log.info("%s is left (%s)", name, fault or "lost", extra={"event": "lock.left", "lock": name})
+
+
+def _follows(fault: BaseException, held: Held) -> bool:
+    """Is it what comes of a lost lock, rather than its own trouble?"""
+    return isinstance(fault, LockLost) or (isinstance(fault, StorageError) and held.lost.is_set())
+
+
+class Lane:
+    """A messenger that only the holder of its lane speaks through; it counts what it says."""
+
+    def __init__(self, face: Messenger, held: Held) -> None:
+        self._face, self._held = face, held
+        self._sent: deque[float] = deque()
+
+    @property
+    def platform(self) -> str:
+        return self._face.platform
+
+    @property
+    def sent(self) -> int:
+        """Calls within the last minute."""
+        while self._sent and self._sent[0] < monotonic() - MINUTE_S:
+            self._sent.popleft()
+        return len(self._sent)
+
+    async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
+        self._check()
+        return await self._face.send(destination, card, reply_to=reply_to)
+
+    async def edit(self, destination: Destination, message: str, card: Card) -> None:
+        self._check()
+        await self._face.edit(destination, message, card)
+
+    def _check(self) -> None:
+        if not self._held.holds:
+            raise TryLater("another process sends now", retry_after=timedelta(0))
+        self._sent.append(monotonic())

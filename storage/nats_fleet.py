@@ -1,0 +1,109 @@
+"""Who else is there, and wake-ups: what a fleet tells itself over NATS without keeping it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+import msgspec
+from nats.aio.msg import Msg
+
+from bot.domain.fleet import Member
+from storage.jetstream import FAULTS, Cluster
+
+log = logging.getLogger(__name__)
+
+TOLD_EVERY_S = 1.0
+GONE_AFTER_S = 5.0
+"""Who is not heard for so long is not there: its venues go to others."""
+MEET_S = 2.5
+"""So long a newcomer listens before it takes anything: everybody has told of itself then."""
+
+_decoder = msgspec.msgpack.Decoder(Member)
+
+
+class _Goodbye(msgspec.Struct):
+    leaves: str
+
+
+class Presence:
+    """Each process tells of itself every second, and hears all of them, itself too.
+
+    A process that no longer hears itself is cut off: it is not there for the others, nor for itself.
+    """
+
+    def __init__(self, cluster: Cluster, me: str, describe: Callable[[], Member]) -> None:
+        self._cluster, self.me, self._describe = cluster, me, describe
+        self._heard: dict[str, tuple[float, Member]] = {}
+        self._subject = f"{cluster.name}.members"
+
+    def members(self) -> Sequence[Member]:
+        """Those that are there, by name."""
+        since = monotonic() - GONE_AFTER_S
+        return [member for _, (at, member) in sorted(self._heard.items()) if at >= since]
+
+    async def listen(self) -> None:
+        async def hear(message: Msg) -> None:
+            self._hear(message.data)
+
+        await self._cluster.client.subscribe(self._subject, cb=hear)
+
+    async def run(self) -> None:
+        """Tell of ourselves until cancelled; say good-bye then."""
+        try:
+            while True:
+                await self._tell(msgspec.msgpack.encode(self._describe()))
+                await asyncio.sleep(TOLD_EVERY_S)
+        finally:
+            await self._tell(msgspec.msgpack.encode(_Goodbye(self.me)))
+
+    async def _tell(self, said: bytes) -> None:
+        try:
+            await self._cluster.client.publish(self._subject, said)
+        except FAULTS as fault:
+            log.debug("not told: %r", fault, extra={"event": "fleet.untold"})
+
+    def _hear(self, said: bytes) -> None:
+        try:
+            member = _decoder.decode(said)
+        except msgspec.DecodeError:
+            self._left(said)
+            return
+        if member.name not in self._heard:
+            log.info("%s is there: %s", member.name, ", ".join(member.roles), extra={"event": "fleet.joined"})
+        self._heard[member.name] = monotonic(), member
+
+    def _left(self, said: bytes) -> None:
+        try:
+            name = msgspec.msgpack.decode(said, type=_Goodbye).leaves
+        except msgspec.DecodeError as fault:
+            log.warning("a member cannot be read: %s", fault, extra={"event": "fleet.unread"})
+            return
+        self._heard.pop(name, None)
+
+
+class WakeUps:
+    """Says "look": it carries nothing, and what is missed is found by the next sweep."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._subject = f"{cluster.name}.look"
+
+    async def hear(self, news: Sequence[asyncio.Event]) -> None:
+        async def look(_: Msg) -> None:
+            for event in news:
+                event.set()
+
+        await self._cluster.client.subscribe(self._subject, cb=look)
+
+    async def tell(self, news: asyncio.Event) -> None:
+        """Whenever ``news`` is set, until cancelled."""
+        while True:
+            await news.wait()
+            news.clear()
+            try:
+                await self._cluster.client.publish(self._subject, b"")
+            except FAULTS as fault:
+                log.debug("nobody was woken: %r", fault, extra={"event": "fleet.untold"})

@@ -1,0 +1,288 @@
+"""A fleet as its operator runs it: processes over real engines, a scenario, and local chat platforms.
+
+A supervisor starts every process again that ends, as systemd or compose do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import exp
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+
+from bot.app_parts import GROUPS, judge_of
+from bot.config import Settings, load
+from bot.domain.assets import Asset
+from bot.domain.posts import WEEKLY_W, Destination, Measure, Subscription, Threshold
+from bot.domain.waves import Stage, Wave
+from bot.exchanges import EXCHANGES
+from bot.feeds.contact import Setting
+from bot.feeds.sources import open_lines
+from bot.health import Health
+from bot.opening import open_store
+from bot.past import Past
+from bot.ports import Store
+from bot.roles import Bench
+from bot.stage import played, wall
+from storage.streams import LocalStream
+from tests.discord_face.payloads import ALERTS
+from tests.discord_face.records import TOKEN as DISCORD_TOKEN
+from tests.discord_face.server import Discord
+from tests.nats_cluster import NatsCluster
+from tests.postgres import Proxy, Server
+from tests.telegram.rules import TOKEN as TELEGRAM_TOKEN
+from tests.telegram.server import BotApi, serve
+
+SCENARIO, SPEED = "october-2025", 100.0
+BTC = Asset("BTC")
+MINUTE = timedelta(minutes=1)
+LOW = datetime(2025, 10, 10, 21, 32, tzinfo=UTC)
+BEFORE, AFTER = datetime(2025, 10, 10, 20, 45, tzinfo=UTC), datetime(2025, 10, 10, 22, 30, tzinfo=UTC)
+CHATS = (42, 43, 44)
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = "fleet_template"
+EVERYBODY = [Destination("telegram", str(chat)) for chat in CHATS] + [Destination("discord", ALERTS)]
+T = TypeVar("T")
+
+
+def settings_at(folder: Path, database: str, streams: Sequence[str], name: str, more: str = "") -> Path:
+    file = folder / "config.toml"
+    folder.mkdir(exist_ok=True)
+    servers = ", ".join(f'"{server}"' for server in streams)
+    file.write_text(
+        f'[storage]\nurl = "{database}"\n[streams]\nurl = [{servers}]\nname = "{name}"\n'
+        f'[log]\nformat = "text"\nlevel = "debug"\n{more}'
+    )
+    return file
+
+
+def prepare(postgres: Server, folder: Path) -> None:
+    """A database in which the time before the scenario is learnt: a template for the others. For a thread."""
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(lambda: asyncio.run(_prepare(postgres, folder))).result()
+
+
+async def _prepare(postgres: Server, folder: Path) -> None:
+    db = await asyncpg.connect(postgres.url())
+    await db.execute(f"create database {TEMPLATE}")
+    await db.close()
+    file = settings_at(folder, postgres.url(TEMPLATE), ["nats://127.0.0.1:1"], "none")
+    settings = load(file, EXCHANGES.values())
+    async with open_store(settings, SCENARIO) as store, played(SCENARIO, SPEED, store.journal) as stage:
+        bench = Bench(judge_of(settings), store, Health(stage.clock), stage.clock, wall)
+        await bench.recover()
+        setting = Setting(LocalStream(), store.journal, Health(stage.clock), stage.clock, speed=SPEED)
+        past = Past(bench.judge, store, GROUPS, setting, rest=0.0)
+        async with open_lines(stage.venues, setting) as lines:
+            await past.run(stage.venues, lines, settings.assets, patient=False)
+        for chat in EVERYBODY:
+            wanted = Threshold(Measure.W, WEEKLY_W)
+            await store.subscriptions.add(
+                Subscription(
+                    destination=chat, threshold=wanted, assets=frozenset({BTC}), created=stage.clock()
+                )
+            )
+
+
+@dataclass
+class Member:
+    """One process, started again whenever it ends, until it is stopped."""
+
+    name: str
+    words: Sequence[str]
+    folder: Path
+    config: Path
+    process: asyncio.subprocess.Process | None = None
+    starts: int = 0
+
+    async def supervise(self) -> None:
+        with (self.folder / f"{self.name}.log").open("ab") as log:
+            while True:
+                self.process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "bot", "run", *self.words, "--config", str(self.config)),
+                    *("--scenario", SCENARIO, "--speed", str(SPEED), "--port", "0"),
+                    cwd=self.folder,
+                    env=os.environ
+                    | {
+                        "PYTHONPATH": str(ROOT),
+                        "TELEGRAM_BOT_TOKEN": TELEGRAM_TOKEN,
+                        "DISCORD_TOKEN": DISCORD_TOKEN,
+                    },
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+                self.starts += 1
+                await self.process.wait()
+                await asyncio.sleep(0.5)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid if self.process is not None else 0
+
+    def kill(self) -> None:
+        assert self.process is not None
+        with suppress(ProcessLookupError):
+            self.process.kill()
+
+    @property
+    def log(self) -> str:
+        return (self.folder / f"{self.name}.log").read_text("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A network of one member, which can stop forwarding without telling anybody."""
+
+    postgres: Proxy
+    nats: Proxy
+
+    def cut(self) -> None:
+        self.postgres.cut()
+        self.nats.cut()
+
+    def mend(self) -> None:
+        self.postgres.mend()
+        self.nats.mend()
+
+
+NOBODY: Mapping[str, Lines] = {}
+
+
+@dataclass
+class Fleet:
+    folder: Path
+    store: Store
+    telegram: BotApi
+    discord: Discord
+    postgres: Server
+    nats: NatsCluster
+    members: dict[str, Member] = field(default_factory=dict)
+    began: float = 0.0
+
+    async def see(self, look: Callable[[], T], what: str, within_s: float = 60) -> T:
+        """Look until there is something."""
+        now = asyncio.get_running_loop().time
+        deadline = now() + within_s
+        while not (found := look()):
+            assert now() < deadline, f"never seen: {what}\n{self}"
+            await asyncio.sleep(0.1)
+        return found
+
+    def told(self, chat: Destination) -> list[str]:
+        """The messages that tell of the wave, as they stand now."""
+        if chat.platform == "telegram":
+            shown = self.telegram.shown(int(chat.chat))
+            texts = [str(m.get("text") or m.get("caption") or "") for m in shown]
+        else:
+            here = [m for m in self.discord.messages.values() if m["channel_id"] == chat.chat]
+            texts = [str(m["embeds"]) for m in here]
+        return [text for text in texts if "BTC" in text and "flush" in text]
+
+    def everywhere(self, words: str) -> bool:
+        return all(any(words in text for text in self.told(chat)) for chat in EVERYBODY)
+
+    async def holder(self, role: str) -> Member:
+        """The process that holds the lock whose name begins so."""
+        (lock,) = [lock for lock in await self.store.locks.holders() if lock.name.startswith(role)]
+        pid = int(lock.holder.split(":")[1])
+        return next(one for one in self.members.values() if one.pid == pid)
+
+    async def reaches(self, stage: Stage) -> None:
+        async with asyncio.timeout(60):
+            while (await self.wave()).stage is not stage:  # noqa: ASYNC110 - a row of another process
+                await asyncio.sleep(0.2)
+
+    async def fell(self) -> tuple[float, float] | None:
+        """What was left of coin open interest: by the index, and of the coins that all venues held.
+
+        ``None`` where this machine was too busy to ask some venue in time: that is an outage of its own, and
+        what falls meanwhile is weighed by those that are left.
+        """
+        pictured = await self.store.journal.snapshots(BTC, BEFORE, AFTER, MINUTE)
+        until_low = [one for one in pictured if one.at <= LOW]
+        if any(one.missing for one in until_low) or len(until_low) < (LOW - BEFORE) / MINUTE:
+            return None
+        first, last = pictured[0], [one for one in pictured if not one.missing][-1]
+        return exp(last.index - first.index), last.coins / first.coins
+
+    async def doubled(self) -> int:
+        """Messages in chats that no record of a sound accounts for."""
+        log = await self.store.posts.log(wall() - timedelta(days=3650), limit=10_000)
+        wave = (await self.wave()).id
+        rung = sum(line.subject == wave and line.loud and line.destination in EVERYBODY for line in log)
+        return sum(len(self.told(chat)) for chat in EVERYBODY) - rung
+
+    async def wave(self) -> Wave:
+        waves = [wave for wave in await self.store.waves.recent(BTC) if not wave.from_history]
+        assert len(waves) == 1, waves
+        return waves[0]
+
+    def __str__(self) -> str:
+        chats = "\n".join(f"{chat.key}: {self.told(chat)}" for chat in EVERYBODY)
+        logs = "\n".join(
+            f"--- {name} ({one.starts} starts)\n{one.log[-3000:]}" for name, one in self.members.items()
+        )
+        return f"{chats}\n{logs}"
+
+
+SHARES = {
+    "collect-a": ("collect",),
+    "collect-b": ("collect",),
+    "judge-a": ("judge",),
+    "judge-b": ("judge",),
+    "chats-a": ("deliver", "talk", "page"),
+    "chats-b": ("deliver", "talk"),
+}
+
+
+@asynccontextmanager
+async def fleet(
+    folder: Path, postgres: Server, nats: NatsCluster, name: str, lines: Mapping[str, Lines] = NOBODY
+) -> AsyncIterator[Fleet]:
+    """``lines``: of a member, its own network to the engines."""
+    db = await asyncpg.connect(postgres.url())
+    await db.execute(f"create database {name} template {TEMPLATE} strategy file_copy")
+    await db.close()
+    discord = Discord()
+    async with AsyncExitStack() as rings:
+        telegram = await rings.enter_async_context(serve())
+        discord.api = await rings.enter_async_context(discord.serve())
+        for chat in CHATS:
+            telegram.chat(chat)
+        more = (
+            f'[telegram]\napi_base = "{telegram.address}"\n'
+            f'[discord]\napi_base = "{discord.api}"\ngateway = "{discord.gateway.url}"\n'
+        )
+        file = settings_at(folder / "own", postgres.url(name), nats.servers, name)
+        settings: Settings = load(file, EXCHANGES.values())
+        store = await rings.enter_async_context(open_store(settings, SCENARIO, ["page"]))
+        one = Fleet(folder, store, telegram, discord, postgres, nats)
+        one.began = asyncio.get_running_loop().time()
+        supervising = []
+        for member, words in SHARES.items():
+            url, servers = postgres.url(name), list(nats.servers)
+            if member in lines:
+                url = postgres.url(name, port=lines[member].postgres.port)
+                servers = [f"nats://127.0.0.1:{lines[member].nats.port}"]
+            config = settings_at(folder / member, url, servers, name, more)
+            one.members[member] = Member(member, words, folder / member, config)
+            supervising.append(asyncio.create_task(one.members[member].supervise()))
+        try:
+            yield one
+        finally:
+            for task in supervising:
+                task.cancel()
+            for running in one.members.values():
+                if running.process is not None and running.process.returncode is None:
+                    running.kill()
+                    await running.process.wait()
