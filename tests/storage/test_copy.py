@@ -92,7 +92,8 @@ async def test_every_column_of_every_table_is_copied(postgres: Server, database:
         rows = await store.file.rows(
             tuple,
             "select relname, array_agg(attname::text) from pg_class"
-            " join pg_attribute on attrelid = pg_class.oid where relkind in ('r', 'p') and not relispartition and attnum > 0 and not attisdropped"
+            " join pg_attribute on attrelid = pg_class.oid where relkind in ('r', 'p')"
+            " and not relispartition and attnum > 0 and not attisdropped"
             " and relnamespace = 'public'::regnamespace group by 1",
         )
     between = {"done", "locks", "subscription_changes", "migrations"}
