@@ -15,8 +15,8 @@ from sqlite_utils import Database
 
 from bot.domain.assets import Asset
 from bot.domain.market import Point, Snapshot
+from storage.packing import packed, unpacked
 from storage.rules import MICROSECOND, SNAPSHOT_THINNING, Thinning, floor, micros, moment, positive
-from storage.sqlite_packing import packed, unpacked
 
 SOUGHT = timedelta(hours=12)
 """From such steps on each is looked up: it holds so many rows that reading all of them takes longer."""

@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from bot.domain.assets import Asset
 from bot.domain.statistics import Statistics, Totals, totals
+from storage.packing import packed_statistics, unpacked_statistics
 from storage.rules import (
     MICROSECOND,
     STATISTICS_THINNING,
@@ -25,7 +26,6 @@ from storage.rules import (
     positive,
 )
 from storage.sqlite_connections import Connections
-from storage.sqlite_packing import packed_statistics, unpacked_statistics
 from storage.sqlite_snapshots import SOUGHT, last_of_each
 
 CHUNK = timedelta(days=30)
