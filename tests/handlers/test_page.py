@@ -360,7 +360,7 @@ async def test_what_many_ask_for_at_once_is_made_once_and_a_slow_page_delays_no_
 
         return await kept.get(key, make)
 
-    waiting = asyncio.gather(get("slow"), get("slow"))
+    waiting = asyncio.gather(*(get("slow") for _ in range(2)))
     assert await asyncio.gather(*(get("quick") for _ in range(5))) == ["quick 1"] * 5
     slow.set()
     assert await waiting == ["slow 1", "slow 1"]
