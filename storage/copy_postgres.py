@@ -37,7 +37,7 @@ class PostgresSide:
 
     async def put(self, table: Table, rows: Sequence[Row], progress: bytes) -> None:
         names = list(table.columns)
-        if table.name in _PARTITIONED:
+        if table.name in self._days:
             time = 0 if table.name == "readings" else 1
             await self._days[table.name].make({row[time] for row in rows})
 

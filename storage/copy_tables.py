@@ -102,10 +102,10 @@ TABLES = (
         | {"at": TIME}
         | dict.fromkeys(("market", "number", "position", "amount", "unit", "price"), PLAIN)
         | dict.fromkeys(("long_usd", "short_usd", "coins"), PLAIN)
-        | {"deleveraged": FLAG, "received": TIME},
+        | {"deleveraged": FLAG, "received": TIME, "place": PLAIN},
         # When it was heard is not known of those from before 0.4.0.
         sqlite="select asset, at, market, number, position, amount, unit, price, long_usd, short_usd, coins,"
-        " deleveraged, coalesce(received, at) as received from liquidations",
+        " deleveraged, coalesce(received, at) as received, place from liquidations",
         postgres="select * from liquidations"
         " where at >= (select at from borders where name = 'liquidations')",
     ),

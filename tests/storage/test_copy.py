@@ -86,6 +86,21 @@ async def test_there_and_back_is_the_same(full: Path, database: Database, tmp_pa
         await store.journal.record([reading(NOW + HOUR)])
 
 
+async def test_every_column_of_every_table_is_copied(postgres: Server, database: Database) -> None:
+    """What is only between processes is not: who holds what, which writes were made."""
+    async with open_postgres(database) as store:
+        rows = await store.file.rows(
+            tuple,
+            "select relname, array_agg(attname::text) from pg_class"
+            " join pg_attribute on attrelid = pg_class.oid where relkind in ('r', 'p')"
+            " and not relispartition and attnum > 0 and not attisdropped"
+            " and relnamespace = 'public'::regnamespace group by 1",
+        )
+    between = {"done", "locks", "subscription_changes", "migrations"}
+    there = {name: set(columns) for name, columns in rows if name not in between}
+    assert {table.name: set(table.columns) for table in TABLES} == there
+
+
 class CutOff(Exception):
     pass
 
