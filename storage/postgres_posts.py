@@ -53,7 +53,7 @@ _CLAIM = (
 )
 _SHOWN = (
     "told as (select subject, greatest(interval '0', $7 - due_since) as took from posts"  # noqa: S608
-    f" where {_THIS} and first_shown_at is null and due_since is not null for update),"
+    f" where {_THIS} and first_shown_at is null and due_since is not null),"
     " latency as (insert into latencies select subject, took, took, 1 from told"
     " on conflict (subject) do update set first = least(latencies.first, excluded.first),"
     " last = greatest(latencies.last, excluded.last), chats = latencies.chats + 1),"
