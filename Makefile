@@ -87,7 +87,7 @@ words: $(VENV)/.dev
 docs: $(VENV)/.dev
 	@$(BIN)/python -m docs.make_pictures
 
-fonts: $(VENV)/.bench
+fonts: $(VENV)/.dev
 	@$(BIN)/python -m handlers.fonts.cut $(ARGS)
 
 bench: $(VENV)/.bench

@@ -173,6 +173,15 @@ def parser() -> argparse.ArgumentParser:
         help="one contract (may be given several times; SIZE empty: not known)",
     )
     decode.add_argument("--now", metavar="TIME", help="judge its age as of this time (ISO 8601)")
+    copy = add("copy", _copy, "Copy all of the state into an empty store, and compare.", parents=[configured])
+    for name in ("FROM", "TO"):
+        copy.add_argument(
+            name.lower(), metavar=name, help="a SQLite file, or postgresql://user@host/database"
+        )
+    backup = add(
+        "backup", _backup, "Copy the SQLite file while the bot runs, and check it.", parents=[configured]
+    )
+    backup.add_argument("file", type=Path, metavar="FILE", help="the copy; there must be no such file yet")
     add("scenarios", _scenarios, "List the scenarios that can be played.", parents=[every])
     return root
 
@@ -217,22 +226,10 @@ def _with_nats() -> ModuleType:
 
 def _check(options: argparse.Namespace) -> int:
     settings = _settings(options)
-    from storage.places import named
+    from bot.checking import lines
 
-    every = settings.poll_every.total_seconds()
     played = "" if settings.source else f" (run would play {DEFAULT_SCENARIO} instead: no config.toml)"
-    lines = {
-        "settings": str(settings.source or "defaults"),
-        "venues": ", ".join(venue.venue for venue in settings.venues) + played,
-        "coins": ", ".join(sorted(settings.assets)) if settings.assets else "every coin listed",
-        "polls": f"every {every:g} s",
-        "alerts": f"from W {settings.alert_threshold.value:.1f} unless a chat chose otherwise",
-        "coverage": f"nothing new is declared below {settings.coverage_floor:.0%}",
-        "storage": named(settings.database.url) if settings.database else str(settings.storage_path),
-        "page": _page(settings),
-        "log": f"{settings.log_level}, {settings.log_format}",
-    }
-    sys.stdout.writelines(f"{name + ':':<10} {value}\n" for name, value in lines.items())
+    sys.stdout.writelines(f"{name + ':':<10} {value}\n" for name, value in lines(settings, played).items())
     return ExitCode.FINE
 
 
@@ -293,6 +290,20 @@ def _decode(options: argparse.Namespace) -> int:
         options.now,
         sys.stdout,
     )
+
+
+def _copy(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    _log_to(sys.stderr, settings, options)
+    from bot.keeping import copy
+
+    return _in_loop(copy(settings, vars(options)["from"], options.to))
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from bot.keeping import backup
+
+    return backup(_settings(options), options.file)
 
 
 def _scenarios(options: argparse.Namespace) -> int:
@@ -374,18 +385,6 @@ def _end_with_the_reader() -> None:
 
 def _say(text: str) -> None:
     sys.stderr.writelines(f"washout: {line}\n" for line in text.splitlines())
-
-
-def _page(settings: Settings) -> str:
-    """Where the page is, and who may see it."""
-    page = settings.page
-    at = page.public_url or f"http://{_in_url(page.host)}:{page.port}"
-    token = ", the token is found" if page.token.read() else ""
-    return f"{at}{', public to read' if page.public else ''}{token}"
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 class _Version(argparse.Action):

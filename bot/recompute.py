@@ -62,15 +62,24 @@ Groups = Mapping[Venue, Group]
 Feeds = Mapping[Venue, Completeness | None]
 
 
-async def recompute(store: Store, wave_id: str, groups: Groups = GROUPS, feeds: Feeds = FEEDS) -> Again:
-    """Raises ``UsageError`` where there is no such wave, or where what it needs is no longer kept."""
+async def recompute(
+    store: Store,
+    wave_id: str,
+    groups: Groups = GROUPS,
+    feeds: Feeds = FEEDS,
+    coverage_floor: float | None = None,
+) -> Again:
+    """``coverage_floor`` is that of the settings, for a wave from history.
+
+    Raises ``UsageError`` where there is no such wave, or where what it needs is no longer kept.
+    """
     newest = await store.waves.get(wave_id)
     if newest is None:
         raise UsageError(f"no wave {wave_id} is recorded here; /resets lists them")
     found = [await store.waves.get(wave_id, n) for n in range(1, newest.revision + 1)]
     told = {wave.revision: wave for wave in found if wave is not None}
     if newest.from_history:
-        return await _from_history(store, newest, told, groups)
+        return await _from_history(store, newest, told, groups, coverage_floor)
     memory = await store.journal.kept(case_name(wave_id))
     if not memory:
         raise UsageError(f"what wave {wave_id} was computed from is no longer kept (it is for 3 days)")
@@ -145,8 +154,10 @@ def _judged(
     return list(waves.values())
 
 
-async def _from_history(store: Store, newest: Wave, told: Mapping[int, Wave], groups: Groups) -> Again:
-    found, since, until = await judged_past(store, newest.asset, groups)
+async def _from_history(
+    store: Store, newest: Wave, told: Mapping[int, Wave], groups: Groups, coverage_floor: float | None
+) -> Again:
+    found, since, until = await judged_past(store, newest.asset, groups, coverage_floor)
     again = next((wave for wave in found if wave.onset == newest.onset), None)
     computed = {again.revision: replace(again, id=newest.id)} if again is not None else {}
     words = (
@@ -190,7 +201,7 @@ async def main(
 ) -> int:
     """The command: 0 where every revision is the same byte for byte, else 1."""
     async with _recording(settings, scenario) as store:
-        again = await recompute(store, wave_id.lstrip("#").lower())
+        again = await recompute(store, wave_id.lstrip("#").lower(), coverage_floor=settings.coverage_floor)
     for revision in again.told:
         wave = again.computed.get(revision)
         if as_json_lines and wave is not None:

@@ -21,7 +21,7 @@ from tests.browser.test_chat_page import browsing, opened
 from tests.program import program
 
 IMAGES = Path(__file__).parent / "images"
-SPEED = "120"
+SPEED = "60"
 WIDE, PHONE, LONG = (1100, 1130), (390, 1060), (390, 2400)
 FLUSH = "article.bot:has-text('BTC long flush')"
 PICTURES = {
@@ -56,13 +56,16 @@ async def main() -> None:
 
 async def _photograph(browser: Browser, address: str) -> None:
     async with opened(browser, address, size=WIDE) as wide, opened(browser, address, size=PHONE) as phone:
-        await wide.locator(FLUSH).locator("img").first.wait_for(timeout=60_000)
+        await wide.locator(FLUSH).locator("img").first.wait_for(timeout=120_000)
         await asyncio.sleep(14 * 60 / int(SPEED))  # it has grown by then
         _save("chat-wide", await wide.screenshot())
         _save("chat-phone", await phone.screenshot())
+        _save("page-board", await _page(wide, address, "/board"))
+        _save("page-board-phone", await _page(phone, address, "/board"))
+        await wide.goto(address)
+        await phone.goto(address)
         over = wide.locator(f"{FLUSH}:has-text('over after')").first
-        await over.wait_for(timeout=90_000)
-        _save("alert-over", await over.screenshot())
+        await over.wait_for(timeout=180_000)
         await asyncio.sleep(20 * 60 / int(SPEED))  # some of what came next belongs on the pictures
         for name, line in PICTURES.items():
             shown = (await _asked(wide, line)).locator("img")
@@ -72,9 +75,19 @@ async def _photograph(browser: Browser, address: str) -> None:
         await phone.set_viewport_size(
             {"width": LONG[0], "height": LONG[1]}
         )  # so that nothing covers an answer
+        _save("alert-over", await phone.locator(f"{FLUSH}:has-text('over after')").first.screenshot())
+        wave_id = await _wave_id(over)
         for name, line in ANSWERS.items():
-            said = f"{line} {await _wave_id(over)}" if line == "/wave" else line
+            said = f"{line} {wave_id}" if line == "/wave" else line
             _save(name, await (await _asked(phone, said)).screenshot())
+        _save("page-wave", await _page(wide, address, f"/wave/{wave_id}"))
+
+
+async def _page(page: Page, address: str, path: str) -> bytes:
+    await page.goto(urljoin(address, path))
+    for image in await page.locator("main img").all():
+        await image.evaluate("image => image.decode()")
+    return await page.screenshot()
 
 
 async def _asked(page: Page, line: str) -> Locator:

@@ -12,7 +12,7 @@ from functools import cache
 
 from bot.domain.health import SourceState
 from bot.domain.market import Completeness, Verdict
-from handlers.speech import N_, _
+from handlers.speech import ENGLISH, N_, _, spoken
 
 VERDICTS: Mapping[Verdict, str] = {
     Verdict.ACCEPT: N_("believed"),
@@ -123,6 +123,8 @@ def tells_words(completeness: Completeness | None) -> str:
 
 def retold(text: str) -> str:
     """A text of the core in the language spoken, with what stands in its places told likewise."""
+    if not text or spoken() == ENGLISH:
+        return text
     for sentence, pattern in _patterns():
         if found := pattern.fullmatch(text):
             return _(sentence).format(**{place: retold(said) for place, said in found.groupdict().items()})

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
 from math import exp, log
+from typing import TypeVar
 
 import msgspec
 
@@ -15,11 +16,14 @@ from bot.domain.assets import Asset
 from bot.domain.market import Snapshot
 from bot.domain.posts import summed_waves
 from bot.domain.statistics import totals
-from bot.domain.waves import AFTER, Kind, Outcome, Stage, Wave
+from bot.domain.waves import AFTER, SAID_WITHIN, Kind, Outcome, Stage, Wave
 from bot.known import SAME_EVENT_DAYS, published
 from bot.pipeline.aftermath import LEAST, Aftermath, Followed, Prices, Reset, aftermath
 from bot.pipeline.score import Scorecard, score
 from bot.ports import Store
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 STALE = timedelta(minutes=75)
 """Old snapshots are kept once an hour: an older one does not stand for a moment asked about."""
@@ -27,7 +31,11 @@ EXACT = timedelta(minutes=2)
 """The snapshot of an end is that of its step; an older one, after thinning, may be from before the fall."""
 LIKE_W = 0.5
 """Resets are alike from half a magnitude below: at least a third as rare."""
-MOST_RESETS = 500
+MOST_RESETS = 200
+MOST_WAVES = 5_000
+MOST_ALIKE = 64
+MOST_LEVERS = 64
+ANEW = timedelta(minutes=10)
 MOST_COINS = 12
 """So many coins' histories are read where those of one are not enough."""
 HISTORY = timedelta(days=5 * 366)
@@ -85,6 +93,55 @@ async def _index_at_the_end(store: Store, wave: Wave, end: datetime) -> float | 
     return before.index + log(1 - wave.fall) if before is not None and wave.fall < 1 else None
 
 
+class Seen:
+    """What was counted before, so that the next who asks need not wait: outcomes whose times have all passed
+    are the same for ever, and what follows resets alike is counted anew after ``ANEW``.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._outcomes: OrderedDict[tuple[str, int], Sequence[Outcome]] = OrderedDict()
+        self._alike: OrderedDict[tuple[str, Asset, Kind, float, int], Alike] = OrderedDict()
+        self._levers: OrderedDict[tuple[str, datetime], tuple[Leverage, Leverage]] = OrderedDict()
+        self._turn = asyncio.Lock()
+
+    async def outcomes(self, wave: Wave, now: datetime) -> Sequence[Outcome]:
+        """As the function of that name."""
+        name = (wave.id, wave.revision)
+        if name in self._outcomes:
+            return self._outcomes[name]
+        known = await outcomes(self.store, wave, now)
+        if wave.over_at is not None and now - wave.over_at > AFTER[-1] + SAID_WITHIN[AFTER[-1]]:
+            _remember(self._outcomes, name, known, MOST_WAVES)
+        return known
+
+    async def alike(self, wave: Wave, now: datetime, *, least_w: float | None = None) -> Alike:
+        """As the function of that name; one after the other, since each reads much."""
+        least = wave.magnitude.w - LIKE_W if least_w is None else least_w
+        without = wave.id if least_w is None else ""
+        name = (without, wave.asset, wave.kind, round(least, 2), int(now.timestamp() // ANEW.total_seconds()))
+        async with self._turn:
+            if name not in self._alike:
+                _remember(self._alike, name, await alike(self, wave, now, least_w=least_w), MOST_ALIKE)
+            return msgspec.structs.replace(self._alike[name], wave=wave)
+
+    async def leverage(self, wave: Wave) -> tuple[Leverage, Leverage]:
+        """Before the onset, and at the low."""
+        name = (wave.id, wave.low_at)
+        async with self._turn:
+            if name not in self._levers:
+                before = await leverage(self.store, wave.asset, wave.onset)
+                ends = before, await leverage(self.store, wave.asset, wave.low_at)
+                _remember(self._levers, name, ends, MOST_LEVERS)
+            return self._levers[name]
+
+
+def _remember(kept: OrderedDict[K, V], name: K, thing: V, most: int) -> None:
+    kept[name] = thing
+    while len(kept) > most:
+        kept.popitem(last=False)
+
+
 # --- what usually follows --------------------------------------------------------------------------------
 
 
@@ -103,7 +160,7 @@ class Alike(msgspec.Struct, frozen=True):
     moves: tuple[tuple[float | None, ...], ...] = ()
 
 
-async def alike(store: Store, wave: Wave, now: datetime, *, least_w: float | None = None) -> Alike:
+async def alike(seen: Seen, wave: Wave, now: datetime, *, least_w: float | None = None) -> Alike:
     """Resets of the same kind from ``LIKE_W`` below on, of the same coin where those are enough.
 
     ``wave`` itself is not among them, since it would stand in its own history; it is where ``least_w`` is
@@ -111,14 +168,14 @@ async def alike(store: Store, wave: Wave, now: datetime, *, least_w: float | Non
     """
     least = wave.magnitude.w - LIKE_W if least_w is None else least_w
     without = wave.id if least_w is None else ""
-    own = await _like(store, wave.kind, least, wave.asset, without)
-    told = await _told(store, wave, own, least, now, all_coins=False)
+    own = await _like(seen.store, wave.kind, least, wave.asset, without)
+    told = await _told(seen, wave, own, least, now, all_coins=False)
     if any(one.n >= LEAST for one in told.after):
         return told
-    of_all = await _like(store, wave.kind, least, None, without)
+    of_all = await _like(seen.store, wave.kind, least, None, without)
     if len(of_all) == len(own):
         return told
-    more = await _told(store, wave, of_all, least, now, all_coins=True)
+    more = await _told(seen, wave, of_all, least, now, all_coins=True)
     return more if more.after else told
 
 
@@ -134,23 +191,23 @@ async def _like(store: Store, kind: Kind, least_w: float, asset: Asset | None, w
 
 
 async def _told(
-    store: Store, wave: Wave, like: Sequence[Wave], least_w: float, now: datetime, *, all_coins: bool
+    seen: Seen, wave: Wave, like: Sequence[Wave], least_w: float, now: datetime, *, all_coins: bool
 ) -> Alike:
     coins = list(dict.fromkeys(chain([wave.asset], (other.asset for other in like))))[:MOST_COINS]
-    points = {asset: await store.journal.series(asset, now - HISTORY, now, HOUR) for asset in coins}
-    seen = [(other, await outcomes(store, other, now)) for other in like if other.asset in points]
+    points = {asset: await seen.store.journal.series(asset, now - HISTORY, now, HOUR) for asset in coins}
+    outcomes_of = [(one, await seen.outcomes(one, now)) for one in like if one.asset in points]
 
     def compare() -> tuple[Aftermath, ...]:
         history = {asset: Prices(series) for asset, series in points.items()}
         found = []
         for after in AFTER:
-            followed = [*_followed(seen, after), *_of_published(wave, like, history, after)]
+            followed = [*_followed(outcomes_of, after), *_of_published(wave, like, history, after)]
             if (told := aftermath(followed, history, after)) is not None:
                 found.append(told)
         return tuple(found)
 
     first = min((series[0].at for series in points.values() if series), default=None)
-    moves = tuple(tuple(one.price_move for one in known) for _wave, known in seen)
+    moves = tuple(tuple(one.price_move for one in known) for _wave, known in outcomes_of)
     return Alike(wave, least_w, all_coins, first, await asyncio.to_thread(compare), moves)
 
 
@@ -178,36 +235,6 @@ def _of_published(
         if move is not None:
             found.append(Followed(Reset(end, wave.asset, 0.0), move))
     return found
-
-
-class Seen:
-    """What followed resets like a wave, and leverage before and after: once for all the chats told of it."""
-
-    KEPT = 16
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, timedelta], Alike] = OrderedDict()
-        self._levers: OrderedDict[tuple[str, datetime], tuple[Leverage, Leverage]] = OrderedDict()
-        self._turn = asyncio.Lock()
-
-    async def alike(self, store: Store, wave: Wave, after: timedelta, now: datetime) -> Alike:
-        async with self._turn:
-            if (wave.id, after) not in self._known:
-                self._known[wave.id, after] = await alike(store, wave, now)
-                while len(self._known) > self.KEPT:
-                    self._known.popitem(last=False)
-            return self._known[wave.id, after]
-
-    async def leverage(self, store: Store, wave: Wave) -> tuple[Leverage, Leverage]:
-        """Before the onset, and at the low."""
-        async with self._turn:
-            key = (wave.id, wave.low_at)
-            if key not in self._levers:
-                before = await leverage(store, wave.asset, wave.onset)
-                self._levers[key] = before, await leverage(store, wave.asset, wave.low_at)
-                while len(self._levers) > self.KEPT:
-                    self._levers.popitem(last=False)
-            return self._levers[key]
 
 
 # --- leverage --------------------------------------------------------------------------------------------

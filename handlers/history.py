@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -16,6 +17,8 @@ DAY = timedelta(days=1)
 READ_ANEW = timedelta(hours=6)
 """What was learnt meanwhile of the time before live figures replaces what was read."""
 NEWS_AFTER = timedelta(minutes=30)
+KEPT = 100
+"""Coins, about 0.2 MB each; of others the year is read again when they are asked about."""
 LOOKED_ANEW = timedelta(minutes=1)
 TOLD_LATELY = timedelta(minutes=30)
 """Older statistics do not stand for now."""
@@ -34,7 +37,7 @@ class Days:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._years: dict[Asset, _Year] = {}
+        self._years: OrderedDict[Asset, _Year] = OrderedDict()
         self._newest: Mapping[Asset, Statistics] = {}
         self._newest_at: datetime | None = None
 
@@ -59,4 +62,7 @@ class Days:
         year.totals |= {told.at.date(): told for told in totals}
         year.until = now
         self._years[asset] = year
+        self._years.move_to_end(asset)
+        while len(self._years) > KEPT:
+            self._years.popitem(last=False)
         return list(year.points.values()), list(year.totals.values())

@@ -12,7 +12,7 @@ from bot.domain.market import Snapshot
 from bot.domain.posts import Destination, Shown
 from bot.domain.statistics import totals
 from bot.domain.waves import SAID_WITHIN, Kind, Stage, Wave
-from handlers.hindsight import leverage, near, outcomes
+from handlers.hindsight import leverage, near
 from handlers.later_cards import DigestRow, digest_card, follow_up_card
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ async def follow_up_shown(
     shown = await desk.store.posts.get(wave_id, destination)
     if shown is None or shown.message is None:
         return None
-    known = await outcomes(desk.store, wave, desk.clock())
+    known = await desk.outcomes(wave)
     seen = next(told for told in known if told.after == after)
     if seen.price_move is None and seen.rebuilt is None:
         return None
-    like = await desk.seen.alike(desk.store, wave, after, desk.clock()) if after > HOUR else None
+    like = await desk.seen.alike(wave, desk.clock()) if after > HOUR else None
     card = desk.sign(follow_up_card(desk.here(wave), seen, like, desk.now()))
     return Shown(revision=1, loud=1, over=False, card=card, quiet=True, reply_to=shown.message)
 

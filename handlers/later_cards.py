@@ -64,7 +64,7 @@ def digest_card(
     """``funding`` is sorted, the lowest first."""
     since = now - digest.period
     title = _("The day to {time}") if digest.weekday is None else _("The week to {time}")
-    lines = [*_waves(waves, digest.period, now), _extremes(funding)]
+    lines = [*_waves(waves, digest.period, now), _extremes(funding) if len(funding) > len(rows) else ""]
     table = Table(
         (_("coin"), _("OI"), _("price"), _("lev"), _("fund")), tuple(map(_cells, rows)), (1, 2, 3, 4)
     )

@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from bot.domain.assets import Asset
-from bot.domain.market import OpenInterest, Quarantined, Reading, Snapshot, Venue
+from bot.domain.market import OpenInterest, Point, Quarantined, Reading, Snapshot, Venue
 from bot.domain.units import measure
 from bot.domain.waves import Depth, Wave
 from bot.pipeline.memory import case_name
@@ -24,7 +24,8 @@ FRESH_STEPS = 3
 HELD_BACK = timedelta(hours=1)
 """What was held back so long before the onset may be missing in the wave."""
 MOST_HELD_BACK = 500
-FINE = ((timedelta(minutes=15), timedelta(days=7)), (timedelta(hours=1), timedelta(days=90)))
+QUARTER, HOUR = timedelta(minutes=15), timedelta(hours=1)
+KEPT_FOR = ((PAST_STEP, timedelta(days=7)), (QUARTER, timedelta(days=90)), (HOUR, HISTORY))
 """Snapshots older than so much lie so far apart (docs/storage.md): shorter horizons are not seen there."""
 
 
@@ -145,11 +146,20 @@ def _of_snapshot(snap: Snapshot) -> Mapping[Venue, End]:
 
 async def _seen(store: Store, wave: Wave, now: datetime) -> tuple[tuple[int, timedelta] | None, ...]:
     """For each horizon by what is kept at least as finely: this fall itself is among what was seen."""
-    points = await store.journal.series(wave.asset, wave.low_at - HISTORY, wave.low_at, PAST_STEP)
+
+    async def read(step: timedelta, age: timedelta) -> Sequence[Point]:
+        since = max(wave.low_at - HISTORY, now - age)
+        return await store.journal.series(wave.asset, since, wave.low_at, step) if since < wave.low_at else ()
+
+    fine, middle, coarse = [await read(step, age) for step, age in KEPT_FOR]
+    older = [point for point in coarse if not middle or point.at < middle[0].at]
 
     def count(depth: Depth) -> tuple[int, timedelta] | None:
-        fine = next((now - age for step, age in FINE if depth.horizon < step), None)
-        known = [point for point in points if fine is None or point.at >= fine]
+        known: Sequence[Point] = coarse
+        if depth.horizon < HOUR:
+            known = fine if depth.horizon < QUARTER else middle
+        elif depth.horizon == HOUR:
+            known = [*older, *middle]
         if not known or depth.fall <= 0:
             return None
         return max(1, times_seen(known, depth.horizon, depth.fall)), wave.low_at - known[0].at

@@ -104,6 +104,23 @@ class Connections:
 
         return await self.write(marked)
 
+    async def once_said(self, sql: str, *values: object) -> None:
+        """As ``once``, for one statement: the rest of one that begins with ``with``, its mark in front."""
+        if self._held is not None:
+            await self.once(lambda db: db.execute(f"with {sql}", *values))
+            return
+        mark, tried = random.getrandbits(63), False
+        marked = f"with marked as (insert into done (mark) values (${len(values) + 1})), {sql}"  # noqa: S608
+
+        async def say(db: Connection) -> None:
+            nonlocal tried
+            if tried and await db.fetchval("select true from done where mark = $1", mark):
+                return
+            tried = True
+            await db.execute(marked, *values, mark)
+
+        await self.read(say)
+
     def _in_transaction(self, job: Job[T]) -> Job[T]:
         async def run(db: Any) -> T:
             transaction = db.transaction()

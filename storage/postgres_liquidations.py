@@ -74,8 +74,7 @@ class Liquidations:
             for place, forced in enumerate(heard)
         ]
 
-        await self._days.make({row[1] for row in rows})
-        await self._file.write(lambda db: self._days.pour(db, _COLUMNS, rows, 1))
+        await self._days.pour(_COLUMNS, rows, 1)
 
     async def heard(self, asset: Asset, since: datetime, until: datetime) -> list[Liquidation]:
         """Of a contract that has no open interest little is known."""

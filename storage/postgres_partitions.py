@@ -41,28 +41,41 @@ class Partitions:
                 f" for values from ('{day} 00:00+00') to ('{day + DAY} 00:00+00')"
             )
 
-    async def pour(
-        self, db: Connection, columns: Sequence[str], rows: Sequence[Sequence[Any]], time: int
-    ) -> None:
+    async def pour(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], time: int) -> None:
         """COPY what is not there yet and is not gone. Usually nothing is there, so that is tried first.
 
         ``time`` is the place of the partition's own column in a row.
         """
-        # Held to the end of the transaction, or a row might come in behind the border.
-        begin = await db.fetchval("select at from borders where name = $1 for share", self._table)
-        self._border = begin
-        rows = [row for row in rows if row[time] >= begin]
-        await db.execute("savepoint poured")
-        try:
-            await db.copy_records_to_table(self._table, records=rows, columns=columns)
-        except asyncpg.UniqueViolationError:
-            names = ", ".join(columns)
-            await db.execute("rollback to savepoint poured")
-            await db.execute(f"create temporary table poured (like {self._table}) on commit drop")
-            await db.copy_records_to_table("poured", records=rows, columns=columns)
-            await db.execute(
-                f"insert into {self._table} ({names}) select {names} from poured on conflict do nothing"  # noqa: S608
-            )
+        times = {row[time] for row in rows}
+        if not times:
+            return
+        await self.make(times)
+        oldest, some_there = min(times), False
+
+        async def write(db: Connection) -> None:
+            nonlocal some_there
+            # Held to the end of the transaction, or a row might come in behind the border.
+            begin = await db.fetchval("select at from borders where name = $1 for share", self._table)
+            self._border = begin
+            new = rows if oldest >= begin else [row for row in rows if row[time] >= begin]
+            if some_there:
+                await self._merge(db, columns, new)
+                return
+            try:
+                await db.copy_records_to_table(self._table, records=new, columns=columns)
+            except asyncpg.UniqueViolationError:
+                some_there = True
+                raise
+
+        await self._file.write(write)
+
+    async def _merge(self, db: Connection, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        names = ", ".join(columns)
+        await db.execute(f"create temporary table poured (like {self._table}) on commit drop")
+        await db.copy_records_to_table("poured", records=rows, columns=columns)
+        await db.execute(
+            f"insert into {self._table} ({names}) select {names} from poured on conflict do nothing"  # noqa: S608
+        )
 
     async def drop(self, before: datetime) -> None:
         """Those that end by then. One that somebody reads for longer is dropped the next time."""

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from bot.domain.posts import YEARLY_W, AlertLog, Destination, Latency, Post, Told, urgency
-from storage.postgres_connections import Connection, Connections
+from storage.postgres_connections import Connections
 from storage.rules import EPOCH, TENTH
 
 _COLUMNS = (
@@ -51,22 +51,18 @@ _CLAIM = (
     " and posts.platform = due.platform and posts.chat = due.chat and posts.topic = due.topic"
     f" returning {', '.join(f'posts.{name}' for name in _COLUMNS.split(', '))}"
 )
-_LATENCY = (
-    "insert into latencies select subject, took, took, 1 from (select subject,"  # noqa: S608
-    f" greatest(interval '0', $5 - due_since) as took from posts where {_THIS}"
-    " and first_shown_at is null and due_since is not null for update) as told"
-    " on conflict (subject) do update set first = least(latencies.first, excluded.first),"
-    " last = greatest(latencies.last, excluded.last), chats = latencies.chats + 1"
-)
 _SHOWN = (
-    "update posts set message = case when $5 >= shown then $6 else message end,"  # noqa: S608
+    "told as (select subject, greatest(interval '0', $7 - due_since) as took from posts"  # noqa: S608
+    f" where {_THIS} and first_shown_at is null and due_since is not null),"
+    " latency as (insert into latencies select subject, took, took, 1 from told"
+    " on conflict (subject) do update set first = least(latencies.first, excluded.first),"
+    " last = greatest(latencies.last, excluded.last), chats = latencies.chats + 1),"
+    " shown as (update posts set message = case when $5 >= shown then $6 else message end,"
     " shown = greatest(shown, $5), first_shown_at = coalesce(first_shown_at, $7),"
     " rung_w = greatest(rung_w, $8), tries = 0,"
-    f" not_before = case when not_before = $9 then 'epoch' else not_before end where {_THIS}"
-)
-_LOGGED = (
-    "insert into alert_log (subject, platform, chat, topic, revision, message, sent, loud)"
-    " values ($1, $2, $3, $4, $5, $6, $7, $8)"
+    f" not_before = case when not_before = $9 then 'epoch' else not_before end where {_THIS})"
+    " insert into alert_log (subject, platform, chat, topic, revision, message, sent, loud)"
+    " values ($1, $2, $3, $4, $5, $6, $10, $11)"
 )
 
 
@@ -157,12 +153,8 @@ class PostgresPosts:
     ) -> None:
         name, wall = _name(post.subject, post.destination), wall or now
 
-        async def write(db: Connection) -> None:
-            await db.execute(_LATENCY, *name, wall)
-            await db.execute(_SHOWN, *name, revision, message, wall, rung_w, post.not_before)
-            await db.execute(_LOGGED, *name, revision, message, now, loud)
-
-        await self._file.once(write)
+        values = (revision, message, wall, rung_w, post.not_before, now, loud)
+        await self._file.once_said(_SHOWN, *name, *values)
 
     async def later(self, post: Post, not_before: datetime) -> None:
         # A claim that lapsed may be somebody else's by now: theirs is not cut short.

@@ -11,10 +11,10 @@ from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Reading
 from storage.postgres_connections import Connection, Connections
 from storage.postgres_partitions import Partitions
-from storage.rules import MICROSECOND, READINGS_KEPT
+from storage.rules import READINGS_KEPT
 
 _COLUMNS = ("received", "market", "lag", "coins", "price_usd", "new_beginning")
-_Name = tuple[str, str]
+MET_AT_MOST = 100_000
 
 
 class Readings:
@@ -23,24 +23,23 @@ class Readings:
     def __init__(self, file: Connections) -> None:
         self._file = file
         self._days = Partitions(file, "readings")
-        self._ids: dict[_Name, tuple[Instrument, int]] = {}
-        """The newest version of each contract with its number: looked up six thousand times a minute."""
+        self._met: dict[int, tuple[Instrument, int]] = {}
+        """Contracts with their numbers by identity: six thousand are looked up a minute, and a venue's book
+        gives the same ones each time."""
         self._markets: dict[int, Instrument] = {}
 
     async def record(self, readings: Sequence[Reading]) -> None:
-        fresh = await self._learn(readings)
-        ids = self._ids
+        met = self._met
+        if any(id(told.instrument) not in met for told in readings):
+            await self._meet(readings)
         rows = []
         for told in readings:
-            instrument, received = told.instrument, told.received
-            name = instrument.venue, instrument.symbol
-            known = ids.get(name)
-            if known is None or (known[0] is not instrument and known[0] != instrument):
-                known = ids[name] = instrument, fresh[instrument]
-            lag = (received - told.at) // MICROSECOND
-            rows.append((received, known[1], lag, told.coins, told.price_usd, told.new_beginning))
-        await self._days.make({row[0] for row in rows})
-        await self._file.write(lambda db: self._days.pour(db, _COLUMNS, rows, 0))
+            received = told.received
+            lag = received - told.at
+            lag_us = (lag.days * 86_400 + lag.seconds) * 1_000_000 + lag.microseconds
+            market = met[id(told.instrument)][1]
+            rows.append((received, market, lag_us, told.coins, told.price_usd, told.new_beginning))
+        await self._days.pour(_COLUMNS, rows, 0)
 
     async def between(self, since: datetime, until: datetime, asset: Asset | None = None) -> list[Reading]:
         of = (
@@ -78,19 +77,13 @@ class Readings:
         sql = "select body from markets where venue || ':' || symbol = any($1::text[]) order by id"
         return {one.key: one for one in await self._file.rows(_instrument, sql, list(keys))}
 
-    async def _learn(self, readings: Sequence[Reading]) -> dict[Instrument, int]:
-        """The number of every version of a contract where one is new. A number stays, whoever gave it."""
-        ids = self._ids
-        strange = {
-            (one.venue, one.symbol)
-            for one in (told.instrument for told in readings)
-            if (known := ids.get((one.venue, one.symbol))) is None
-            or (known[0] is not one and known[0] != one)
-        }
-        if not strange:
-            return {}
-        versions = {one for told in readings if ((one := told.instrument).venue, one.symbol) in strange}
-        bodies = {msgspec.msgpack.encode(one): one for one in versions}
+    async def _meet(self, readings: Sequence[Reading]) -> None:
+        """Learn the number of every version of a contract that is new. A number stays, whoever gave it."""
+        if len(self._met) > MET_AT_MOST:
+            self._met.clear()
+        new = [one for told in readings if id(one := told.instrument) not in self._met]
+        # Numbered in the order in which a venue tells them: its next answers go in at the end of the key.
+        bodies = {msgspec.msgpack.encode(one): one for one in dict.fromkeys(new)}
 
         async def write(db: Connection) -> dict[bytes, int]:
             look = "select body, id from markets where body = any($1::bytea[])"
@@ -105,7 +98,9 @@ class Readings:
                 there = dict(await db.fetch(look, list(bodies)))
             return there
 
-        return {bodies[body]: number for body, number in (await self._file.write(write)).items()}
+        numbers = {bodies[body]: number for body, number in (await self._file.write(write)).items()}
+        for one in new:
+            self._met[id(one)] = one, numbers[one]
 
     async def _known(self, ids: set[int]) -> dict[int, Instrument]:
         """Markets never change once written, so each is read once."""

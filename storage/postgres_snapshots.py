@@ -6,20 +6,17 @@ hour.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-import msgspec
-
 from bot.domain.assets import Asset
 from bot.domain.market import Point, Snapshot
+from storage.packing import packed, unpacked
 from storage.postgres_connections import TIDYING_LIMIT_S, Connection, Connections
-from storage.rules import SNAPSHOT_THINNING, Thinning, floor, positive
+from storage.rules import SNAPSHOT_THINNING, Thinning, floor, micros, positive
 
 CHUNK = timedelta(days=1)
 """Of every asset, thinned in one transaction."""
-_COLUMNS = "asset, at, coins, price_usd, coverage, log_index, usd, body"
 _LAST = (
     "select distinct on (step) {} from (select *, date_bin($4, at, 'epoch') as step from {}"
     " where asset = $1 and at >= $2 and at <= $3) as steps order by step, at desc"
@@ -35,8 +32,8 @@ class Snapshots:
     async def newest(self, asset: Asset, at: datetime | None) -> Snapshot | None:
         return await self._file.row(
             _whole,
-            "select body from snapshots where asset = $1 and at <= coalesce($2::timestamptz, 'infinity')"
-            " order by at desc limit 1",
+            "select asset, at, body from snapshots where asset = $1"
+            " and at <= coalesce($2::timestamptz, 'infinity') order by at desc limit 1",
             asset,
             at,
         )
@@ -52,7 +49,7 @@ class Snapshots:
     async def whole(self, asset: Asset, since: datetime, until: datetime, step: timedelta) -> list[Snapshot]:
         # The narrow rows say which are wanted: a hundred whole ones of a year are read, not the whole year.
         sql = (
-            "select body from snapshots where asset = $1 and at = any (array("  # noqa: S608
+            "select asset, at, body from snapshots where asset = $1 and at = any (array("  # noqa: S608
             f"select at from ({last_of_each('at', 'snapshots')}) as wanted)) order by at"
         )
         return await self._file.rows(_whole, sql, asset, since, until, positive(step))
@@ -77,16 +74,19 @@ async def write_snapshots(db: Connection, snaps: Sequence[Snapshot]) -> None:
     for snap in snaps:
         told.setdefault((snap.asset, snap.at), snap)
     rows = [
-        (s.asset, s.at, s.coins, s.price_usd, s.coverage, s.index, s.usd, _packed(s)) for s in told.values()
+        (s.asset, s.at, s.coins, s.price_usd, s.coverage, s.index, packed(s), s.usd) for s in told.values()
     ]
     if rows:
         columns = list(map(list, zip(*rows, strict=True)))
         await db.execute(
-            f"with told as (insert into snapshots ({_COLUMNS}) select * from unnest("  # noqa: S608
-            "$1::text[], $2::timestamptz[], $3::float8[], $4::float8[], $5::float8[], $6::float8[],"
-            " $7::float8[], $8::bytea[]) on conflict do nothing returning asset, at, usd)"
+            "with given as (select * from unnest($1::text[], $2::timestamptz[], $3::float8[], $4::float8[],"
+            " $5::float8[], $6::float8[], $7::bytea[], $8::float8[]) as given"
+            " (asset, at, coins, price_usd, coverage, log_index, body, usd)),"
+            " told as (insert into snapshots (asset, at, coins, price_usd, coverage, log_index, body)"
+            " select asset, at, coins, price_usd, coverage, log_index, body from given"
+            " on conflict do nothing returning asset, at)"
             " insert into assets select distinct on (asset) asset, at, usd from told"
-            " order by asset, at desc on conflict (asset) do update"
+            " join given using (asset, at) order by asset, at desc on conflict (asset) do update"
             " set at = excluded.at, usd = excluded.usd where excluded.at >= assets.at",
             *columns,
         )
@@ -142,10 +142,6 @@ async def forget_snapshots(db: Connection, asset: Asset, before: datetime) -> No
     await db.execute("delete from snapshots where asset = $1 and at < $2", asset, before)
 
 
-def _packed(snap: Snapshot) -> bytes:
-    # Every snapshot repeats the same field and venue names, so even the fastest level takes off 40 %.
-    return zlib.compress(msgspec.msgpack.encode(snap), 1)
-
-
-def _whole(row: Sequence[bytes]) -> Snapshot:
-    return msgspec.msgpack.decode(zlib.decompress(row[0]), type=Snapshot)
+def _whole(row: tuple[Asset, datetime, bytes]) -> Snapshot:
+    asset, at, body = row
+    return unpacked(asset, micros(at), body)

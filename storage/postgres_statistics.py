@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -10,9 +9,10 @@ import msgspec
 
 from bot.domain.assets import Asset
 from bot.domain.statistics import Statistics, Totals, totals
+from storage.packing import packed_statistics, unpacked_statistics
 from storage.postgres_connections import Connections
 from storage.postgres_snapshots import last_of_each, thin
-from storage.rules import STATISTICS_THINNING, VENUE_STATISTICS_THINNING, positive
+from storage.rules import STATISTICS_THINNING, VENUE_STATISTICS_THINNING, micros, positive
 
 _FIGURES = msgspec.structs.fields(Totals)[1:]
 _TOTALS = ", ".join(["at", *(field.name for field in _FIGURES)])
@@ -32,16 +32,13 @@ class PostgresStatistics:
         self._file = file
 
     async def record(self, told: Sequence[Statistics]) -> None:
-        rows = [
-            (one.asset, *msgspec.structs.astuple(totals(one)), zlib.compress(msgspec.msgpack.encode(one), 1))
-            for one in told
-        ]
+        rows = [(one.asset, *msgspec.structs.astuple(totals(one)), packed_statistics(one)) for one in told]
         await self._file.write(lambda db: db.executemany(_WRITE, rows))
 
     async def newest(self, asset: Asset, at: datetime | None = None) -> Statistics | None:
         return await self._file.row(
             _whole,
-            "select body from statistic_details where asset = $1"
+            "select asset, at, body from statistic_details where asset = $1"
             " and at <= coalesce($2::timestamptz, 'infinity') order by at desc limit 1",
             asset,
             at,
@@ -54,8 +51,9 @@ class PostgresStatistics:
             "with recursive names (asset) as (select min(asset) from statistic_details union all"
             " select (select min(asset) from statistic_details where asset > names.asset) from names"
             " where asset is not null)"
-            " select newest.body from names cross join lateral (select at, body from statistic_details"
-            " where asset = names.asset order by at desc limit 1) as newest"
+            " select names.asset, newest.at, newest.body from names cross join lateral"
+            " (select at, body from statistic_details where asset = names.asset"
+            " order by at desc limit 1) as newest"
             " where newest.at >= $1 order by asset",
             since,
         )
@@ -72,5 +70,6 @@ class PostgresStatistics:
         return removed + await thin(self._file, "statistic_details", VENUE_STATISTICS_THINNING, now)
 
 
-def _whole(row: Sequence[bytes]) -> Statistics:
-    return msgspec.msgpack.decode(zlib.decompress(row[0]), type=Statistics)
+def _whole(row: tuple[Asset, datetime, bytes]) -> Statistics:
+    asset, at, body = row
+    return unpacked_statistics(asset, micros(at), body)

@@ -9,14 +9,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlite_utils import Database
 
 from bot.domain.assets import Asset
 from bot.domain.market import Point, Snapshot
-from storage.rules import MICROSECOND, Thinning, floor, micros, moment, positive
-from storage.sqlite_packing import packed, unpacked
+from storage.packing import packed, unpacked
+from storage.rules import MICROSECOND, SNAPSHOT_THINNING, Thinning, floor, micros, moment, positive
 
+SOUGHT = timedelta(hours=12)
+"""From such steps on each is looked up: it holds so many rows that reading all of them takes longer."""
 CHUNK = timedelta(days=1)
 """Of one asset, thinned in one transaction."""
 
@@ -66,6 +69,10 @@ def read_assets(db: sqlite3.Connection) -> list[Asset]:
 def read_series(
     db: sqlite3.Connection, asset: Asset, since: datetime, until: datetime, step: timedelta
 ) -> list[Point]:
+    if step >= SOUGHT:
+        columns = "at, coins, price_usd, coverage, log_index"
+        sought = last_of_each(db, columns, "snapshots", len(SNAPSHOT_THINNING) + 1, asset, since, until, step)
+        return [Point(moment(at), *rest) for at, *rest in sought]
     # With max(), SQLite takes the other columns from the row that has it (sqlite.org/lang_select.html §2.5).
     rows = db.execute(
         "select max(at), coins, price_usd, coverage, log_index from snapshots"
@@ -73,6 +80,30 @@ def read_series(
         (asset, micros(since), micros(until), positive(step) // MICROSECOND),
     )
     return [Point(moment(at), coins, price, coverage, index) for at, coins, price, coverage, index in rows]
+
+
+def last_of_each(
+    db: sqlite3.Connection,
+    columns: str,
+    table: str,
+    tiers: int,
+    asset: Asset,
+    since: datetime,
+    until: datetime,
+    step: timedelta,
+) -> list[tuple[Any, ...]]:
+    """The last row of each step, sought in every tier: of a year by the day 365, where all are 25,000."""
+    sql = (
+        f"select {columns} from {table} where asset = ? and tier = ? and at >= ? and at <= ?"  # noqa: S608
+        " order by at desc limit 1"
+    )
+    first, last, cut = micros(since), micros(until), step // MICROSECOND
+    found = []
+    for number in range(first // cut, last // cut + 1):
+        low, high = max(first, number * cut), min(last, (number + 1) * cut - 1)
+        rows = [db.execute(sql, (asset, tier, low, high)).fetchone() for tier in range(tiers)]
+        found += [max(told)] if (told := [row for row in rows if row is not None]) else []
+    return found
 
 
 def read_snapshots(

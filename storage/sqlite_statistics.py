@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from bot.domain.assets import Asset
 from bot.domain.statistics import Statistics, Totals, totals
+from storage.packing import packed_statistics, unpacked_statistics
 from storage.rules import (
     MICROSECOND,
     STATISTICS_THINNING,
@@ -25,11 +26,14 @@ from storage.rules import (
     positive,
 )
 from storage.sqlite_connections import Connections
-from storage.sqlite_packing import packed_statistics, unpacked_statistics
+from storage.sqlite_snapshots import SOUGHT, last_of_each
 
 CHUNK = timedelta(days=30)
 """Of one asset, thinned in one transaction."""
 TABLES = {"statistics": STATISTICS_THINNING, "statistic_details": VENUE_STATISTICS_THINNING}
+COLUMNS = (
+    "at, coins, usd, funding, basis, volume_usd, oi_to_volume, accounts, inverse_share, top_share, supply"
+)
 EVER = 2**63 - 1
 ASSETS = """with recursive names (asset) as (select min(asset) from statistic_details
     union all select (select min(asset) from statistic_details where asset > names.asset) from names
@@ -64,10 +68,13 @@ class SqliteStatistics:
         cut = positive(step) // MICROSECOND
 
         def look(db: sqlite3.Connection) -> list[Totals]:
+            if step >= SOUGHT:
+                tiers = len(STATISTICS_THINNING) + 1
+                sought = last_of_each(db, COLUMNS, "statistics", tiers, asset, since, until, step)
+                return [Totals(moment(at), *rest) for at, *rest in sought]
             # With max(), SQLite takes the other columns from the row that has it.
             rows = db.execute(
-                "select max(at), coins, usd, funding, basis, volume_usd, oi_to_volume, accounts,"
-                " inverse_share, top_share, supply from statistics"
+                f"select max(at), {COLUMNS.removeprefix('at, ')} from statistics"  # noqa: S608
                 " where asset = ? and tier in (0, 1) and at >= ? and at <= ? group by at / ? order by 1",
                 (asset, micros(since), micros(until), cut),
             )

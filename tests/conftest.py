@@ -8,11 +8,11 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import certifi
 import pytest
 
-from tests.nats_cluster import NatsCluster, nats_cluster
-
 if TYPE_CHECKING:
+    from tests.nats_cluster import NatsCluster
     from tests.postgres import Server
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -24,6 +24,21 @@ REQUIRED = {
     "WASHOUT_REQUIRE_POSTGRES": "PostgreSQL",
 }
 """An environment variable, and the word in the reason of every skip that it forbids."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One authority instead of all: each HTTP client reads their file anew, and none asks anybody outside."""
+    file = tmp_path_factory.mktemp("authorities") / "one.pem"
+    end = "-----END CERTIFICATE-----\n"
+    file.write_text(certifi.contents().partition(end)[0] + end, "utf-8")
+    before = os.environ.get("SSL_CERT_FILE")
+    os.environ["SSL_CERT_FILE"] = str(file)
+    yield
+    if before is None:
+        del os.environ["SSL_CERT_FILE"]
+    else:
+        os.environ["SSL_CERT_FILE"] = before
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +61,8 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsCluster]:
     """Three nodes of NATS JetStream. Whoever stops one starts it again."""
+    from tests.nats_cluster import nats_cluster
+
     with nats_cluster(tmp_path_factory.mktemp("nats")) as cluster:
         yield cluster
 

@@ -16,7 +16,8 @@ LONGEST = 400
 
 ENTRY = {
     *("bot.__main__", "bot.app", "bot.app_fleet", "bot.app_parts"),
-    *("bot.backfill", "bot.doctor", "bot.opening", "bot.recompute", "bot.record", "bot.replay"),
+    *("bot.backfill", "bot.checking", "bot.doctor", "bot.keeping", "bot.opening"),
+    *("bot.recompute", "bot.record", "bot.replay"),
 }
 """Each wires something whole together, so it may know everyone; nobody but the command line knows it."""
 CORE = {"bot.domain", "bot.ports", "bot.ports_fleet", "bot.errors"}

@@ -124,6 +124,21 @@ async def test_what_a_platform_puts_off_is_sent_exactly_when_it_said() -> None:
     assert world.room.showing == {"1": 1}
 
 
+async def test_what_was_done_and_how_soon_a_chat_was_first_told_is_counted() -> None:
+    world = World([TryLater("slow down", retry_after=timedelta(seconds=7))])
+    await world.revise(1)
+    await world.settle()
+    world.time.pass_by(timedelta(seconds=7))
+    await world.settle()
+    await world.revise(2)
+    await world.settle()
+    counted = world.lane.delivered
+    assert counted.faults == {("acme", "TryLater"): 1}
+    assert counted.steps == {("acme", "send"): 1, ("acme", "edit"): 1}
+    told = counted.first_told["acme"]
+    assert (sum(told.counts), told.sum_s) == (1, 7.0), "an edit is not the first"
+
+
 async def test_a_chat_that_is_gone_is_left_with_its_topics_until_it_is_back() -> None:
     world, topic = World([DestinationGone("the bot was blocked")]), Destination("acme", "7", "3")
     for destination in (CHAT, topic, OTHER):

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from bot.domain.assets import Asset
+from bot.domain.market import Point
 from bot.domain.waves import Kind, Stage, Wave
+from bot.feeds.recorded import Prices as Recorded
+from bot.pipeline.aftermath import Followed, Prices, Reset, aftermath
 from bot.replay import Run, replay
 
 ALERTS = (Kind.FLUSH, Kind.SQUEEZE)
@@ -133,3 +136,52 @@ def test_dollars_without_any_price_are_no_coins(history: Path, coin: str, waves:
     run = hourly(history, coin)
     assert len(run.waves) == waves
     assert set(run.rejected) == {"unpriced"}
+
+
+COINS = (Asset("BTC"), Asset("ETH"))
+
+
+def closes(file: Path, asset: Asset) -> Prices:
+    """Daily closes, as the statistics read prices."""
+    told = Recorded(file)
+    days = (utc("2020-02-27") + n * DAY for n in range(1039))
+    prices = ((day, told.at("aggregate", asset, day.timestamp())) for day in days)
+    return Prices(Point(day, 1.0, price, 1.0, 0.0) for day, price in prices)
+
+
+@pytest.mark.parametrize(
+    ("kind", "coins", "days", "n", "edge"),
+    [
+        (Kind.FLUSH, COINS[:1], 1, 7, False),
+        (Kind.FLUSH, COINS, 1, 12, True),
+        (Kind.FLUSH, COINS, 7, 10, False),
+        (Kind.SQUEEZE, COINS[:1], 1, 28, False),
+        (Kind.SQUEEZE, COINS, 1, 56, False),
+        (Kind.SQUEEZE, COINS, 7, 36, False),
+    ],
+)
+def test_what_followed_the_waves_of_three_years(
+    history: Path,
+    btc_daily: Run,
+    eth_daily: Run,
+    kind: Kind,
+    coins: tuple[Asset, ...],
+    days: int,
+    n: int,
+    edge: bool,
+) -> None:
+    """As docs/detection.md tells it."""
+    prices = {
+        coin: closes(history / f"coinglass_{coin.lower()}_1d_2020-02-27_2022-12-31.csv.gz", coin)
+        for coin in coins
+    }
+    followed = [
+        Followed(Reset(wave.low_at, wave.asset, wave.magnitude.w), move)
+        for run in (btc_daily, eth_daily)
+        for wave in run.waves
+        if wave.kind is kind and wave.stage is Stage.OVER and wave.asset in coins
+        if (move := prices[wave.asset].move(wave.low_at.timestamp(), days * DAY)) is not None
+    ]
+    told = aftermath(followed, prices, days * DAY)
+    assert told is not None
+    assert (told.n, told.edge) == (n, edge)

@@ -149,7 +149,10 @@ async def test_each_follow_up_can_be_left_out(world: World) -> None:
 
 async def test_what_comes_much_too_late_is_left_out_and_yet_remembered(world: World) -> None:
     await world.wave_shown(CHAT)
-    await world.at(HOUR + timedelta(hours=3, minutes=1))
+    world.now = LOW + HOUR + timedelta(hours=3, minutes=1)
+    await world.later.look()
+    assert await world.store.posts.of("after-1a-1h") == [], "nobody is even asked"
+    await world.settle()
     assert len(world.room.sent) == 1
     assert len(await world.store.waves.outcomes("1a")) == 1
     await world.at(DAY + timedelta(hours=11))

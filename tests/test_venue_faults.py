@@ -72,8 +72,6 @@ WITHOUT_A_CLOCK = {
 IN_DOLLARS = {"bingx"}
 """Tells dollars: the same coins are other dollars whenever the price moves."""
 UNSEEN = {Fault.SKEWED: WITHOUT_A_CLOCK, Fault.BEHIND: WITHOUT_A_CLOCK, Fault.FREEZE: IN_DOLLARS}
-LONGEST_WAIT = timedelta(minutes=61)
-"""Longer than any wait after a refusal."""
 ONE_SYMBOL_GONE = {Fault.DELISTED: {Verdict.UNREADABLE}}
 """Whoever is asked symbol by symbol refuses one that is gone, until the book is asked again."""
 
@@ -100,7 +98,7 @@ async def test_each_fault_at_each_venue_is_told_for_what_it_is_and_leaves_no_mar
         seen = await alone.verdicts(venue) - ONE_SYMBOL_GONE.get(fault, set())
         assert seen == (set() if venue in UNSEEN.get(fault, ()) else MEANT[fault].verdicts)
         alone.faults.end(venue)
-        await alone.minutes(1, every=LONGEST_WAIT)
+        await alone.minutes(1, every=longest_wait(fault))
         await alone.minutes(2)
         assert states(alone, venue) == {SourceState.FRESH}
         for coin in PRICES_USD:
@@ -109,6 +107,11 @@ async def test_each_fault_at_each_venue_is_told_for_what_it_is_and_leaves_no_mar
             assert (newest.coverage, newest.missing) == (1.0, ())
             assert newest.coins == pytest.approx(held(alone, coin), rel=0.02)
         assert await alone.store.waves.recent() == []
+
+
+def longest_wait(fault: Fault) -> timedelta:
+    """Longer than any wait after it: hourly where the venue blocks, else ten minutes and a fifth at most."""
+    return timedelta(minutes=61 if MEANT[fault].state is SourceState.BLOCKED else 13)
 
 
 def patience(fault: Fault) -> timedelta:

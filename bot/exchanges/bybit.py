@@ -43,6 +43,7 @@ from bot.exchanges.reading import (
     read_book,
     read_rows,
     refusal,
+    rows_of,
     stamped,
     stray,
 )
@@ -99,6 +100,7 @@ TOPICS_PER_LINE = 480  # 21,000 characters are allowed on one line; none was see
 PERPETUAL = ("LinearPerpetual", "InversePerpetual")
 DATED = ("LinearFutures", "InverseFutures")
 CRYPTO = frozenset({"", "innovation", "adventure"})  # other symbol types are shares, metals and currencies
+OPS = ("", "subscribe", "unsubscribe", "ping", "pong", "auth")
 RENAMED = {"SHIB1000": "1000SHIB"}  # the one multiple written behind the name
 THROTTLED = {"10006": 5 * SECOND, "10018": 10 * MINUTE}
 BUSY = frozenset({"10000", "10016"})
@@ -158,10 +160,27 @@ class _Lost(msgspec.Struct):
     at: int = field(name="T")
 
 
+class _LostBefore(msgspec.Struct):
+    """Of the topic ``liquidation.X``, which told at most one a second until 2025."""
+
+    symbol: str
+    position: Literal["Buy", "Sell"] = field(name="side")
+    size: str
+    price: str
+    at: int = field(name="updatedTime")
+
+
+class _Pushed(msgspec.Struct):
+    """A ticker over a socket: the same fields."""
+
+    data: _Ticker
+    time: int | str | None = field(name="ts", default=None)
+
+
 class _Frame(msgspec.Struct):
     topic: str = ""
     op: str = ""
-    data: list[_Lost] = []
+    data: msgspec.Raw = msgspec.Raw(b"[]")
     success: bool | None = None
     message: str = field(name="ret_msg", default="")
 
@@ -172,6 +191,8 @@ _PASTS = msgspec.json.Decoder(_Page[_Past])
 _ACCOUNTS = msgspec.json.Decoder(_Page[_Accounts])
 _REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Frame)
+_LOST = msgspec.json.Decoder(list[_Lost] | _LostBefore)
+_PUSHED = msgspec.json.Decoder(_Pushed)
 
 
 def _told(body: bytes) -> SourceError | None:
@@ -220,8 +241,11 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
 
     One clock for all rows. Funding without its interval is unknown.
     """
-    page = decode(_TICKERS, body, _told)
-    at = stamped(page.time, now)
+    if (pushed := peek(_PUSHED, body)) is not None:
+        rows, at = [pushed.data], stamped(pushed.time, now)
+    else:
+        page = decode(_TICKERS, body, _told)
+        rows, at = page.result.rows, stamped(page.time, now)
 
     def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
         unit = _counted(instrument)
@@ -236,7 +260,7 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, unit), at, now))
         return said
 
-    return read_rows(page.result.rows, book, read)
+    return read_rows(rows, book, read)
 
 
 def _accounts(book: Book) -> Sequence[Request]:
@@ -308,16 +332,14 @@ def _hello(*, inverse: bool) -> Callable[[Book], Sequence[str]]:
 
 
 def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
-    """``{"topic": "allLiquidation.X", "data": [{"T", "s", "S": "Buy", "v", "p"}]}``
-
-    ``S`` is the position that was lost (``Buy``: a long), not the order, unlike on most venues.
-    """
+    """``{"topic": "allLiquidation.X", "data": [{"T", "s", "S": "Buy", "v", "p"}]}``: ``S`` is the position
+    that was lost (``Buy``: a long), not the order, unlike on most venues."""
     frame = decode(_FRAMES, body)
     if frame.success is False:
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
-    if not (frame.topic or frame.op or frame.success):
+    if frame.op not in OPS or not (frame.topic or frame.op or frame.success):
         raise stray(body)
-    if not frame.topic.startswith("allLiquidation."):
+    if not frame.topic.startswith(("allLiquidation.", "liquidation.")):
         return ()
     return [
         Liquidation(
@@ -328,7 +350,7 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
             from_ms(row.at),
             now,
         )
-        for row in frame.data
+        for row in rows_of(decode(_LOST, bytes(frame.data)))
         if (instrument := book.get(row.symbol)) is not None
     ]
 

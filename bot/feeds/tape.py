@@ -211,6 +211,8 @@ class Player:
         self._exchanges, self._asset = exchanges, asset
         self._parts: defaultdict[Venue, dict[str, Book]] = defaultdict(dict)
         self._books: dict[Venue, Book] = {}
+        self._questions: dict[tuple[Venue, str], tuple[Book | None, dict[str, str]]] = {}
+        """For each poll whose contracts take turns: the book, and the contract that each question was of."""
         self.unreadable = self.refused = 0
         self.first_unreadable = self.first_refused = ""
 
@@ -244,24 +246,27 @@ class Player:
             return ()
         for poll in (*exchange.polls, *exchange.unasked):
             if poll.name == piece.source:
-                asked = _asked_alone(poll, book, piece.request) if poll.rotates else book
+                asked = self._asked_alone(venue, poll, piece.request) if poll.rotates else book
                 return understand(poll.parse, raw, asked, piece.received).observations
         for socket in exchange.sockets:
             if socket.name == piece.source:
                 return _frame(socket, raw, book, piece.received)
         raise SourceChanged("no such source")
 
+    def _asked_alone(self, venue: Venue, poll: Poll, request: str) -> Book:
+        """The one contract whose question this was; all of them where that cannot be told."""
+        book = self._books.get(venue, {})
+        of, questions = self._questions.get((venue, poll.name), (None, {}))
+        if of is not book:
+            each = ((symbol, _asked(one)) for symbol in book for one in poll.requests({symbol: book[symbol]}))
+            questions = {asked: symbol for symbol, asked in each}
+            self._questions[venue, poll.name] = book, questions
+        symbol = questions.get(request)
+        return book if symbol is None else {symbol: book[symbol]}
+
 
 def _where(piece: Piece) -> str:
     return f"{piece.venue} {piece.source} at {piece.received:%Y-%m-%d %H:%M:%S}"
-
-
-def _asked_alone(poll: Poll, book: Book, request: str) -> Book:
-    """The one contract whose question this was; all of them where that cannot be told."""
-    for symbol, one in book.items():
-        if request in map(_asked, poll.requests({symbol: one})):
-            return {symbol: one}
-    return book
 
 
 def _frame(socket: Socket, raw: bytes, book: Book, received: datetime) -> Sequence[Observation]:

@@ -7,6 +7,7 @@ as many random times again and again: an edge is a median that fewer than one dr
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -113,7 +114,8 @@ def aftermath(
     usual = {asset: history[asset].moves(after) for asset in {one.reset.asset for one in outcomes}}
     if any(history[asset].span < LEAST_SPANS * after or not usual[asset] for asset in usual):
         return told
-    draws = _draws([usual[one.reset.asset] for one in outcomes], _seed(outcomes, after))
+    counts = Counter(one.reset.asset for one in outcomes)
+    draws = _draws(usual, counts, _seed(outcomes, after))
     return msgspec.structs.replace(
         told,
         usual=quantile(draws, 0.5),
@@ -139,10 +141,16 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def _draws(usual: Sequence[Sequence[float]], seed: int) -> list[float]:
+def _draws(usual: Mapping[Asset, Sequence[float]], counts: Counter[Asset], seed: int) -> list[float]:
     """Medians of random times, as many of each asset as there are outcomes of it; in order."""
     random = Random(seed)  # noqa: S311 - it is to be the same each time
-    return sorted(quantile(sorted(random.choice(moves) for moves in usual), 0.5) for _ in range(DRAWS))
+    coins = sorted(counts.items())
+
+    def drawn() -> float:
+        moves = [move for asset, count in coins for move in random.choices(usual[asset], k=count)]
+        return quantile(sorted(moves), 0.5)
+
+    return sorted(drawn() for _ in range(DRAWS))
 
 
 def _seed(outcomes: Sequence[Followed], after: timedelta) -> int:

@@ -104,7 +104,7 @@ def _on(
         weights = [0.05 + chance.random() ** 3 for _ in range(count)]
         for weight in weights:
             at = minute + timedelta(seconds=seconds.pop(), milliseconds=int(chance.random() * 1000))
-            price_usd = scenario.holding(contract, at).price_usd
+            price_usd = scenario.price_of(contract, at)
             coins = usd * weight / sum(weights) / price_usd
             yield Forced(contract, position, coins, price_usd, at, number)
             number += 1

@@ -183,13 +183,16 @@ class Scenario:
     def price_usd(self, coin: str, time: datetime) -> float:
         return self._prices[coin].at(time.timestamp())
 
+    def price_of(self, contract: Contract, time: datetime) -> float:
+        return self._prices[contract.coin].at(time.timestamp()) * (1 + contract.basis)
+
     def holding(self, contract: Contract, time: datetime) -> Holding:
         seconds = time.timestamp()
         coins = self._interest[contract].at(seconds)
         return Holding(
             contract=contract,
             coins=coins,
-            price_usd=self._prices[contract.coin].at(seconds) * (1 + contract.basis),
+            price_usd=self.price_of(contract, time),
             funding_8h=self._funding[contract.coin].at(seconds),
             volume_coins=coins * self.script.coins[contract.coin].turnover,
             supply_coins=self.script.coins[contract.coin].supply,

@@ -34,7 +34,8 @@ async def choose(desk: Desk, ask: Ask, after: ChatSettings) -> ChatSettings:
     if (after.digest, after.zone) != (before.digest, before.zone):
         after = replace(after, digest_due=next_digest(after, wall))
     was, is_now = _choices(before, wall), _choices(after, wall)
-    moved = [f"{name} {was[name]} → {is_now[name]}" for name in was if was[name] != is_now[name]]
+    pairs = zip(was, is_now, strict=True)
+    moved = [f"{name} {old} → {new}" for (name, old), (_same, new) in pairs if old != new]
     if after != before:
         await desk.store.chats.choose(after, _change(desk, ask, moved))
     return after
@@ -47,18 +48,21 @@ async def note(desk: Desk, ask: Ask, before: Sequence[Subscription]) -> None:
         await desk.store.chats.note(_change(desk, ask, moved))
 
 
-def _choices(chosen: ChatSettings, wall: datetime) -> dict[str, str]:
-    return {
-        _("quiet hours"): hours_words(chosen.quiet) if chosen.quiet else _("none"),
-        _("waves of W 3.9 and more in quiet hours"): _("let through") if chosen.break_through else _("held"),
-        _("mute"): mute_words(chosen, wall),
-        _("clock"): zone_words(chosen.zone, wall),
-        _("language"): LANGUAGES[chosen.language or ENGLISH],
-        _("follow-ups"): followed_words(chosen),
-        _("digest"): digest_words(chosen.digest),
-        _("role pings"): pings_words(chosen),
-        _("managers"): f"<@&{chosen.manager_role}>" if chosen.manager_role else _("Manage Server only"),
-    }
+def _choices(chosen: ChatSettings, wall: datetime) -> Sequence[tuple[str, str]]:
+    """The names of all that may be chosen, each with what is, in the language spoken."""
+    through = _("let through") if chosen.break_through else _("held")
+    managers = f"<@&{chosen.manager_role}>" if chosen.manager_role else _("Manage Server only")
+    return (
+        (_("quiet hours"), hours_words(chosen.quiet) if chosen.quiet else _("none")),
+        (_("waves of W 3.9 and more in quiet hours"), through),
+        (_("mute"), mute_words(chosen, wall)),
+        (_("clock"), zone_words(chosen.zone, wall)),
+        (_("language"), LANGUAGES[chosen.language or ENGLISH]),
+        (_("follow-ups"), followed_words(chosen)),
+        (_("digest"), digest_words(chosen.digest)),
+        (_("role pings"), pings_words(chosen)),
+        (_("managers"), managers),
+    )
 
 
 def _moved(before: dict[int, Subscription], after: dict[int, Subscription]) -> Iterable[str]:

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import partial
+from itertools import chain, combinations
 from typing import Any
 
 import discord
@@ -27,6 +28,8 @@ MOST_WORDS = 300
 
 PICKED: dict[str, Any] = {"role": discord.Role}
 """Parameters that Discord lets people pick instead of type."""
+MOST_TOGETHER = 4
+"""Of so many of the largest coins every two and three are offered to be compared."""
 PERIODS = ("1h", "4h", "24h", "7d", "30d", "90d")
 
 Respond = Callable[[discord.Interaction, str], Awaitable[None]]
@@ -167,6 +170,10 @@ async def candidates(desk: Desk, command: Command, parameter: Parameter[Any]) ->
     match parameter.name:
         case "coin":
             return [(coin, coin.lower()) for coin in await desk.known()]
+        case "coins":
+            largest = [coin.lower() for coin in list(await desk.known())[:MOST_TOGETHER]]
+            several = (combinations(largest, many) for many in (3, 2))
+            return [(" ".join(coins), " ".join(coins)) for coins in chain.from_iterable(several)]
         case "period":
             return [(period, period) for period in PERIODS]
         case "id":

@@ -53,6 +53,11 @@ class Door:
         """Does it take a token to be the operator?"""
         return bool(self.token or self.public or self.public_url) or not is_loopback(self.host)
 
+    @property
+    def here(self) -> str:
+        """As this machine itself reaches what listens on ``host``."""
+        return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, in_address(self.host))  # noqa: S104
+
     # --- under which names, from whom
 
     def known(self, host: str) -> bool:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bot.domain.figures import FIGURES, Figure, Sample
 from bot.domain.fleet import Member
 from bot.domain.health import SourceHealth, SourceState
+from handlers.web.door import Visitor
 
 
 class Freshness(NamedTuple):
@@ -27,12 +28,15 @@ def freshness(sources: Sequence[SourceHealth]) -> Freshness:
 
 
 def healthz(
-    sources: Sequence[SourceHealth], at: datetime, *, operator: bool = True, members: Sequence[Member] = ()
+    sources: Sequence[SourceHealth], at: datetime, visitor: Visitor, members: Sequence[Member] = ()
 ) -> dict[str, object]:
     """``seeing`` is false while no venue is fresh: the process lives, and knows nothing.
 
-    Why a source fails may name addresses, so only the operator is told of each.
+    Why a source fails may name addresses, so only the operator is told of each; a stranger only that the
+    process lives.
     """
+    if visitor is Visitor.NOBODY:
+        return {"ok": True}
     fresh, venues, _ = freshness(sources)
     known: dict[str, object] = {
         "ok": True,
@@ -41,7 +45,7 @@ def healthz(
         "venues_fresh": fresh,
         "venues": venues,
     }
-    if operator:
+    if visitor is Visitor.OPERATOR:
         known["sources"] = [
             {
                 "venue": source.venue,

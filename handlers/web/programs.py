@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bot.domain.figures import Sample
 from handlers.desk import Desk
-from handlers.web.door import Door, Visitor
+from handlers.web.door import Door
 from handlers.web.figures import exposition, healthz, source_samples
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -26,15 +26,8 @@ class Programs:
         return web.get("/healthz", self._healthz), web.get("/metrics", self._metrics)
 
     async def _healthz(self, request: web.Request) -> web.Response:
-        operator = self.door.visitor(request) is Visitor.OPERATOR
-        return web.json_response(
-            healthz(
-                self.desk.health.sources(),
-                self.desk.clock(),
-                operator=operator,
-                members=self.desk.members(),
-            )
-        )
+        sources, at, visitor = self.desk.health.sources(), self.desk.clock(), self.door.visitor(request)
+        return web.json_response(healthz(sources, at, visitor, self.desk.members()))
 
     async def _metrics(self, _: web.Request) -> web.Response:
         samples = [sample async for sample in self._samples()]

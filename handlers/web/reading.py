@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 
@@ -35,20 +36,22 @@ REVISIONS_SHOWN = 60
 FRESH_S = 1.0
 """Long enough to share among many who look at once, short enough not to be noticed."""
 PAGES_KEPT = 64
+ASKED = ("coin", "all", "period")
+"""What a page depends on, of what stands behind its path."""
 USUAL_PERIOD = "30d"
 WAVE_ID = r"/wave/{id:[\w-]{1,40}}"
 
 
 @dataclass
 class Kept:
-    """Made once for all who ask for the same within ``FRESH_S``; one is made at a time."""
+    """Made once for all who ask for the same within ``FRESH_S``; a slow one keeps nobody from another."""
 
     seconds: Callable[[], float]
     _pages: OrderedDict[str, tuple[float, str]] = field(default_factory=OrderedDict, init=False)
-    _making: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _making: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, init=False)
 
     async def get(self, key: str, make: Callable[[], Awaitable[str]]) -> str:
-        async with self._making:
+        async with self._making.setdefault(key, asyncio.Lock()):
             at, text = self._pages.get(key, (float("-inf"), ""))
             if self.seconds() - at >= FRESH_S:
                 text = await make()
@@ -87,7 +90,8 @@ class Reading:
 
     async def _answer(self, request: web.Request, make: Callable[[Frame], Awaitable[str]]) -> web.Response:
         frame = self.frame(request)
-        key = f"{request.path_qs} {spoken()} {frame.operator} {frame.signed_in}"
+        asked = [f"{name}={request.query.get(name, '')[:24]}" for name in ASKED]
+        key = f"{request.path} {asked} {spoken()} {frame.operator} {frame.signed_in}"
         text = await self._kept.get(key, lambda: make(frame))
         headers = {"Vary": "Accept-Language, Cookie"}
         return web.Response(text=text, content_type="text/html", headers=headers)

@@ -23,7 +23,7 @@ from handlers.desk import Desk
 from handlers.speech import LANGUAGES, _, nearest, speaking
 from handlers.web.chat import HEARTBEAT, HISTORY, MOST_TABS, LocalChat
 from handlers.web.chat_html import chat_page
-from handlers.web.door import Door, Visitor, in_address
+from handlers.web.door import Door, Visitor
 from handlers.web.figures import freshness
 from handlers.web.frame import Frame, Status, status_now
 from handlers.web.limits import Limit
@@ -68,8 +68,8 @@ ASSETS = {
     "status.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
-FREE = ("/page/", "/login")
-"""Whoever knows the name of the page may have these: what the form of ``/login`` is made of."""
+FREE = ("/page/", "/login", "/healthz")
+"""Whoever knows the name of the page may have these: the form of ``/login``, and whether it lives."""
 FOR_GUESTS = ("/board", "/waves", "/wave/", "/scorecard", "/feed.", "/healthz", "/live")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -119,7 +119,7 @@ class Site:
                 await web.TCPSite(runner, self.door.host, port).start()
             except OSError as fault:
                 raise _cannot_listen(self.door.host, port, fault) from fault
-            yield f"http://{in_address(self.door.host)}:{runner.addresses[0][1]}"
+            yield f"http://{self.door.here}:{runner.addresses[0][1]}"
         finally:
             await runner.cleanup()
 

@@ -33,6 +33,7 @@
 
   // names: whatever is pressed, filled in or looked at
   for (const node of all("a[href],button,select,input:not([type=hidden]),textarea,[role=group],[role=log],nav ~ nav")) {
+    if (!node.checkVisibility()) continue;
     const by = (node.getAttribute("aria-labelledby") ?? "").split(" ").map((id) => document.getElementById(id)?.textContent);
     const name = node.getAttribute("aria-label") || by.join("") || node.labels?.[0]?.textContent || node.textContent
       || node.querySelector("img[alt]")?.alt;

@@ -260,6 +260,7 @@ async def test_missing_rights_are_said_where_alerts_are_spoken_of(
         ("threshold", "what", "w", "W 2.9"),
         ("ping", "what", "", "monthly"),
         ("help", "command", "o", "oi"),
+        ("compare", "coins", "et", "btc eth"),
     ],
 )
 async def test_what_may_be_meant_is_suggested_while_typing(

@@ -56,6 +56,12 @@ async def test_a_revision_changes_the_message_in_place_with_a_new_picture(
     assert len(discord.messages) == 1
 
 
+async def test_what_is_to_make_no_sound_is_a_silent_message(face: DiscordFace, discord: Discord) -> None:
+    number = await face.send(HERE, replace(wave(1), silent=True))
+    assert discord.messages[number]["flags"] == 1 << 12, "SUPPRESS_NOTIFICATIONS (Discord, Message Flags)"
+    assert discord.messages[await face.send(HERE, wave(2))]["flags"] == 0
+
+
 async def test_a_loud_revision_answers_the_first_message(face: DiscordFace, discord: Discord) -> None:
     first = await face.send(HERE, wave(1))
     second = await face.send(HERE, wave(2), reply_to=first)

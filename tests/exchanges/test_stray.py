@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.domain.market import Position, Venue
+from bot.domain.assets import Asset
+from bot.domain.market import Instrument, Liquidation, Position, Venue
 from bot.errors import SourceChanged
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import Socket
@@ -106,3 +107,35 @@ def test_the_venues_own_words_are_no_fault(venue: str, name: str) -> None:
     socket: Socket = SOCKETS[venue, name]
     for said in OWN[venue]:
         assert list(socket.parse(json.dumps(said).encode(), {}, NOW)) == []
+
+
+BYBIT = EXCHANGES[Venue("bybit")]
+BTC_USDT = {"BTCUSDT": Instrument(BYBIT.venue, "BTCUSDT", Asset("BTC"))}
+
+
+def test_bybit_liquidations_of_the_older_topic_name_the_position_too() -> None:
+    lost = {
+        "updatedTime": 1673251091822,
+        "symbol": "BTCUSDT",
+        "side": "Buy",
+        "size": "0.003",
+        "price": "17000",
+    }
+    frame = {"topic": "liquidation.BTCUSDT", "type": "snapshot", "ts": 1673251091823, "data": lost}
+    (told,) = BYBIT.sockets[0].parse(json.dumps(frame).encode(), BTC_USDT, NOW)
+    assert isinstance(told, Liquidation)
+    assert (told.position, str(told.amount.value), str(told.price)) == (Position.LONG, "0.003", "17000")
+
+
+def test_bybit_tickers_say_the_same_over_a_socket() -> None:
+    row = {
+        "symbol": "BTCUSDT",
+        "markPrice": "17217.33",
+        "openInterest": "68744.761",
+        "fundingRate": "-0.0002",
+    }
+    frame = {"topic": "tickers.BTCUSDT", "type": "snapshot", "data": row, "cs": 1, "ts": 1673272861686}
+    answer = {"retCode": 0, "result": {"list": [row]}, "time": 1673272861686}
+    told = [BYBIT.polls[0].parse(json.dumps(one).encode(), BTC_USDT, NOW) for one in (frame, answer)]
+    assert told[0] == told[1]
+    assert told[0].observations

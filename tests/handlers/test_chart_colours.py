@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
 from itertools import combinations
 from math import hypot
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
 from benchmarks._gallery import wave
 from handlers.charts import fonts, lines, market, png, venues
 from handlers.charts.sheet import PANEL
+from handlers.speech import ENGLISH, FOLDER, LANGUAGES
 
 
 def test_the_bundled_fonts_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,6 +23,17 @@ def test_the_bundled_fonts_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = png(wave())
     monkeypatch.setattr("handlers.charts.FILES", [])
     assert png(wave()) != drawn, "text is drawn with the bundled fonts only"
+
+
+def test_the_fonts_have_every_sign_of_every_catalogue() -> None:
+    """Whatever is said may stand on a picture; after new Chinese texts ``make fonts`` cuts the font anew."""
+    for language in set(LANGUAGES) - {ENGLISH}:
+        with (FOLDER / language / "LC_MESSAGES" / "washout.po").open("rb") as file:
+            catalogue = read_po(file, locale=language)
+        for message in catalogue:
+            said = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
+            lacking = fonts.lacks("".join(form or "" for form in said)) if message.id else set()
+            assert not {sign for sign in lacking if unicodedata.category(sign)[0] == "L"}, (language, lacking)
 
 
 def test_widths_are_those_that_the_renderer_draws() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -107,14 +108,14 @@ async def test_a_picture_speaks_the_chats_language(desk: Desk) -> None:
 # --- snapshots into layers -------------------------------------------------------------------------
 
 
-def layers(found: list[Snapshot]) -> VenuesChart:
+def layers(found: Sequence[Snapshot]) -> VenuesChart:
     chart = venues_chart("BTC", found, 20 * MINUTE, titles=TITLES, now=NOW)
     assert chart is not None
     return chart
 
 
 def market(minutes: int) -> list[Snapshot]:
-    return snapshots(ONSET - minutes * MINUTE, ONSET, STEP)
+    return list(snapshots(ONSET - minutes * MINUTE, ONSET, STEP))
 
 
 def without(snap: Snapshot, venue: str) -> Snapshot:

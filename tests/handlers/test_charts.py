@@ -73,7 +73,7 @@ def test_texts_are_whole_in_every_language(name: str, language: str) -> None:
         assert top >= 0, label
         assert right <= WIDTH, label
         assert bottom <= HEIGHT, label
-        assert not fonts.lacks(label.text), label
+        assert not fonts.lacks(label.text), f"{label}: `make fonts` cuts them anew"
     for one, other in combinations(found, 2):
         assert not _shrunk(one.rect).meets(_shrunk(other.rect)), (one, other)
 

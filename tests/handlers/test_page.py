@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -24,6 +26,7 @@ from handlers.web import Door, Site
 from handlers.web.board import Boards, venue_rows
 from handlers.web.figures import exposition
 from handlers.web.html import Html, el
+from handlers.web.reading import FRESH_S, Kept
 from storage.memory import MemoryStore
 from tests.handlers.october import BANNER, BTC, ETH, MINUTE, NOW, ONSET, SeenVenues, snapshot, snapshots, wave
 from tests.local import local_chat
@@ -339,6 +342,30 @@ def test_what_was_delivered_is_told_by_platform() -> None:
     assert 'washout_post_faults_total{platform="telegram",fault="TryLater"} 1\n' in text
     assert 'washout_first_told_seconds_bucket{platform="telegram",le="0.25"} 0\n' in text
     assert 'washout_first_told_seconds_bucket{platform="telegram",le="0.5"} 1\n' in text
+
+
+# --- shared by many
+
+
+async def test_what_many_ask_for_at_once_is_made_once_and_a_slow_page_delays_no_other() -> None:
+    at, made, slow = [0.0], Counter[str](), asyncio.Event()
+    kept = Kept(lambda: at[0])
+
+    async def get(key: str) -> str:
+        async def make() -> str:
+            made[key] += 1
+            if key == "slow":
+                await slow.wait()
+            return f"{key} {made[key]}"
+
+        return await kept.get(key, make)
+
+    waiting = asyncio.gather(*(get("slow") for _ in range(2)))
+    assert await asyncio.gather(*(get("quick") for _ in range(5))) == ["quick 1"] * 5
+    slow.set()
+    assert await waiting == ["slow 1", "slow 1"]
+    at[0] += FRESH_S
+    assert await get("quick") == "quick 2"
 
 
 # --- staying true

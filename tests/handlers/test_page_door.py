@@ -22,8 +22,8 @@ from tests.local import AT, BANNER, local_chat, site, wave
 
 TOKEN = "a-token-of-sixteen"
 HTML = {"Accept": "text/html"}
-READ = ("/board", "/waves", "/wave/1a", "/scorecard", "/feed.atom", "/feed.json", "/healthz")
-OPEN_TO_GUESTS = (*READ, "/page/page.css")
+READ = ("/board", "/waves", "/wave/1a", "/scorecard", "/feed.atom", "/feed.json")
+OPEN_TO_GUESTS = (*READ, "/healthz", "/page/page.css")
 FOR_THE_OPERATOR = ("/", "/events", "/metrics", "/picture/1-0.svg")
 
 
@@ -90,6 +90,17 @@ async def test_a_stranger_is_told_nothing_but_where_to_sign_in() -> None:
     assert BANNER not in page
     assert "<script" not in page
     assert "/feed" not in page
+
+
+async def test_a_stranger_is_told_that_it_lives_a_guest_what_it_sees_the_operator_why_not() -> None:
+    told = []
+    for door in ({"token": TOKEN}, {"public": True}, {}):
+        async with visiting(await a_site(**door)) as session, session.get("/healthz") as response:
+            told.append(await response.json())
+    assert told[0] == {"ok": True}
+    assert told[1]["venues_fresh"] == 2
+    assert "sources" not in told[1]
+    assert told[2]["sources"][2]["why"] == "no answer"
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/feed.atom", "/feed.json", "/board", "/healthz"])

@@ -73,6 +73,25 @@ async def test_totals_grow_hourly_after_a_week_and_venues_daily_after_a_month(st
     assert await store.statistics.newest(BTC, month + 2 * HOUR) == told(month + 23 * FIVE)
 
 
+async def test_a_series_by_the_day_has_the_last_of_each_whatever_was_thinned(store: Store) -> None:
+    now = NOW.replace(hour=6, minute=30, second=0, microsecond=0)
+    start = now - 100 * DAY
+    times = [start + n * 11 * HOUR for n in range(219)]
+    await store.journal.snap([snapshot(at, coins=float(n)) for n, at in enumerate(times)])
+    await store.statistics.record([told(at, coins=float(n)) for n, at in enumerate(times)])
+    await store.journal.trim(now)
+    await store.statistics.trim(now)
+    await store.journal.snap([snapshot(start + 95 * DAY)])
+    since, until = start + HOUR, now - 5 * HOUR
+    last = list({at.date(): at for at in times if since <= at <= until}.values())
+    points = await store.journal.series(BTC, since, until, DAY)
+    late = {(start + 95 * DAY).date()}
+    assert [p.at for p in points if p.at.date() not in late] == [at for at in last if at.date() not in late]
+    assert [t.at for t in await store.statistics.series(BTC, since, until, DAY)] == last
+    by_hour = await store.journal.series(BTC, since, until, HOUR)
+    assert points == list({point.at.date(): point for point in by_hour}.values())
+
+
 async def test_late_totals_do_not_stay_beside_what_was_thinned(store: Store) -> None:
     now = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
     hour = now - 10 * DAY

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.domain.posts import Post
 from bot.errors import LockLost
 from storage.postgres import Database, PostgresStore, open_postgres
 from storage.postgres_locks import Timing
 from tests.postgres import Proxy, Server
+from tests.storage.samples import HOME, NOW, wave
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TAKEN_OVER_S = 10
@@ -39,9 +41,19 @@ async def other(database: Database) -> AsyncIterator[PostgresStore]:
 
 
 async def lost(store: PostgresStore) -> None:
-    """Every writing role meets the same wall."""
-    with pytest.raises(LockLost):
-        await store.journal.keep("state", b"old")
+    """Every writing role meets the same wall, and reading goes on."""
+    post = Post(subject="1a", destination=HOME, wanted=1, loud=1, not_before=NOW)
+    for write in (
+        store.journal.keep("state", b"old"),
+        store.waves.save(wave()),
+        store.posts.claim("local", NOW, timedelta(minutes=1), 9),
+        store.posts.shown(post, revision=1, message="m", loud=True, now=NOW),
+        store.posts.later(post, NOW),
+    ):
+        with pytest.raises(LockLost, match="judge is held by another process now"):
+            await write
+    assert await store.waves.get("1a") is None
+    assert await store.posts.log(NOW) == []
 
 
 async def test_a_killed_holder_is_followed_within_ten_seconds(database: Database) -> None:

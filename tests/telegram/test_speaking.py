@@ -48,6 +48,12 @@ async def test_an_alert_is_a_photo_whose_caption_and_picture_are_edited_in_place
     assert message["photo"][-1]["file_id"] == "file-1"
 
 
+async def test_what_is_to_make_no_sound_comes_without_a_notification(face: Face, api: BotApi) -> None:
+    await face.send(HERE, card("24 h after", silent=True))
+    await face.send(HERE, card("now"))
+    assert [call.data.get("disable_notification") for call in api.of("sendMessage")] == ["true", "false"]
+
+
 async def test_words_become_a_photo_once_there_is_a_picture(face: Face, api: BotApi) -> None:
     name = await face.send(HERE, card("early"))
     await face.edit(HERE, name, pictured("building"))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bot.domain.market import Group, Venue, VenueOpenInterest
+from storage.packing import GROUPS, NAMES, packed, unpacked
 from storage.rules import micros
-from storage.sqlite_packing import GROUPS, NAMES, packed, unpacked
 from tests.storage.samples import NOW, snapshot
 
 amounts = st.floats(0, 1e15)
