@@ -169,7 +169,7 @@ class Bench:
             )
             await self._post(wave, began)
             if wave.revision == 1:
-                await keep_case(self.store, wave, await self.store.journal.kept(KEPT_AS))
+                await keep_case(self.store, wave, await self.store.journal.kept(self.kept_as))
             if later := follow_ups(wave):
                 await self.store.waves.plan(later)
         if waves:

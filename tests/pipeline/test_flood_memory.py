@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Liquidation, Position, Venue
+from bot.domain.natural import Window
 from bot.domain.units import Amount, Unit
 from bot.pipeline.bursts import WINDOW_S, Bursts
 from bot.pipeline.tally import REMEMBERED, Tally
@@ -59,3 +60,20 @@ def test_the_newest_hundred_thousand_of_a_coin_are_told_from_a_repeat() -> None:
     assert [known(number) for number in (2, REMEMBERED + 1, 3)] == [True] * 3
     assert not known(1)
     assert [known(number) for number in (2, 1, 3)] == [False, True, False]
+
+
+def test_the_newest_of_a_stream_are_told_from_a_repeat() -> None:
+    contract, size, window = (
+        Instrument(VENUES[0], "BTC", Asset("BTC")),
+        Amount(Decimal(1), Unit.BASE),
+        Window(3),
+    )
+
+    def told(number: int, batch: int) -> bool:
+        said = Liquidation(contract, Position.LONG, size, Decimal(1), NOW, NOW, str(number))
+        return bool(window.fresh([said], batch))
+
+    assert [told(number, 1) for number in (1, 2, 3, 1)] == [True] * 4  # one batch may say a thing twice
+    assert [told(number, 2) for number in (1, 2, 3)] == [False] * 3
+    assert [told(number, 3) for number in (4, 5)] == [True, True]
+    assert [told(number, 4) for number in (3, 1, 5, 2)] == [False, True, False, True]
