@@ -109,12 +109,7 @@ def parser() -> argparse.ArgumentParser:
         "--speed", type=speed, metavar="X", help=f"play X times as fast (default {DEFAULT_SPEED:g})"
     )
     run.add_argument("--port", type=port, metavar="N", help="serve the local chat on this port")
-    run.add_argument(
-        "--shards",
-        type=shards,
-        metavar="A-B/N",
-        help="listen to these of N Discord shards (for a bot in 2,500 servers or more)",
-    )
+    run.add_argument("--shards", type=shards, metavar="A-B/N", help="hear only these of N Discord shards")
     add("check", _check, "Check the settings and show what would be run.", parents=[configured])
     doctor = add("doctor", _doctor, "Ask every venue once and say what each answered.", parents=[configured])
     doctor.add_argument("--asset", default="BTC", metavar="COIN", help="the coin to show (default BTC)")
