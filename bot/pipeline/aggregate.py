@@ -1,8 +1,10 @@
 """From readings of single contracts to one asset: totals, coverage, and the change between two steps.
 
 A contract counts in a step only where it is fresh and believed at both ends; so a venue that goes, comes,
-freezes or is re-sized moves nothing. Inverse contracts are compared by their own count (dollars), valued at
-today's price: a price move alone changes no position.
+freezes or is re-sized moves nothing. While it is away the others speak for it, and when it is back it is
+compared with what they said of it: the sum of all moves is then what all of them did, no part of it twice.
+Inverse contracts are compared by their own count (dollars), valued at today's price: a price move alone
+changes no position.
 """
 
 from __future__ import annotations
@@ -46,6 +48,8 @@ class Leg(msgspec.Struct):
     base: float | None = None
     base_price: float = 0.0
     base_s: float = 0.0
+    left: tuple[float, float] | None = None
+    """Level and index when it went away."""
 
     def expires_by(self, at_s: float) -> bool:
         return self.expiry_s is not None and self.expiry_s <= at_s
@@ -59,6 +63,7 @@ class AggregateState(msgspec.Struct):
     flow: tuple[float, float]
     price: float | None
     price_s: float
+    level: float = 0.0
 
 
 def _expiry_s(instrument: Instrument) -> float | None:
@@ -101,6 +106,8 @@ class Aggregate:
         self._legs: dict[tuple[str, str], Leg] = {}
         self._changes: list[float] = []
         self._index = 0.0
+        self._level = 0.0
+        """The sum of what was compared, as ``_index`` is of plain coins."""
         self._flow = (0.0, 0.0)
         self._price: float | None = None
         self._price_s = 0.0
@@ -114,13 +121,14 @@ class Aggregate:
             self._flow,
             self._price,
             self._price_s,
+            self._level,
         )
 
     def restore(self, state: AggregateState) -> None:
         self.venues, self._changes = state.venues, state.changes
         self._legs = {(leg.instrument.venue, leg.instrument.symbol): leg for leg in state.legs}
         self._index, self._flow = state.index, state.flow
-        self._price, self._price_s = state.price, state.price_s
+        self._price, self._price_s, self._level = state.price, state.price_s, state.level
 
     def continue_index(self, index: float) -> None:
         """Go on counting from an index shown before (only where nothing else is remembered)."""
@@ -164,9 +172,10 @@ class Aggregate:
         for leg in self._legs.values():
             if leg.at_s < oldest_s or leg.at_s > now_s:
                 absent += self._absent(leg, now_s)
+                leg.left = leg.left or (self._level, self._index)
                 continue
             if leg.expiry_s is not None and leg.expiry_s <= settling_s:
-                leg.base = None
+                leg.base = leg.left = None
                 continue
             now_coins = leg.coins
             coins += now_coins
@@ -178,16 +187,21 @@ class Aggregate:
                     compared = base * leg.base_price / leg.price
                 else:
                     compared = base
+                changes[leg.venue] += now_coins - base
+                opened += now_coins - compared
+                if leg.left is not None:
+                    level, index = leg.left
+                    compared *= math.exp(self._level - level)
+                    base *= math.exp(self._index - index)
                 if gap <= 2 * step_s:
                     before += compared
                     after += now_coins
                 else:
                     returned = [*(returned or ()), (gap, compared, now_coins)]
-                changes[leg.venue] += now_coins - base
-                opened += now_coins - compared
                 held += base
                 kept += now_coins
                 counted.add(leg.venue)
+            leg.left = None
             leg.base, leg.base_price, leg.base_s = now_coins, leg.price, now_s
         if absent:
             self._forget(now_s)
@@ -195,6 +209,7 @@ class Aggregate:
             return None
         price = self._asset_price(prices, now_s)
         moves = self._moves(before, after, returned)
+        self._level += moves[-1]
         if held > 0 and kept > 0:
             self._index += math.log(kept / held)
         coverage = coins / (coins + absent)

@@ -99,10 +99,12 @@ async def test_who_judges_and_sends_is_cut_off(prepared: Server, nats: NatsClust
             lines[name] = Lines(database, server)
         async with fleet(tmp_path, prepared, nats, "fleet_cut", lines) as one, in_the_wave(one):
             judge, sender = await one.holder("judge.0"), await one.holder("lane.telegram")
-            lines[judge.name].cut()
-            lines[sender.name].cut()
-            await asyncio.sleep(CUT_S)
-            assert await one.holder("judge.0") is not judge
-            assert await one.holder("lane.telegram") is not sender
-            lines[judge.name].mend()
-            lines[sender.name].mend()
+            try:
+                lines[judge.name].cut()
+                lines[sender.name].cut()
+                await asyncio.sleep(CUT_S)
+                assert await one.holder("judge.0") is not judge
+                assert await one.holder("lane.telegram") is not sender
+            finally:
+                lines[judge.name].mend()
+                lines[sender.name].mend()

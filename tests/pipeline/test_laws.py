@@ -138,6 +138,36 @@ def test_a_new_beginning_never_moves_the_index(factors: list[float], coins: floa
         assert step.moves == (0.0,) * len(step.moves)
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.sets(st.sampled_from("bc"))
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_once_all_venues_are_back_the_moves_add_up_to_what_all_of_them_did(
+    steps: list[tuple[float, float, float, set[str]]],
+) -> None:
+    """However some were away while others fell: nothing is counted twice, and nothing is lost."""
+    market, moved = aggregate(), 0.0
+    coins = {"a": 600.0, "b": 300.0, "c": 100.0}
+    for number, (*changes, away) in enumerate(
+        [(0.0, 0.0, 0.0, set[str]()), *steps, (0.0, 0.0, 0.0, set[str]())]
+    ):
+        at = AT + number * MINUTE
+        coins = {
+            venue: held * math.exp(move) for (venue, held), move in zip(coins.items(), changes, strict=True)
+        }
+        for venue in coins.keys() - away:
+            market.take(reading(venue, coins[venue], at))
+        step = market.step(at.timestamp())
+        assert step is not None
+        moved += step.moves[-1]
+    assert moved == pytest.approx(math.log(sum(coins.values()) / 1000.0), abs=1e-9)
+
+
 @given(st.lists(st.floats(1, 1e6), min_size=2, max_size=20), st.integers(1, 30))
 def test_an_absence_brings_back_exactly_the_change_it_hid(values: list[float], away: int) -> None:
     market = aggregate()
