@@ -235,8 +235,12 @@ class Process:
         )
         if talks and (telegram := faces.telegram) is not None:
             if self.settings.telegram.mode == "webhook":
-                if site is not None:
-                    site.hooks[telegram.inbox.webhook_path] = telegram.inbox.webhook
+                if site is None or not self.settings.telegram.webhook_secret.read():
+                    raise ConfigError(
+                        '[telegram] mode = "webhook" in a fleet: talk and page belong in one process, which'
+                        " Telegram reaches, and all such processes need one secret (webhook_secret_env)"
+                    )
+                site.hooks[telegram.inbox.webhook_path] = telegram.inbox.webhook
                 await rings.enter_async_context(running(telegram.listen()))
             else:
 

@@ -53,6 +53,7 @@ CHATS = (42, 43, 44)
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = "fleet_template"
 EVERYBODY = [Destination("telegram", str(chat)) for chat in CHATS] + [Destination("discord", ALERTS)]
+STOPS_WITHIN_S = 10.0
 T = TypeVar("T")
 
 
@@ -134,6 +135,13 @@ class Member:
         assert self.process is not None
         with suppress(ProcessLookupError):
             self.process.kill()
+
+    async def stop(self) -> int:
+        """As a supervisor stops it; its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        async with asyncio.timeout(STOPS_WITHIN_S):
+            return await self.process.wait()
 
     @property
     def log(self) -> str:

@@ -81,6 +81,8 @@ async def test_the_engines_fail(prepared: Server, nats: NatsCluster, tmp_path: P
             nats.start(node)
             await answered_once(one)
         await nats.ready()
+        codes = await asyncio.gather(*(member.stop() for member in one.members.values()))
+        assert set(codes) == {0}, str(one)
 
 
 async def test_who_judges_and_sends_is_cut_off(prepared: Server, nats: NatsCluster, tmp_path: Path) -> None:
