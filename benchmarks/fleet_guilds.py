@@ -52,16 +52,15 @@ def shard(place: int, api: str, gateway: str, guilds: int, seen: Any) -> None:
             await store.journal.keep(f"discord.met.{FIRST_ID + number}", b"yes")
         desk = Desk(store, Health(now), now, About(version="0", started=now()), wall=now)
         began = time.monotonic()
-        async with open_discord(
-            TOKEN,
-            desk,
-            draw,
-            api_base=api,
-            gateway=gateway,
-            gate=Alone(),
-            shards=Shards(place, place, PROCESSES),
-        ) as face:
-            while face.client is None or sum(not g.unavailable for g in face.client.guilds) < guilds:
+        ours = Shards(place, place, PROCESSES)
+        opening = open_discord(TOKEN, desk, draw, api_base=api, gateway=gateway, gate=Alone(), shards=ours)
+        async with opening as face:
+
+            def all_known() -> bool:
+                client = face.client
+                return client is not None and sum(not one.unavailable for one in client.guilds) == guilds
+
+            while not all_known():  # noqa: ASYNC110 - the library tells of each, not of the last
                 await asyncio.sleep(0.05)
             seen.put((time.monotonic() - began, before_mb, resident_mb()))
 

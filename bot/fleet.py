@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -15,6 +15,7 @@ from bot.domain.cards import Card
 from bot.domain.posts import Destination
 from bot.errors import LockLost, StorageError, TryLater
 from bot.ports import Held, Locks, Messenger, Store
+from bot.running import finish
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,7 @@ async def only_one(store: Store, name: str, work: Work) -> None:
             finally:
                 losing.cancel()
                 working.cancel()
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait({working})
+                await finish(asyncio.wait({working}))  # nobody else may begin while a call is under way
             fault = None if working.cancelled() else working.exception()
             if fault is not None and not _follows(fault, held):
                 raise fault
