@@ -139,7 +139,8 @@ def shows(running: Program) -> bytes:
 def answer_to(request: Request) -> bytes:
     try:
         with urlopen(request, timeout=10) as answer:  # noqa: S310
-            return str(answer.headers).encode() + answer.read()
+            told: bytes = answer.read()
+            return str(answer.headers).encode() + told
     except HTTPError as refused:
         return str(refused.headers).encode() + refused.read()
 
