@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from bot.arguments import ROLES, lasting, port, role, speed
+from bot.arguments import ROLES, lasting, port, role, shards, speed
 from bot.errors import ConfigError, SourceError, StorageError, UsageError, WashoutError
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
         "--speed", type=speed, metavar="X", help=f"play X times as fast (default {DEFAULT_SPEED:g})"
     )
     run.add_argument("--port", type=port, metavar="N", help="serve the local chat on this port")
+    run.add_argument("--shards", type=shards, metavar="A-B/N", help="hear only these of N Discord shards")
     add("check", _check, "Check the settings and show what would be run.", parents=[configured])
     doctor = add("doctor", _doctor, "Ask every venue once and say what each answered.", parents=[configured])
     doctor.add_argument("--asset", default="BTC", metavar="COIN", help="the coin to show (default BTC)")
@@ -198,10 +199,10 @@ def _run(options: argparse.Namespace) -> int:
     if settings.streams is None:
         from bot import app
 
-        work = app.run(settings, scenario, pace, options.port)
+        work = app.run(settings, scenario, pace, options.port, options.shards)
     else:
         app_fleet = _with_nats()
-        work = app_fleet.run(settings, scenario, pace, options.port, roles)
+        work = app_fleet.run(settings, scenario, pace, options.port, roles, options.shards)
     gc.freeze()
     gc.enable()
     return _in_loop(work)

@@ -49,7 +49,13 @@ SETTLED_S = 100.0
 """Every venue was asked at least once, and the judge has made its first steps."""
 
 
-async def run(settings: Settings, scenario: str | None, speed: float, port: int | None) -> int:
+async def run(
+    settings: Settings,
+    scenario: str | None,
+    speed: float,
+    port: int | None,
+    shards: tuple[int, int, int] | None = None,
+) -> int:
     """Watch until stopped by a signal; returns 0 then.
 
     Raises ``ConfigError`` (port taken), ``StorageError`` and whatever ends a role.
@@ -64,7 +70,7 @@ async def run(settings: Settings, scenario: str | None, speed: float, port: int 
         open_store(settings, scenario) as store,
         _stage(settings, scenario, speed, store) as stage,
     ):
-        await work(settings, store, stage, settings.page.port if port is None else port, stop)
+        await work(settings, store, stage, settings.page.port if port is None else port, stop, shards)
     return 0
 
 
@@ -87,7 +93,14 @@ async def _stage(
         yield stage
 
 
-async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: asyncio.Event) -> None:
+async def work(
+    settings: Settings,
+    store: Store,
+    stage: Stage,
+    port: int,
+    stop: asyncio.Event,
+    shards: tuple[int, int, int] | None = None,
+) -> None:
     """Watch what is on the stage, over an open store, until ``stop`` is set. Raises as ``run`` does."""
     health = Health(stage.clock)
     desk = desk_of(settings, store, health, stage)
@@ -107,7 +120,7 @@ async def work(settings: Settings, store: Store, stage: Stage, port: int, stop: 
         sys.stdout.write(f"Washout is at {address} (Ctrl-C stops it)\n")
         sys.stdout.flush()
         await meet(settings, stage, chat, desk)
-        faces = await rings.enter_async_context(faces_of(settings, desk))
+        faces = await rings.enter_async_context(faces_of(settings, desk, shards=shards))
         if faces.telegram is not None:
             if settings.telegram.mode == "webhook":
                 site.hooks[faces.telegram.inbox.webhook_path] = faces.telegram.inbox.webhook

@@ -34,7 +34,7 @@ from bot.errors import ConfigError
 from bot.feeds.contact import Setting
 from bot.feeds.http import VenueHttp
 from bot.feeds.sources import Sources, open_lines
-from bot.fleet import Lane, only_one
+from bot.fleet import Lane, SharedGate, only_one
 from bot.health import Health
 from bot.health_fleet import FleetHealth
 from bot.judging import follow
@@ -66,7 +66,12 @@ PAST_EVERY_S = 60.0
 
 
 async def run(
-    settings: Settings, scenario: str | None, speed: float, port: int | None, roles: Collection[Role]
+    settings: Settings,
+    scenario: str | None,
+    speed: float,
+    port: int | None,
+    roles: Collection[Role],
+    shards: tuple[int, int, int] | None = None,
 ) -> int:
     """Play ``roles`` until stopped by a signal; returns 0 then. Raises as ``bot.app.run`` does."""
     streams = settings.streams
@@ -82,7 +87,7 @@ async def run(
         _stage(settings, scenario, speed, store, roles) as stage,
     ):
         await cluster.make_streams()
-        process = Process(settings, streams, store, cluster, stage, roles)
+        process = Process(settings, streams, store, cluster, stage, roles, shards)
         await process.work(settings.page.port if port is None else port, stop)
     return 0
 
@@ -125,6 +130,7 @@ class Process:
     cluster: Cluster
     stage: Stage
     roles: Collection[Role]
+    shards: tuple[int, int, int] | None = None
     me: str = field(default_factory=_name)
     _outlet: JetOutlet | None = None
     _inlets: dict[int, JetInlet] = field(default_factory=dict)
@@ -218,11 +224,23 @@ class Process:
 
     async def _chats(self, rings: AsyncExitStack, site: Site | None) -> None:
         talks = Role.TALK in self.roles
-        faces: Faces = await rings.enter_async_context(faces_of(self.settings, self._desk, talks=talks))
+        bot = _hidden(self.settings.discord.token.read())
+        part = "-".join(map(str, self.shards or ("all",)))
+
+        def listens() -> SharedGate | None:
+            return SharedGate(self.store.locks, f"discord.{bot}", part) if talks else None
+
+        faces: Faces = await rings.enter_async_context(
+            faces_of(self.settings, self._desk, listens=listens, shards=self.shards)
+        )
         if talks and (telegram := faces.telegram) is not None:
             if self.settings.telegram.mode == "webhook":
-                if site is not None:
-                    site.hooks[telegram.inbox.webhook_path] = telegram.inbox.webhook
+                if site is None or not self.settings.telegram.webhook_secret.read():
+                    raise ConfigError(
+                        '[telegram] mode = "webhook" in a fleet: talk and page belong in one process, which'
+                        " Telegram reaches, and all such processes need one secret (webhook_secret_env)"
+                    )
+                site.hooks[telegram.inbox.webhook_path] = telegram.inbox.webhook
                 await rings.enter_async_context(running(telegram.listen()))
             else:
 

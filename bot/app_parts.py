@@ -27,6 +27,7 @@ from handlers.web import LOCAL, Door, LocalChat, Site
 
 if TYPE_CHECKING:  # the platforms' libraries are heavy, and imported where a token was found
     from handlers.discord_face.messenger import DiscordFace
+    from handlers.discord_face.shards import Gate
     from handlers.telegram import Face
 
 STEP = timedelta(minutes=1)
@@ -122,10 +123,17 @@ class Faces:
 
 
 @asynccontextmanager
-async def faces_of(settings: Settings, desk: Desk, *, talks: bool = True) -> AsyncIterator[Faces]:
+async def faces_of(
+    settings: Settings,
+    desk: Desk,
+    *,
+    listens: Callable[[], Gate | None] | None = None,
+    shards: tuple[int, int, int] | None = None,
+) -> AsyncIterator[Faces]:
     """Open lines to them; their libraries are heavy and imported only then.
 
-    ``talks``: people are heard on Discord. In Telegram they are while somebody runs its ``listen``.
+    ``listens`` gives what lets this process hear people on Discord (always, without it; never, where that is
+    ``None``), ``shards`` which of them. In Telegram they are heard while somebody runs its ``listen``.
     """
     tokens = settings.telegram.token.read(), settings.discord.token.read()
     async with AsyncExitStack() as rings:
@@ -144,9 +152,18 @@ async def faces_of(settings: Settings, desk: Desk, *, talks: bool = True) -> Asy
             telegram = await rings.enter_async_context(opening)
         if tokens[1]:
             from handlers.discord_face import API, GATEWAY, open_discord
+            from handlers.discord_face.shards import Alone, Shards
 
             base, gateway = settings.discord.api_base or API, settings.discord.gateway or GATEWAY
             discord = await rings.enter_async_context(
-                open_discord(tokens[1], desk, draw, api_base=base, gateway=gateway, talks=talks)
+                open_discord(
+                    tokens[1],
+                    desk,
+                    draw,
+                    api_base=base,
+                    gateway=gateway,
+                    gate=listens() if listens else Alone(),
+                    shards=Shards(*shards) if shards else None,
+                )
             )
         yield Faces(telegram, discord)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from datetime import timedelta
 
 FASTEST = 600.0
@@ -29,6 +30,15 @@ def speed(text: str) -> float:
     if not 1 <= speed <= FASTEST:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {FASTEST:g}")
     return speed
+
+
+def shards(text: str) -> tuple[int, int, int]:
+    """``0-3/16``: from the first to the last of so many."""
+    found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?/(\d{1,4})", text)
+    first, last, of = (int(found[1]), int(found[2] or found[1]), int(found[3])) if found else (1, 0, 0)
+    if not first <= last < of:
+        raise argparse.ArgumentTypeError(f"{text} is not a range of shards such as 0-3/16")
+    return first, last, of
 
 
 def lasting(text: str) -> timedelta:

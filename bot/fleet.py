@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -14,12 +14,15 @@ from typing import Any
 from bot.domain.cards import Card
 from bot.domain.posts import Destination
 from bot.errors import LockLost, StorageError, TryLater
-from bot.ports import Held, Messenger, Store
+from bot.ports import Held, Locks, Messenger, Store
+from bot.running import finish
 
 log = logging.getLogger(__name__)
 
 Work = Callable[[Store, Held], Coroutine[Any, Any, None]]
+Sleep = Callable[[float], Awaitable[object]]
 MINUTE_S = 60.0
+IDENTIFY_S = 5.0
 
 
 async def only_one(store: Store, name: str, work: Work) -> None:
@@ -36,8 +39,7 @@ async def only_one(store: Store, name: str, work: Work) -> None:
             finally:
                 losing.cancel()
                 working.cancel()
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait({working})
+                await finish(asyncio.wait({working}))  # nobody else may begin while a call is under way
             fault = None if working.cancelled() else working.exception()
             if fault is not None and not _follows(fault, held):
                 raise fault
@@ -79,3 +81,35 @@ class Lane:
         if not self._held.holds:
             raise TryLater("another process sends now", retry_after=timedelta(0))
         self._sent.append(monotonic())
+
+
+class SharedGate:
+    """Discord's gateway among processes: each part of the servers is heard by one.
+
+    Each bucket of IDENTIFY is used once in 5 s (Discord developer documentation, "Max Concurrency").
+    """
+
+    def __init__(self, locks: Locks, bot: str, part: str, *, sleep: Sleep = asyncio.sleep) -> None:
+        self._locks, self._bot, self._part, self._sleep = locks, bot, part, sleep
+        self._keeping: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[asyncio.Event]:
+        async with self._locks.hold(f"{self._bot}.shards.{self._part}") as held:
+            yield held.lost
+
+    async def identify(self, bucket: int) -> None:
+        ours = asyncio.get_running_loop().create_future()
+
+        async def keep() -> None:
+            async with self._locks.hold(f"{self._bot}.identify.{bucket}"):
+                if not ours.done():
+                    ours.set_result(None)
+                await self._sleep(IDENTIFY_S)
+
+        task = asyncio.ensure_future(keep())
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+        await asyncio.wait({ours, task}, return_when=asyncio.FIRST_COMPLETED)
+        if not ours.done():
+            task.result()

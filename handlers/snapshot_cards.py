@@ -55,7 +55,7 @@ def snapshot_card(
     if now.price_usd is not None:
         text = _("Price {price}").format(price=price(now.price_usd))
         if now.funding is not None:
-            text += f" · {_('funding {share} a year').format(share=percent(now.funding))}"
+            text += " · " + _("funding {share} a year").format(share=percent(now.funding))
         lines.append(Line(text, 4))
     seen = (coverage_line(now.coverage, now.missing, at, titles), age_line(now, at))
     lines.append(Line(" · ".join(text for text in (*seen, _counted(now, counted or {}, titles)) if text), 8))

@@ -82,7 +82,7 @@ def subscription_words(subscription: Subscription) -> str:
 def terms_words(subscription: Subscription) -> str:
     """The same without the coins."""
     terms = threshold_words(subscription.threshold)
-    return f"{terms} · {_('institution-led left out')}" if subscription.native_only else terms
+    return terms + " · " + _("institution-led left out") if subscription.native_only else terms
 
 
 def threshold_words(threshold: Threshold) -> str:

@@ -148,7 +148,11 @@ async def open_cluster(options: Options) -> AsyncIterator[Cluster]:
     async def told(fault: Exception) -> None:
         log.debug("NATS: %s", _words(fault), extra={"event": "nats.fault"})
 
+    ends = asyncio.Event()
+
     async def lost() -> None:
+        if ends.is_set():
+            return
         log.warning("NATS is lost", extra={"event": "nats.lost"})
 
     async def back() -> None:
@@ -178,4 +182,5 @@ async def open_cluster(options: Options) -> AsyncIterator[Cluster]:
     try:
         yield Cluster(client, client.jetstream(timeout=CALL_S), options)
     finally:
+        ends.set()
         await client.close()

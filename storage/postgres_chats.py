@@ -13,7 +13,6 @@ from storage.postgres_connections import Connection, Connections
 from storage.postgres_subscriptions import touch
 
 _CHAT = "platform = $1 and chat = $2"
-_NOBODY = Destination("", "")
 _LOG = "insert into settings_log (platform, chat, topic, at, who, what) values ($1, $2, $3, $4, $5, $6)"
 
 
@@ -21,12 +20,6 @@ def _settings(chat: Destination, body: bytes, digest_due: datetime | None) -> Ch
     """The row says whose they are: a chat may have got another id since."""
     chosen = msgspec.msgpack.decode(body, type=ChatSettings)
     return msgspec.structs.replace(chosen, destination=chat, digest_due=digest_due)
-
-
-def _body(settings: ChatSettings) -> bytes:
-    """Apart from whose they are and what is due: choices that are equal are equal here."""
-    bare = msgspec.structs.replace(settings, destination=_NOBODY, digest_due=None)
-    return msgspec.msgpack.encode(bare)
 
 
 def _change(row: tuple[str, str, str, datetime, str, str]) -> SettingsChange:
@@ -95,7 +88,7 @@ class PostgresChats:
                 "insert into chat_settings values ($1, $2, $3, $4) on conflict (platform, chat)"
                 " do update set body = excluded.body, digest_due = excluded.digest_due",
                 *place,
-                _body(settings),
+                msgspec.msgpack.encode(settings),
                 settings.digest_due,
             )
             await _log(db, change)
@@ -208,10 +201,14 @@ class PostgresChats:
         return await self._file.rows(lambda row: _settings(Destination(row[0], row[1]), *row[2:]), sql, now)
 
     async def digested(self, settings: ChatSettings, due: datetime | None) -> None:
-        chat = settings.destination
-        sql = (
-            f"update chat_settings set digest_due = $5 where {_CHAT} and body = $3"  # noqa: S608
-            " and digest_due is not distinct from $4"
-        )
-        was, body = settings.digest_due, _body(settings)
-        await self._file.write(lambda db: db.execute(sql, chat.platform, chat.chat, body, was, due))
+        place = settings.destination.platform, settings.destination.chat
+
+        async def write(db: Connection) -> None:
+            row = await db.fetchrow(
+                f"select body, digest_due from chat_settings where {_CHAT} for update",  # noqa: S608
+                *place,
+            )
+            if row and _settings(settings.destination, *row) == settings:
+                await db.execute(f"update chat_settings set digest_due = $3 where {_CHAT}", *place, due)  # noqa: S608
+
+        await self._file.write(write)

@@ -16,13 +16,6 @@ from storage.sqlite_connections import Connections
 from storage.sqlite_subscriptions import SqliteSubscriptions
 
 _CHAT = "platform = ? and chat = ?"
-_NOBODY = Destination("", "")
-
-
-def _body(settings: ChatSettings) -> bytes:
-    """Apart from whose they are and what is due: choices that are equal are equal here."""
-    bare = msgspec.structs.replace(settings, destination=_NOBODY, digest_due=None)
-    return msgspec.msgpack.encode(bare)
 
 
 def _log(db: Database, change: SettingsChange) -> None:
@@ -79,7 +72,7 @@ class SqliteChats:
             db.execute(
                 "insert into chat_settings values (?, ?, ?, ?)"
                 " on conflict do update set body = excluded.body, digest_due = excluded.digest_due",
-                [*place, _body(settings), due],
+                [*place, msgspec.msgpack.encode(settings), due],
             )
             _log(db, change)
             db.execute(f"update posts set silent_until = 0 where {_CHAT} and silent_until > 0", place)  # noqa: S608
@@ -195,15 +188,15 @@ class SqliteChats:
         return await self._file.read(look)
 
     async def digested(self, settings: ChatSettings, due: datetime | None) -> None:
-        chat = settings.destination
-        was = settings.digest_due and micros(settings.digest_due)
-        body = _body(settings)
-        await self._file.write(
-            lambda db: db.execute(
-                f"update chat_settings set digest_due = ? where {_CHAT} and body = ? and digest_due is ?",  # noqa: S608
-                [due and micros(due), chat.platform, chat.chat, body, was],
-            )
-        )
+        place = [settings.destination.platform, settings.destination.chat]
+
+        def write(db: Database) -> None:
+            row = db.execute(f"select body, digest_due from chat_settings where {_CHAT}", place).fetchone()  # noqa: S608
+            if row and _settings(settings.destination, *row) == settings:
+                at = due and micros(due)
+                db.execute(f"update chat_settings set digest_due = ? where {_CHAT}", [at, *place])  # noqa: S608
+
+        await self._file.write(write)
 
     async def summed_up(self, destination: Destination, subjects: Sequence[str]) -> None:
         to = destination

@@ -69,11 +69,11 @@ def read_heard(
         " deleveraged from liquidations where asset = ? and at >= ? and at < ? and heard > ? and heard <= ?"
         " order by heard, place, at, market, number",
         (asset, micros(since - EARLIER), micros(until + EARLIER), micros(since), micros(until)),
-    )
+    ).fetchall()
+    contracts = {market: contract(db, market) for market in {row[0] for row in rows}}  # a few, told thousands
     return [
         Liquidation(
-            contract(db, market)
-            or Instrument(Venue(market.partition(":")[0]), market.partition(":")[2], asset),
+            contracts[market] or Instrument(Venue(market.partition(":")[0]), market.partition(":")[2], asset),
             Position(position),
             Amount(Decimal(amount), Unit(unit)),
             Decimal(price),

@@ -61,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.simulator": SOURCES,
     "bot.decode": SOURCES | {"bot.feeds", "bot.pipeline"},
     "bot.deliver": INSIDE,
-    "bot.fleet": CORE,
+    "bot.fleet": CORE | {"bot.running"},
     "bot.roles": INSIDE,
     "bot.judging": INSIDE | {"bot.roles"},
     "bot.past": INSIDE | {"bot.roles"},

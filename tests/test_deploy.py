@@ -7,6 +7,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 from bot.__main__ import ExitCode, parser
+from bot.arguments import ROLES
 
 ROOT = Path(__file__).parents[1]
 RUN = parser().parse_args(["run"]).command
@@ -46,3 +47,11 @@ def test_the_image_starts_what_the_program_takes() -> None:
     start = re.search(r'^CMD \["(.+)"\]$', DOCKERFILE, re.MULTILINE)
     assert start is not None
     assert parser().parse_args(start[1].split('", "')).command is RUN
+
+
+def test_every_role_of_a_fleet_is_run_by_its_compose_file_and_told_by_the_procfile() -> None:
+    compose = (ROOT / "deploy/compose.scale.yml").read_text("utf-8")
+    run = [words.split(", ") for words in re.findall(r"command: \[(run, .+)\]$", compose, re.MULTILINE)]
+    procfile = re.findall(r"python -m bot (run .+)$", (ROOT / "Procfile").read_text("utf-8"), re.MULTILINE)
+    for words in run, [line.split() for line in procfile]:
+        assert sorted(role for line in words for role in parser().parse_args(line).roles) == sorted(ROLES)

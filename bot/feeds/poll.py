@@ -13,7 +13,7 @@ from bot.domain.market import Observation, OpenInterest, Report
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled
 from bot.exchanges.spec import HOUR, Answer, Exchange, Poll, Request
 from bot.feeds.book import VenueBook
-from bot.feeds.contact import Contact, Patience, Setting, understand
+from bot.feeds.contact import Contact, Patience, Setting, start_of, understand
 from bot.feeds.http import VenueHttp
 from bot.feeds.rotation import Rotation, Sizes, places
 
@@ -173,10 +173,14 @@ class PollFeed:
         if self._setting.tap is not None:
             self._setting.tap.heard(self._exchange, self.poll.name, request, now, raw)
         try:
-            return understand(self.poll.parse, raw, book, now)
+            answer = understand(self.poll.parse, raw, book, now)
         except SourceThrottled as slow:  # some venues say so with HTTP 200
             self._http.hold(slow.retry_after)
             raise
+        if symbol in book and answer.unknown and not answer.observations:
+            why = f"asked for {symbol}, told of {answer.unknown[0]}"
+            raise SourceChanged(why, evidence=start_of(raw))
+        return answer
 
     def _settle(self, got: Round, asked: int) -> timedelta | None:
         fault = got.stopped or (got.faults[0] if got.faults and not got.answered else None)

@@ -2,8 +2,9 @@
 
 A contract counts in a step only where it is fresh and believed at both ends; so a venue that goes, comes,
 freezes or is re-sized moves nothing. While it is away the others speak for it, and when it is back it is
-compared with what they said of it: the sum of all moves is then what all of them did, no part of it twice. Inverse contracts are compared by their own count (dollars), valued at
-today's price: a price move alone changes no position.
+compared with what they said of it: the sum of all moves is then what all of them did, no part of it twice.
+Inverse contracts are compared by their own count (dollars), valued at today's price: a price move alone
+changes no position.
 """
 
 from __future__ import annotations

@@ -123,10 +123,9 @@ def _more(here: Sequence[Subscription], chosen: ChatSettings) -> tuple[Button, .
 
 async def _log(desk: Desk, ask: Ask) -> Card:
     changes = await desk.store.chats.changes(ask.destination, LOG_ROWS)
-    now = desk.wall()
+    now, somebody = desk.wall(), _("somebody")
     lines = [
-        Line(f"{moment(desk.here(c.at), now)} · {plain(c.who) or _('somebody')}: {plain(c.what)}")
-        for c in changes
+        Line(f"{moment(desk.here(c.at), now)} · {plain(c.who) or somebody}: {plain(c.what)}") for c in changes
     ]
     return Card(
         title=_("Who changed what here, newest first")

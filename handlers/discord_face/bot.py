@@ -24,6 +24,7 @@ from handlers.discord_face.guard import Guard, Sleep
 from handlers.discord_face.guilds import may_speak
 from handlers.discord_face.messenger import DiscordFace
 from handlers.discord_face.pictures import DrawPng
+from handlers.discord_face.shards import Alone, Gate, Shards
 from handlers.discord_face.slash import Words, add_commands
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ Discord takes one IDENTIFY in 5 s and 1,000 in a day; more cost the token (its d
 """
 FIRST_LOOK_S = 3.0
 """A bad token is told of before anything else begins; a Discord that is slow to say no holds up nobody."""
+ALONE = Alone()
 NO_MENTIONS = discord.AllowedMentions.none()
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody speaks here
 
@@ -48,8 +50,12 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody 
 class _Client(discord.Client):
     """The library's client: it is told what to ask for, and tells the face what happened."""
 
-    def __init__(self, face: DiscordFace, trace: aiohttp.TraceConfig, *, talks: bool) -> None:
+    def __init__(
+        self, face: DiscordFace, trace: aiohttp.TraceConfig, gate: Gate | None, shards: Shards | None
+    ) -> None:
+        part: dict[str, Any] = {"shard_ids": shards.ids, "shard_count": shards.of} if shards else {}
         super().__init__(
+            **part,
             intents=INTENTS,
             http_trace=trace,
             max_ratelimit_timeout=LONGEST_WAIT_S,
@@ -59,19 +65,35 @@ class _Client(discord.Client):
             allowed_mentions=NO_MENTIONS,
         )
         self.face = face
-        self._talks = talks
+        self._gate = gate
+        self._offers = gate is not None and (shards is None or shards.first == 0)
+        self._at_once = 0
         self.tree = _Tree(self)
         add_commands(self.tree, face.answers.desk, face.answers.typed)
 
     async def setup_hook(self) -> None:
         """Replaces the whole set of commands; one of the same name keeps its id."""
-        if not self._talks:
+        if not self._offers:
             return
         try:
             await self.tree.set_translator(Words())
             await self.tree.sync()
         except (discord.HTTPException, app_commands.CommandSyncFailure) as fault:
             log.error("commands not offered: %s", fault, extra={"event": "discord.commands"})
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """How many may do so at once is Discord's word: ``max_concurrency`` of its gateway."""
+        if shard_id is None or self._gate is None:
+            return
+        if not self._at_once:
+            try:
+                told = await self.http.request(Route("GET", "/gateway/bot"))
+                self._at_once = max(1, int(told["session_start_limit"]["max_concurrency"]))
+            except (discord.HTTPException, LookupError, TypeError, ValueError):
+                self._at_once = 1
+        await self._gate.identify(shard_id % self._at_once)
+        if not initial and isinstance(self._gate, Alone):
+            await super().before_identify_hook(shard_id, initial=initial)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         if interaction.type in (discord.InteractionType.component, discord.InteractionType.modal_submit):
@@ -122,6 +144,10 @@ class _Client(discord.Client):
             await self.face.answers.apologise(args[0])
 
 
+class _Sharded(_Client, discord.AutoShardedClient):
+    """With several gateway connections."""
+
+
 class _Tree(app_commands.CommandTree["_Client"]):
     async def on_error(
         self, interaction: discord.Interaction[_Client], error: app_commands.AppCommandError, /
@@ -141,7 +167,7 @@ def _advice(fault: Exception) -> str:
     if isinstance(fault, discord.ConnectionClosed):
         what = {
             4004: "the token is not accepted",
-            4011: "the bot is in 2,500 servers or more, too many for the one connection of this program",
+            4011: "the bot is in 2,500 servers or more: run it with --shards, see docs/discord.md",
         }
         return f"Discord closed the gateway for good ({what.get(fault.code, f'code {fault.code}')})"
     if isinstance(fault, discord.PrivilegedIntentsRequired):
@@ -156,7 +182,8 @@ async def _live(
     sleep: Sleep,
     chance: Callable[[], float],
     *,
-    talks: bool,
+    gate: Gate | None,
+    shards: Shards | None,
 ) -> None:
     """Stay logged in until cancelled. Sets ``begun`` after the first attempt.
 
@@ -166,7 +193,7 @@ async def _live(
     try:
         while not face.over:
             try:
-                await _once(face, token, begun, talks=talks)
+                await _once(face, token, begun, gate, shards)
             except _FINAL as fault:
                 face.over = _advice(fault)
                 if not begun.is_set():
@@ -186,15 +213,35 @@ async def _live(
             task.cancel()
 
 
-async def _once(face: DiscordFace, token: str, begun: asyncio.Event, *, talks: bool) -> None:
-    async with _Client(face, face.guard.trace(), talks=talks) as client:
+async def _once(
+    face: DiscordFace, token: str, begun: asyncio.Event, gate: Gate | None, shards: Shards | None
+) -> None:
+    kind = _Sharded if shards else _Client
+    async with kind(face, face.guard.trace(), gate, shards) as client:
         await client.login(token)
         face.client = client
         begun.set()
         try:
-            await (client.connect() if talks else asyncio.Event().wait())
+            if gate is None:
+                await asyncio.Event().wait()
+            else:
+                async with gate.listen() as lost:
+                    await _listen(client, lost)
         finally:
             face.client = None
+
+
+async def _listen(client: discord.Client, lost: asyncio.Event) -> None:
+    """Until somebody else may; raises as ``client.connect``."""
+    connecting, losing = asyncio.ensure_future(client.connect()), asyncio.ensure_future(lost.wait())
+    try:
+        await asyncio.wait({connecting, losing}, return_when=asyncio.FIRST_COMPLETED)
+        if connecting.done():
+            connecting.result()
+    finally:
+        losing.cancel()
+        connecting.cancel()
+        await asyncio.wait({connecting})
 
 
 @contextmanager
@@ -216,14 +263,15 @@ async def open_discord(
     *,
     api_base: str = API,
     gateway: str = GATEWAY,
-    talks: bool = True,
+    gate: Gate | None = ALONE,
+    shards: Shards | None = None,
     defer_after_s: float = DEFER_AFTER_S,
     sleep: Sleep = asyncio.sleep,
     chance: Callable[[], float] = random.random,
 ) -> AsyncIterator[DiscordFace]:
     """Talk on Discord while the block lasts; yields its ``Messenger`` when login was tried, or is slow.
 
-    ``draw`` makes PNGs (``open_studio``). Without ``talks`` it only sends and edits: no gateway is opened.
+    ``draw`` makes PNGs (``open_studio``). Without a ``gate`` it only sends and edits: nobody is heard.
     A Discord that cannot be reached is tried again by itself. Raises
     ``ConfigError`` where the token is not accepted.
     """
@@ -233,7 +281,7 @@ async def open_discord(
     with _addressed(api_base, gateway):
         try:
             async with asyncio.TaskGroup() as group:
-                life = group.create_task(_live(face, token, begun, sleep, chance, talks=talks))
+                life = group.create_task(_live(face, token, begun, sleep, chance, gate=gate, shards=shards))
                 try:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(begun.wait(), FIRST_LOOK_S)

@@ -98,7 +98,7 @@ class Door:
     # --- as whom
 
     def visitor(self, request: web.Request) -> Visitor:
-        if not self.locked or self._bears_token(request) or self._signed_in(request):
+        if not self.locked or self.opens(bearer(request)) or self._signed_in(request):
             return Visitor.OPERATOR
         return Visitor.GUEST if self.public else Visitor.NOBODY
 
@@ -122,10 +122,6 @@ class Door:
     def sign_out(self, request: web.Request, response: web.StreamResponse) -> None:
         response.del_cookie(COOKIE, httponly=True, samesite="Strict", secure=self._is_https(request))
 
-    def _bears_token(self, request: web.Request) -> bool:
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        return kind.lower() == "bearer" and self.opens(token.strip())
-
     def _signed_in(self, request: web.Request) -> bool:
         until, _, proof = request.cookies.get(COOKIE, "").partition(".")
         if self.token is None or not re.fullmatch(r"\d{1,12}", until, re.ASCII) or not proof.isascii():
@@ -140,6 +136,12 @@ class Door:
     def _is_https(self, request: web.Request) -> bool:
         url = urlsplit(self.public_url or "")
         return url.scheme == "https" and request.headers.get("Host", "").lower() == url.netloc.lower()
+
+
+def bearer(request: web.Request) -> str:
+    """The token that a program shows; empty where it shows none."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
 
 
 def is_loopback(host: str) -> bool:

@@ -22,13 +22,15 @@ class Limit:
     _full_at: OrderedDict[str, float] = field(default_factory=OrderedDict, init=False)
     """For each client, when its bucket will be full again."""
 
-    def wait_s(self, client: str) -> int:
-        """Takes one try: 0 where there was one, otherwise in how many whole seconds there will be."""
+    def wait_s(self, client: str, *, take: bool = True) -> int:
+        """Takes one try (or only looks): 0 where there was one, else in how many whole seconds there is."""
         now = self.seconds()
         full_at = max(now, self._full_at.get(client, now)) + self.every_s
         over = full_at - now - self.burst * self.every_s
         if over > 1e-9:
             return ceil(over)
+        if not take:
+            return 0
         self._full_at[client] = full_at
         self._full_at.move_to_end(client)
         if len(self._full_at) > MOST_CLIENTS:

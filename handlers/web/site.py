@@ -23,7 +23,7 @@ from handlers.desk import Desk
 from handlers.speech import LANGUAGES, _, nearest, speaking
 from handlers.web.chat import HEARTBEAT, HISTORY, MOST_TABS, LocalChat
 from handlers.web.chat_html import chat_page
-from handlers.web.door import Door, Visitor
+from handlers.web.door import Door, Visitor, bearer
 from handlers.web.figures import freshness
 from handlers.web.frame import Frame, Status, status_now
 from handlers.web.limits import Limit
@@ -264,6 +264,9 @@ class Site:
 
     @web.middleware
     async def _for_whom(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        shown = bearer(request)
+        if shown and (wait_s := self._wait_to_try(shown, request)):
+            return self._too_many(request, wait_s)
         visitor = self.door.visitor(request)
         if visitor is Visitor.OPERATOR:
             return await handler(request)
@@ -280,6 +283,11 @@ class Site:
         raise web.HTTPUnauthorized(
             text="This needs the page's token.", headers={"WWW-Authenticate": 'Bearer realm="Washout"'}
         )
+
+    def _wait_to_try(self, token: str, request: web.Request) -> int:
+        """The right token costs no try, and does not open while there is none left: it may be a guess."""
+        takes = self.door.locked and not self.door.opens(token)
+        return self._tries.wait_s(self.door.client(request), take=takes)
 
     def _too_many(self, request: web.Request, wait_s: int) -> web.Response:
         with speaking(language_of(request)):

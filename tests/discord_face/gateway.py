@@ -95,6 +95,7 @@ class Gateway:
         for name, data in self.ready:
             if name == "READY":
                 data = {**data, "session_id": session.id, "resume_gateway_url": self.url}
+                data |= {"shard": said["shard"]} if "shard" in said else {}
             await session.dispatch(name, data)
         self.connected.set()
 

@@ -300,3 +300,20 @@ async def test_being_cancelled_leaves_nothing_behind(server: Server, world: Worl
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not [left for left in asyncio.all_tasks() & others if "apscheduler" in repr(left)]
+
+
+async def test_who_takes_venues_over_leaves_those_of_its_own_alone(server: Server, world: World) -> None:
+    """A venue that is somebody else's now is asked no more, and nothing is told of it."""
+    other = replace(ACME, venue=Venue("apex"))
+    mine = {ACME.venue}
+    world.speed = FAST
+    async with serving() as second:
+        venues = at(server), at(second, other)
+        async with running(world, *venues, mine=lambda: set(mine)):
+            await until(lambda: server.count("/tickers") >= 2)
+            assert second.asked == []
+            mine.add(other.venue)
+            await until(lambda: second.count("/tickers") >= 2)
+            assert server.count("/contracts") == 1, "the first was not begun anew"
+            mine.discard(ACME.venue)
+            await until(lambda: {row.venue for row in world.health.sources()} == {other.venue})

@@ -24,7 +24,7 @@ from bot.app_parts import GROUPS, judge_of
 from bot.config import Settings, load
 from bot.domain.assets import Asset
 from bot.domain.posts import WEEKLY_W, Destination, Measure, Subscription, Threshold
-from bot.domain.waves import Stage, Wave
+from bot.domain.waves import Wave
 from bot.exchanges import EXCHANGES
 from bot.feeds.contact import Setting
 from bot.feeds.sources import open_lines
@@ -46,12 +46,14 @@ from tests.telegram.server import BotApi, serve
 SCENARIO, SPEED = "october-2025", 100.0
 BTC = Asset("BTC")
 MINUTE = timedelta(minutes=1)
+FALLS = datetime(2025, 10, 10, 20, 55, tzinfo=UTC)
 LOW = datetime(2025, 10, 10, 21, 32, tzinfo=UTC)
 BEFORE, AFTER = datetime(2025, 10, 10, 20, 45, tzinfo=UTC), datetime(2025, 10, 10, 22, 30, tzinfo=UTC)
 CHATS = (42, 43, 44)
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = "fleet_template"
 EVERYBODY = [Destination("telegram", str(chat)) for chat in CHATS] + [Destination("discord", ALERTS)]
+STOPS_WITHIN_S = 10.0
 T = TypeVar("T")
 
 
@@ -134,6 +136,13 @@ class Member:
         with suppress(ProcessLookupError):
             self.process.kill()
 
+    async def stop(self) -> int:
+        """As a supervisor stops it; its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        async with asyncio.timeout(STOPS_WITHIN_S):
+            return await self.process.wait()
+
     @property
     def log(self) -> str:
         return (self.folder / f"{self.name}.log").read_text("utf-8", "replace")
@@ -197,22 +206,12 @@ class Fleet:
         pid = int(lock.holder.split(":")[1])
         return next(one for one in self.members.values() if one.pid == pid)
 
-    async def reaches(self, stage: Stage) -> None:
-        async with asyncio.timeout(60):
-            while (await self.wave()).stage is not stage:  # noqa: ASYNC110 - a row of another process
-                await asyncio.sleep(0.2)
-
-    async def fell(self) -> tuple[float, float] | None:
-        """What was left of coin open interest: by the index, and of the coins that all venues held.
-
-        ``None`` where this machine was too busy to ask some venue in time: that is an outage of its own, and
-        what falls meanwhile is weighed by those that are left.
-        """
+    async def fell(self) -> tuple[float, float]:
+        """What was left of coin open interest: by the index, and of the coins that all venues held."""
         pictured = await self.store.journal.snapshots(BTC, BEFORE, AFTER, MINUTE)
-        until_low = [one for one in pictured if one.at <= LOW]
-        if any(one.missing for one in until_low) or len(until_low) < (LOW - BEFORE) / MINUTE:
-            return None
-        first, last = pictured[0], [one for one in pictured if not one.missing][-1]
+        whole = [one for one in pictured if not one.missing]
+        first, last = whole[0], whole[-1]
+        assert first.at < FALLS < LOW < last.at, "all venues are seen before and after the fall"
         return exp(last.index - first.index), last.coins / first.coins
 
     async def doubled(self) -> int:

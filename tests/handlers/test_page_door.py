@@ -169,6 +169,20 @@ async def test_guessing_is_slow_and_the_token_is_in_no_answer() -> None:
         assert (await sign_in(session, TOKEN)).status == 303
 
 
+async def test_programs_guess_as_slowly_as_people_and_the_right_token_costs_no_try() -> None:
+    now = Now()
+    async with visiting(await a_site(now, token=TOKEN)) as session:
+        right, wrong = {"Authorization": f"Bearer {TOKEN}"}, {"Authorization": "Bearer not-the-token-at-all"}
+        answers = [await status(session, "/metrics", **right) for _ in range(2 * TRIES)]
+        assert answers == [200] * 2 * TRIES
+        answers = [await status(session, "/metrics", **wrong) for _ in range(TRIES + 1)]
+        assert answers == [401] * TRIES + [429]
+        assert await status(session, "/metrics", **right) == 429, "it may be a guess too"
+        assert (await sign_in(session, TOKEN)).status == 429
+        now.passed += timedelta(seconds=12)
+        assert await status(session, "/metrics", **right) == 200
+
+
 # --- a public page
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
+import msgspec
+
 from bot.domain.assets import Asset
+from bot.domain.chats import ChatSettings, Digest, whole
 from bot.domain.market import (
     Group,
     Instrument,
@@ -37,6 +40,7 @@ KPEPE = Instrument(BINANCE, "1000PEPEUSDT", PEPE, coins_per_base=1000, expiry=NO
 
 HOME = Destination("local", "home")
 GROUP = Destination("telegram", "-100200", "7")
+WEEKLY = ChatSettings(destination=whole(GROUP), digest=Digest(time(8), 0), digest_due=NOW + HOUR)
 
 
 def reading(at: datetime = NOW, instrument: Instrument = BTCUSDT, coins: float = 130_000.25) -> Reading:
@@ -115,3 +119,10 @@ def names(posts: object) -> list[tuple[str, str]]:
     assert isinstance(posts, list)
     assert all(isinstance(post, Post) for post in posts)
     return [(post.subject, post.destination.chat) for post in posts]
+
+
+def weekly_of_another_release() -> bytes:
+    """As ``WEEKLY`` is kept by one that knows other choices too."""
+    known = msgspec.msgpack.decode(msgspec.msgpack.encode(WEEKLY))
+    del known["unfollowed"]
+    return msgspec.msgpack.encode({**known, "a_later_choice": True})

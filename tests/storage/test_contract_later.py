@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import time
-
 from msgspec.structs import replace
 
-from bot.domain.chats import ChatSettings, Digest, SettingsChange, whole
+from bot.domain.chats import SettingsChange, whole
 from bot.domain.posts import Told
 from bot.domain.waves import FollowUp, Outcome, Stage
 from bot.ports import Store
@@ -21,6 +19,7 @@ from tests.storage.samples import (
     HOUR,
     MINUTE,
     NOW,
+    WEEKLY,
     liquidation,
     reading,
     subscription,
@@ -28,7 +27,6 @@ from tests.storage.samples import (
 )
 
 CHAT = whole(GROUP)
-WEEKLY = ChatSettings(destination=CHAT, digest=Digest(time(8), 0), digest_due=NOW + HOUR)
 CHANGE = SettingsChange(destination=GROUP, at=NOW, who="ann", what="digest")
 
 

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from bot.domain.chats import SettingsChange
 from bot.domain.posts import Destination
 from bot.errors import StorageError
 from storage.postgres import Database, PostgresStore, open_postgres
@@ -21,7 +22,19 @@ from storage.postgres_faults import Again, again, explain
 from storage.postgres_schema import known
 from storage.postgres_subscriptions import touch
 from tests.postgres import GUARDED, PASSWORD, Proxy, Server
-from tests.storage.samples import DAY, GROUP, HOME, MINUTE, NOW, names, quarantined, reading, subscription
+from tests.storage.samples import (
+    DAY,
+    GROUP,
+    HOME,
+    MINUTE,
+    NOW,
+    WEEKLY,
+    names,
+    quarantined,
+    reading,
+    subscription,
+    weekly_of_another_release,
+)
 
 AT_ONCE = timedelta(0)
 HOLD = timedelta(minutes=1)
@@ -143,6 +156,17 @@ async def test_tables_made_with_another_migration_of_that_name_are_refused(
     await postgres.ask(database, "update migrations set checksum = 'another' where number = 1")
     assert "another 0001_state" in await refusal(database)
     await postgres.ask(database, f"update migrations set checksum = '{known()[0].checksum}' where number = 1")
+
+
+async def test_a_digest_chosen_with_another_release_is_due_again_when_it_was_told(pg: PostgresStore) -> None:
+    await pg.chats.choose(WEEKLY, SettingsChange(destination=GROUP, at=NOW, who="ann", what="digest"))
+    body = weekly_of_another_release()
+    await pg.file.write(lambda db: db.execute("update chat_settings set body = $1", body))
+    [chosen] = await pg.chats.digests(NOW + DAY)
+    assert chosen == WEEKLY
+    await pg.chats.digested(chosen, NOW + 2 * DAY)
+    assert await pg.chats.digests(NOW + DAY) == []
+    assert [one.digest_due for one in await pg.chats.digests(NOW + 2 * DAY)] == [NOW + 2 * DAY]
 
 
 def test_every_migration_leaves_the_release_before_at_work() -> None:

@@ -10,13 +10,14 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.assets import Asset
+from bot.domain.chats import SettingsChange
 from bot.domain.posts import ChatMessage
 from bot.ports import Store
 from storage.sqlite import open_sqlite
 from storage.sqlite_schema import known, schema
 from tests.local import wave
 from tests.storage.make_release import RELEASES, fill
-from tests.storage.samples import DAY, GROUP, HOME, NOW
+from tests.storage.samples import DAY, GROUP, HOME, NOW, WEEKLY, weekly_of_another_release
 
 DUMPS = sorted(RELEASES.glob("*.sql"))
 
@@ -95,6 +96,20 @@ async def test_a_picture_said_before_there_were_kinds_of_them_is_still_there(rel
     conn.close()
     async with open_sqlite(released) as store:
         assert (await store.chat.said(after=98)) == [replace(shown, number=99)]
+
+
+async def test_a_digest_chosen_with_another_release_is_due_again_when_it_was_told(tmp_path: Path) -> None:
+    change = SettingsChange(destination=GROUP, at=NOW, who="ann", what="digest")
+    async with open_sqlite(tmp_path / "washout.db") as store:
+        await store.chats.choose(WEEKLY, change)
+    with sqlite3.connect(tmp_path / "washout.db") as db:
+        db.execute("update chat_settings set body = ?", [weekly_of_another_release()])
+    async with open_sqlite(tmp_path / "washout.db") as store:
+        [chosen] = await store.chats.digests(NOW + DAY)
+        assert chosen == WEEKLY
+        await store.chats.digested(chosen, NOW + 2 * DAY)
+        assert await store.chats.digests(NOW + DAY) == []
+        assert [one.digest_due for one in await store.chats.digests(NOW + 2 * DAY)] == [NOW + 2 * DAY]
 
 
 def message_with_picture() -> ChatMessage:

@@ -1,0 +1,152 @@
+"""20,000 observations a second from two collectors through JetStream (three replicas) to a judge.
+
+    python -m benchmarks.fleet_stream [--seconds N] [--rate N]
+
+Three processes. Each collector puts what it "heard" every ten milliseconds, as polls and sockets do; the
+judge takes it, puts it to the real gate and gives it back. Seen is how long after an observation was received
+the judge has it, and that none is missing. Beside it the same through the queue of one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from bot.app_parts import FEEDS, GROUPS, STEP
+from bot.clusters import StreamsSettings
+from bot.domain.assets import Asset
+from bot.domain.market import Instrument, OpenInterest, Venue
+from bot.domain.units import Amount, Unit
+from bot.pipeline.judge import Judge
+from bot.pipeline.memory import Pace
+from bot.ports_fleet import Inlet, Outlet
+from storage.jetstream import open_cluster
+from storage.jetstream_seen import JetInlet, open_outlet
+from storage.streams import LocalStream
+from tests.nats_cluster import NODES, nats_cluster
+
+COINS, EVERY_S = 250, 0.01
+BEGINS_S = 2.0
+"""The first seconds are of imports and elections, and are not told."""
+RATE_GOAL, P99_GOAL_S = 20_000, 0.100
+COLLECTORS = ("bybit", "okx")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def tell(out: Outlet, venue: str, rate: float, seconds: float) -> int:
+    """Put ``rate`` observations a second, whatever becomes of them; returns how many."""
+    coins = [Instrument(Venue(venue), f"C{n}USDT", Asset(f"C{n}")) for n in range(COINS)]
+    loop, told = asyncio.get_running_loop(), 0
+    began = loop.time()
+    while (passed := loop.time() - began) < seconds:
+        at, due = now(), int(rate * passed) - told
+        await out.put(
+            [
+                OpenInterest(coins[n % COINS], Amount(Decimal(1_000_000 + n), Unit.BASE), at, at, Decimal(10))
+                for n in range(told, told + due)
+            ]
+        )
+        told += due
+        await asyncio.sleep(EVERY_S)
+    return told
+
+
+async def judge(seen: Inlet, late: list[float], idle_s: float) -> None:
+    """Until nothing came for so long."""
+    gate = Judge(GROUPS, Pace(STEP, 3 * STEP), FEEDS)
+    last = time.monotonic()
+    while time.monotonic() - last < idle_s:
+        loan = await seen.take(0.5)
+        if loan is None or not loan.item.said:
+            if loan is not None:
+                await loan.done()
+            continue
+        last = time.monotonic()
+        for said in loan.item.said:
+            gate.take(said)
+            late.append(time.time() - said.received.timestamp())
+        await loan.done()
+
+
+def collector(servers: Sequence[str], venue: str, rate: float, seconds: float, told: Any) -> None:
+    async def run() -> None:
+        async with (
+            open_cluster(StreamsSettings(servers=tuple(servers), name="bench")) as cluster,
+            open_outlet(cluster, venue, now) as out,
+        ):
+            told.put(await tell(out, venue, rate, seconds))
+
+    asyncio.run(run())
+
+
+async def through_jetstream(servers: Sequence[str], rate: float, seconds: float) -> tuple[int, list[float]]:
+    late: list[float] = []
+    spawn = multiprocessing.get_context("spawn")
+    told = spawn.Queue()
+    async with open_cluster(StreamsSettings(servers=tuple(servers), name="bench")) as cluster:
+        await cluster.make_streams()
+        inlet = JetInlet(cluster, 0, token=1)
+        await inlet.open()
+        each = rate / len(COLLECTORS)
+        processes = [
+            spawn.Process(target=collector, args=(list(servers), venue, each, seconds, told))
+            for venue in COLLECTORS
+        ]
+        for process in processes:
+            process.start()
+        await judge(inlet, late, idle_s=5)
+        for process in processes:
+            process.join(10)
+        return sum(told.get(timeout=5) for _ in COLLECTORS), late
+
+
+async def in_one_process(rate: float, seconds: float) -> tuple[int, list[float]]:
+    stream = LocalStream()
+    late: list[float] = []
+    judging = asyncio.create_task(judge(stream, late, idle_s=2))
+    each = rate / len(COLLECTORS)
+    told = await asyncio.gather(*(tell(stream, venue, each, seconds) for venue in COLLECTORS))
+    await judging
+    return sum(told), late
+
+
+def shown(name: str, told: int, late: list[float], seconds: float) -> float:
+    ordered = sorted(late[int(len(late) * BEGINS_S / seconds) :])
+    p50, p99 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
+    print(
+        f"{name:<36} {len(late) / seconds:>8,.0f} a second, {told - len(late)} lost;"
+        f" p50 {1000 * p50:.0f} ms, p99 {1000 * p99:.0f} ms, at most {1000 * ordered[-1]:.0f} ms"
+    )
+    return p99 if told == len(late) else float("inf")
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seconds", type=float, default=20.0)
+    options.add_argument("--rate", type=float, default=float(RATE_GOAL))
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder, nats_cluster(Path(folder)) as nats:
+        print(
+            f"{NODES} NATS servers and {len(COLLECTORS)} collectors, one judge; {chosen.rate:,.0f} a second"
+        )
+        told, late = asyncio.run(through_jetstream(nats.servers, chosen.rate, chosen.seconds))
+        p99 = shown("JetStream, 3 replicas, 3 processes", told, late, chosen.seconds)
+    told, late = asyncio.run(in_one_process(chosen.rate, chosen.seconds))
+    shown("the queue of one process", told, late, chosen.seconds)
+    return 0 if p99 <= P99_GOAL_S else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
