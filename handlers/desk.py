@@ -74,7 +74,7 @@ class About:
     """What this process is.
 
     ``started`` is real time; ``banner`` stands on every card; ``recompute`` holds ``{wave}``;
-    ``threshold`` is for who names none.
+    ``threshold`` is for who names none; ``speed`` is how many of the market's seconds pass in a real one.
     """
 
     version: str
@@ -82,6 +82,7 @@ class About:
     banner: str = ""
     recompute: str = "python -m bot replay --wave {wave}"
     threshold: Threshold = WEEKLY
+    speed: float = 1.0
 
 
 class Desk:
@@ -240,9 +241,17 @@ class Desk:
         shade = (wave.onset, wave.over_at or wave.at)
         return await self._chart(wave.asset, since, until, wave_finding(wave), shade, wave.low_at)
 
+    async def recorded(self, asset: Asset, period: timedelta) -> timedelta:
+        """``period``, or about how much of it is there: two weeks are not drawn in the steps of years."""
+        if period <= timedelta(days=1):
+            return period
+        now, step = self.clock(), step_for(period)
+        points = await self.store.journal.series(asset, aligned(now - period, step), now, step)
+        return min(period, now - points[0].at + step) if points else period
+
     async def period_chart(self, asset: Asset, period: timedelta) -> MarketChart | None:
         now = self.clock()
-        return await self._chart(asset, now - period, now)
+        return await self._chart(asset, now - await self.recorded(asset, period), now)
 
     async def _chart(
         self,

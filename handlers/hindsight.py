@@ -273,12 +273,15 @@ async def funding(store: Store, then: Snapshot) -> float | None:
 # --- the scorecard ---------------------------------------------------------------------------------------
 
 
-async def scorecard(store: Store, since: datetime, until: datetime) -> Scorecard:
-    """How the alerts did of waves that began from ``since`` to ``until`` (the market's time)."""
+async def scorecard(store: Store, since: datetime, until: datetime, speed: float) -> Scorecard:
+    """How the alerts did of waves that began from ``since`` to ``until`` (the market's time).
+
+    ``speed`` is how many of the market's seconds pass in a real one.
+    """
     subscriptions = await store.subscriptions.all()
     told = await store.posts.told(since - TOLD_AHEAD)
     spared = {wave for one in told for wave in summed_waves(one.subject)}
     for platform in {one.destination.platform for one in subscriptions}:
         spared |= set(chain.from_iterable((await store.chats.held(platform)).values()))
     waves = [wave for wave in await store.waves.between(since, until) if not wave.from_history]
-    return score(waves, told, subscriptions, spared, since, until)
+    return score(waves, told, subscriptions, spared, since, until, speed)

@@ -58,5 +58,5 @@ def _told(desk: Desk, found: Alike) -> Card:
 )
 async def how_alerts_did(desk: Desk, ask: Ask) -> Card:
     now = desk.clock()
-    found = await scorecard(desk.store, now - (ask.get(PERIOD) or A_MONTH), now)
+    found = await scorecard(desk.store, now - (ask.get(PERIOD) or A_MONTH), now, desk.about.speed)
     return scorecard_card(desk.here(found), desk.now())

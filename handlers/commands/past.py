@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
 
 from msgspec.structs import replace
 
@@ -44,7 +44,7 @@ ROWS = 5
 async def resets(desk: Desk, ask: Ask) -> Card:
     asset, unwinds = ask.get(COIN), ask.get(EVERYTHING) is not None
     if (since := ask.get(SINCE)) is not None:
-        return _published(asset, since)
+        return _published(asset, since, desk.clock().astimezone(UTC).date())
     waves = await desk.resets(asset, ask.get(COUNT) or ROWS, unwinds=unwinds)
     if not waves:
         raise _none(asset, unwinds=unwinds)
@@ -93,8 +93,8 @@ def _none(asset: Asset | None, *, unwinds: bool) -> AskError:
     return AskError(f"{text} {hint}", line)
 
 
-def _published(asset: Asset | None, since: date) -> Card:
-    found = published(asset, since)
+def _published(asset: Asset | None, since: date, today: date) -> Card:
+    found = [event for event in published(asset, since) if event.day <= today]
     if not found:
         whose = asset or _("any coin")
         raise AskError(
