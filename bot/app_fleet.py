@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
@@ -34,7 +34,7 @@ from bot.errors import ConfigError
 from bot.feeds.contact import Setting
 from bot.feeds.http import VenueHttp
 from bot.feeds.sources import Sources, open_lines
-from bot.fleet import Lane, SharedGate, only_one
+from bot.fleet import BotShare, Lane, SharedGate, only_one
 from bot.health import Health
 from bot.health_fleet import FleetHealth
 from bot.judging import follow
@@ -47,7 +47,7 @@ from bot.roles import KEPT_AS, Bench, tidy, watch_over
 from bot.running import running
 from bot.stage import PLAY, Stage, live, played, wall
 from handlers.desk import Desk
-from handlers.web import LOCAL, Site
+from handlers.web import LOCAL, LocalChat, Site
 from storage.jetstream import Cluster, open_cluster
 from storage.jetstream_seen import JetInlet, JetOutlet, open_outlet, partition_of
 from storage.nats_fleet import MEET_S, Presence, WakeUps
@@ -135,6 +135,7 @@ class Process:
     _outlet: JetOutlet | None = None
     _inlets: dict[int, JetInlet] = field(default_factory=dict)
     _lanes: dict[str, Lane] = field(default_factory=dict)
+    _shares: dict[str, BotShare] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._began = wall()
@@ -205,6 +206,11 @@ class Process:
             self._holders = await self.store.locks.holders()
             await asyncio.sleep(LOOK_EVERY_S)
 
+    def _answerers(self) -> int | None:
+        """How many talk; unknown while we are cut off."""
+        talking = self._with(Role.TALK)
+        return len(talking) if self.me in talking else None
+
     def _with(self, role: Role) -> Sequence[str]:
         return [member.name for member in self._presence.members() if role in member.roles]
 
@@ -217,10 +223,24 @@ class Process:
         await rings.enter_async_context(running(site.watch()))
         sys.stdout.write(f"Washout is at {address}\n")
         sys.stdout.flush()
+        site.chat.changed = self._waking.set
+        await site.chat.look()
         async with self.store.locks.hold("meet"):
             await meet(self.settings, self.stage, site.chat, self._desk)
-        await rings.enter_async_context(running(self._look_at_locks(), self._deliver(site.chat, "page")))
+        besides = (self._look_at_locks(), self._look_at_chat(site.chat), self._deliver(site.chat, "page"))
+        await rings.enter_async_context(running(*besides))
         return site
+
+    async def _look_at_chat(self, chat: LocalChat) -> None:
+        """Other processes speak in it too, and a wake-up may be missed."""
+        news = asyncio.Event()
+        self._woken.append(news)
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await news.wait()
+            news.clear()
+            await chat.look()
 
     async def _chats(self, rings: AsyncExitStack, site: Site | None) -> None:
         talks = Role.TALK in self.roles
@@ -233,6 +253,8 @@ class Process:
         faces: Faces = await rings.enter_async_context(
             faces_of(self.settings, self._desk, listens=listens, shards=self.shards)
         )
+        if faces.telegram is not None:
+            self._shares["telegram"] = BotShare(faces.telegram.share)
         if talks and (telegram := faces.telegram) is not None:
             if self.settings.telegram.mode == "webhook":
                 if site is None or not self.settings.telegram.webhook_secret.read():
@@ -241,11 +263,13 @@ class Process:
                         " Telegram reaches, and all such processes need one secret (webhook_secret_env)"
                     )
                 site.hooks[telegram.inbox.webhook_path] = telegram.inbox.webhook
-                await rings.enter_async_context(running(telegram.listen()))
+                among = self._shares["telegram"].among(self._answerers)
+                await rings.enter_async_context(running(among, telegram.listen()))
             else:
 
                 async def listen(_: Store, __: Held) -> None:
-                    await telegram.listen()
+                    with self._shares["telegram"].answering():
+                        await telegram.listen()
 
                 one = f"telegram.poll.{_hidden(self.settings.telegram.token.read())}"
                 await rings.enter_async_context(running(only_one(self.store, one, listen)))
@@ -266,19 +290,21 @@ class Process:
         async def send(own: Store, held: Held) -> None:
             lane = self._lanes[name] = Lane(face, held)
             await own.posts.take_back(face.platform)
-            try:
-                await deliver(
-                    lane,
-                    own,
-                    self._desk.present,
-                    news=news,
-                    clock=self.stage.clock,
-                    wall=wall,
-                    sleep=asyncio.sleep,
-                    delivered=self._delivered,
-                )
-            finally:
-                del self._lanes[name]
+            share = self._shares.get(face.platform)
+            with nullcontext() if share is None else share.sending():
+                try:
+                    await deliver(
+                        lane,
+                        own,
+                        self._desk.present,
+                        news=news,
+                        clock=self.stage.clock,
+                        wall=wall,
+                        sleep=asyncio.sleep,
+                        delivered=self._delivered,
+                    )
+                finally:
+                    del self._lanes[name]
 
         await only_one(self.store, name, send)
 
