@@ -11,7 +11,7 @@ from bot.domain.waves import FROM_HISTORY, Kind, Lead, Outcome, Stage, Wave
 from bot.pipeline.aftermath import LEAST, Aftermath
 from bot.pipeline.score import Fate, Scorecard, Scored, Soon
 from handlers.cards import shown_ends, usd_split
-from handlers.hindsight import Alike, Leverage
+from handlers.hindsight import Alike, OpenThen
 from handlers.numbers import (
     HOUR,
     Scale,
@@ -193,7 +193,7 @@ def group_lines(wave: Wave) -> Iterable[str]:
         yield " · ".join(parts)
 
 
-def leverage_line(before: Leverage, after: Leverage) -> str:
+def leverage_line(before: OpenThen, after: OpenThen) -> str:
     """How much was open, against the year before, and funding: before the onset and at the low."""
     texts = []
     if before.more_than is not None and after.more_than is not None:

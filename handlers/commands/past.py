@@ -111,7 +111,7 @@ async def wave_in_full(desk: Desk, ask: Ask) -> Card:
     wave = await desk.wave(ask.need(WAVE_ID))
     card = await desk.wave_card(wave, in_full=True)
     lines = [Line(text, 4) for text in group_lines(wave)]
-    if wave.stage is not Stage.EARLY and (text := leverage_line(*await desk.seen.leverage(wave))):
+    if wave.stage is not Stage.EARLY and (text := leverage_line(*await desk.hindsight.leverage(wave))):
         lines.append(Line(text, 5))
     lines += [Line(text, 5) for text in outcome_lines(await desk.outcomes(wave))]
     return replace(
