@@ -172,9 +172,7 @@ async def test_processes_know_of_each_other_and_who_leaves_is_gone_at_once(nats:
         await asyncio.wait({first, second})
 
 
-async def test_an_answerer_takes_its_share_once_all_know_of_it_and_keeps_it_while_cut_off() -> (
-    None
-):
+async def test_an_answerer_takes_its_share_once_all_know_of_it_and_keeps_it_while_cut_off() -> None:
     used: list[tuple[bool, int]] = []
     waits: list[float] = []
     others: list[int | None] = [2, 3, None, 1]

@@ -382,26 +382,3 @@ async def test_an_occupied_port_is_one_clear_sentence() -> None:
         with pytest.raises(ConfigError, match=f"Port {port} on 127.0.0.1 is already in use.*--port"):
             async with site().listen(port=port):
                 pass
-
-
-async def test_a_page_shows_what_another_process_says_and_amends() -> None:
-    store = MemoryStore()
-    sends, shows = local_chat(store), local_chat(store)
-    looks: list[str] = []
-    sends.changed = lambda: looks.append("look")
-    await sends.send(LOCAL, wave(1))
-    async with visiting(shows) as session:
-        await shows.look()
-        async with reading(session) as stream:
-            number = await sends.send(LOCAL, wave(2))
-            await shows.look()
-            assert "W 3.2 and growing" in (await stream.next("message"))[1]
-            await sends.edit(LOCAL, number, wave(3))
-            await shows.send(LOCAL, wave(4))
-            await shows.look()
-            seen = [(await stream.next("message"))[1] for _ in range(2)]
-            assert ["W 3.4 " in seen[0], "W 3.3 " in seen[1]] == [True, True], "each is shown once"
-            await shows.look()
-            await shows.send(LOCAL, wave(5))
-            assert "W 3.5 " in (await stream.next("message"))[1]
-    assert looks == ["look"] * 3

@@ -369,7 +369,7 @@ async def test_a_webhook_takes_updates_from_telegram_alone(opened: Opened, api: 
 
 
 async def test_answerers_behind_one_proxy_answer_each_update_once(opened: Opened, api: BotApi) -> None:
-    """As a proxy passes calls on: to one after the other, and once more where an answer was lost on its way."""
+    """As a proxy passes calls on: to one after the other, and twice where an answer was lost on its way."""
     async with (
         opened("webhook", HOOK, secret="known-to-two") as one,
         opened("webhook", HOOK, secret="known-to-two") as other,
