@@ -12,10 +12,9 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from hashlib import sha256
 from importlib.metadata import version
 from os import getpid
@@ -57,7 +56,7 @@ from bot.pipeline.judge import Judge
 from bot.ports import Held, Messenger, Store
 from bot.roles import KEPT_AS, Bench, tidy
 from bot.running import running
-from bot.stage import PLAY, Stage, live, played, wall
+from bot.stage import Stage, shared_stage, wall
 from handlers.desk import Desk
 from handlers.web import LOCAL, LocalChat, Site
 from storage.jetstream import Cluster, open_cluster
@@ -66,9 +65,6 @@ from storage.nats_fleet import MEET_S, Presence, WakeUps
 
 log = logging.getLogger(__name__)
 
-PLAY_LOOK_S = 0.2
-CURTAIN = timedelta(seconds=15)
-"""A play waits so long for everybody to be there."""
 OTHERS_FIRST_S = 2.0
 """A judge lets whoever the partition is meant for come first, so that a fleet which starts is balanced."""
 PAST_EVERY_S = 60.0
@@ -93,36 +89,12 @@ async def run(
     async with (
         open_store(settings, scenario, roles) as store,
         open_cluster(streams) as cluster,
-        _stage(settings, scenario, speed, store, roles) as stage,
+        shared_stage(settings, scenario, speed, store, roles) as stage,
     ):
         await cluster.make_streams()
         process = Process(settings, streams, store, cluster, stage, roles, shards)
         await process.work(settings.page.port if port is None else port, stop)
     return 0
-
-
-@asynccontextmanager
-async def _stage(
-    settings: Settings, scenario: str | None, speed: float, store: Store, roles: Collection[Role]
-) -> AsyncIterator[Stage]:
-    """A play is begun by the first judge; everybody else comes in where it stands."""
-    if scenario is None:
-        yield live(settings)
-        return
-    from bot.simulator.playing import Play
-    from bot.simulator.scenario import named
-
-    async with store.locks.hold("play") if Role.JUDGE in roles else AsyncExitStack():
-        while await store.journal.kept(PLAY) is None:
-            if Role.JUDGE in roles:
-                begins = wall() + CURTAIN
-                play = Play(scenario, named(scenario).script.plays_from, speed, begins)
-                await store.journal.keep(PLAY, play.dump())
-            else:
-                await asyncio.sleep(PLAY_LOOK_S)
-    async with played(scenario, speed, store.journal) as stage:
-        stage.begin()
-        yield stage
 
 
 def _name() -> str:
