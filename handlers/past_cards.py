@@ -24,7 +24,7 @@ from handlers.numbers import (
     shortly,
     tight,
 )
-from handlers.speech import N_, _, ngettext
+from handlers.speech import N_, _, ngettext, sentences
 
 DAY = timedelta(days=1)
 SIDES = {Position.LONG: N_("L"), Position.SHORT: N_("S")}
@@ -207,7 +207,7 @@ def leverage_line(before: OpenThen, after: OpenThen) -> str:
     if before.funding is not None and after.funding is not None:
         ends = f"{percent(before.funding, signed=False)} → {percent(after.funding, signed=False)}"
         texts.append(_("Funding {ends} a year").format(ends=ends))
-    return ". ".join(texts)
+    return sentences(texts)
 
 
 def _part(fraction: float) -> str:
@@ -253,7 +253,7 @@ def aftermath_line(told: Aftermath) -> str:
     """n, median, interval, random times, and whether that is more than chance."""
     text = ngettext("**{time} after** {n} reset: {moves}", "**{time} after** {n} resets: {moves}", told.n)
     text = text.format(time=_after(told.after), n=told.n, moves=_spread(told))
-    return f"{text}. {edge_words(told)}"
+    return sentences((text, edge_words(told)))
 
 
 def _spread(told: Aftermath) -> str:
@@ -287,7 +287,7 @@ def compared(found: Alike, after: timedelta) -> str:
     if told is None:
         return ""
     text = ngettext("After {n} reset like it: {moves}", "After {n} resets like it: {moves}", told.n)
-    return f"{text.format(n=told.n, moves=_spread(told))}. {edge_words(told)}"
+    return sentences((text.format(n=told.n, moves=_spread(told)), edge_words(told)))
 
 
 # --- the scorecard -----------------------------------------------------------------------------------------

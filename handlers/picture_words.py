@@ -22,7 +22,7 @@ from bot.domain.charts import (
 )
 from bot.domain.waves import Kind
 from handlers.numbers import Scale, coins, dated, duration, percent, price, share, usd
-from handlers.speech import _, ngettext, spoken
+from handlers.speech import _, ngettext, sentences, spoken
 
 MOST = 12
 
@@ -35,7 +35,7 @@ def pictured(chart: Chart) -> Picture:
 
 def said(chart: Chart) -> str:
     """The words that say what the picture shows, title first."""
-    return ". ".join((chart.title, *_sentences(chart)))
+    return sentences((chart.title, *_sentences(chart)))
 
 
 def _sentences(chart: Chart) -> Sequence[str]:

@@ -18,7 +18,7 @@ from handlers.leverage_charts import heat_chart
 from handlers.numbers import clock, duration, moment, percent, usd
 from handlers.picture_words import pictured
 from handlers.series import aligned, bridged, filled, span_words, step_for, step_of
-from handlers.speech import N_, _
+from handlers.speech import N_, _, sentences
 from handlers.venue_series import venues_chart
 from handlers.words import COIN, PERIOD, WHAT
 
@@ -51,12 +51,12 @@ async def chart(desk: Desk, ask: Ask) -> Card:
         words = text.format(coin=asset, period=duration(period), command=f"`/oi {coin}`")
         raise AskError(words, f"/oi {coin}")
     picture = pictured(shown)
-    note = shown.note.removesuffix(desk.banner).rstrip(" .")
+    note = shown.note.removesuffix(desk.banner).rstrip(" .。")
     spans = [] if what == "leverage" else ["4h", "24h", "7d"]  # the heat is of no other period than its year
     line = f"/leverage {coin}" if what == "leverage" else f"/oi {coin}"
     return Card(
         title=shown.title,
-        lines=(Line(picture.alt.removeprefix(f"{shown.title}. "), 3), Line(note, 7)),
+        lines=(Line(picture.alt.removeprefix(sentences((shown.title, ""))), 3), Line(note, 7)),
         picture=picture,
         footer=f"`{line}` · {clock(desk.now())}",
         buttons=tuple(Button(span, f"/chart {coin} {span} {what}".rstrip()) for span in spans),

@@ -15,9 +15,11 @@ from discord import app_commands
 from handlers.cards import wave_title
 from handlers.commands import COMMANDS, Command
 from handlers.desk import Desk
+from handlers.discord_face.answers import language_of, place_of
 from handlers.discord_face.render import cut, unmarked
-from handlers.speech import ENGLISH, N_, _, nearest, speaking
+from handlers.speech import ENGLISH, LANGUAGES, N_, _, nearest, speaking
 from handlers.words import SHOWN, Parameter
+from handlers.zones import with_cities
 
 # Discord developer documentation, "Application command structure" and "Autocomplete".
 MOST_ABOUT = 100
@@ -156,7 +158,8 @@ Suggest = Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, list[app
 
 def suggester(desk: Desk, command: Command, parameter: Parameter[Any]) -> Suggest:
     async def suggest(interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        with speaking(str(interaction.guild_locale or interaction.locale)):
+        home = await desk.settings(place_of(interaction))
+        with speaking(home.language or language_of(interaction)):
             return [
                 app_commands.Choice(name=cut(name, MOST_CHOICE), value=value)
                 for name, value in matching(typed, await candidates(desk, command, parameter))
@@ -188,6 +191,12 @@ async def candidates(desk: Desk, command: Command, parameter: Parameter[Any]) ->
             return [(count, count) for count in ("3", "5", "10", "20")]
         case "since":
             return [(year, year) for year in ("2020", "2023", "2025")]
+        case "command":
+            return [(each, each) for each in COMMANDS]
+        case "language":
+            return [(title, code) for code, title in LANGUAGES.items()]
+        case "city":
+            return [*_examples(command, parameter), *((zone.replace("_", " "), zone) for zone in with_cities())]
         case name if parameter.looks == f"(?i){name}":  # one word, said or not
             return [(name, name)]
         case _:

@@ -41,6 +41,8 @@ from tests.handlers.pseudo import Pseudo, marked
 HERE = Destination("discord", ALERTS)
 META = {"archived": False, "auto_archive_duration": 60, "archive_timestamp": "2025-10-10T00:00:00+00:00"}
 COUNTS = {"owner_id": MEMBER, "message_count": 1, "member_count": 1}
+SPOKEN = {"es-ES", "es-419", "ru", "tr", "zh-CN", "zh-TW"}
+"""Discord's own codes of the languages we speak beside English (developer documentation, "Locales")."""
 CALLBACK = r"/interactions/\d+/[\w-]+/callback"
 ORIGINAL = r"/webhooks/\d+/[\w-]+/messages/@original"
 
@@ -78,9 +80,10 @@ async def test_commands_are_described_in_every_language_that_has_words_for_them(
     chart = next(command for command in discord.commands if command["name"] == "chart")
     for described in (chart, *chart["options"]):
         told = described["description_localizations"]
-        assert set(told) == {"es-ES", "es-419", "zh-CN", "zh-TW"}
+        assert {"es-ES", "es-419", "zh-CN", "zh-TW"} <= set(told) <= SPOKEN
         assert told["es-ES"].startswith(marked(described["description"].rstrip(".")[:8]))
         assert not described.get("name_localizations")
+    assert set(chart["description_localizations"]) == SPOKEN
 
 
 async def test_a_server_is_answered_in_its_language_and_a_person_alone_in_theirs(
@@ -259,7 +262,9 @@ async def test_missing_rights_are_said_where_alerts_are_spoken_of(
         ("venues", "venue", "by", "bybit"),
         ("threshold", "what", "w", "W 2.9"),
         ("ping", "what", "", "monthly"),
-        ("help", "command", "o", "oi"),
+        ("help", "command", "exp", "export"),
+        ("language", "language", "рус", "ru"),
+        ("timezone", "city", "new y", "America/New_York"),
         ("compare", "coins", "et", "btc eth"),
     ],
 )
@@ -274,6 +279,20 @@ async def test_what_may_be_meant_is_suggested_while_typing(
     choices = asked.callback["data"]["choices"]
     assert suggested in [choice["value"] for choice in choices]
     assert len(choices) <= 25
+
+
+async def test_suggestions_are_in_the_language_that_was_chosen_there(
+    face: DiscordFace, discord: Discord, desk: Desk
+) -> None:
+    await (await discord.command("language", manager=True, language="tr")).answer()
+    options = [{"name": "id", "type": 3, "value": "", "focused": True}]
+    with taught("tr", Pseudo()):
+        data = {"id": "1", "name": "wave", "type": 1, "options": options}
+        asked = await discord.interact(4, data, guild_locale="en-US", locale="en-US")
+        await asked.answer()
+    assert asked.callback
+    (choice, *_) = asked.callback["data"]["choices"]
+    assert marked("long flush") in choice["name"]
 
 
 # --- faults --------------------------------------------------------------------------------------------
