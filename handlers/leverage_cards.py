@@ -11,6 +11,7 @@ from bot.pipeline.leverage import Leverage, Measure, Standing
 from handlers.cards import coverage_line
 from handlers.leverage import Seen, yearly
 from handlers.numbers import clock, coins, day, listed, number, percent, share, tight, usd
+from handlers.phrases import stopped
 from handlers.snapshot_cards import age_line
 from handlers.speech import N_, _, ngettext
 from handlers.titles import Titles
@@ -89,7 +90,7 @@ def plain_line(seen: Seen) -> str:
     """What the heat means, and who pays whom."""
     told = seen.leverage
     texts = [text for text in (_how_hot(told), _who_pays(told)) if text]
-    return " ".join(texts) or _("I cannot say yet what is normal for {coin}.").format(coin=seen.asset)
+    return stopped(*texts) or _("I cannot say yet what is normal for {coin}.").format(coin=seen.asset)
 
 
 def _how_hot(told: Leverage) -> str:

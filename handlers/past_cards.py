@@ -24,6 +24,7 @@ from handlers.numbers import (
     shortly,
     tight,
 )
+from handlers.phrases import clauses, sentences
 from handlers.speech import N_, _, ngettext
 
 DAY = timedelta(days=1)
@@ -133,7 +134,7 @@ def _moves(known: Sequence[Outcome]) -> str:
     if not told:
         return ""
     moves = [_("{move} after {time}").format(move=percent(m), time=_after(after)) for after, m in told]
-    return _("price {moves}").format(moves=", ".join(moves))
+    return _("price {moves}").format(moves=clauses(*moves))
 
 
 def rebuilt_words(known: Sequence[Outcome]) -> str:
@@ -169,7 +170,7 @@ def outcome_words(told: Outcome) -> str:
     parts += [_rebuilt(told.rebuilt)] if told.rebuilt is not None else []
     if told.funding is not None:
         parts.append(_("funding {rate} a year").format(rate=percent(told.funding, digits=0)))
-    return ", ".join(parts)
+    return clauses(*parts)
 
 
 def _rebuilt(part: float) -> str:
@@ -207,7 +208,7 @@ def leverage_line(before: Leverage, after: Leverage) -> str:
     if before.funding is not None and after.funding is not None:
         ends = f"{percent(before.funding, signed=False)} → {percent(after.funding, signed=False)}"
         texts.append(_("Funding {ends} a year").format(ends=ends))
-    return ". ".join(texts)
+    return sentences(*texts)
 
 
 def _part(fraction: float) -> str:
@@ -253,7 +254,7 @@ def aftermath_line(told: Aftermath) -> str:
     """n, median, interval, random times, and whether that is more than chance."""
     text = ngettext("**{time} after** {n} reset: {moves}", "**{time} after** {n} resets: {moves}", told.n)
     text = text.format(time=_after(told.after), n=told.n, moves=_spread(told))
-    return f"{text}. {edge_words(told)}"
+    return sentences(text, edge_words(told))
 
 
 def _spread(told: Aftermath) -> str:
@@ -287,7 +288,7 @@ def compared(found: Alike, after: timedelta) -> str:
     if told is None:
         return ""
     text = ngettext("After {n} reset like it: {moves}", "After {n} resets like it: {moves}", told.n)
-    return f"{text.format(n=told.n, moves=_spread(told))}. {edge_words(told)}"
+    return sentences(text.format(n=told.n, moves=_spread(told)), edge_words(told))
 
 
 # --- the scorecard -----------------------------------------------------------------------------------------

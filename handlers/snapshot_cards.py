@@ -11,6 +11,7 @@ from bot.domain.market import Report, Snapshot, Venue, usd_change
 from handlers.cards import coverage_line, usd_split
 from handlers.institutions import beside_lines
 from handlers.numbers import Scale, clock, duration, number, percent, price, tight, usd
+from handlers.phrases import enumerated
 from handlers.speech import _, ngettext
 from handlers.titles import TABLE_WIDTH, Titles, narrowed, venue_title
 
@@ -209,10 +210,10 @@ def _counted(now: Snapshot, counted: Mapping[Venue, str], titles: Titles) -> str
     others = [venue.venue for venue in now.venues if venue.venue in counted]
     if not others:
         return ""
-    names = [
+    told = [
         venue_title(venue, titles) + ("" if counted[venue].startswith(BOTH) else " (?)") for venue in others
     ]
-    return _("one-sided counts except {venues}").format(venues=", ".join(names))
+    return _("one-sided counts except {venues}").format(venues=enumerated(told))
 
 
 def age_line(now: Snapshot, at: datetime) -> str:

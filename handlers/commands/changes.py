@@ -12,6 +12,7 @@ from bot.domain.posts import Subscription
 from handlers.commands.registry import Ask
 from handlers.desk import Desk
 from handlers.later_cards import digest_words
+from handlers.phrases import semicolons
 from handlers.quiet_words import hours_words, mute_words
 from handlers.speech import ENGLISH, LANGUAGES, _
 from handlers.subscription_words import (
@@ -81,5 +82,5 @@ def _moved(before: dict[int, Subscription], after: dict[int, Subscription]) -> I
 
 def _change(desk: Desk, ask: Ask, moved: Sequence[str]) -> SettingsChange:
     return SettingsChange(
-        destination=whole(ask.destination), at=desk.wall(), who=ask.who, what="; ".join(moved)
+        destination=whole(ask.destination), at=desk.wall(), who=ask.who, what=semicolons(moved)
     )

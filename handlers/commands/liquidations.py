@@ -15,7 +15,7 @@ from handlers.core_words import retold, tells_words
 from handlers.desk import Desk
 from handlers.forced_words import deleveraged_line
 from handlers.numbers import clock, coins, day_time, duration, listed, number, percent, tight, usd
-from handlers.phrases import sided
+from handlers.phrases import enumerated, semicolons, sided
 from handlers.picture_words import pictured
 from handlers.speech import N_, _
 from handlers.titles import TABLE_WIDTH, narrowed, venue_title
@@ -187,7 +187,7 @@ async def _before(desk: Desk, asset: Asset, since: datetime, told: Sequence[Venu
         begin=day_time(desk.here(begin)),
         end=day_time(desk.here(end)),
         venues=listed(titles),
-        sides=", ".join(sides),
+        sides=enumerated(sides),
         step=duration(past[0].step),
     )
 
@@ -207,10 +207,10 @@ def _unheard(desk: Desk) -> str:
     never = sorted({(feed.title, feed.unheard) for feed in desk.feeds() if feed.unheard})
     if not never:
         return ""
-    named = "; ".join(f"{title} ({retold(plain(why))})" for title, why in never[:NAMED_REASONS])
+    named = semicolons(f"{title} ({retold(plain(why))})" for title, why in never[:NAMED_REASONS])
     if not never[NAMED_REASONS:]:
         return _("None public from {venues}").format(venues=named)
-    others = ", ".join(title for title, _why in never[NAMED_REASONS:])
+    others = enumerated(title for title, _why in never[NAMED_REASONS:])
     return _("None public from {venues} and {others}").format(venues=named, others=others)
 
 

@@ -15,7 +15,7 @@ from handlers.commands.changes import note
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import number, percent, short_day, tight
-from handlers.phrases import recorded_waves
+from handlers.phrases import recorded_waves, semicolons
 from handlers.phrases import subscriptions as subscriptions_words
 from handlers.speech import N_, _
 from handlers.subscription_words import (
@@ -145,7 +145,7 @@ def _compared(
         waves=recorded_waves(len(past)), before=sum(r[1] for r in tried), now=sum(r[2] for r in tried)
     )
     olds, news = (dict.fromkeys(map(terms_words, terms)) for terms in (before, after))
-    terms = "; ".join(news)
+    terms = semicolons(news)
     if len(news) > 1:
         terms = _("{subscriptions} changed").format(subscriptions=subscriptions_words(len(after)))
     title = _("Would tell: {terms}") if trying else _("Now telling: {terms}")
@@ -153,8 +153,8 @@ def _compared(
     return Card(
         title=title.format(terms=terms),
         lines=(
-            Line(_("Before: {terms}").format(terms="; ".join(olds))),
-            *((Line(_("Now: {terms}").format(terms="; ".join(news))),) if len(news) > 1 else ()),
+            Line(_("Before: {terms}").format(terms=semicolons(olds))),
+            *((Line(_("Now: {terms}").format(terms=semicolons(news))),) if len(news) > 1 else ()),
             Line(counts if past else _("No wave is recorded yet to try it on")),
         ),
         table=Table(heads, tuple(rows[:ROWS]), right=(2, 3)) if rows else None,

@@ -35,6 +35,7 @@ from handlers.numbers import (
     return_period,
     usd,
 )
+from handlers.phrases import titled
 from handlers.speech import N_, _, ngettext
 from handlers.titles import Titles, named, venue_title
 from handlers.why import End, Inputs, Kept, inputs
@@ -142,7 +143,7 @@ def _signed_price(move_usd: float) -> str:
 
 
 def _depth(wave: Wave, depth: Depth, seen: tuple[int, timedelta] | None) -> str:
-    text = f"{duration(depth.horizon)}: {percent(-depth.fall)}"
+    text = titled(duration(depth.horizon), percent(-depth.fall))
     if depth.price_move is not None:
         text += _(", price {move}").format(move=percent(depth.price_move))
     if seen is None:

@@ -73,7 +73,7 @@ async def test_every_revision_says_that_it_is_a_drill(desk: Desk) -> None:
     recorder = Recorder()
     await deliver(desk, recorder, 20)
     for number, (_, card) in enumerate(recorder.calls, 1):
-        assert card.title.startswith("Drill: BTC")
+        assert card.title.startswith("Drill · BTC")
         assert card.banner == f"{BANNER} · {PLAYED}"
         assert card.footer.startswith(f"drill, revision {number} of 3 · ")
         assert not card.buttons
