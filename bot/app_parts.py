@@ -56,6 +56,7 @@ def desk_of(settings: Settings, store: Store, health: HealthView, stage: Stage) 
         banner=stage.banner,
         recompute=_again(stage),
         threshold=settings.alert_threshold,
+        speed=stage.speed,
     )
     return Desk(store, health, stage.clock, about, wall=wall)
 

@@ -80,7 +80,7 @@ SENTENCES = (
     N_("refuses this address (geo-block or ban): {detail}"),
     N_("changed payload: {detail}"),
     N_("connected, but not a sound for {seconds} s"),
-    N_("liquidations are told to the one who is liquidated alone; trades carry no mark"),
+    N_("only who is liquidated is told of it; public trades carry no mark"),
     N_("the venue has no public feed of liquidations"),
     N_("the exchange has no public feed of liquidations"),
     N_("there is no public feed of liquidations"),

@@ -40,7 +40,7 @@ from bot.ports import Clock, HealthView, Store
 from handlers.cards import wave_card
 from handlers.core_words import retold
 from handlers.drill import drill_begun, drill_shown
-from handlers.hindsight import Seen, near, outcome
+from handlers.hindsight import Hindsight, near, outcome
 from handlers.history import Days
 from handlers.known_words import record_line
 from handlers.later import digest_shown, follow_up_shown
@@ -74,7 +74,7 @@ class About:
     """What this process is.
 
     ``started`` is real time; ``banner`` stands on every card; ``recompute`` holds ``{wave}``;
-    ``threshold`` is for who names none.
+    ``threshold`` is for who names none; ``speed`` is how many of the market's seconds pass in a real one.
     """
 
     version: str
@@ -82,6 +82,7 @@ class About:
     banner: str = ""
     recompute: str = "python -m bot replay --wave {wave}"
     threshold: Threshold = WEEKLY
+    speed: float = 1.0
 
 
 class Desk:
@@ -101,7 +102,7 @@ class Desk:
         self.zone = UTC_ZONE
         self.days = Days(store)
         self.language = ENGLISH
-        self.seen = Seen(store)
+        self.hindsight = Hindsight(store)
         self._one_picture = asyncio.Lock()
         self._pictures: OrderedDict[tuple[str, int, str], Picture | None] = OrderedDict()
 
@@ -222,7 +223,7 @@ class Desk:
 
     async def outcomes(self, wave: Wave) -> Sequence[Outcome]:
         """What price and coin OI did after the end; unknown where that time has not come or was not seen."""
-        return await self.seen.outcomes(wave, self.clock())
+        return await self.hindsight.outcomes(wave, self.clock())
 
     async def outcome(self, wave: Wave, after: timedelta) -> Outcome:
         return await outcome(self.store, wave, after, self.clock())
@@ -240,9 +241,17 @@ class Desk:
         shade = (wave.onset, wave.over_at or wave.at)
         return await self._chart(wave.asset, since, until, wave_finding(wave), shade, wave.low_at)
 
+    async def recorded(self, asset: Asset, period: timedelta) -> timedelta:
+        """``period``, or about how much of it is there: two weeks are not drawn in the steps of years."""
+        if period <= timedelta(days=1):
+            return period
+        now, step = self.clock(), step_for(period)
+        points = await self.store.journal.series(asset, aligned(now - period, step), now, step)
+        return min(period, now - points[0].at + step) if points else period
+
     async def period_chart(self, asset: Asset, period: timedelta) -> MarketChart | None:
         now = self.clock()
-        return await self._chart(asset, now - period, now)
+        return await self._chart(asset, now - await self.recorded(asset, period), now)
 
     async def _chart(
         self,
@@ -306,7 +315,7 @@ class Desk:
         """How much was open before and after a wave that is over; empty where too little is known."""
         if wave.stage is not Stage.OVER:
             return ""
-        return leverage_line(*await self.seen.leverage(wave))
+        return leverage_line(*await self.hindsight.leverage(wave))
 
     async def _wave_picture(self, wave: Wave) -> Picture | None:
         chart = await self.wave_chart(wave) if wave.stage not in (Stage.EARLY, Stage.RETRACTED) else None

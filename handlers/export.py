@@ -17,7 +17,7 @@ from bot.domain.assets import Asset
 from bot.domain.cards import MOST_ATTACHED
 from bot.domain.waves import AFTER, MARKS, Outcome, Wave
 from bot.ports import Store
-from handlers.hindsight import Seen
+from handlers.hindsight import Hindsight
 
 Cell = str | float | datetime | bool | None
 
@@ -84,10 +84,10 @@ class Exported(NamedTuple):
     left_out: int = 0
 
 
-async def export_waves(seen: Seen, asset: Asset | None, since: datetime, now: datetime) -> Exported:
+async def export_waves(hindsight: Hindsight, asset: Asset | None, since: datetime, now: datetime) -> Exported:
     """Those with their onset since then, also retracted ones and those from history."""
-    waves = [wave for wave in await seen.store.waves.between(since, now) if asset in (None, wave.asset)]
-    rows = [[*_wave(wave), *_after(await seen.outcomes(wave, now))] for wave in waves]
+    waves = [wave for wave in await hindsight.store.waves.between(since, now) if asset in (None, wave.asset)]
+    rows = [[*_wave(wave), *_after(await hindsight.outcomes(wave, now))] for wave in waves]
     return await _written([*WAVE_HEAD, *AFTER_HEAD], rows)
 
 

@@ -93,7 +93,7 @@ async def _index_at_the_end(store: Store, wave: Wave, end: datetime) -> float | 
     return before.index + log(1 - wave.fall) if before is not None and wave.fall < 1 else None
 
 
-class Seen:
+class Hindsight:
     """What was counted before, so that the next who asks need not wait: outcomes whose times have all passed
     are the same for ever, and what follows resets alike is counted anew after ``ANEW``.
     """
@@ -102,7 +102,7 @@ class Seen:
         self.store = store
         self._outcomes: OrderedDict[tuple[str, int], Sequence[Outcome]] = OrderedDict()
         self._alike: OrderedDict[tuple[str, Asset, Kind, float, int], Alike] = OrderedDict()
-        self._levers: OrderedDict[tuple[str, datetime], tuple[Leverage, Leverage]] = OrderedDict()
+        self._levers: OrderedDict[tuple[str, datetime], tuple[OpenThen, OpenThen]] = OrderedDict()
         self._turn = asyncio.Lock()
 
     async def outcomes(self, wave: Wave, now: datetime) -> Sequence[Outcome]:
@@ -125,13 +125,13 @@ class Seen:
                 _remember(self._alike, name, await alike(self, wave, now, least_w=least_w), MOST_ALIKE)
             return msgspec.structs.replace(self._alike[name], wave=wave)
 
-    async def leverage(self, wave: Wave) -> tuple[Leverage, Leverage]:
+    async def leverage(self, wave: Wave) -> tuple[OpenThen, OpenThen]:
         """Before the onset, and at the low."""
         name = (wave.id, wave.low_at)
         async with self._turn:
             if name not in self._levers:
-                before = await leverage(self.store, wave.asset, wave.onset)
-                ends = before, await leverage(self.store, wave.asset, wave.low_at)
+                before = await open_then(self.store, wave.asset, wave.onset)
+                ends = before, await open_then(self.store, wave.asset, wave.low_at)
                 _remember(self._levers, name, ends, MOST_LEVERS)
             return self._levers[name]
 
@@ -160,7 +160,7 @@ class Alike(msgspec.Struct, frozen=True):
     moves: tuple[tuple[float | None, ...], ...] = ()
 
 
-async def alike(seen: Seen, wave: Wave, now: datetime, *, least_w: float | None = None) -> Alike:
+async def alike(hindsight: Hindsight, wave: Wave, now: datetime, *, least_w: float | None = None) -> Alike:
     """Resets of the same kind from ``LIKE_W`` below on, of the same coin where those are enough.
 
     ``wave`` itself is not among them, since it would stand in its own history; it is where ``least_w`` is
@@ -168,14 +168,14 @@ async def alike(seen: Seen, wave: Wave, now: datetime, *, least_w: float | None 
     """
     least = wave.magnitude.w - LIKE_W if least_w is None else least_w
     without = wave.id if least_w is None else ""
-    own = await _like(seen.store, wave.kind, least, wave.asset, without)
-    told = await _told(seen, wave, own, least, now, all_coins=False)
+    own = await _like(hindsight.store, wave.kind, least, wave.asset, without)
+    told = await _told(hindsight, wave, own, least, now, all_coins=False)
     if any(one.n >= LEAST for one in told.after):
         return told
-    of_all = await _like(seen.store, wave.kind, least, None, without)
+    of_all = await _like(hindsight.store, wave.kind, least, None, without)
     if len(of_all) == len(own):
         return told
-    more = await _told(seen, wave, of_all, least, now, all_coins=True)
+    more = await _told(hindsight, wave, of_all, least, now, all_coins=True)
     return more if more.after else told
 
 
@@ -191,11 +191,11 @@ async def _like(store: Store, kind: Kind, least_w: float, asset: Asset | None, w
 
 
 async def _told(
-    seen: Seen, wave: Wave, like: Sequence[Wave], least_w: float, now: datetime, *, all_coins: bool
+    hindsight: Hindsight, wave: Wave, like: Sequence[Wave], least_w: float, now: datetime, *, all_coins: bool
 ) -> Alike:
     coins = list(dict.fromkeys(chain([wave.asset], (other.asset for other in like))))[:MOST_COINS]
-    points = {asset: await seen.store.journal.series(asset, now - HISTORY, now, HOUR) for asset in coins}
-    outcomes_of = [(one, await seen.outcomes(one, now)) for one in like if one.asset in points]
+    points = {asset: await hindsight.store.journal.series(asset, now - HISTORY, now, HOUR) for asset in coins}
+    outcomes_of = [(one, await hindsight.outcomes(one, now)) for one in like if one.asset in points]
 
     def compare() -> tuple[Aftermath, ...]:
         history = {asset: Prices(series) for asset, series in points.items()}
@@ -240,7 +240,7 @@ def _of_published(
 # --- leverage --------------------------------------------------------------------------------------------
 
 
-class Leverage(msgspec.Struct, frozen=True):
+class OpenThen(msgspec.Struct, frozen=True):
     """How much was open at one time: on which share of ``days`` before it was less (a fraction), and funding.
 
     ``None`` where that is not known; ``funding`` is a fraction per year.
@@ -251,15 +251,15 @@ class Leverage(msgspec.Struct, frozen=True):
     funding: float | None
 
 
-async def leverage(store: Store, asset: Asset, at: datetime) -> Leverage:
+async def open_then(store: Store, asset: Asset, at: datetime) -> OpenThen:
     """Coin OI like with like against each day of the year before."""
     then = await near(store, asset, at)
     if then is None:
-        return Leverage(None, 0, None)
+        return OpenThen(None, 0, None)
     days = await store.journal.series(asset, at - YEAR, at - DAY, DAY)
     less = sum(point.index < then.index for point in days)
     known = len(days) >= LEAST_DAYS
-    return Leverage(less / len(days) if known else None, len(days), await funding(store, then))
+    return OpenThen(less / len(days) if known else None, len(days), await funding(store, then))
 
 
 async def funding(store: Store, then: Snapshot) -> float | None:
@@ -273,12 +273,15 @@ async def funding(store: Store, then: Snapshot) -> float | None:
 # --- the scorecard ---------------------------------------------------------------------------------------
 
 
-async def scorecard(store: Store, since: datetime, until: datetime) -> Scorecard:
-    """How the alerts did of waves that began from ``since`` to ``until`` (the market's time)."""
+async def scorecard(store: Store, since: datetime, until: datetime, speed: float) -> Scorecard:
+    """How the alerts did of waves that began from ``since`` to ``until`` (the market's time).
+
+    ``speed`` is how many of the market's seconds pass in a real one.
+    """
     subscriptions = await store.subscriptions.all()
     told = await store.posts.told(since - TOLD_AHEAD)
     spared = {wave for one in told for wave in summed_waves(one.subject)}
     for platform in {one.destination.platform for one in subscriptions}:
         spared |= set(chain.from_iterable((await store.chats.held(platform)).values()))
     waves = [wave for wave in await store.waves.between(since, until) if not wave.from_history]
-    return score(waves, told, subscriptions, spared, since, until)
+    return score(waves, told, subscriptions, spared, since, until, speed)

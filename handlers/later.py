@@ -12,7 +12,7 @@ from bot.domain.market import Snapshot
 from bot.domain.posts import Destination, Shown
 from bot.domain.statistics import totals
 from bot.domain.waves import SAID_WITHIN, Kind, Stage, Wave
-from handlers.hindsight import leverage, near
+from handlers.hindsight import near, open_then
 from handlers.later_cards import DigestRow, digest_card, follow_up_card
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ async def follow_up_shown(
     seen = next(told for told in known if told.after == after)
     if seen.price_move is None and seen.rebuilt is None:
         return None
-    like = await desk.seen.alike(wave, desk.clock()) if after > HOUR else None
+    like = await desk.hindsight.alike(wave, desk.clock()) if after > HOUR else None
     card = desk.sign(follow_up_card(desk.here(wave), seen, like, desk.now()))
     return Shown(revision=1, loud=1, over=False, card=card, quiet=True, reply_to=shown.message)
 
@@ -79,7 +79,7 @@ async def _row(desk: Desk, asset: Asset, since: datetime, now: datetime) -> Dige
     latest, before = await near(desk.store, asset, now), await near(desk.store, asset, since)
     if latest is None:
         return None
-    held = await leverage(desk.store, asset, latest.at)
+    held = await open_then(desk.store, asset, latest.at)
     coins_move = exp(latest.index - before.index) - 1 if before else None
     return DigestRow(asset, coins_move, _price_move(before, latest), held.more_than, held.funding)
 

@@ -127,10 +127,10 @@ def _move(fraction: float | None) -> str:
 
 
 def digest_words(digest: Digest | None) -> str:
-    """``daily at 08:00``, ``Mon at 08:00``, ``none``."""
+    """``daily at 08:00``, ``weekly on Mon at 08:00``, ``none``."""
     if digest is None:
         return _("none")
     if digest.weekday is None:
         return _("daily at {time}").format(time=f"{digest.at:%H:%M}")
     name = weekday(MONDAY + timedelta(days=digest.weekday))
-    return _("each {weekday} at {time}").format(weekday=name, time=f"{digest.at:%H:%M}")
+    return _("weekly on {weekday} at {time}").format(weekday=name, time=f"{digest.at:%H:%M}")

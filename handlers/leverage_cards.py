@@ -129,15 +129,18 @@ def _open_interest(told: Leverage) -> list[str]:
     if (cap := told.standings.get(Measure.OI_TO_CAP)) is not None:
         digits = 2 if cap.value < 0.1 else 1
         texts.append(
-            _("{share} of market cap{normal}").format(
-                share=percent(cap.value, signed=False, digits=digits),
-                normal=_normal(cap, lambda value: number(100 * value, digits)),
+            _beside_normal(
+                _("{share} of market cap").format(share=percent(cap.value, signed=False, digits=digits)),
+                cap,
+                lambda value: number(100 * value, digits),
             )
         )
     if (volume := told.standings.get(Measure.OI_TO_VOLUME)) is not None:
         texts.append(
-            _("{times} × a day's volume{normal}").format(
-                times=number(volume.value, 2), normal=_normal(volume, lambda value: number(value, 2))
+            _beside_normal(
+                _("{times} × a day's volume").format(times=number(volume.value, 2)),
+                volume,
+                lambda value: number(value, 2),
             )
         )
     return texts
@@ -158,14 +161,12 @@ def _carry(told: Leverage) -> list[str]:
     texts = []
     if (funding := told.standings.get(Measure.FUNDING)) is not None:
         texts.append(
-            _("Funding {rate} a year{normal}").format(
-                rate=yearly(funding.value), normal=_normal(funding, _signed)
-            )
+            _beside_normal(_("Funding {rate} a year").format(rate=yearly(funding.value)), funding, _signed)
         )
     if (basis := told.standings.get(Measure.BASIS)) is not None:
         texts.append(
-            _("basis of dated contracts {rate} a year{normal}").format(
-                rate=yearly(basis.value), normal=_normal(basis, _signed)
+            _beside_normal(
+                _("basis of dated contracts {rate} a year").format(rate=yearly(basis.value)), basis, _signed
             )
         )
     return texts
@@ -175,8 +176,10 @@ def _crowd(told: Leverage) -> list[str]:
     if (accounts := told.standings.get(Measure.ACCOUNTS)) is None:
         return []
     return [
-        _("long/short accounts {ratio}{normal}").format(
-            ratio=number(accounts.value, 2), normal=_normal(accounts, lambda value: number(value, 2))
+        _beside_normal(
+            _("long/short accounts {ratio}").format(ratio=number(accounts.value, 2)),
+            accounts,
+            lambda value: number(value, 2),
         )
     ]
 
@@ -185,15 +188,13 @@ def _shape(told: Leverage) -> list[str]:
     texts = []
     if (inverse := told.standings.get(Measure.INVERSE)) is not None:
         texts.append(
-            _("Margined in the coin {share}{normal}").format(
-                share=share(inverse.value), normal=_normal(inverse, _whole)
+            _beside_normal(
+                _("Margined in the coin {share}").format(share=share(inverse.value)), inverse, _whole
             )
         )
     if (top := told.standings.get(Measure.TOP)) is not None:
         texts.append(
-            _("top {n} venues {share}{normal}").format(
-                n=LARGEST, share=share(top.value), normal=_normal(top, _whole)
-            )
+            _beside_normal(_("top {n} venues {share}").format(n=LARGEST, share=share(top.value)), top, _whole)
         )
     return texts
 
@@ -207,15 +208,15 @@ def _whole(fraction: float) -> str:
     return number(100 * fraction)
 
 
-def _normal(standing: Standing, show: Callable[[float], str]) -> str:
-    """`` (normal 1.5–2.3)``; nothing while it is not known."""
+def _beside_normal(figure: str, standing: Standing, show: Callable[[float], str]) -> str:
+    """``1.76 % of market cap (normal 1.5–2.3)``; the figure alone while what is normal is not known."""
     if standing.low is None or standing.high is None:
-        return ""
+        return figure
     low, high = show(standing.low), show(standing.high)
-    if low == high:
-        return _(" (normal {value})").format(value=low)
     between = " … " if "−" in low + high else "–"
-    return _(" (normal {range})").format(range=f"{low}{between}{high}")
+    return _("{figure} (normal {range})").format(
+        figure=figure, range=low if low == high else f"{low}{between}{high}"
+    )
 
 
 def history_line(told: Leverage) -> str:
@@ -224,8 +225,8 @@ def history_line(told: Leverage) -> str:
     if told.since is not None and told.days < A_YEAR:
         texts.append(
             ngettext(
-                "Compared with {n} day, since {since}; a year is meant",
-                "Compared with {n} days, since {since}; a year is meant",
+                "Compared with {n} day, since {since}: not yet a year",
+                "Compared with {n} days, since {since}: not yet a year",
                 told.days,
             ).format(n=told.days, since=day(told.since))
         )

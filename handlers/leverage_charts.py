@@ -10,7 +10,8 @@ from bot.domain.assets import Asset
 from bot.domain.charts import Bar, BarsChart, LinesChart, NamedLine, ValueUnit
 from bot.domain.market import Point, Snapshot
 from bot.domain.statistics import Totals, VenueStatistics
-from bot.pipeline.leverage import LEAST_DAYS, Change, Leverage, quantile
+from bot.pipeline.leverage import LEAST_DAYS, Change, Leverage
+from bot.pipeline.quantiles import quantile
 from handlers.leverage import yearly
 from handlers.numbers import day, moment, number, percent
 from handlers.speech import _

@@ -198,7 +198,7 @@ def duration(span: timedelta) -> str:
         return f"{days} days" if spoken() == ENGLISH else format_unit(days, "day", "long", locale=locale())
     years = round(days / 365.25, 1)
     if spoken() == ENGLISH:
-        return f"{years:.1f} years"
+        return f"{years:g} years"
     return format_unit(years, "year", "long", locale=locale())
 
 

@@ -11,7 +11,7 @@ from bot.domain.waves import FROM_HISTORY, Kind, Lead, Outcome, Stage, Wave
 from bot.pipeline.aftermath import LEAST, Aftermath
 from bot.pipeline.score import Fate, Scorecard, Scored, Soon
 from handlers.cards import shown_ends, usd_split
-from handlers.hindsight import Alike, Leverage
+from handlers.hindsight import Alike, OpenThen
 from handlers.numbers import (
     HOUR,
     Scale,
@@ -194,14 +194,14 @@ def group_lines(wave: Wave) -> Iterable[str]:
         yield " · ".join(parts)
 
 
-def leverage_line(before: Leverage, after: Leverage) -> str:
+def leverage_line(before: OpenThen, after: OpenThen) -> str:
     """How much was open, against the year before, and funding: before the onset and at the low."""
     texts = []
     if before.more_than is not None and after.more_than is not None:
         texts.append(
             ngettext(
-                "Leverage before: more open than on {before} of {n} day, at the low than on {after}",
-                "Leverage before: more open than on {before} of {n} days, at the low than on {after}",
+                "More was open than on {before} of the {n} day before; at the low, than on {after}",
+                "More was open than on {before} of the {n} days before; at the low, than on {after}",
                 before.days,
             ).format(before=_part(before.more_than), after=_part(after.more_than), n=before.days)
         )
@@ -222,12 +222,12 @@ def aftermath_card(found: Alike, now: datetime) -> Card:
     coin = found.wave.asset.lower()
     lines = [aftermath_line(one) for one in found.after]
     if not lines:
-        lines = [_("None of which it is known what followed. **No clear edge**")]
-    if found.all_coins and found.after:
-        lines.append(_("Those of {coin} alone are too few, so all coins count").format(coin=found.wave.asset))
-    lines.append(
-        _("An edge: the median of the resets is further off than 19 of 20 medians of as many random times")
-    )
+        lines = [_("What followed is not known of any of them yet, so **no clear edge**")]
+    else:
+        if found.all_coins:
+            alone = _("Those of {coin} alone are too few, so all coins count")
+            lines.append(alone.format(coin=found.wave.asset))
+        lines.append(_("An edge would be a median further off than 19 of 20 medians of as many random times"))
     footer = [
         _("history since {day}").format(day=day(found.since, now)) if found.since else "",
         _("moves of the past promise nothing"),
@@ -296,19 +296,20 @@ def compared(found: Alike, after: timedelta) -> str:
 
 def scorecard_card(found: Scorecard, now: datetime) -> Card:
     period = duration(found.until - found.since)
-    counts = _("**Confirmed {confirmed} · taken back {retracted} · missed {missed}**").format(
-        confirmed=found.count(Fate.CONFIRMED), retracted=found.count(Fate.RETRACTED), missed=found.missed
+    counts = _("**Confirmed {confirmed} · taken back {retracted} · missed {missed}**")
+    if found.count(Fate.RUNNING):
+        counts = _("**Confirmed {confirmed} · taken back {retracted} · missed {missed} · running {running}**")
+    counts = counts.format(
+        confirmed=found.count(Fate.CONFIRMED),
+        retracted=found.count(Fate.RETRACTED),
+        missed=found.missed,
+        running=found.count(Fate.RUNNING),
     )
-    if late := found.count(Fate.LATE):
-        counts += ngettext(
-            ", {n} of them told after its low", ", {n} of them told after their low", late
-        ).format(n=late)
-    if running := found.count(Fate.RUNNING):
-        counts += _(" · still running {n}").format(n=running)
     lines = [
         counts if found.scored else _("No wave was told, and none was missed"),
-        _soon(_("From the onset"), found.from_onset),
-        _soon(_("From the alarm"), found.from_alarm),
+        _late(found.count(Fate.LATE)),
+        _soon(_("From the onset to the chat: half within {p50}, 99 of 100 within {p99}"), found.from_onset),
+        _soon(_("From the alarm to the chat: half within {p50}, 99 of 100 within {p99}"), found.from_alarm),
         _deliveries(found),
     ]
     more = len(found.scored) - SCORED_ROWS
@@ -324,12 +325,19 @@ def scorecard_card(found: Scorecard, now: datetime) -> Card:
     )
 
 
-def _soon(begin: str, told: Soon | None) -> str:
-    if told is None:
+def _late(count: int) -> str:
+    if not count:
         return ""
-    return _("{begin} to the chat: half within {p50}, 99 of 100 within {p99}").format(
-        begin=begin, p50=_wait(told.p50), p99=_wait(told.p99)
+    text = ngettext(
+        "Of the missed {n} was told, but after its low",
+        "Of the missed {n} were told, but after their low",
+        count,
     )
+    return text.format(n=count)
+
+
+def _soon(text: str, told: Soon | None) -> str:
+    return text.format(p50=_wait(told.p50), p99=_wait(told.p99)) if told is not None else ""
 
 
 def _wait(span: timedelta) -> str:

@@ -67,7 +67,7 @@ def written(unit: ValueUnit, value: float) -> str:
         case ValueUnit.PERCENT:
             return percent(value)
         case ValueUnit.NUMBER:
-            return Scale(0.1 if abs(value) < 20 else 1.0, 1.0).show(value)
+            return Scale(0.1 if 0 < abs(value) < 20 else 1.0, 1.0).show(value)
 
 
 def _known(values: Values) -> list[float]:
@@ -120,8 +120,9 @@ def _lines(chart: LinesChart) -> list[str]:
                 written(chart.unit, value) for value in (known[0], known[-1], min(known), max(known))
             )
             found.append(text.format(name=each.name, first=first, last=last, low=low, high=high))
-    if chart.normal_name:
-        found.append(chart.normal_name)
+    if chart.normal is not None and chart.normal_name:
+        low, high = (written(chart.unit, value) for value in chart.normal)
+        found.append(_("{name} between {low} and {high}").format(name=chart.normal_name, low=low, high=high))
     return found if len(found) > 1 else [_("Nothing was recorded in this time")]
 
 

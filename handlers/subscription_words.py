@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log10
 from typing import NamedTuple
 
 from bot.domain.assets import Asset
@@ -129,6 +130,9 @@ def typed(subscription: Subscription) -> str:
     threshold = subscription.threshold
     match threshold.measure:
         case Measure.W:
+            for times in range(2, 6):
+                if threshold.value == log10(168 / times):
+                    return f"{times}/week"
             return f"W {threshold.value!r}"
         case Measure.FALL:
             over = f"{threshold.horizon.total_seconds() / 60:g}m" if threshold.horizon else "whole"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Generic, TypeVar
@@ -32,6 +33,15 @@ NAMES = {
     "LITECOIN": "LTC",
     "TONCOIN": "TON",
     "HYPERLIQUID": "HYPE",
+    "₿": "BTC",
+    "比特币": "BTC",
+    "БИТКОИН": "BTC",
+    "БИТКОЙН": "BTC",
+    "以太坊": "ETH",
+    "以太币": "ETH",
+    "ЭФИР": "ETH",
+    "ЭФИРИУМ": "ETH",
+    "狗狗币": "DOGE",
 }
 """Coins that people call by name."""
 
@@ -104,13 +114,22 @@ def read_coin(text: str, known: Sequence[Asset], line: str = "/oi {coin}") -> As
 def read_coins(text: str, known: Sequence[Asset]) -> Sequence[Asset]:
     """``btc eth sol``, ``btc vs eth``: two to six different coins. Raises ``AskError``."""
     said = [word for word in re.split(r"[\s,/&+]+", text.strip()) if word.lower() not in BETWEEN]
-    coins = list(dict.fromkeys(read_coin(word, known, "/compare {coin}") for word in said))
+    meant = list(dict.fromkeys(coin for word in said if (coin := _meant(word, known))))
+    others = [coin for coin in known or ("BTC", "ETH") if coin not in meant]
+    line = " ".join(["/compare", *meant, *others[: max(0, 2 - len(meant))]][: 1 + MOST_COMPARED]).lower()
+    coins = list(dict.fromkeys(read_coin(word, known, line) for word in said))
     if not 2 <= len(coins) <= MOST_COMPARED:
-        raise AskError(
-            _("Name two to {n} coins to compare: `/compare btc eth sol`").format(n=MOST_COMPARED),
-            "/compare btc eth sol",
-        )
+        text = _("Name 2 to {n} coins to compare: `{line}`")
+        raise AskError(text.format(n=MOST_COMPARED, line=line), line)
     return coins
+
+
+def _meant(word: str, known: Sequence[Asset]) -> Asset | None:
+    """The coin, or the one whose name is nearest; ``None`` where none is near."""
+    with suppress(AskError):
+        return read_coin(word, known)
+    near = process.extractOne(word.strip().lstrip("$#").upper(), known, scorer=fuzz.ratio, score_cutoff=60)
+    return Asset(near[0]) if near else None
 
 
 def read_period(text: str, _known: Sequence[Asset] = ()) -> timedelta:
@@ -199,7 +218,7 @@ MOST_COMPARED = 6
 SHOWN = ("oi", "price", "venues", "funding", "liquidations", "leverage")
 """What ``/chart`` can show; nothing said: open interest, price and liquidations together."""
 
-COIN = Parameter("coin", read_coin, looks=r"\W?[^\W\d].*")
+COIN = Parameter("coin", read_coin, looks=r"₿|\W?[^\W\d].*")
 COINS = Parameter("coins", read_coins, rest=True)
 PERIOD = Parameter("period", read_period, looks=r"\d.*")
 WHAT = Parameter("what", read_shown, looks=r"[A-Za-z]+")

@@ -191,6 +191,13 @@ def _moved(thing: object, zone: ZoneInfo) -> object:
     return thing
 
 
+def zone_typed(zone: str) -> str:
+    """As a person would type it, so that it is read back as the same: ``UTC+2``, ``Europe/Berlin``."""
+    if offset := re.fullmatch(r"Etc/GMT([+-])(\d+)", zone):
+        return f"UTC{'-' if offset[1] == '+' else '+'}{offset[2]}"
+    return zone
+
+
 def zone_words(zone: str, at: datetime) -> str:
     """``Berlin (CEST)``, ``UTC+2``, ``UTC``."""
     short = f"{local(at, ZoneInfo(zone)):%Z}"

@@ -142,10 +142,13 @@ def _words(fault: BaseException) -> str:
 
 
 @asynccontextmanager
-async def open_cluster(options: Options) -> AsyncIterator[Cluster]:
+async def open_cluster(options: Options, *, patience_s: float = PATIENCE_S) -> AsyncIterator[Cluster]:
     """Connected while the block lasts, and again whenever a server is there. Raises ``StorageError``."""
+    newest: Exception | None = None
 
     async def told(fault: Exception) -> None:
+        nonlocal newest
+        newest = fault
         log.debug("NATS: %s", _words(fault), extra={"event": "nats.fault"})
 
     ends = asyncio.Event()
@@ -159,7 +162,7 @@ async def open_cluster(options: Options) -> AsyncIterator[Cluster]:
         log.info("NATS is back", extra={"event": "nats.back"})
 
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             client = await nats.connect(
                 servers=list(options.servers),
                 name=options.name,
@@ -176,8 +179,14 @@ async def open_cluster(options: Options) -> AsyncIterator[Cluster]:
                 reconnected_cb=back,
             )
     except FAULTS as fault:
+        why = newest or fault
+        if "authorization" in str(why).lower():
+            raise StorageError(
+                "NATS does not let this program in; check [streams] user and the password, which is read from"
+                " password_env or password_file, or credentials_file."
+            ) from fault
         raise StorageError(
-            f"NATS cannot be reached ({_words(fault)}); check [streams] url and that a server runs there."
+            f"NATS cannot be reached ({_words(why)}); check [streams] url and that a server runs there."
         ) from fault
     try:
         yield Cluster(client, client.jetstream(timeout=CALL_S), options)

@@ -136,28 +136,45 @@ def read_points(db: sqlite3.Connection, at: datetime | None) -> dict[Asset, Poin
 
 
 def thin_snapshots(db: Database, asset: Asset, tier: int, thinning: Thinning, now: datetime) -> int | None:
-    """Thin one chunk of one asset's ``tier`` into the next; returns rows removed, ``None`` when done."""
+    """As ``thin``; whole ones go with their narrow rows."""
+    return thin(db, "snapshots", asset, tier, thinning, now, CHUNK, whole="snapshot_details")
+
+
+def thin(
+    db: Database,
+    table: str,
+    asset: Asset,
+    tier: int,
+    thinning: Thinning,
+    now: datetime,
+    chunk: timedelta,
+    *,
+    whole: str | None = None,
+) -> int | None:
+    """Thin one ``chunk`` of one asset's ``tier`` into the next; returns rows removed, ``None`` when done."""
     before = floor(now - thinning.after, thinning.step)
     oldest = db.execute(
-        "select min(at) from snapshots where asset = ? and tier = ? and at < ?", [asset, tier, micros(before)]
+        f"select min(at) from {table} where asset = ? and tier = ? and at < ?",  # noqa: S608
+        [asset, tier, micros(before)],
     ).fetchone()[0]
     if oldest is None:
         return None
     since = floor(moment(oldest), thinning.step)
-    chunk = {
+    asked = {
         "asset": asset,
         "tier": tier,
         "since": micros(since),
-        "until": micros(min(before, floor(since, CHUNK) + CHUNK)),
+        "until": micros(min(before, floor(since, chunk) + chunk)),
         "step": thinning.step // MICROSECOND,
     }
     # Late rows may fall where older ones were thinned before, so the last is sought in every tier.
     within = "asset = :asset and at >= :since and at < :until"
-    last = f"select max(at) from snapshots where tier in (0, 1, 2) and {within} group by at / :step"  # noqa: S608
+    last = f"select max(at) from {table} where tier in (0, 1, 2) and {within} group by at / :step"  # noqa: S608
     removed = db.execute(
-        f"delete from snapshots where tier in (0, 1, 2) and {within} and at not in ({last})",  # noqa: S608
-        chunk,
+        f"delete from {table} where tier in (0, 1, 2) and {within} and at not in ({last})",  # noqa: S608
+        asked,
     ).rowcount
-    db.execute(f"delete from snapshot_details where {within} and at not in ({last})", chunk)  # noqa: S608
-    db.execute(f"update snapshots set tier = :tier + 1 where tier = :tier and {within}", chunk)  # noqa: S608
+    if whole is not None:
+        db.execute(f"delete from {whole} where {within} and at not in ({last})", asked)  # noqa: S608
+    db.execute(f"update {table} set tier = :tier + 1 where tier = :tier and {within}", asked)  # noqa: S608
     return removed

@@ -20,13 +20,12 @@ from storage.rules import (
     STATISTICS_THINNING,
     VENUE_STATISTICS_THINNING,
     Thinning,
-    floor,
     micros,
     moment,
     positive,
 )
 from storage.sqlite_connections import Connections
-from storage.sqlite_snapshots import SOUGHT, last_of_each
+from storage.sqlite_snapshots import SOUGHT, last_of_each, thin
 
 CHUNK = timedelta(days=30)
 """Of one asset, thinned in one transaction."""
@@ -96,7 +95,7 @@ class SqliteStatistics:
     async def _thinned(
         self, table: str, asset: Asset, tier: int, thinning: Thinning, now: datetime
     ) -> int | None:
-        return await self._file.write(lambda db: _thin(db, table, asset, tier, thinning, now))
+        return await self._file.write(lambda db: thin(db, table, asset, tier, thinning, now, CHUNK))
 
 
 def _write(db: Database, told: Sequence[Statistics]) -> None:
@@ -125,35 +124,3 @@ def _newest(db: sqlite3.Connection, asset: Asset, before: int) -> Statistics | N
     ]
     found = [row for row in rows if row is not None]
     return unpacked_statistics(asset, *max(found)) if found else None
-
-
-def _thin(db: Database, table: str, asset: Asset, tier: int, thinning: Thinning, now: datetime) -> int | None:
-    """Thin one chunk of one asset's ``tier`` into the next; returns rows removed, ``None`` when done."""
-    before = floor(now - thinning.after, thinning.step)
-    oldest = db.execute(
-        f"select min(at) from {table} where asset = ? and tier = ? and at < ?",  # noqa: S608
-        [asset, tier, micros(before)],
-    ).fetchone()[0]
-    if oldest is None:
-        return None
-    since = floor(moment(oldest), thinning.step)
-    chunk = {
-        "asset": asset,
-        "tier": tier,
-        "since": micros(since),
-        "until": micros(min(before, floor(since, CHUNK) + CHUNK)),
-        "step": thinning.step // MICROSECOND,
-    }
-    # Late rows may fall where older ones were thinned before, so the last is sought in every tier.
-    within = "asset = :asset and tier in (0, 1, 2) and at >= :since and at < :until"
-    last = f"select max(at) from {table} where {within} group by at / :step"  # noqa: S608
-    removed = db.execute(
-        f"delete from {table} where {within} and at not in ({last})",  # noqa: S608
-        chunk,
-    ).rowcount
-    db.execute(
-        f"update {table} set tier = :tier + 1 where asset = :asset and tier = :tier"  # noqa: S608
-        " and at >= :since and at < :until",
-        chunk,
-    )
-    return removed

@@ -133,3 +133,20 @@ def nats_cluster(folder: Path) -> Iterator[NatsCluster]:
         yield cluster
     finally:
         cluster.stop()
+
+
+@contextmanager
+def guarded(folder: Path) -> Iterator[str]:
+    """The address of a single server that lets nobody in who does not know its password."""
+    [port] = free_ports(1)
+    process = subprocess.Popen(
+        [*(server(), "-a", "127.0.0.1", "-p", str(port)), *("--user", "washout", "--pass", "another")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+    )
+    try:
+        yield f"nats://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait(10)

@@ -146,7 +146,7 @@ def test_a_database_that_cannot_be_used_ends_with_4(
         ('[market]\nvenues = ["bybyt"]', "bybyt is not a known venue; did you mean bybit?"),
         ("[market\n", "config.toml: not valid TOML"),
         ('[storage]\npath = "\xff"', "config.toml: not UTF-8 text"),
-        ("[page]\nhost = '0.0.0.0'", "is not a loopback address"),
+        ("[page]\nhost = '0.0.0.0'", "needs a token"),
     ],
 )
 def test_settings_that_cannot_be_used_end_with_3(tmp_path: Path, settings: str, told: str) -> None:

@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 from aiohttp import web
 
+from bot.clusters import StreamsSettings
+from bot.errors import StorageError
+from bot.platforms import Token
+from storage.jetstream import open_cluster
+from tests.nats_cluster import guarded
+from tests.postgres import GUARDED, Server
 from tests.program import Program, eventually, program
 
-TELEGRAM, DISCORD, HOOK = (
+TELEGRAM, DISCORD, HOOK, PAGE, DATABASE, STREAMS = (
     "987654321:AA-canary_of+telegram/never%seen",
     "MTIzNDU2.canary.of-discord_never-seen",
     "canary-of-the-webhook_never-seen",
+    "canary+of/the-page_never%seen",
+    "canary of the+database/never%seen",
+    "canary of the+streams/never%seen",
 )
-SECRETS = {"TELEGRAM_BOT_TOKEN": TELEGRAM, "DISCORD_TOKEN": DISCORD, "TELEGRAM_WEBHOOK_SECRET": HOOK}
+SECRETS = {
+    "TELEGRAM_BOT_TOKEN": TELEGRAM,
+    "DISCORD_TOKEN": DISCORD,
+    "TELEGRAM_WEBHOOK_SECRET": HOOK,
+    "WASHOUT_PAGE_TOKEN": PAGE,
+    "WASHOUT_DATABASE_PASSWORD": DATABASE,
+    "WASHOUT_STREAMS_PASSWORD": STREAMS,
+}
+PAGES = ("/", "/board", "/waves", "/scorecard", "/feed.atom", "/feed.json", "/login", "/healthz", "/metrics")
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -101,12 +121,28 @@ def settings(folder: Path, base: str, *, more: str = "", log: str = "text") -> N
 
 
 def shows(running: Program) -> bytes:
-    """All that its page, its health and its metrics tell, while it runs: a refused token ends it."""
+    """All that its pages, its health and its metrics tell the operator, with their headers, and what it
+    tells whoever guesses and signs in. A refused token ends it while it runs.
+    """
     try:
-        return "".join(running.get(path) for path in ("/", "/healthz", "/metrics")).encode()
-    except OSError:
+        bearing = {"Authorization": f"Bearer {PAGE}"}
+        asked = [Request(running.address + path, headers=bearing) for path in PAGES]  # noqa: S310
+        for token in ("a wrong one", PAGE):
+            form = urlencode({"token": token}).encode()
+            asked += [Request(f"{running.address}/login", form)]  # noqa: S310
+        return b"".join(answer_to(request) for request in asked)
+    except URLError:
         assert running.process.wait(20) == 3
         return b""
+
+
+def answer_to(request: Request) -> bytes:
+    try:
+        with urlopen(request, timeout=10) as answer:  # noqa: S310
+            told: bytes = answer.read()
+            return str(answer.headers).encode() + told
+    except HTTPError as refused:
+        return str(refused.headers).encode() + refused.read()
 
 
 ANSWERS = {"401": refused, "502": page, "redirects": elsewhere, "nonsense": nonsense, "cut": cut}
@@ -149,12 +185,39 @@ def test_no_address_makes_the_program_tell_a_secret(tmp_path: Path, base: str) -
     assert leaks(written) == []
 
 
+async def test_a_refusing_database_names_the_fault_and_not_the_password(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = (await postgres.database()).url.replace("washout@", f"{GUARDED}@")
+    (tmp_path / "config.toml").write_text(f'[storage]\nurl = "{url}"\n[log]\nformat = "json"\n')
+    with program("--debug", at=tmp_path, env=SECRETS) as running:
+        assert await asyncio.to_thread(running.process.wait, 30) == 4
+    written = running.output().encode() + kept(tmp_path)
+    assert b"refuses this user or its password" in written
+    assert leaks(written) == []
+
+
+async def test_a_refusing_cluster_names_the_fault_and_not_the_password(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    secret = tmp_path / "password"
+    secret.write_text(STREAMS)
+    with guarded(tmp_path) as url:
+        options = StreamsSettings(servers=(url,), user="washout", password=Token("NOT_SET", secret))
+        with pytest.raises(StorageError, match="does not let this program in") as refused:
+            async with open_cluster(options, patience_s=2):
+                raise AssertionError("it is open")
+    told = "".join(traceback.format_exception(refused.value)) + caplog.text
+    assert leaks(told.encode()) == []
+
+
 def ended(running: Program) -> bool:
     return running.process.poll() is not None
 
 
 def test_a_token_that_cannot_be_one_is_refused_without_being_told(tmp_path: Path) -> None:
-    for name, secret in SECRETS.items():
+    for name, secret in zip(SECRETS, (TELEGRAM, DISCORD, HOOK, PAGE), strict=False):
         spoilt = {**SECRETS, name: f"{secret}\tbroken é"}
         with program("--scenario", "october-2025", at=tmp_path, env=spoilt) as running:
             eventually(lambda: ended(running) or "http://" in running.so_far(), 30, "a word")

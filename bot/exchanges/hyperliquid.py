@@ -128,5 +128,5 @@ EXCHANGE = Exchange(
     budget=Budget(1200, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
-    unheard="liquidations are told to the one who is liquidated alone; trades carry no mark",
+    unheard="only who is liquidated is told of it; public trades carry no mark",
 )

@@ -18,6 +18,7 @@ import msgspec
 
 from bot.domain.assets import Asset
 from bot.domain.market import Point
+from bot.pipeline.quantiles import quantile
 
 LEAST = 8
 """Fewer outcomes are told, and say nothing."""
@@ -131,14 +132,6 @@ def independent(known: Sequence[Followed], apart: timedelta) -> list[Followed]:
         if all(abs(one.reset.at - other.reset.at) >= apart for other in chosen):
             chosen.append(one)
     return sorted(chosen, key=lambda one: one.reset)
-
-
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """Of values in order, with a straight line between two of them."""
-    place = share * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
 def _draws(usual: Mapping[Asset, Sequence[float]], counts: Counter[Asset], seed: int) -> list[float]:

@@ -17,6 +17,7 @@ import msgspec
 from bot.domain.market import Point
 from bot.domain.statistics import Totals
 from bot.pipeline.horizons import HORIZON_S
+from bot.pipeline.quantiles import quantile
 
 WINDOW = timedelta(days=365)
 LEAST_DAYS = 7
@@ -87,14 +88,6 @@ def rank(value: float, past: Sequence[float]) -> float | None:
     if len(past) < LEAST_DAYS:
         return None
     return (bisect_left(past, value) + bisect_right(past, value)) / 2 / len(past)
-
-
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """Between two values it is read off a straight line."""
-    place = share * (len(ordered) - 1)
-    below = math.floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
 def heat(values: Values, past: Mapping[Measure, Sequence[float]]) -> float | None:

@@ -51,8 +51,9 @@ class Soon(msgspec.Struct, frozen=True):
 class Scorecard(msgspec.Struct, frozen=True):
     """Waves with their onset from ``since`` to ``until`` (the market's time), newest first.
 
-    ``from_onset`` counts from the first minute that fell, ``from_alarm`` from when the wave was declared;
-    ``None`` where no chat was told of any. ``deliveries`` is how many of a wave and a chat they are over.
+    ``from_alarm`` counts from when the wave was declared, in real time; ``from_onset`` from the first minute
+    that fell: to the alarm in the market's time, then the same. ``None`` where no chat was told of any.
+    ``deliveries`` is how many of a wave and a chat they are over.
     """
 
     since: datetime
@@ -82,10 +83,12 @@ def score(
     spared: Collection[str],
     since: datetime,
     until: datetime,
+    speed: float = 1.0,
 ) -> Scorecard:
     """``waves`` are the newest revisions of all that began within the period, ``told`` is of the log.
 
-    ``spared`` are ids of waves that chats were not told of because they wanted silence.
+    ``spared`` are ids of waves that chats were not told of because they wanted silence. ``speed`` is how many
+    of the market's seconds pass in a real one.
     """
     log = {one.subject: one for one in told}
     known = [wave for wave in waves if wave.id in log]
@@ -96,7 +99,8 @@ def score(
             scored.append(Scored(wave, _told_fate(wave, mine.first), mine.first, mine.chats))
         elif _was_wanted(wave, subscriptions) and wave.id not in spared and not outshone_by(wave, known):
             scored.append(Scored(wave, Fate.MISSED))
-    of_onset, of_alarm = _waits(known, log, lambda w: w.onset), _waits(known, log, lambda w: w.opened)
+    of_alarm = _waits(known, log, speed, lambda wave: timedelta(0))
+    of_onset = _waits(known, log, speed, lambda wave: wave.opened - wave.onset)
     return Scorecard(since, until, tuple(scored), _soon(of_onset), _soon(of_alarm), of_onset.total())
 
 
@@ -116,13 +120,16 @@ def _was_wanted(wave: Wave, subscriptions: Collection[Subscription]) -> bool:
 
 
 def _waits(
-    waves: Iterable[Wave], log: Mapping[str, Told], begins: Callable[[Wave], datetime]
+    waves: Iterable[Wave], log: Mapping[str, Told], speed: float, before: Callable[[Wave], timedelta]
 ) -> Counter[timedelta]:
-    """How many chats waited how long. The log tells tenths of a second, so none waits less than nothing."""
+    """How many chats waited how long since the alarm, and ``before`` it.
+
+    The log tells tenths of a second, so none waits less than nothing.
+    """
     waits: Counter[timedelta] = Counter()
     for wave in waves:
         for at, chats in log[wave.id].firsts:
-            waits[max(timedelta(0), at - begins(wave))] += chats
+            waits[before(wave) + max(timedelta(0), at - wave.opened) / speed] += chats
     return waits
 
 

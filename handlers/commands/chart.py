@@ -52,12 +52,13 @@ async def chart(desk: Desk, ask: Ask) -> Card:
         raise AskError(words, f"/oi {coin}")
     picture, found = pictured(shown), sentences(*findings(shown))
     note = shown.note.removesuffix(desk.banner).rstrip(" .")
-    spans = ("4h", "24h", "7d")
+    spans = [] if what == "leverage" else ["4h", "24h", "7d"]  # the heat is of no other period than its year
+    line = f"/leverage {coin}" if what == "leverage" else f"/oi {coin}"
     return Card(
         title=shown.title,
         lines=(Line(found, 3), Line(note, 7)),
         picture=picture,
-        footer=f"`/oi {coin}` · {clock(desk.now())}",
+        footer=f"`{line}` · {clock(desk.now())}",
         buttons=tuple(Button(span, f"/chart {coin} {span} {what}".rstrip()) for span in spans),
     )
 
@@ -104,6 +105,7 @@ def _part(market: MarketChart, what: str, period: timedelta) -> MarketChart | No
 
 async def by_venue(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
     """Coin OI stacked by venue; ``None`` where too little was recorded."""
+    period = await desk.recorded(asset, period)
     now, step = desk.clock(), step_for(period)
     snapshots = await desk.store.journal.snapshots(asset, aligned(now - period, step), now, step)
     return venues_chart(asset, snapshots, period, titles=desk.titles(), now=now, banner=desk.banner)

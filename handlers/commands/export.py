@@ -50,7 +50,7 @@ async def export(desk: Desk, ask: Ask) -> Card:
     period = ask.get(PERIOD) or (EVER if kind == "waves" else A_WEEK)
     since = now - period
     if kind == "waves":
-        told = await export_waves(desk.seen, asset, since, now)
+        told = await export_waves(desk.hindsight, asset, since, now)
     else:
         asset = asset or await _largest(desk)
         make = export_oi if kind == "oi" else export_liquidations

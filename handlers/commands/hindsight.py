@@ -34,13 +34,13 @@ async def after(desk: Desk, ask: Ask) -> Card:
     asset, wave_id = ask.get(COIN), ask.get(WAVE_ID)
     if wave_id is not None:
         wave = await desk.wave(wave_id)
-        return _told(desk, await desk.seen.alike(wave, desk.clock()))
+        return _told(desk, await desk.hindsight.alike(wave, desk.clock()))
     waves = [wave for wave in await desk.resets(asset, SOME) if wave.stage is not Stage.EARLY]
     newest = next((wave for wave in waves if wave.kind is not Kind.UNPRICED), None)
     if newest is None:
         whose = asset or _("any coin")
         raise AskError(_("No reset of {coin} has been recorded yet. `/resets`").format(coin=whose), "/resets")
-    found = await desk.seen.alike(newest, desk.clock(), least_w=min(WEEKLY_W, newest.magnitude.w))
+    found = await desk.hindsight.alike(newest, desk.clock(), least_w=min(WEEKLY_W, newest.magnitude.w))
     return _told(desk, found)
 
 
@@ -58,5 +58,5 @@ def _told(desk: Desk, found: Alike) -> Card:
 )
 async def how_alerts_did(desk: Desk, ask: Ask) -> Card:
     now = desk.clock()
-    found = await scorecard(desk.store, now - (ask.get(PERIOD) or A_MONTH), now)
+    found = await scorecard(desk.store, now - (ask.get(PERIOD) or A_MONTH), now, desk.about.speed)
     return scorecard_card(desk.here(found), desk.now())

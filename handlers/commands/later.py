@@ -34,7 +34,7 @@ MORNING = time(8)
 
 @command(
     "followups",
-    N_("What a wave's message is answered with 1 h, 24 h and 7 days later"),
+    N_("Notes under a wave's message 1 h, 24 h and 7 days later"),
     WHICH.optional,
     examples=("/followups", "/followups 1h off", "/followups off", "/followups on"),
     configures=True,

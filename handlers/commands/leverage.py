@@ -125,14 +125,14 @@ def _top_card(desk: Desk, changes: dict[Asset, Change], period: timedelta, small
         asset, one = falls[0]
         lines.append(
             Line(
-                _("**{coin} closed most, by what is usual of it: {change}, {times} ×**").format(
+                _("**{coin} closed most for what is usual of it: {change}, {times} ×**").format(
                     coin=asset, change=percent(one.change), times=_times(one)
                 ),
                 8,
             )
         )
     if by_usual:
-        means = _("×: of the fall in {span} that each coin exceeds one time in ten")
+        means = _("×: multiples of the fall in {span} that a coin exceeds one time in ten")
         lines.append(Line(means.format(span=span), 5))
     else:
         lines.append(Line(_("What is usual of each coin is not known yet: by size alone"), 5))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
 
 from msgspec.structs import replace
 
@@ -44,7 +44,7 @@ ROWS = 5
 async def resets(desk: Desk, ask: Ask) -> Card:
     asset, unwinds = ask.get(COIN), ask.get(EVERYTHING) is not None
     if (since := ask.get(SINCE)) is not None:
-        return _published(asset, since)
+        return _published(asset, since, desk.clock().astimezone(UTC).date())
     waves = await desk.resets(asset, ask.get(COUNT) or ROWS, unwinds=unwinds)
     if not waves:
         raise _none(asset, unwinds=unwinds)
@@ -93,8 +93,8 @@ def _none(asset: Asset | None, *, unwinds: bool) -> AskError:
     return AskError(f"{text} {hint}", line)
 
 
-def _published(asset: Asset | None, since: date) -> Card:
-    found = published(asset, since)
+def _published(asset: Asset | None, since: date, today: date) -> Card:
+    found = [event for event in published(asset, since) if event.day <= today]
     if not found:
         whose = asset or _("any coin")
         raise AskError(
@@ -111,7 +111,7 @@ async def wave_in_full(desk: Desk, ask: Ask) -> Card:
     wave = await desk.wave(ask.need(WAVE_ID))
     card = await desk.wave_card(wave, in_full=True)
     lines = [Line(text, 4) for text in group_lines(wave)]
-    if wave.stage is not Stage.EARLY and (text := leverage_line(*await desk.seen.leverage(wave))):
+    if wave.stage is not Stage.EARLY and (text := leverage_line(*await desk.hindsight.leverage(wave))):
         lines.append(Line(text, 5))
     lines += [Line(text, 5) for text in outcome_lines(await desk.outcomes(wave))]
     return replace(

@@ -27,7 +27,7 @@ from handlers.quiet_words import (
 )
 from handlers.speech import N_, _
 from handlers.words import Parameter, read_period, read_text
-from handlers.zones import read_zone
+from handlers.zones import read_zone, zone_typed
 
 HOURS = Parameter("hours|off", read_text, rest=True)
 FOR = Parameter("period|off", read_text, rest=True)
@@ -78,7 +78,7 @@ def _quiet_card(desk: Desk, now: ChatSettings, undo: ChatSettings | None) -> Car
     if now.quiet is None:
         return Card(
             title=_("No quiet hours: I may speak at any time"),
-            lines=(Line(_by_the_clock(desk, now)),),
+            lines=tuple(Line(text) for text in (_by_the_clock(desk, now), *_once(now))),
             footer=f"`{EXAMPLE}`, `{EXAMPLE} Europe/Berlin`",
             buttons=(*back, Button(_("Quiet 23:00–07:00"), EXAMPLE), _all()),
         )
@@ -108,6 +108,12 @@ def _quiet_card(desk: Desk, now: ChatSettings, undo: ChatSettings | None) -> Car
     )
 
 
+def _once(now: ChatSettings) -> tuple[str, ...]:
+    """What was chosen for quiet hours that there are not yet."""
+    text = _("In quiet hours, once there are any, waves of W {w} and more may break through")
+    return (text.format(w=number(YEARLY_W, 1)),) if now.break_through else ()
+
+
 def _by_the_clock(desk: Desk, now: ChatSettings) -> str:
     return _("By the clock of {clock}").format(clock=clock_words(now, desk.wall()))
 
@@ -116,7 +122,7 @@ def _undo(now: ChatSettings, before: ChatSettings) -> tuple[Button, ...]:
     """Only where one line brings back all that there was, and no other button does that."""
     if before.quiet is None or now.break_through != before.break_through:
         return ()
-    return (Button(_("Undo"), f"/quiet {hours_typed(before.quiet)} {before.zone}"),)
+    return (Button(_("Undo"), f"/quiet {hours_typed(before.quiet)} {zone_typed(before.zone)}"),)
 
 
 @command(
@@ -174,7 +180,7 @@ async def timezone(desk: Desk, ask: Ask) -> Card:
         before = settings.zone
         settings = replace(settings, zone=read_zone(text))
         await choose(desk, ask, settings)
-        back = (Button(_("Undo"), f"/timezone {before}"),) if before != settings.zone else ()
+        back = (Button(_("Undo"), f"/timezone {zone_typed(before)}"),) if before != settings.zone else ()
     lines = [_("Alerts and answers tell times by it; pictures keep UTC")]
     if settings.quiet:
         lines.append(_("Quiet hours {hours} are on this clock").format(hours=hours_words(settings.quiet)))

@@ -219,7 +219,8 @@ def read_words(called: Command, words: Sequence[str], known: Sequence[Asset]) ->
         left.remove(taker)
     if missing := next((parameter for parameter in left if parameter.required), None):
         example = called.examples[0]
-        raise AskError(_needs(missing.name).format(line=f"/{called.name}", example=example), example)
+        works = "/resets" if missing.name == "id" else example
+        raise AskError(_needs(missing.name).format(line=f"/{called.name}", example=example), works)
     return read
 
 
@@ -242,7 +243,10 @@ def _taker(
 
 
 def _names_the_next(left: Sequence[Parameter[object]], words: Sequence[str], known: Sequence[Asset]) -> bool:
-    """``since 2020``: a word may say which parameter the next one is for."""
+    """``since 2020``: a word may say which parameter the next one is for.
+
+    Raises ``AskError`` for a value it cannot read, where the word can be nothing else.
+    """
     name, *value = words
     named = next((parameter for parameter in left if parameter.name == name.lower()), None)
     if named is None or not value or name.upper() in known:
@@ -250,6 +254,8 @@ def _names_the_next(left: Sequence[Parameter[object]], words: Sequence[str], kno
     try:
         named.read(value[0], known)
     except AskError:
+        if not re.fullmatch(named.looks, name):
+            raise
         return False
     return True
 
@@ -259,6 +265,6 @@ def _needs(name: str) -> str:
         case "coin":
             return _("`{line}` needs a coin: `{example}`")
         case "id":
-            return _("`{line}` needs an id: `{example}`")
+            return _("`{line}` needs an id, such as `{example}`. They are listed by `/resets`")
         case _:
             return _("`{line}` needs more words: `{example}`")

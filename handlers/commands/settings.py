@@ -195,7 +195,7 @@ async def ping(desk: Desk, ask: Ask) -> Card:
 def _needs_roles(ask: Ask) -> None:
     if ask.destination.platform != HAS_ROLES:
         raise AskError(
-            _("There are no roles to ping here. That is for Discord; `/settings` has the rest"), "/settings"
+            _("There are no roles here. They are for Discord; `/settings` has the rest"), "/settings"
         )
 
 

@@ -189,8 +189,9 @@ def _doubted(feeds: Sequence[SourceHealth]) -> str:
     titles = sorted({feed.title for feed in feeds if feed.doubts})
     if not titles:
         return ""
-    text = _("Something of their figures is in doubt (`/venues` with the name says what): {venues}")
-    return text.format(venues=enumerated(titles))
+    text = _("In doubt in part: {venues}. `/venues {name}` says why")
+    name = min(feed.venue for feed in feeds if feed.doubts)
+    return text.format(venues=enumerated(titles), name=name)
 
 
 def _doubts(feeds: Sequence[SourceHealth]) -> list[Line]:

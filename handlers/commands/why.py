@@ -143,18 +143,17 @@ def _signed_price(move_usd: float) -> str:
 
 
 def _depth(wave: Wave, depth: Depth, seen: tuple[int, timedelta] | None) -> str:
-    text = titled(duration(depth.horizon), percent(-depth.fall))
+    moves = percent(-depth.fall)
     if depth.price_move is not None:
-        text += _(", price {move}").format(move=percent(depth.price_move))
+        moves = _("{fall}, price {move}").format(fall=moves, move=percent(depth.price_move))
     if seen is None:
-        return text
+        return titled(duration(depth.horizon), moves)
     count, history = seen
-    how_often = ngettext(
-        "; so deep once in {history} of {coin} history",
-        "; so deep {n} times in {history} of {coin} history",
+    return ngettext(
+        "{time}: {moves}; so deep once in {history} of {coin} history",
+        "{time}: {moves}; so deep {n} times in {history} of {coin} history",
         count,
-    )
-    return text + how_often.format(n=count, history=duration(history), coin=wave.asset)
+    ).format(time=duration(depth.horizon), moves=moves, n=count, history=duration(history), coin=wave.asset)
 
 
 def _rarity(wave: Wave) -> str:
@@ -202,21 +201,26 @@ def _magnitude(wave: Wave) -> Iterable[str]:
 
 def _score(basis: Basis) -> str:
     coins = surprise(basis.fall / basis.coin_scale)
-    text = _("Score {score}: coins {coins} ({fall} is {times} × the {scale} of one moment in ten)").format(
-        score=number(basis.score, 2),
-        coins=number(coins, 2),
-        fall=percent(-basis.fall),
-        times=number(basis.fall / basis.coin_scale, 1),
-        scale=percent(basis.coin_scale, signed=False),
-    )
+    facts = {
+        "score": number(basis.score, 2),
+        "coins": number(coins, 2),
+        "fall": percent(-basis.fall),
+        "times": number(basis.fall / basis.coin_scale, 1),
+        "scale": percent(basis.coin_scale, signed=False),
+    }
     if basis.price_move is None:
-        return text
+        text = _("Score {score}: coins {coins} ({fall} is {times} × the {scale} of one moment in ten)")
+        return text.format(**facts)
     moved = surprise(abs(basis.price_move) / basis.price_scale)
-    return text + _(" + price {price} ({move} is {times} × {scale}; at most 1.5 × the coins)").format(
+    return _(
+        "Score {score}: coins {coins} ({fall} is {times} × the {scale} of one moment in ten) + price {price} "
+        "({move} is {price_times} × {price_scale}; at most 1.5 × the coins)"
+    ).format(
+        **facts,
         price=number(joint(coins, moved) - coins, 2),
         move=percent(basis.price_move),
-        times=number(abs(basis.price_move) / basis.price_scale, 1),
-        scale=percent(basis.price_scale, signed=False),
+        price_times=number(abs(basis.price_move) / basis.price_scale, 1),
+        price_scale=percent(basis.price_scale, signed=False),
     )
 
 

@@ -162,7 +162,9 @@ class Reading:
         async def make(frame: Frame) -> str:
             now = self.desk.clock()
             span = timedelta(days=int(period.removesuffix("d")))
-            return scorecard_page(frame, await scorecard(self.desk.store, now - span, now), period)
+            return scorecard_page(
+                frame, await scorecard(self.desk.store, now - span, now, self.desk.about.speed), period
+            )
 
         return await self._answer(request, make)
 

@@ -26,7 +26,7 @@ async def test_what_is_in_doubt_is_said_for_all_and_in_full_for_one_venue(desk: 
 
     assert "in doubt" not in await said(desk, "/venues")
     desk.health = Doubted()
-    assert "in doubt (/venues with the name says what): Bybit" in await said(desk, "/venues")
+    assert "In doubt in part: Bybit. /venues bybit says why" in await said(desk, "/venues")
     told = await said(desk, "/venues bybit")
     assert told.count("In doubt at Bybit: open interest is probably counted on both sides") == 1
     assert "In doubt" not in await said(desk, "/venues binance")

@@ -80,9 +80,9 @@ async def test_every_revision_says_that_it_is_a_drill(desk: Desk) -> None:
         assert (card.picture is not None) == (number > 1)
         if card.picture:
             chart = card.picture.chart
-            assert chart.title.startswith("Drill: ")
+            assert chart.title.startswith("Drill · ")
             assert chart.note == BANNER
-            assert card.picture.alt.startswith("Drill: ")
+            assert card.picture.alt.startswith("Drill · ")
 
 
 async def test_a_drill_on_a_busy_platform_skips_no_revision(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from bot.domain.posts import Destination, Subscription
 from bot.domain.waves import AFTER, FollowUp, Magnitude, Outcome, Stage
 from handlers.commands import Ask, answer
 from handlers.desk import Desk
-from handlers.hindsight import leverage, outcomes
+from handlers.hindsight import open_then, outcomes
 from storage.memory import MemoryStore
 from tests.handlers.october import BTC, LOW, MINUTE, NOW, ONSET, snapshot, wave
 
@@ -52,13 +52,13 @@ async def test_what_was_seen_when_it_was_due_stays(store: MemoryStore) -> None:
 
 
 async def test_leverage_is_told_against_the_days_before(store: MemoryStore) -> None:
-    assert (await leverage(store, BTC, LOW)).more_than == 0.0
-    assert (await leverage(store, BTC, ONSET - 20 * DAY)).more_than is None, "nothing was seen then"
+    assert (await open_then(store, BTC, LOW)).more_than == 0.0
+    assert (await open_then(store, BTC, ONSET - 20 * DAY)).more_than is None, "nothing was seen then"
     rising = [
         replace(snapshot(NOW - n * DAY, fallen=0.0), index=-n / 100, funding=0.11) for n in range(17, 40)
     ]
     await store.journal.snap(rising)
-    told = await leverage(store, BTC, NOW - 17 * DAY)
+    told = await open_then(store, BTC, NOW - 17 * DAY)
     assert (told.more_than, told.days, told.funding) == (1.0, 22, 0.11)
 
 

@@ -43,8 +43,8 @@ async def test_a_digest_says_when_it_comes_and_moves_with_the_clock(desk: Desk) 
     assert "The next one comes 11 Oct 08:00 UTC, without a sound" in told
     await said(desk, "/timezone Tokyo")
     assert (await desk.settings(HERE)).digest_due == datetime(2025, 10, 11, 23, tzinfo=UTC)
-    assert "Digest: each Mon at 08:00" in await said(desk, "/digest weekly mon 08:00")
-    assert "Digest: each Mon at 08:00" in await said(desk, "/settings")
+    assert "Digest: weekly on Mon at 08:00" in await said(desk, "/digest weekly mon 08:00")
+    assert "Digest: weekly on Mon at 08:00" in await said(desk, "/settings")
     assert "No digest is sent here" in await said(desk, "/digest off")
     assert (await desk.settings(HERE)).digest_due is None
 

@@ -51,7 +51,7 @@ async def test_a_coin_whose_leverage_was_washed_out(desk: Desk) -> None:
     assert "top 3 venues 71 %" in told
     assert "Less leveraged than on nearly every one of these days" in told
     assert "Shorts pay longs to hold." in told
-    assert "Compared with 16 days, since 24 Sep; a year is meant" in told
+    assert "Compared with 16 days, since 24 Sep: not yet a year" in told
     assert "Market cap from 19.93 M BTC in circulation as of 10 Oct" in told
     assert "Seen: 97 % of usual open interest" in told
     assert card.picture is not None
@@ -136,7 +136,7 @@ async def test_coins_side_by_side_fit_a_phone(desk: Desk) -> None:
 @pytest.mark.parametrize("line", ["/compare btc", "/compare btc btc"])
 async def test_one_coin_cannot_be_compared(desk: Desk, line: str) -> None:
     card = await said(desk, line)
-    assert "Name two to 6 coins to compare" in card.title + lines(card)
+    assert "Name 2 to 6 coins to compare" in card.title + lines(card)
 
 
 async def test_the_largest_changes_are_told_in_multiples_of_what_is_usual(
@@ -157,7 +157,7 @@ async def test_the_largest_changes_are_told_in_multiples_of_what_is_usual(
     assert rows["BTC"][1:3] == ("−19.0%", "3.8")
     assert rows["WILD"][1:3] == ("−34.4%", "0.7")
     told = lines(card)
-    assert "BTC closed most, by what is usual of it: −19.0 %, 3.8 ×" in told
+    assert "BTC closed most for what is usual of it: −19.0 %, 3.8 ×" in told
     assert "Left out: 1 coin of less than $10.0 M open interest · 1 not seen well enough" in told
 
 
@@ -184,7 +184,7 @@ async def test_the_last_message_of_a_wave_tells_leverage_before_and_after(
         await store.statistics.record(statistics(at, at, MINUTE))
     shown = await desk.present("1a", Destination("local", "main"))
     assert shown is not None
-    assert "Leverage before: more open than on 0 % of 16 days, at the low than on 0 %" in lines(shown.card)
+    assert "More was open than on 0 % of the 16 days before; at the low, than on 0 %" in lines(shown.card)
     assert "Funding 12.8 % → −3.2 % a year" in lines(shown.card)
     await store.waves.save(replace(wave(Stage.PEAK), id="2c"))
     running = await desk.present("2c", Destination("local", "main"))

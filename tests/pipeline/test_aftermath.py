@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bot.domain.assets import Asset
 from bot.domain.market import Point
-from bot.pipeline.aftermath import LEAST, Aftermath, Followed, Prices, Reset, aftermath, quantile
+from bot.pipeline.aftermath import LEAST, Aftermath, Followed, Prices, Reset, aftermath
+from bot.pipeline.quantiles import quantile
 from tests.storage.samples import BTC, DAY, ETH, HOUR, NOW
 
 

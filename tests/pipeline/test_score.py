@@ -105,3 +105,12 @@ def test_every_wave_that_was_told_is_counted_once(facts: list[tuple[Stage, bool,
     assert found.sent == len(log) == found.deliveries
     assert len({one.wave.id for one in found.scored}) == len(found.scored) == sum(map(found.count, Fate))
     assert all((one.first is None) is (one.fate is Fate.MISSED) for one in found.scored)
+
+
+def test_a_played_second_is_real_once_the_alarm_is_raised() -> None:
+    log = Told("1a", ((NOW + 3 * MINUTE, 1),))
+    found = score((wave(),), (log,), (WEEKLY,), (), NOW - DAY, NOW + DAY, speed=60)
+    assert found.from_alarm is not None
+    assert found.from_alarm.p50 == SECOND
+    assert found.from_onset is not None
+    assert found.from_onset.p50 == 2 * MINUTE + SECOND
