@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from bot.app_parts import GROUPS, desk_of, faces_of, judge_of, meet, site_of
+from bot.blindness import watch_over
 from bot.config import Settings
 from bot.deliver import deliver
 from bot.domain.figures import Delivered, Sample
@@ -30,7 +31,7 @@ from bot.later import Later, say_later
 from bot.opening import open_store, remove_play
 from bot.past import Past
 from bot.ports import Store
-from bot.roles import Bench, tidy, watch_over
+from bot.roles import Bench, tidy
 from bot.running import running
 from bot.stage import PLAY, Stage, live, played, told_to_the_end, wall
 from handlers.desk import Desk

@@ -21,6 +21,7 @@ from importlib.metadata import version
 from os import getpid
 
 from bot.app_parts import GROUPS, Faces, desk_of, faces_of, judge_of, meet, site_of
+from bot.blindness import watch_over
 from bot.clusters import StreamsSettings
 from bot.config import Settings
 from bot.deliver import deliver
@@ -43,7 +44,7 @@ from bot.opening import open_store
 from bot.past import Past
 from bot.pipeline.judge import Judge
 from bot.ports import Held, Messenger, Store
-from bot.roles import KEPT_AS, Bench, tidy, watch_over
+from bot.roles import KEPT_AS, Bench, tidy
 from bot.running import running
 from bot.stage import PLAY, Stage, live, played, wall
 from handlers.desk import Desk

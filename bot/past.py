@@ -35,8 +35,9 @@ from bot.feeds.http import VenueHttp
 from bot.feeds.retold import RetoldVenue
 from bot.feeds.sources import VenueSource
 from bot.pipeline.horizons import last_step, next_step
-from bot.pipeline.judge import Judge, Lesson, wave_name
+from bot.pipeline.judge import Judge, Lesson
 from bot.pipeline.memory import Pace
+from bot.pipeline.names import wave_name
 from bot.ports import Archive, Locks, Store
 
 log = logging.getLogger(__name__)

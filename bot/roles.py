@@ -1,12 +1,12 @@
-"""The roles of a process: collect, judge, watch over, keep tidy. Delivery is in ``deliver``."""
+"""Where the judge sits: what it hears is recorded, what it decides is kept and posted; and keeping tidy."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -23,7 +23,6 @@ from bot.domain.market import (
     Report,
     Verdict,
 )
-from bot.domain.posts import Destination, Notice
 from bot.domain.waves import Stage, Wave, follow_ups
 from bot.health import Senses
 from bot.pipeline.horizons import last_step, next_step
@@ -36,7 +35,6 @@ from bot.ports import Clock, Store
 log = logging.getLogger(__name__)
 
 KEPT_AS = "judge"
-BLIND = "notice.blind"
 CHECKPOINT = timedelta(minutes=15)
 """What is lost of the judge's memory by a crash is rebuilt from the journal's readings since then."""
 RECOVER = timedelta(days=3)
@@ -45,7 +43,10 @@ CHUNK = timedelta(hours=1)
 COMES_AGAIN = timedelta(minutes=10)
 """What a judge has in hand is recorded within seconds; a scenario plays minutes in them."""
 MINUTE = timedelta(minutes=1)
-BLIND_AFTER = timedelta(minutes=5)
+DAY = timedelta(days=1)
+EVER = datetime.min.replace(tzinfo=UTC)
+ALIKE = timedelta(minutes=15)
+"""Waves of a coin whose onsets are no further apart are one, judged twice."""
 RECORD_AT = 2_000
 """Liquidations, which in the worst minutes are hundreds of thousands."""
 
@@ -217,15 +218,19 @@ class Bench:
             made = (point.at for asset, point in points.items() if self.mine(asset))
             until = max(made, default=self.judge.at or now)
         since = max(self.judge.at or until - RECOVER, until - RECOVER)
+        anew = self.judge.at is None or self.judge.at < since
         self._kept_at = self.judge.at
         await self.store.subscriptions.wishes()  # read whole now rather than when the first wave comes
         if state is None:
             await self._continue_indexes(since)
+        if anew:
+            self.judge.leave_names(await self.store.waves.between(EVER, now + DAY))
         await self._recover_sums(now)
         for wave in await self.store.waves.running():
             if wave.stage is Stage.EARLY and self.mine(wave.asset):
                 self.judge.adopt(wave)
-        await self._replay(since, until)
+        await self._replay(since, until, anew=anew)
+        self.judge.leave_names(await self.store.waves.between(since - DAY, now + DAY))
         if behind:
             await self._know_what_comes_again(until)
         return self.judge.at
@@ -273,11 +278,12 @@ class Bench:
             for report in await journal.reports(asset, until):
                 self.judge.take(report)
 
-    async def _replay(self, since: datetime, until: datetime) -> None:
+    async def _replay(self, since: datetime, until: datetime, *, anew: bool) -> None:
         """Make the steps since the memory was kept once more, and go on from the revisions that were told.
 
         Bursts told between steps are not in the readings, so the steps may count fewer revisions than chats
-        have seen: only what the last of them says is told, as the one after those.
+        have seen: only what the last of them says is told, as the one after those. ``anew``: there is no
+        memory from before them, so what they say of a wave that is over is known better already.
         """
         replayed: dict[str, Wave] = {}
         async for stepped in self._steps(since, until):
@@ -285,11 +291,21 @@ class Bench:
                 await self.store.journal.snap(stepped.snapshots)
             replayed |= {wave.id: wave for wave in stepped.waves}
         for wave in replayed.values():
-            told = await self.store.waves.get(wave.id)
-            if wave != told:
+            told = await self._told_as(wave)
+            if told is not None and told.done and anew:
+                self.judge.retell(told, wave.id)
+            elif wave != told:
                 next_one = following(told, wave)
-                self.judge.retell(next_one)
+                self.judge.retell(next_one, wave.id)
                 await self._publish([Stepped((), {}, (next_one,))])
+
+    async def _told_as(self, wave: Wave) -> Wave | None:
+        """The newest revision of the wave, which may have had another name."""
+        if told := await self.store.waves.get(wave.id):
+            return told
+        near = await self.store.waves.between(wave.onset - ALIKE, wave.onset + ALIKE)
+        same = (one for one in near if one.asset == wave.asset and not one.from_history)
+        return next((one for one in same if one.stage is not Stage.RETRACTED), None)
 
     async def _steps(self, since: datetime, until: datetime) -> AsyncIterator[Stepped]:
         """Steps from readings: the same as were made, or would have been made, at the time."""
@@ -320,68 +336,8 @@ def following(told: Wave | None, wave: Wave) -> Wave:
     """``wave`` as the revision after the one told; it sounds only where it is louder than all of those."""
     number = told.revision + 1 if told else 1
     loud = told.loud if told and wave.loud <= told.revision else number
-    return msgspec.structs.replace(wave, revision=number, loud=loud)
-
-
-async def watch_over(
-    bench: Bench, destinations: Callable[[], Awaitable[Sequence[Destination]]], *, sleep_s: float
-) -> None:
-    """Tell every subscribed chat when no venue can be seen at all, and when one can again.
-
-    What was told is remembered over a restart: a chat that was told of blindness is told of its end.
-    """
-    journal = bench.store.journal
-    notice = await bench.store.notices.notice((await journal.kept(BLIND) or b"").decode())
-    while True:
-        now = bench.clock()
-        since = bench.health.blind(now, BLIND_AFTER)
-        if since is not None and notice is None:
-            notice = blind_notice(since, now)
-            await journal.keep(BLIND, notice.id.encode())
-            await _tell(bench, notice, await destinations())
-        elif since is None and notice is not None and bench.health.sees():
-            await _tell(bench, sees_again(notice, now), ())
-            await journal.keep(BLIND, b"")
-            notice = None
-        await asyncio.sleep(sleep_s)
-
-
-def blind_notice(since: datetime, now: datetime) -> Notice:
-    minutes = round((now - since).total_seconds() / 60)
-    return Notice(
-        id=f"blind-{since:%Y%m%d%H%M%S}",
-        revision=1,
-        loud=1,
-        at=now,
-        title="I cannot see the market",
-        text=(
-            f"No venue has answered for {minutes} min. You will be told when I see again. "
-            "Silence now is not calm."
-        ),
-    )
-
-
-def sees_again(blind: Notice, now: datetime) -> Notice:
-    minutes = max(1, round((now - blind.at + BLIND_AFTER).total_seconds() / 60))
-    return msgspec.structs.replace(
-        blind,
-        revision=2,
-        loud=2,
-        at=now,
-        over=True,
-        title="I see the market again",
-        text=f"I was blind for about {minutes} min. A fall in that time shows when the venues are back.",
-    )
-
-
-async def _tell(bench: Bench, notice: Notice, destinations: Sequence[Destination]) -> None:
-    await bench.store.notices.tell(notice)
-    log.warning("%s", notice.title, extra={"event": "notice", "notice": notice.id})
-    posts, revision, loud = bench.store.posts, notice.revision, notice.loud
-    if destinations:
-        await posts.want(notice.id, destinations, revision=revision, loud=loud, size=9.0, now=bench.wall())
-    await posts.raise_to(notice.id, revision=revision, loud=loud)
-    bench.wake()
+    name = told.id if told else wave.id
+    return msgspec.structs.replace(wave, id=name, revision=number, loud=loud)
 
 
 async def tidy(store: Store, clock: Clock, *, sleep_s: float) -> None:

@@ -25,7 +25,12 @@ from handlers.numbers import (
     tight,
 )
 from handlers.phrases import clauses, sentences
-from handlers.speech import N_, _, ngettext
+from handlers.speech import (
+    N_,
+    _,
+    ngettext,
+    pgettext,
+)
 
 DAY = timedelta(days=1)
 SIDES = {Position.LONG: N_("L"), Position.SHORT: N_("S")}
@@ -41,7 +46,6 @@ FATES = {
     Fate.CONFIRMED: N_("true"),
     Fate.RETRACTED: N_("false"),
     Fate.RUNNING: N_("running"),
-    Fate.LATE: N_("late"),
     Fate.MISSED: N_("missed"),
 }
 SCORED_ROWS = 10
@@ -194,16 +198,27 @@ def group_lines(wave: Wave) -> Iterable[str]:
         yield " · ".join(parts)
 
 
+MOST_OF_DAYS = 0.995
+"""Of a year of days: more is all of them."""
+_AMONG_DAYS = {
+    (True, True): N_("Open interest before: the highest in {time}; at the low: the lowest"),
+    (True, False): N_("Open interest before: the highest in {time}; at the low: above {after} of those days"),
+    (False, True): N_("Open interest before: above {before} of the last {time}; at the low: the lowest"),
+    (False, False): N_("Open interest before: above {before} of the last {time}; at the low: above {after}"),
+}
+"""By whether it was the highest before, and the lowest at the low."""
+
+
 def leverage_line(before: OpenThen, after: OpenThen) -> str:
     """How much was open, against the year before, and funding: before the onset and at the low."""
     texts = []
     if before.more_than is not None and after.more_than is not None:
         texts.append(
-            ngettext(
-                "More was open than on {before} of the {n} day before; at the low, than on {after}",
-                "More was open than on {before} of the {n} days before; at the low, than on {after}",
-                before.days,
-            ).format(before=_part(before.more_than), after=_part(after.more_than), n=before.days)
+            _(_AMONG_DAYS[before.more_than >= MOST_OF_DAYS, after.more_than <= 1 - MOST_OF_DAYS]).format(
+                before=_part(before.more_than),
+                after=_part(after.more_than),
+                time=duration(timedelta(days=before.days)),
+            )
         )
     if before.funding is not None and after.funding is not None:
         ends = f"{percent(before.funding, signed=False)} → {percent(after.funding, signed=False)}"
@@ -354,13 +369,17 @@ def _deliveries(found: Scorecard) -> str:
     ).format(n=number(found.deliveries))
 
 
+def _fate(fate: Fate) -> str:
+    return pgettext("alert", "late") if fate is Fate.LATE else _(FATES[fate])
+
+
 def _scored_table(scored: Sequence[Scored], now: datetime) -> Table:
     rows = tuple(
         (
             short_day(one.wave.onset, now),
             one.wave.asset[:5],
             number(one.wave.magnitude.w, 1),
-            _(FATES[one.fate]),
+            _fate(one.fate),
             _id(one.wave),
         )
         for one in scored

@@ -63,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.deliver": INSIDE,
     "bot.fleet": CORE | {"bot.running"},
     "bot.roles": INSIDE,
+    "bot.blindness": INSIDE | {"bot.roles"},
     "bot.judging": INSIDE | {"bot.roles"},
     "bot.past": INSIDE | {"bot.roles"},
     "bot.cases": CORE | {"bot.pipeline"},

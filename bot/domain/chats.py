@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bot.domain.posts import YEARLY_W, Destination
+from bot.domain.posts import YEARLY_W, Destination, Subscription
 
 
 class QuietHours(msgspec.Struct, frozen=True):
@@ -63,13 +63,29 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When the next digest is to be told, real time."""
 
 
+class Changed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What there was and what there is: settings, or subscriptions."""
+
+    settings: tuple[ChatSettings, ChatSettings] | None = None
+    alerts: tuple[tuple[Subscription, ...], tuple[Subscription, ...]] | None = None
+
+    def written(self) -> str:
+        """For ``SettingsChange.what``."""
+        return msgspec.json.encode(self).decode()
+
+
 class SettingsChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of ``/settings log``."""
+    """A line of ``/settings log``. ``what`` is a ``Changed``, or words as releases before 0.4 kept them."""
 
     destination: Destination
     at: datetime
     who: str
     what: str
+
+    @property
+    def changed(self) -> Changed | None:
+        """``None`` where it is words."""
+        return msgspec.json.decode(self.what, type=Changed) if self.what.startswith("{") else None
 
 
 def whole(destination: Destination) -> Destination:

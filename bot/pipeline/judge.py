@@ -6,7 +6,7 @@ The live process and replay run this same object. It holds no clock and does no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -41,6 +41,7 @@ from bot.pipeline.early import HEARD_AFTER_S, Alarm, Early
 from bot.pipeline.gate import Gate
 from bot.pipeline.horizons import HORIZONS, moment
 from bot.pipeline.memory import JudgeState, Pace, packing
+from bot.pipeline.names import Names
 from bot.pipeline.rarity import Learned
 from bot.pipeline.running import Sight
 from bot.pipeline.tally import Cell, Minute
@@ -51,17 +52,6 @@ YEAR_S = 365 * 86400.0
 LEAST_WARM = timedelta(days=3)
 """From then on what is usual is more of the coin's own than of what all coins are taken for."""
 PIECE = 16  # assets of a step that are judged in one go
-_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
-
-
-def wave_name(number: int) -> str:
-    """A short name people can type: 46 → ``1a``."""
-    digits = ""
-    while True:
-        number, digit = divmod(number, len(_ALPHABET))
-        digits = _ALPHABET[digit] + digits
-        if not number:
-            return digits
 
 
 class Stepped(msgspec.Struct, frozen=True):
@@ -102,8 +92,7 @@ class Judge:
         self._gate = Gate(pace.fresh)
         self._courts: dict[Asset, Court] = {}
         self.why: dict[tuple[str, str], Verdict] = {}
-        self._opened = 0
-        self._share = share
+        self._names = Names(share)
         self._at: datetime | None = None
 
     def take(self, said: Observation) -> tuple[Verdict, Reading | None]:
@@ -159,13 +148,10 @@ class Judge:
             sum(aggregate.counted_coins(now_s)),
             aggregate.opened_coins,
         )
-        wave = court.life.alarm(alarm, court.tally, self._next_name())
+        wave = court.life.alarm(alarm, court.tally, self._names.next())
         if wave is not None:
-            self._opened += wave.revision == 1
+            self._names.given += wave.revision == 1
             self._early.extend(self._together([wave]))
-
-    def _next_name(self) -> str:
-        return wave_name(self._opened * self._share[1] + self._share[0] + 1)
 
     def early(self) -> tuple[Wave, ...]:
         """Revisions that bursts brought since this was last asked: they come between two steps."""
@@ -174,16 +160,21 @@ class Judge:
 
     def adopt(self, wave: Wave) -> None:
         """Go on with a wave that was told early after this memory was kept (at a restart)."""
-        place, of = self._share
-        self._opened = max(self._opened, (int(wave.id, len(_ALPHABET)) - 1 - place) // of + 1)
+        self.leave_names([wave])
         aggregate = self._court(wave.asset).aggregate
         coins, opened = sum(aggregate.counted_coins(wave.opened.timestamp())), aggregate.opened_coins
         at_s, since_s = wave.opened.timestamp(), wave.onset.timestamp()
         self._court(wave.asset).life.adopt(Early(wave, since_s, at_s, coins, opened))
 
-    def retell(self, wave: Wave) -> None:
-        """Count on from this revision of a wave rather than from the one last made of it (at a restart)."""
-        self._court(wave.asset).life.retell(wave)
+    def leave_names(self, told: Iterable[Wave]) -> None:
+        """Give no wave the name of one that was told before this memory was kept, or after (at a restart)."""
+        for wave in told:
+            if not wave.from_history:
+                self._names.leave(wave.id)
+
+    def retell(self, wave: Wave, made_as: str) -> None:
+        """Go on with this revision of the wave that was made under the name ``made_as`` (at a restart)."""
+        self._court(wave.asset).life.retell(wave, made_as)
 
     def changed(self, said: Observation, verdict: Verdict, before: Verdict | None) -> Quarantined | None:
         """The record of a rejection, once when an instrument's verdict changes."""
@@ -303,9 +294,9 @@ class Judge:
             noise=court.detector.scales.coin_scale(0),
             feeds=self._completeness,
         )
-        told = life.advance(now, sight, court.tally, self._next_name())
+        told = life.advance(now, sight, court.tally, self._names.next())
         if any(wave.revision == 1 for wave in told):
-            self._opened += 1
+            self._names.given += 1
         return told
 
     def _unseen(self, court: Court, now_s: float) -> list[Wave]:
@@ -350,13 +341,13 @@ class Judge:
 
     def _state(self, assets: list[AssetState]) -> JudgeState:
         feeds = dict(self._feeds.spans)
-        return JudgeState(self._at, self.pace, self._opened, self._gate.state(), assets, feeds)
+        return JudgeState(self._at, self.pace, self._names.given, self._gate.state(), assets, feeds)
 
     def restore(self, state: JudgeState) -> None:
         """Continue where ``state`` was taken. Raises ``ValueError`` when it was cut into other steps."""
         if state.pace.step != self.pace.step:
             raise ValueError(f"kept in steps of {state.pace.step}, not {self.pace.step}")
-        self._at, self._opened = state.at, state.waves_opened
+        self._at, self._names.given = state.at, state.waves_opened
         self._gate.restore(state.gate)
         self._feeds.spans = dict(state.feeds)
         for kept in state.assets:

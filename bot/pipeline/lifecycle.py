@@ -134,13 +134,13 @@ class Life:
     def beside(self, wave: Wave, assets: tuple[Asset, ...]) -> Wave:
         """The revision just told, with the coins that fell with it; later revisions keep them."""
         wave = msgspec.structs.replace(wave, with_assets=assets)
-        self.retell(wave)
+        self.retell(wave, wave.id)
         return wave
 
-    def retell(self, wave: Wave) -> None:
-        """Revise further from what is given here as the revision just told."""
+    def retell(self, wave: Wave, made_as: str) -> None:
+        """Revise further from what is given here as the revision just told of the wave ``made_as``."""
         for running in (self._early, self._running, *self._settling):
-            if running is not None and running.told.id == wave.id:
+            if running is not None and running.told.id == made_as:
                 running.told = wave
 
     def alarm(self, alarm: Alarm, tally: Tally, name: str) -> Wave | None:

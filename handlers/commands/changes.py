@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from bot.domain.chats import ChatSettings, SettingsChange, next_digest, whole
+from bot.domain.chats import Changed, ChatSettings, SettingsChange, next_digest, whole
 from bot.domain.posts import Subscription
 from handlers.commands.registry import Ask
 from handlers.desk import Desk
@@ -34,19 +34,39 @@ async def choose(desk: Desk, ask: Ask, after: ChatSettings) -> ChatSettings:
     before, wall = await desk.settings(ask.destination), desk.wall()
     if (after.digest, after.zone) != (before.digest, before.zone):
         after = replace(after, digest_due=next_digest(after, wall))
-    was, is_now = _choices(before, wall), _choices(after, wall)
-    pairs = zip(was, is_now, strict=True)
-    moved = [f"{name} {old} → {new}" for (name, old), (_same, new) in pairs if old != new]
     if after != before:
-        await desk.store.chats.choose(after, _change(desk, ask, moved))
+        await desk.store.chats.choose(after, _change(desk, ask, Changed(settings=(before, after))))
     return after
 
 
 async def note(desk: Desk, ask: Ask, before: Sequence[Subscription]) -> None:
     """Keep who changed subscriptions; ``before`` is what there was, what there is stands in the store."""
     after = await desk.store.subscriptions.of(ask.destination)
-    if moved := list(_moved({s.id: s for s in before}, {s.id: s for s in after})):
-        await desk.store.chats.note(_change(desk, ask, moved))
+    changed = Changed(alerts=(_apart(before, after), _apart(after, before)))
+    if any(changed.alerts or ()):
+        await desk.store.chats.note(_change(desk, ask, changed))
+
+
+def _apart(these: Sequence[Subscription], others: Sequence[Subscription]) -> tuple[Subscription, ...]:
+    """Those that are otherwise, or not at all, among the others."""
+    wishes = {(other.id, other.wish) for other in others}
+    return tuple(each for each in these if (each.id, each.wish) not in wishes)
+
+
+def change_words(change: SettingsChange) -> str:
+    """What was changed, in the language spoken, by the clock the chat had then."""
+    changed = change.changed
+    if changed is None:
+        return change.what
+    moved: list[str] = []
+    if changed.settings is not None:
+        was, is_now = (_choices(chosen, change.at) for chosen in changed.settings)
+        pairs = zip(was, is_now, strict=True)
+        moved += [f"{name} {old} → {new}" for (name, old), (_same, new) in pairs if old != new]
+    if changed.alerts is not None:
+        before, after = ({s.id: s for s in subscriptions} for subscriptions in changed.alerts)
+        moved += _moved(before, after)
+    return semicolons(moved)
 
 
 def _choices(chosen: ChatSettings, wall: datetime) -> Sequence[tuple[str, str]]:
@@ -80,7 +100,7 @@ def _moved(before: dict[int, Subscription], after: dict[int, Subscription]) -> I
             )
 
 
-def _change(desk: Desk, ask: Ask, moved: Sequence[str]) -> SettingsChange:
+def _change(desk: Desk, ask: Ask, changed: Changed) -> SettingsChange:
     return SettingsChange(
-        destination=whole(ask.destination), at=desk.wall(), who=ask.who, what=semicolons(moved)
+        destination=whole(ask.destination), at=desk.wall(), who=ask.who, what=changed.written()
     )

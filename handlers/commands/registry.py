@@ -13,12 +13,12 @@ from rapidfuzz.distance import OSA
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card, plain
-from bot.domain.chats import SettingsChange
+from bot.domain.chats import Changed, SettingsChange
 from bot.domain.posts import Destination
 from bot.errors import AskError
 from handlers.desk import Desk
 from handlers.own_cards import error_card
-from handlers.speech import ENGLISH, LANGUAGES, _, nearest, speaking
+from handlers.speech import ENGLISH, _, nearest, speaking
 from handlers.words import Parameter
 
 T = TypeVar("T")
@@ -152,13 +152,14 @@ async def _first_heard(desk: Desk, ask: Ask) -> None:
     heard = nearest(ask.language) or ENGLISH
     if heard == ENGLISH or (before := await desk.settings(ask.destination)).language:
         return
+    after = structs.replace(before, language=heard)
     change = SettingsChange(
         destination=before.destination,
         at=desk.wall(),
         who=ask.destination.platform.title(),
-        what=f"{LANGUAGES[ENGLISH]} → {LANGUAGES[heard]}",
+        what=Changed(settings=(before, after)).written(),
     )
-    await desk.store.chats.choose(structs.replace(before, language=heard), change)
+    await desk.store.chats.choose(after, change)
 
 
 async def _answered(desk: Desk, ask: Ask, text: str) -> Card:

@@ -12,7 +12,7 @@ from bot.domain.cards import Button, Card, Line, plain
 from bot.domain.chats import ChatSettings, RolePing
 from bot.domain.posts import Measure, Subscription
 from bot.errors import AskError
-from handlers.commands.changes import choose
+from handlers.commands.changes import change_words, choose
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.later_cards import digest_words
@@ -126,7 +126,7 @@ async def _log(desk: Desk, ask: Ask) -> Card:
     changes = await desk.store.chats.changes(ask.destination, LOG_ROWS)
     now, somebody = desk.wall(), _("somebody")
     lines = [
-        Line(f"{moment(desk.here(c.at), now)} · {titled(plain(c.who) or somebody, plain(c.what))}")
+        Line(f"{moment(desk.here(c.at), now)} · {titled(plain(c.who) or somebody, plain(change_words(c)))}")
         for c in changes
     ]
     return Card(

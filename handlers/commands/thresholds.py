@@ -17,7 +17,11 @@ from handlers.desk import Desk
 from handlers.numbers import number, percent, short_day, tight
 from handlers.phrases import recorded_waves, semicolons
 from handlers.phrases import subscriptions as subscriptions_words
-from handlers.speech import N_, _
+from handlers.speech import (
+    N_,
+    _,
+    pgettext,
+)
 from handlers.subscription_words import (
     CHOICES,
     choice_taps,
@@ -129,7 +133,11 @@ def _compared(
     """Which recorded waves the old threshold tells, and which the new one."""
     tried = [(wave, told(before, wave), told(after, wave)) for wave in past]
     # For translators: in the column "told": by which threshold, the old or the new one.
-    words = {(True, True): _("both"), (True, False): _("before"), (False, True): _("now")}
+    words = {
+        (True, True): pgettext("threshold", "both"),
+        (True, False): pgettext("threshold", "before"),
+        (False, True): pgettext("threshold", "now"),
+    }
     rows = [
         (
             short_day(w.onset, now),

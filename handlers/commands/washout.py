@@ -19,7 +19,12 @@ from handlers.numbers import clock, coins, dated, duration, listed, number, shar
 from handlers.past_words import history_line
 from handlers.phrases import clauses, enumerated, semicolons, titled
 from handlers.speech import N_, _, ngettext
-from handlers.titles import TABLE_WIDTH, narrowed, venue_title
+from handlers.titles import (
+    TABLE_WIDTH,
+    narrowed,
+    venue_title,
+    width,
+)
 from handlers.words import Parameter, read_text
 
 NAME = Parameter("command", read_text)
@@ -154,7 +159,7 @@ def _states(desk: Desk) -> Table:
         worst = min(own, key=lambda feed: feed.state is SourceState.FRESH).state
         heard.append((state_words(worst), _heard(desk, own)))
     heads = (_("state"), _("heard"))
-    room = TABLE_WIDTH - sum(2 + max(map(len, column)) for column in zip(*heard, heads, strict=True))
+    room = TABLE_WIDTH - sum(2 + max(map(width, column)) for column in zip(*heard, heads, strict=True))
     names = narrowed([venue_title(venue, desk.titles()) for venue in venues], room)
     rows = tuple((name, *row) for name, row in zip(names, heard, strict=True))
     return Table((_("venue"), *heads), rows, right=(2,))

@@ -17,7 +17,7 @@ from bot.domain.charts import Chart
 from bot.domain.posts import ChatMessage, Destination
 from bot.errors import MessageGone
 from bot.ports import ChatLog, Clock
-from handlers.speech import _
+from handlers.speech import _, spoken
 from handlers.web.card_html import message_html
 from handlers.web.chat_html import LONGEST_LINE, history_html
 from handlers.web.tabs import Tabs, event_block
@@ -74,7 +74,7 @@ class LocalChat:
         quoted = None
         if message.reply_to is not None:
             quoted = await self._find(message.reply_to)
-        self.tabs.tell("message", message_html(message, quoted))
+        self.tabs.tell("message", lambda: message_html(message, quoted))
 
     async def _find(self, number: int) -> ChatMessage | None:
         """A message the page still has."""
@@ -101,7 +101,7 @@ class LocalChat:
 
     async def catch_up(self, last_id: str) -> bytes:
         """What a page that knows ``last_id`` missed: events, or the whole history."""
-        missed = self.tabs.missed(last_id)
+        missed = self.tabs.missed(last_id, spoken())
         if missed is not None:
             return b"".join(missed)
         known = self.tabs.last_id

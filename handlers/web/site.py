@@ -157,7 +157,7 @@ class Site:
         while True:
             await self.news.wait()
             self.news.clear()
-            self.readers.tell("changed", "look")
+            self.readers.tell("changed", lambda: "look")
 
     def _counted(self) -> Iterable[Sample]:
         yield Sample("local_pages", len(self.chat.tabs))

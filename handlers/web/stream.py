@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
+from handlers.speech import spoken
 from handlers.web.tabs import Tabs
 
 RETRY = b"retry: 1000\n\n"
@@ -33,7 +34,7 @@ async def stream(
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
     )
-    with tabs.open(lambda: _abort(request)) as tab:
+    with tabs.open(spoken(), lambda: _abort(request)) as tab:
         try:
             await response.prepare(request)
             await response.write(RETRY + await first(last_id))

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
+from handlers.speech import speaking
+
 REMEMBERED = 256
 """Events kept for pages that come back, and how far one page may fall behind before it is dropped."""
 
@@ -23,10 +25,25 @@ def event_block(name: str, data: str, event_id: str = "") -> bytes:
     return ("\n".join(lines) + "\n\n").encode()
 
 
-class Tab:
-    """One open page. ``drop`` ends its connection at once, whatever it is waiting for."""
+class Event:
+    """One event in every language that a page is read in; ``tell`` makes its data in the one spoken."""
 
-    def __init__(self, drop: Callable[[], None]) -> None:
+    def __init__(self, name: str, tell: Callable[[], str], event_id: str) -> None:
+        self._name, self._tell, self._id = name, tell, event_id
+        self._blocks: dict[str, bytes] = {}
+
+    def block(self, language: str) -> bytes:
+        if language not in self._blocks:
+            with speaking(language):
+                self._blocks[language] = event_block(self._name, self._tell(), self._id)
+        return self._blocks[language]
+
+
+class Tab:
+    """One open page, read in ``language``. ``drop`` ends its connection at once, whatever it waits for."""
+
+    def __init__(self, language: str, drop: Callable[[], None]) -> None:
+        self.language = language
         self._drop = drop
         self._blocks: asyncio.Queue[bytes | None] = asyncio.Queue(REMEMBERED)
 
@@ -48,7 +65,7 @@ class Tabs:
     def __init__(self, boot: str) -> None:
         self._boot = boot
         self._count = 0
-        self._recent: deque[bytes] = deque(maxlen=REMEMBERED)
+        self._recent: deque[Event] = deque(maxlen=REMEMBERED)
         self._open: set[Tab] = set()
 
     def __len__(self) -> int:
@@ -58,15 +75,15 @@ class Tabs:
     def last_id(self) -> str:
         return f"{self._boot}:{self._count}"
 
-    def tell(self, name: str, data: str) -> None:
-        """Tell every page; one that fell too far behind is dropped and the others do not notice."""
+    def tell(self, name: str, tell: Callable[[], str]) -> None:
+        """Tell every page in its language; one that fell too far behind is dropped, and others go on."""
         self._count += 1
-        block = event_block(name, data, self.last_id)
-        self._recent.append(block)
+        event = Event(name, tell, self.last_id)
+        self._recent.append(event)
         for tab in tuple(self._open):
-            tab.put(block)
+            tab.put(event.block(tab.language))
 
-    def missed(self, last_id: str) -> list[bytes] | None:
+    def missed(self, last_id: str, language: str) -> list[bytes] | None:
         """What came after ``last_id``; ``None`` where that cannot be known."""
         boot, _, count = last_id.rpartition(":")
         if boot != self._boot or not count.isdecimal():
@@ -74,11 +91,12 @@ class Tabs:
         behind = self._count - int(count)
         if not 0 <= behind <= len(self._recent):
             return None
-        return list(islice(self._recent, len(self._recent) - behind, None))
+        events = islice(self._recent, len(self._recent) - behind, None)
+        return [event.block(language) for event in events]
 
     @contextmanager
-    def open(self, drop: Callable[[], None]) -> Iterator[Tab]:
-        tab = Tab(drop)
+    def open(self, language: str, drop: Callable[[], None]) -> Iterator[Tab]:
+        tab = Tab(language, drop)
         self._open.add(tab)
         try:
             yield tab

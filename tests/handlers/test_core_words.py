@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
+from bot.blindness import blind_notice, sees_again
 from bot.domain.health import SourceState
 from bot.domain.market import VERDICT_MEANS, Completeness, Verdict
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
 from bot.exchanges import EXCHANGES
 from bot.feeds.contact import MEANS, in_words
 from bot.health import Health
-from bot.roles import blind_notice, sees_again
 from handlers.core_words import SENTENCES, STATES, TELLS, VERDICTS, retold
 from handlers.own_cards import notice_card
 from handlers.speech import speaking, taught

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bot.domain.posts import Destination
 from bot.domain.waves import Magnitude
 from handlers.commands import Ask, answer
+from handlers.commands.changes import change_words
 from handlers.commands.language import NAMES, read_language
 from handlers.desk import Desk
 from handlers.numbers import (
@@ -48,7 +49,7 @@ async def test_a_chat_speaks_the_language_that_the_platform_names_first(
     assert (await answer(desk, replace(ASK, language="ru"), "/help")).language == "es"
     assert (await answer(desk, ASK, "/help")).language == "es"
     (change,) = await store.chats.changes(HERE)
-    assert (change.who, change.what) == ("Local", "English → Español")
+    assert (change.who, change_words(change)) == ("Local", "language English → Español")
 
 
 async def test_an_alert_is_in_the_language_of_its_chat(desk: Desk) -> None:
@@ -75,7 +76,11 @@ async def test_the_answer_to_language_is_in_the_new_one_and_offers_the_old_one(d
     with taught("es", Pseudo()):
         assert (await answer(desk, ASK, "/language en")).title == "I speak English here"
     log = await answer(desk, ASK, "/settings log")
-    assert f"Ana (7): {marked('language')}" in log.lines[0].text
+    assert "Ana (7): language Español → English" in log.lines[0].text
+    with taught("es", Pseudo()):
+        await answer(desk, ASK, "/language es")
+        log = await answer(desk, ASK, "/settings log")
+    assert f"Ana (7): {marked('language')}" in log.lines[1].text
 
 
 async def test_a_language_is_changed_by_who_may_change_settings(desk: Desk, store: MemoryStore) -> None:

@@ -9,6 +9,7 @@ from bot.domain.cards import Card, Tone
 from bot.domain.chats import QuietHours, RolePing
 from bot.domain.posts import MONTHLY_W, WEEKLY_W, Destination, Measure, Threshold
 from handlers.commands import COMMANDS, Ask, answer
+from handlers.commands.changes import change_words
 from handlers.desk import Desk
 from storage.memory import MemoryStore
 from tests.handlers.conftest import HERE
@@ -312,7 +313,7 @@ async def test_the_log_holds_no_line_of_what_changed_nothing(desk: Desk, store: 
         await answer(desk, GROUP, line)
     await answer(desk, GROUP, "/subscribe btc weekly")
     await answer(desk, GROUP, "/subscribe btc weekly")
-    assert [change.what.split(":")[0] for change in await store.chats.changes(HERE)] == ["alerts 1 on"]
+    assert [change_words(c).split(":")[0] for c in await store.chats.changes(HERE)] == ["alerts 1 on"]
 
 
 @pytest.mark.parametrize(
@@ -325,7 +326,9 @@ async def test_the_log_holds_no_line_of_what_changed_nothing(desk: Desk, store: 
 )
 async def test_the_log_tells_roles_as_well(desk: Desk, store: MemoryStore, line: str, what: str) -> None:
     await answer(desk, DISCORD, line)
-    assert [c.what for c in await store.chats.changes(DISCORD.destination)] == ([what] if what else [])
+    assert [change_words(c) for c in await store.chats.changes(DISCORD.destination)] == (
+        [what] if what else []
+    )
 
 
 async def test_roles_are_pinged_from_the_size_that_was_chosen(desk: Desk, store: MemoryStore) -> None:
@@ -383,7 +386,9 @@ async def test_one_subscription_is_edited_by_its_number(desk: Desk, store: Memor
     by_w = [Threshold(Measure.W, w) for w in (WEEKLY_W, MONTHLY_W)]
     assert [s.threshold for s in await store.subscriptions.of(HERE)] == by_w
     (line,) = await store.chats.changes(HERE, 1)
-    assert line.what == "alerts 2, ETH: about weekly (W 2.2 and more) → about monthly (W 2.9 and more)"
+    assert (
+        change_words(line) == "alerts 2, ETH: about weekly (W 2.2 and more) → about monthly (W 2.9 and more)"
+    )
     await answer(desk, GROUP, changed.buttons[0].command)
     assert [s.threshold for s in await store.subscriptions.of(HERE)] == [by_w[0], by_w[0]]
     for number in ("9", "", "x"):

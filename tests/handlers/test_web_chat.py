@@ -13,6 +13,7 @@ import pytest
 
 from bot.domain.charts import Chart
 from bot.errors import ConfigError, MessageGone
+from handlers.speech import ENGLISH, _, speaking
 from handlers.web import LOCAL, LocalChat, Site
 from handlers.web.chat import HISTORY
 from handlers.web.chat_html import LONGEST_LINE
@@ -49,8 +50,10 @@ class Stream:
 
 
 @asynccontextmanager
-async def reading(session: aiohttp.ClientSession, last_id: str | None = None) -> AsyncIterator[Stream]:
-    headers = {"Last-Event-ID": last_id} if last_id else {}
+async def reading(
+    session: aiohttp.ClientSession, last_id: str | None = None, *, language: str = ENGLISH
+) -> AsyncIterator[Stream]:
+    headers = {"Accept-Language": language} | ({"Last-Event-ID": last_id} if last_id else {})
     async with session.get("/events", headers=headers) as response:
         assert response.content_type == "text/event-stream"
         yield Stream(response)
@@ -155,6 +158,25 @@ async def test_every_tab_sees_new_messages_and_edits_with_their_revision() -> No
             assert f'id="m{message}"' in edited
             assert 'data-revision="1"' in edited
             assert "W 3.2" in edited
+
+
+async def test_each_tab_is_told_in_its_own_language_also_what_it_missed() -> None:
+    chat = local_chat()
+    with speaking("es"):
+        spanish = _("revised {time} · edit {count}").partition("{time}")[0]
+    assert spanish != "revised "
+    async with visiting(chat) as session:
+        message = await chat.send(LOCAL, wave(1))
+        async with reading(session) as here, reading(session, language="es") as there:
+            last_id, _told = await there.next("history")
+            await here.next("history")
+            with speaking("tr"):  # whoever revises it
+                await chat.edit(LOCAL, message, wave(2))
+            assert f">{spanish}<" in (await there.next())[1]
+            assert ">revised <" in (await here.next())[1]
+        async with reading(session, last_id, language="es") as back, reading(session, last_id) as other:
+            assert f">{spanish}<" in (await back.next())[1]
+            assert ">revised <" in (await other.next())[1]
 
 
 async def test_a_tab_that_comes_back_is_told_exactly_what_it_missed() -> None:

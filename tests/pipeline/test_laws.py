@@ -19,7 +19,7 @@ from bot.domain.units import Amount, Unit, UsdChange
 from bot.domain.waves import STAGE_ORDER, Stage, Wave
 from bot.pipeline.aggregate import Aggregate
 from bot.pipeline.gate import Gate
-from bot.pipeline.judge import wave_name
+from bot.pipeline.names import wave_name
 from bot.pipeline.rarity import SCORE_FLOOR, TAIL, History, Scale, joint, surprise
 from tests.pipeline.market import CONTRACTS, MINUTE, OPENING, Curve, Scene, path, play, thawed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,20 +13,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bot.blindness import watch_over
 from bot.domain.market import Group, Instrument, OpenInterest, Price, Venue, Verdict
 from bot.domain.posts import Destination, Measure, Subscription, Threshold
-from bot.domain.waves import Wave
+from bot.domain.waves import Stage, Wave
 from bot.health import Health
 from bot.judging import judge
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import JudgeState
 from bot.ports import Store
-from bot.roles import Bench, watch_over
+from bot.roles import Bench
 from bot.running import running
 from storage.memory import MemoryStore
 from storage.sqlite import open_sqlite
 from storage.streams import LocalStream
 from tests.pipeline.market import BTC, GROUPS, MINUTE, OPENING, PACE, Scene, path, told
+from tests.storage.samples import DAY, wave
 
 CHAT = Destination("local", "page")
 CRASH = Scene(positions=path((5, 1.0), (35, 0.82)), price=path((5, 1.0), (35, 0.88)), quiet=True)
@@ -142,6 +144,34 @@ async def test_a_memory_of_another_release_is_rebuilt_from_the_readings(world: W
     again = world.bench()
     assert await again.recover() == OPENING + 10 * MINUTE
     assert BTC in again.judge.assets
+
+
+@pytest.mark.parametrize("share", [(0, 1), (0, 4), (3, 4)])
+async def test_who_lost_the_memory_gives_no_name_a_second_time(world: World, share: tuple[int, int]) -> None:
+    """Another release, or another number of partitions, begins with what the store has."""
+    before = [wave(name, revision=9, onset=OPENING - 40 * DAY, stage=Stage.OVER) for name in ("1", "2", "7")]
+    for one in before:
+        await world.store.waves.save(one)
+    lived = Judge(GROUPS, PACE)
+    lived.restore(msgspec.msgpack.decode(world.quiet, type=JudgeState))
+    lesson = lived.lesson(BTC)
+    assert lesson is not None
+
+    async def begin() -> Bench:
+        bench = replace(world.bench(), judge=Judge(GROUPS, PACE, share=share))
+        bench.judge.learn(BTC, lesson)
+        await bench.recover()
+        return bench
+
+    await world.play(await begin(), 0, 80)
+    known = await world.waves()
+    assert [await world.store.waves.get(one.id) for one in before] == before
+    [new] = [one for one in known if one.onset >= OPENING]
+    assert int(new.id, 36) % share[1] == (share[0] + 1) % share[1], "a name of its own share"
+    await world.store.journal.keep("judge", b"\x93not ours")
+    await begin()
+    made_again = {one.id for one in await world.waves()}
+    assert made_again == {one.id for one in known}, "it has the name it had"
 
 
 async def test_the_very_first_start_has_nothing_to_recover(world: World) -> None:
