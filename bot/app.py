@@ -15,7 +15,17 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
-from bot.app_parts import GROUPS, desk_of, faces_of, judge_of, meet, site_of
+from bot.app_parts import (
+    GROUPS,
+    LATER_EVERY_S,
+    LOOK_EVERY_S,
+    TIDY_EVERY_S,
+    desk_of,
+    faces_of,
+    judge_of,
+    meet,
+    site_of,
+)
 from bot.blindness import watch_over
 from bot.config import Settings
 from bot.deliver import deliver
@@ -42,10 +52,7 @@ from storage.streams import LocalStream
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 5.0
 PLAYED_LOOK_BACK = timedelta(days=14)
-TIDY_EVERY_S = 3600.0
-LATER_EVERY_S = 20.0
 SETTLED_S = 100.0
 """Every venue was asked at least once, and the judge has made its first steps."""
 

@@ -20,7 +20,18 @@ from hashlib import sha256
 from importlib.metadata import version
 from os import getpid
 
-from bot.app_parts import GROUPS, Faces, desk_of, faces_of, judge_of, meet, site_of
+from bot.app_parts import (
+    GROUPS,
+    LATER_EVERY_S,
+    LOOK_EVERY_S,
+    TIDY_EVERY_S,
+    Faces,
+    desk_of,
+    faces_of,
+    judge_of,
+    meet,
+    site_of,
+)
 from bot.blindness import watch_over
 from bot.clusters import StreamsSettings
 from bot.config import Settings
@@ -55,9 +66,6 @@ from storage.nats_fleet import MEET_S, Presence, WakeUps
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 5.0
-TIDY_EVERY_S = 3600.0
-LATER_EVERY_S = 20.0
 PLAY_LOOK_S = 0.2
 CURTAIN = timedelta(seconds=15)
 """A play waits so long for everybody to be there."""

@@ -36,6 +36,9 @@ FEEDS = {venue: exchange.liquidations for venue, exchange in EXCHANGES.items()}
 FRESH_POLLS = 3
 """A figure counts until three polls were missed."""
 MET = "local.met"
+LOOK_EVERY_S = 5.0
+TIDY_EVERY_S = 3600.0
+LATER_EVERY_S = 20.0
 
 
 def judge_of(settings: Settings, share: tuple[int, int] = (0, 1)) -> Judge:

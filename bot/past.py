@@ -26,7 +26,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bot.domain.assets import Asset
-from bot.domain.health import REMEMBERED, Remembered
+from bot.domain.health import LIVE_SINCE, REMEMBERED, Remembered
 from bot.domain.market import Group, OpenInterest, Snapshot, Venue
 from bot.domain.waves import FROM_HISTORY, Stage, Wave
 from bot.feeds.backfill import VenuePast, Wanted
@@ -59,7 +59,7 @@ BREATH_S = 0.01
 FINE, COARSE = timedelta(days=7), timedelta(days=90)
 """Older snapshots are kept every quarter of an hour, then every hour, as live ones are."""
 MOST_WAVES = 100_000
-UNTIL, NAMED = "past.until", "past.named"
+NAMED = "past.named"
 
 
 class _Learnt(msgspec.Struct, frozen=True):
@@ -173,11 +173,11 @@ class Past:
     async def until(self) -> datetime:
         """The step at which live figures began, or begin now; it is the same ever after."""
         journal = self.store.journal
-        kept = await journal.kept(UNTIL)
+        kept = await journal.kept(LIVE_SINCE)
         if kept is not None:
             return datetime.fromisoformat(kept.decode())
         until = last_step(self.judge.began() or self.setting.clock(), STEP)
-        await journal.keep(UNTIL, until.isoformat().encode())
+        await journal.keep(LIVE_SINCE, until.isoformat().encode())
         return until
 
     async def _fetch(self, venue: VenuePast) -> None:
@@ -316,7 +316,7 @@ async def judged_past(
 ) -> tuple[Sequence[Wave], datetime, datetime]:
     """A coin's past judged once more: the waves, from when and until when. Nothing is kept."""
     reached = (await store.archive.reached(asset)).values()
-    until = datetime.fromisoformat((await store.journal.kept(UNTIL) or b"").decode())
+    until = datetime.fromisoformat((await store.journal.kept(LIVE_SINCE) or b"").decode())
     pace = Pace(STEP, FRESH) if coverage_floor is None else Pace(STEP, FRESH, coverage_floor)
     since = min(reached)
     found = await _Hearing(asset, Judge(groups, pace), store.archive, 0.0).all(since, until)

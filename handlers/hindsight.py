@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from bot.domain.assets import Asset
+from bot.domain.health import LIVE_SINCE
 from bot.domain.market import Snapshot
 from bot.domain.posts import summed_waves
 from bot.domain.statistics import totals
@@ -25,6 +26,11 @@ from bot.ports import Store
 K = TypeVar("K")
 V = TypeVar("V")
 
+MINUTE = timedelta(minutes=1)
+SETTLED = 10 * MINUTE
+"""So soon after live figures began every contract has been read."""
+ONE_COUNT = 0.03
+"""A venue that moves by more than this fraction where live figures take over counts other contracts."""
 STALE = timedelta(minutes=75)
 """Old snapshots are kept once an hour: an older one does not stand for a moment asked about."""
 EXACT = timedelta(minutes=2)
@@ -51,6 +57,29 @@ async def near(store: Store, asset: Asset, at: datetime) -> Snapshot | None:
     """The snapshot that stands for a moment; ``None`` where nothing was seen near it."""
     found = await store.journal.snapshot(asset, at)
     return found if found and at - found.at <= STALE else None
+
+
+async def comparable(store: Store, now: Snapshot, before: Snapshot) -> Snapshot:
+    """``before`` without the venues whose past counts other contracts than are watched live.
+
+    Some venues remember perpetuals alone. Where live figures took over, such a venue's coins jump.
+    """
+    began = await store.journal.kept(LIVE_SINCE)
+    since = datetime.fromisoformat(began.decode()) if began else before.at
+    if not before.at < since < now.at:
+        return before
+    told = await store.journal.snapshot(now.asset, since - MINUTE)
+    soon = await store.journal.snapshots(now.asset, since, min(since + SETTLED, now.at), MINUTE)
+    if told is None or not soon:
+        return before
+    was = {venue.venue: venue.coins for venue in told.venues}
+    jumped = {
+        venue.venue
+        for venue in soon[-1].venues
+        if (old := was.get(venue.venue)) and abs(venue.coins / old - 1) > ONE_COUNT
+    }
+    kept = tuple(venue for venue in before.venues if venue.venue not in jumped)
+    return msgspec.structs.replace(before, venues=kept, coins=sum(venue.coins for venue in kept))
 
 
 # --- outcomes --------------------------------------------------------------------------------------------

@@ -120,11 +120,11 @@ def _change(now: Snapshot, before: Snapshot | None, period: timedelta, scale: Sc
     change = f"{scale.show(new - old, signed=True)} {now.asset}"
     in_usd = usd_change(before, now)
     agrees = _agrees(now, before)
-    text = _("{time}: **{change} ({move})**") if agrees else _("Of it {change}")
+    text = _("{time}: **{change} ({move})**") if agrees else _("Of that {change}")
     if both != every:
         text = ngettext(
-            "Of it {change} on the {both} of {n} venue seen at both ends",
-            "Of it {change} on the {both} of {n} venues seen at both ends",
+            "Of that {change} on the {both} of {n} venue seen at both ends",
+            "Of that {change} on the {both} of {n} venues seen at both ends",
             len(every),
         )
         if agrees:

@@ -165,6 +165,8 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._losing = False
+        self.held_up = asyncio.Event()
+        """Set when something was not passed on because of ``cut``."""
 
     async def __aenter__(self) -> Proxy:
         self._server = await asyncio.start_server(self._meet, "127.0.0.1", 0)
@@ -200,6 +202,8 @@ class Proxy:
     async def _pass(self, source: asyncio.StreamReader, to: asyncio.StreamWriter, answers: bool) -> None:
         try:
             while data := await source.read(65536):
+                if not self._open.is_set():
+                    self.held_up.set()
                 await self._open.wait()
                 if answers and self._losing:
                     self._losing = False

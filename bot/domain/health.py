@@ -25,6 +25,8 @@ class SourceState(StrEnum):
     """Connected, but silent while feeds of its kind are busy, also after it was subscribed anew."""
 
 
+LIVE_SINCE = "past.until"
+"""Under this name the journal keeps when live figures began (ISO 8601); before it is what venues remember."""
 REMEMBERED = "past.progress"
 """Under this name the journal keeps a list of ``Remembered``."""
 

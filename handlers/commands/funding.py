@@ -159,8 +159,10 @@ async def _extremes(desk: Desk) -> Card:
     least = [asset for asset in ordered[-NAMED:] if asset not in most]
     rows = [_extreme(asset, chosen[asset]) for asset in (*most, *least)]
     told_of = [(asset, chosen[asset]) for asset in (*most, *least)]
-    overall = _("Over all of them, weighed by dollars: **{rate} a year**")
-    lines = [Line(overall.format(rate=yearly(_overall(chosen))), 8)]
+    lines = []
+    if (rate := _overall(chosen)) is not None:
+        overall = _("Over all of them, weighed by dollars: **{rate} a year**")
+        lines.append(Line(overall.format(rate=yearly(rate)), 8))
     if left := len(sums) - len(chosen):
         lines.append(
             Line(
@@ -189,10 +191,11 @@ def _counts(told: Statistics, sums: Totals) -> bool:
     return sums.funding is not None and large and funded >= LEAST_TOLD * sums.coins
 
 
-def _overall(chosen: Mapping[Asset, Totals]) -> float:
-    weights = [(one.usd or 0.0, one.funding or 0.0) for one in chosen.values()]
+def _overall(chosen: Mapping[Asset, Totals]) -> float | None:
+    """Over the coins whose dollars are known."""
+    weights = [(one.usd, one.funding) for one in chosen.values() if one.usd and one.funding is not None]
     total = sum(weight for weight, _rate in weights)
-    return sum(weight * rate for weight, rate in weights) / total if total else 0.0
+    return sum(weight * rate for weight, rate in weights) / total if total else None
 
 
 def _extreme(asset: Asset, sums: Totals) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from bot.errors import AskError
 from handlers.commands.chart import by_venue
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
+from handlers.hindsight import comparable
 from handlers.numbers import duration
 from handlers.picture_words import pictured
 from handlers.snapshot_cards import market_card, snapshot_card
@@ -33,10 +34,13 @@ async def open_interest(desk: Desk, ask: Ask) -> Card:
     if (asset := ask.get(COIN)) is None:
         return await _market(desk, period)
     now = await desk.latest(asset)
+    before = await desk.before(now, period)
+    if before is not None:
+        before = await comparable(desk.store, now, before)
     chart = await by_venue(desk, asset, period)
     card = snapshot_card(
         now,
-        await desk.before(now, period),
+        before,
         period,
         at=desk.now(),
         titles=desk.titles(),

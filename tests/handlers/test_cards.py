@@ -210,7 +210,7 @@ def test_coins_of_venues_seen_at_both_ends_stand_below_the_one_headline() -> Non
     told = words(snapshot_card(now, before, DAY, at=NOW, titles=TITLES)).splitlines()
     assert told[1] == "24 h: −19.0 % like with like, each venue only while it was seen"
     assert told[2].startswith(
-        "Of it −69,000 BTC on the 4 of 6 venues seen at both ends · −$12.7 B: positions"
+        "Of that −69,000 BTC on the 4 of 6 venues seen at both ends · −$12.7 B: positions"
     )
     assert told[3] == "Crypto-native 323,600 · Institutional live 12,400", "no change of half a side"
 

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.health import LIVE_SINCE
 from bot.domain.posts import Destination, Subscription
 from bot.domain.waves import AFTER, FollowUp, Magnitude, Outcome, Stage
 from handlers.commands import Ask, answer
 from handlers.desk import Desk
-from handlers.hindsight import open_then, outcomes
+from handlers.hindsight import comparable, open_then, outcomes
 from storage.memory import MemoryStore
 from tests.handlers.october import BTC, LOW, MINUTE, NOW, ONSET, snapshot, wave
 
@@ -129,3 +130,21 @@ async def test_the_scorecard_counts_what_was_told_and_what_was_not(desk: Desk, s
 def test_every_time_after_has_its_own_subject() -> None:
     subjects = {FollowUp(NOW, "1a", after).subject for after in AFTER}
     assert subjects == {"after-1a-1h", "after-1a-24h", "after-1a-7d"}
+
+
+async def test_a_venue_whose_past_counts_other_contracts_is_compared_with_nothing() -> None:
+    store, live_since = MemoryStore(), NOW - 3 * HOUR
+    times = [NOW - DAY, live_since - MINUTE, live_since + MINUTE, live_since + 5 * MINUTE, NOW]
+    for at in times:
+        whole = snapshot(at, fallen=0.0)
+        if at < live_since:  # of the first venue only the perpetuals
+            part = replace(whole.venues[0], coins=0.78 * whole.venues[0].coins)
+            whole = replace(whole, venues=(part, *whole.venues[1:]))
+        await store.journal.snap([whole])
+    before, now = snapshot(NOW - DAY, fallen=0.0), snapshot(NOW, fallen=0.0)
+    assert await comparable(store, now, before) == before, "nobody knows of a change"
+    await store.journal.keep(LIVE_SINCE, live_since.isoformat().encode())
+    others = await comparable(store, now, before)
+    assert [venue.venue for venue in others.venues] == [venue.venue for venue in before.venues[1:]]
+    later = snapshot(live_since + 5 * MINUTE, fallen=0.0)
+    assert await comparable(store, now, later) == later, "both ends are live"

@@ -119,6 +119,17 @@ async def test_the_extremes_of_funding_leave_small_coins_out_and_say_so(
     assert "Left out: 2 coins of less than $10.0 M" in lines(card)
 
 
+async def test_without_prices_there_is_no_funding_weighed_by_dollars(desk: Desk, store: MemoryStore) -> None:
+    desk.clock = lambda: NOW + MINUTE
+    for coin in (BTC, Asset("ETH")):
+        told = statistics(NOW, NOW, MINUTE, asset=coin)[0]
+        unpriced = tuple(replace(venue, usd=None) for venue in told.venues)
+        await store.statistics.record([replace(told, at=NOW + MINUTE, venues=unpriced)])
+    card = await said(desk, "/funding")
+    assert card.title == "Funding: the extremes of 2 coins"
+    assert "Over all of them" not in lines(card)
+
+
 async def test_coins_side_by_side_fit_a_phone(desk: Desk) -> None:
     card = await said(desk, "/compare btc vs eth, btc")
     assert card.title == "BTC and ETH: leverage side by side"

@@ -101,7 +101,7 @@ async def test_a_short_cut_costs_nobody_a_lock(postgres: Server, database: Datab
         url = postgres.url(name, port=network.port)
         async with open_postgres(Database(url), timing=timing) as store, store.locks.hold("judge") as held:
             network.cut()
-            await asyncio.sleep(0.3)  # some questions go unanswered
+            await network.held_up.wait()  # a question goes unanswered
             network.mend()
             await store.under(held).journal.keep("state", b"still")
             assert held.holds
