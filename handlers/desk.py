@@ -66,6 +66,7 @@ T = TypeVar("T")
 WEEKLY = Threshold(Measure.W, WEEKLY_W)
 ENOUGH_HISTORY = timedelta(days=14)
 PAST = 200
+DAY = timedelta(days=1)
 PICTURES_KEPT = 32
 
 
@@ -190,12 +191,16 @@ class Desk:
         return [self.here(told) for told in await self.store.journal.reports(asset, self.clock())]
 
     async def short_history(self, asset: Asset) -> timedelta | None:
-        """How long the coin has been watched; ``None`` when long enough to say how rare a fall is."""
+        """How long the coin has been watched, beyond two days in whole ones that are over.
+
+        ``None`` when long enough to say how rare a fall is.
+        """
         now = self.clock()
         if await self.store.journal.snapshot(asset, now - ENOUGH_HISTORY):
             return None
         points = await self.store.journal.series(asset, now - ENOUGH_HISTORY, now, timedelta(days=1))
-        return now - points[0].at if points else timedelta(0)
+        watched = now - points[0].at if points else timedelta(0)
+        return watched - watched % DAY if watched > 2 * DAY else watched
 
     # --- waves -------------------------------------------------------------------------------------
 
@@ -243,7 +248,7 @@ class Desk:
 
     async def recorded(self, asset: Asset, period: timedelta) -> timedelta:
         """``period``, or about how much of it is there: two weeks are not drawn in the steps of years."""
-        if period <= timedelta(days=1):
+        if period <= DAY:
             return period
         now, step = self.clock(), step_for(period)
         points = await self.store.journal.series(asset, aligned(now - period, step), now, step)

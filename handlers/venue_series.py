@@ -37,11 +37,12 @@ def venues_chart(
     now: datetime,
     banner: str = "",
     shade: Span | None = None,
+    first: Snapshot | None = None,
 ) -> VenuesChart | None:
     """``None`` where fewer than two snapshots are known; they come oldest first.
 
     A venue that a snapshot misses keeps what it held when it was last believed, marked as stale; before it
-    was first seen it is unknown.
+    was first seen it is unknown. ``first`` is what moves are counted from, where that is not the oldest.
     """
     step = step_of(snapshots, step_for(period))
     by_step = {aligned(snap.at, step): snap for snap in snapshots}
@@ -71,7 +72,7 @@ def venues_chart(
             shown.append(VenueCoins(name, is_native, coins))
     note = as_of_note(newest.at, newest.coverage, now)
     return VenuesChart(
-        title=_finding(asset, snapshots[0], newest, period, titles),
+        title=_finding(asset, first or snapshots[0], newest, period, titles),
         asset=asset,
         times=tuple(times),
         venues=tuple(shown),

@@ -12,6 +12,7 @@ from bot.domain.charts import Chart, LinesChart, MarketChart, NamedLine, ValueUn
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
+from handlers.hindsight import comparable
 from handlers.leverage import seen
 from handlers.leverage_charts import heat_chart
 from handlers.numbers import clock, duration, moment, percent, usd
@@ -107,7 +108,12 @@ async def by_venue(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
     period = await desk.recorded(asset, period)
     now, step = desk.clock(), step_for(period)
     snapshots = await desk.store.journal.snapshots(asset, aligned(now - period, step), now, step)
-    return venues_chart(asset, snapshots, period, titles=desk.titles(), now=now, banner=desk.banner)
+    if not snapshots:
+        return None
+    first = await comparable(desk.store, snapshots[-1], snapshots[0])
+    return venues_chart(
+        asset, snapshots, period, titles=desk.titles(), now=now, banner=desk.banner, first=first
+    )
 
 
 async def _funding(desk: Desk, asset: Asset, period: timedelta) -> LinesChart | None:

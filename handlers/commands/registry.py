@@ -169,9 +169,11 @@ async def _answered(desk: Desk, ask: Ask, text: str) -> Card:
         card = await called.run(desk, replace(ask, words=read))
         if called.configures:
             card = structs.replace(card, private=True)
+            desk = await desk.at_home(ask.destination)  # another language may have been chosen
     except AskError as error:
         card = structs.replace(error_card(error), private=True)
-    return desk.sign(card)
+    with speaking(desk.language):
+        return desk.sign(card)
 
 
 def find(text: str) -> tuple[Command, list[str]]:

@@ -84,3 +84,13 @@ async def test_what_was_asked_for_longer_than_it_was_recorded_is_drawn_in_fine_s
     times = card.picture.chart.times  # type: ignore[union-attr]
     assert len(times) > 30
     assert times[-1] <= NOW + timedelta(days=1)
+
+
+async def test_history_is_never_told_longer_than_it_is(desk: Desk) -> None:
+    store = MemoryStore()
+    young = [
+        snapshot(NOW - timedelta(days=13, hours=20) + n * timedelta(hours=4), fallen=0.0) for n in range(83)
+    ]
+    await store.journal.snap([*young, snapshot(NOW, fallen=0.0)])
+    young_desk = Desk(store, desk.health, desk.clock, desk.about, wall=desk.wall)
+    assert "I have 13 days of BTC history" in texts(await answer(young_desk, ASK, "/oi btc"))

@@ -71,6 +71,7 @@ async def test_the_answer_to_language_is_in_the_new_one_and_offers_the_old_one(d
     with taught("es", Pseudo()):
         card = await answer(desk, ASK, "/language español")
     assert card.title.startswith(marked("I speak"))
+    assert card.language == "es"
     assert card.buttons[0].command == "/language en"
     assert [button.label for button in card.buttons[1:4]] == ["Русский", "中文", "Türkçe"]
     with taught("es", Pseudo()):
