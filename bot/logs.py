@@ -25,7 +25,7 @@ ERRORS_SIZE = 1_000_000
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "fault"}
 _CHATTY = ("apscheduler", "aiohttp.access", "asyncio", "discord", "httpcore", "httpx", "telegram")
 _TWICE = "telegram.request"
-"""Logs a trace of each answer that is no JSON, as a 502 is, and raises it as well; whoever asked tells of it."""
+"""Logs a trace of each answer that is no JSON, as a 502 is, and raises it as well: whoever asked tells it."""
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != 9}
 
 

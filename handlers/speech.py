@@ -8,7 +8,7 @@ in ``locale/<language>/LC_MESSAGES/washout.po`` and are read when first spoken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -23,8 +23,6 @@ from babel.messages.pofile import read_po
 LANGUAGES = {"en": "English", "es": "Español", "ru": "Русский", "zh": "中文", "tr": "Türkçe"}
 """What can be chosen, each by its own name."""
 ENGLISH = "en"
-FULL_STOP = {"zh": "。"}
-"""What ends a sentence and parts it from the next; elsewhere a point and a space."""
 FOLDER = Path(__file__).parent / "locale"
 
 _drafts: dict[str, NullTranslations] = {}
@@ -80,11 +78,6 @@ def ngettext(singular: str, plural: str, count: float) -> str:
 def pgettext(context: str, message: str) -> str:
     """For a word that is one in English and several elsewhere: ``pgettext("button", "Open")``."""
     return _texts(_spoken.get()).pgettext(context, message)
-
-
-def sentences(texts: Iterable[str]) -> str:
-    """One after the other, as the language spoken parts them; the last one's end stays open."""
-    return FULL_STOP.get(_spoken.get(), ". ").join(texts)
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's usual name

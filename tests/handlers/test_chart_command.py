@@ -9,7 +9,6 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.charts import Chart, LinesChart, MarketChart, VenuesChart
-from bot.domain.chats import SettingsChange
 from bot.domain.market import Group, Missing, Snapshot, Venue, VenueOpenInterest, Verdict
 from bot.domain.statistics import Statistics, VenueStatistics
 from handlers.charts import svg
@@ -57,17 +56,6 @@ async def test_words_come_in_any_order_and_the_largest_coin_is_meant_where_none_
 async def test_what_cannot_be_shown_is_named_with_what_can(desk: Desk) -> None:
     card = await answer(desk, ASK, "/chart btc 7d venue")
     assert "`/chart btc 7d venues`" in card.title + " ".join(line.text for line in card.lines)
-
-
-async def test_sentences_are_parted_as_the_language_parts_them(desk: Desk, store: MemoryStore) -> None:
-    home = replace(await desk.settings(HERE), language="zh")
-    change = SettingsChange(destination=HERE, at=NOW, who="u1", what="中文")
-    await store.chats.choose(home, change)
-    card = await answer(desk, ASK, "/chart btc 6h")
-    assert card.picture is not None
-    assert card.lines[0].text.count("。") == 2
-    assert card.picture.alt == f"{card.title}。{card.lines[0].text}"
-    assert ". " not in card.picture.alt
 
 
 async def test_buttons_keep_what_is_shown(desk: Desk) -> None:
