@@ -12,10 +12,9 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from hashlib import sha256
 from importlib.metadata import version
 from os import getpid
@@ -46,7 +45,7 @@ from bot.errors import ConfigError
 from bot.feeds.contact import Setting
 from bot.feeds.http import VenueHttp
 from bot.feeds.sources import Sources, open_lines
-from bot.fleet import Lane, SharedGate, only_one
+from bot.fleet import BotShare, Lane, SharedGate, only_one
 from bot.health import Health
 from bot.health_fleet import FleetHealth
 from bot.judging import follow
@@ -57,18 +56,15 @@ from bot.pipeline.judge import Judge
 from bot.ports import Held, Messenger, Store
 from bot.roles import KEPT_AS, Bench, tidy
 from bot.running import running
-from bot.stage import PLAY, Stage, live, played, wall
+from bot.stage import Stage, shared_stage, wall
 from handlers.desk import Desk
-from handlers.web import LOCAL, Site
+from handlers.web import LOCAL, LocalChat, Site
 from storage.jetstream import Cluster, open_cluster
 from storage.jetstream_seen import JetInlet, JetOutlet, open_outlet, partition_of
 from storage.nats_fleet import MEET_S, Presence, WakeUps
 
 log = logging.getLogger(__name__)
 
-PLAY_LOOK_S = 0.2
-CURTAIN = timedelta(seconds=15)
-"""A play waits so long for everybody to be there."""
 OTHERS_FIRST_S = 2.0
 """A judge lets whoever the partition is meant for come first, so that a fleet which starts is balanced."""
 PAST_EVERY_S = 60.0
@@ -93,36 +89,12 @@ async def run(
     async with (
         open_store(settings, scenario, roles) as store,
         open_cluster(streams) as cluster,
-        _stage(settings, scenario, speed, store, roles) as stage,
+        shared_stage(settings, scenario, speed, store, roles) as stage,
     ):
         await cluster.make_streams()
         process = Process(settings, streams, store, cluster, stage, roles, shards)
         await process.work(settings.page.port if port is None else port, stop)
     return 0
-
-
-@asynccontextmanager
-async def _stage(
-    settings: Settings, scenario: str | None, speed: float, store: Store, roles: Collection[Role]
-) -> AsyncIterator[Stage]:
-    """A play is begun by the first judge; everybody else comes in where it stands."""
-    if scenario is None:
-        yield live(settings)
-        return
-    from bot.simulator.playing import Play
-    from bot.simulator.scenario import named
-
-    async with store.locks.hold("play") if Role.JUDGE in roles else AsyncExitStack():
-        while await store.journal.kept(PLAY) is None:
-            if Role.JUDGE in roles:
-                begins = wall() + CURTAIN
-                play = Play(scenario, named(scenario).script.plays_from, speed, begins)
-                await store.journal.keep(PLAY, play.dump())
-            else:
-                await asyncio.sleep(PLAY_LOOK_S)
-    async with played(scenario, speed, store.journal) as stage:
-        stage.begin()
-        yield stage
 
 
 def _name() -> str:
@@ -144,6 +116,7 @@ class Process:
     _outlet: JetOutlet | None = None
     _inlets: dict[int, JetInlet] = field(default_factory=dict)
     _lanes: dict[str, Lane] = field(default_factory=dict)
+    _shares: dict[str, BotShare] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._began = wall()
@@ -214,6 +187,11 @@ class Process:
             self._holders = await self.store.locks.holders()
             await asyncio.sleep(LOOK_EVERY_S)
 
+    def _answerers(self) -> int | None:
+        """How many talk; unknown while we are cut off."""
+        talking = self._with(Role.TALK)
+        return len(talking) if self.me in talking else None
+
     def _with(self, role: Role) -> Sequence[str]:
         return [member.name for member in self._presence.members() if role in member.roles]
 
@@ -226,10 +204,24 @@ class Process:
         await rings.enter_async_context(running(site.watch()))
         sys.stdout.write(f"Washout is at {address}\n")
         sys.stdout.flush()
+        site.chat.changed = self._waking.set
+        await site.chat.look()
         async with self.store.locks.hold("meet"):
             await meet(self.settings, self.stage, site.chat, self._desk)
-        await rings.enter_async_context(running(self._look_at_locks(), self._deliver(site.chat, "page")))
+        besides = (self._look_at_locks(), self._look_at_chat(site.chat), self._deliver(site.chat, "page"))
+        await rings.enter_async_context(running(*besides))
         return site
+
+    async def _look_at_chat(self, chat: LocalChat) -> None:
+        """Other processes speak in it too, and a wake-up may be missed."""
+        news = asyncio.Event()
+        self._woken.append(news)
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await news.wait()
+            news.clear()
+            await chat.look()
 
     async def _chats(self, rings: AsyncExitStack, site: Site | None) -> None:
         talks = Role.TALK in self.roles
@@ -242,6 +234,8 @@ class Process:
         faces: Faces = await rings.enter_async_context(
             faces_of(self.settings, self._desk, listens=listens, shards=self.shards)
         )
+        if faces.telegram is not None:
+            self._shares["telegram"] = BotShare(faces.telegram.share)
         if talks and (telegram := faces.telegram) is not None:
             if self.settings.telegram.mode == "webhook":
                 if site is None or not self.settings.telegram.webhook_secret.read():
@@ -250,11 +244,13 @@ class Process:
                         " Telegram reaches, and all such processes need one secret (webhook_secret_env)"
                     )
                 site.hooks[telegram.inbox.webhook_path] = telegram.inbox.webhook
-                await rings.enter_async_context(running(telegram.listen()))
+                among = self._shares["telegram"].among(self._answerers)
+                await rings.enter_async_context(running(among, telegram.listen()))
             else:
 
                 async def listen(_: Store, __: Held) -> None:
-                    await telegram.listen()
+                    with self._shares["telegram"].answering():
+                        await telegram.listen()
 
                 one = f"telegram.poll.{_hidden(self.settings.telegram.token.read())}"
                 await rings.enter_async_context(running(only_one(self.store, one, listen)))
@@ -275,19 +271,21 @@ class Process:
         async def send(own: Store, held: Held) -> None:
             lane = self._lanes[name] = Lane(face, held)
             await own.posts.take_back(face.platform)
-            try:
-                await deliver(
-                    lane,
-                    own,
-                    self._desk.present,
-                    news=news,
-                    clock=self.stage.clock,
-                    wall=wall,
-                    sleep=asyncio.sleep,
-                    delivered=self._delivered,
-                )
-            finally:
-                del self._lanes[name]
+            share = self._shares.get(face.platform)
+            with nullcontext() if share is None else share.sending():
+                try:
+                    await deliver(
+                        lane,
+                        own,
+                        self._desk.present,
+                        news=news,
+                        clock=self.stage.clock,
+                        wall=wall,
+                        sleep=asyncio.sleep,
+                        delivered=self._delivered,
+                    )
+                finally:
+                    del self._lanes[name]
 
         await only_one(self.store, name, send)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -23,6 +23,9 @@ Work = Callable[[Store, Held], Coroutine[Any, Any, None]]
 Sleep = Callable[[float], Awaitable[object]]
 MINUTE_S = 60.0
 IDENTIFY_S = 5.0
+COUNT_EVERY_S, NEWCOMER_S = 0.5, 2.5
+LONELY = 6
+"""Who cannot tell how many others there are takes the share of one of so many."""
 
 
 async def only_one(store: Store, name: str, work: Work) -> None:
@@ -81,6 +84,51 @@ class Lane:
         if not self._held.holds:
             raise TryLater("another process sends now", retry_after=timedelta(0))
         self._sent.append(monotonic())
+
+
+class BotShare:
+    """A platform counts all of a bot's calls: this process uses as much as what it does for the bot needs.
+
+    ``use`` is told ``lane`` (do we send posts?) and ``answerers`` (of how many that answer are we one?).
+    """
+
+    def __init__(self, use: Callable[[bool, int], None], *, sleep: Sleep = asyncio.sleep) -> None:
+        self._use, self._sleep = use, sleep
+        self._lane, self._answerers = False, 0
+        use(False, 0)
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        self._change(lane=True)
+        try:
+            yield
+        finally:
+            self._change(lane=False)
+
+    @contextmanager
+    def answering(self, answerers: int = 1) -> Iterator[None]:
+        self._change(answerers=answerers)
+        try:
+            yield
+        finally:
+            self._change(answerers=0)
+
+    async def among(self, count: Callable[[], int | None]) -> None:
+        """Answer beside others, until cancelled; an unknown ``count`` changes nothing.
+
+        Everybody has heard of a newcomer before it says a word, so all shares are never more than the whole.
+        """
+        await self._sleep(NEWCOMER_S)
+        with self.answering(count() or LONELY):
+            while True:
+                await self._sleep(COUNT_EVERY_S)
+                if (answerers := count()) is not None:
+                    self._change(answerers=answerers)
+
+    def _change(self, *, lane: bool | None = None, answerers: int | None = None) -> None:
+        self._lane = self._lane if lane is None else lane
+        self._answerers = self._answerers if answerers is None else answerers
+        self._use(self._lane, self._answerers)
 
 
 class SharedGate:

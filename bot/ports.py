@@ -117,6 +117,12 @@ class Journal(Protocol):
 
     async def kept(self, name: str) -> bytes | None: ...
 
+    async def amend(self, name: str, change: Callable[[bytes | None], bytes]) -> bytes:
+        """Keep what ``change`` makes of what is kept, and return that; nobody else keeps it meanwhile.
+
+        ``change`` is quick, touches nothing else, and may be called again for one amendment.
+        """
+
     async def trim(self, now: datetime) -> int:
         """Roll up and forget by the retention rules; returns rows removed."""
 

@@ -5,25 +5,31 @@ Both give the same thing, so nothing after this knows which one it is.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.config import Settings, VenueSettings
+from bot.domain.fleet import Role
 from bot.domain.market import Venue
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import MINUTE, Exchange
 from bot.feeds.sources import VenueSource
-from bot.ports import Clock, Journal
+from bot.ports import Clock, Journal, Store
 
 if TYPE_CHECKING:  # the simulator is imported only where a scenario is played
     from bot.simulator.playing import Play
     from bot.simulator.scenario import Script
 
 log = logging.getLogger(__name__)
+
+PLAY_LOOK_S = 0.2
+CURTAIN = timedelta(seconds=15)
+"""A play of several processes waits so long for everybody to be there."""
 
 PLAY = "play"
 """Under this name the journal keeps where a playing scenario stands."""
@@ -116,4 +122,28 @@ async def played(name: str, speed: float, journal: Journal) -> AsyncIterator[Sta
             until=scenario.script.plays_until,
             scenario=name,
         )
+        yield stage
+
+
+@asynccontextmanager
+async def shared_stage(
+    settings: Settings, scenario: str | None, speed: float, store: Store, roles: Collection[Role]
+) -> AsyncIterator[Stage]:
+    """A play is begun by the first judge; everybody else comes in where it stands."""
+    if scenario is None:
+        yield live(settings)
+        return
+    from bot.simulator.playing import Play
+    from bot.simulator.scenario import named
+
+    async with store.locks.hold("play") if Role.JUDGE in roles else AsyncExitStack():
+        while await store.journal.kept(PLAY) is None:
+            if Role.JUDGE in roles:
+                begins = wall() + CURTAIN
+                play = Play(scenario, named(scenario).script.plays_from, speed, begins)
+                await store.journal.keep(PLAY, play.dump())
+            else:
+                await asyncio.sleep(PLAY_LOOK_S)
+    async with played(scenario, speed, store.journal) as stage:
+        stage.begin()
         yield stage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -185,6 +185,10 @@ class MemoryJournal:
 
     async def kept(self, name: str) -> bytes | None:
         return self._states.get(name)
+
+    async def amend(self, name: str, change: Callable[[bytes | None], bytes]) -> bytes:
+        state = self._states[name] = change(self._states.get(name))
+        return state
 
     async def trim(self, now: datetime) -> int:
         self._forgotten = max(self._forgotten or now - READINGS_KEPT, now - READINGS_KEPT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -147,6 +147,17 @@ class PostgresJournal:
         sql = "select state from states where name = $1"
         state: bytes | None = await self._file.read(lambda db: db.fetchval(sql, name))
         return state
+
+    async def amend(self, name: str, change: Callable[[bytes | None], bytes]) -> bytes:
+        async def amended(db: Connection) -> bytes:
+            # A row that is not there cannot be locked: the name is, until the transaction ends.
+            await db.execute("select pg_advisory_xact_lock(hashtextextended('states ' || $1, 0))", name)
+            state = change(await db.fetchval("select state from states where name = $1", name))
+            sql = "insert into states values ($1, $2) on conflict (name) do update set state = excluded.state"
+            await db.execute(sql, name, state)
+            return state
+
+        return await self._file.once(amended)
 
     async def trim(self, now: datetime) -> int:
         """Partitions are dropped whole; the rest goes piece by piece, so that others write in between."""

@@ -126,16 +126,18 @@ class SqliteJournal:
         return await self._file.read(lambda db: reports.read_reports(db, asset, at))
 
     async def keep(self, name: str, state: bytes) -> None:
-        await self._file.write(
-            lambda db: db.table("states").insert({"name": name, "state": state}, replace=True)
-        )
+        await self._file.write(lambda db: _keep(db, name, state))
 
     async def kept(self, name: str) -> bytes | None:
-        def look(db: sqlite3.Connection) -> bytes | None:
-            row = db.execute("select state from states where name = ?", (name,)).fetchone()
-            return None if row is None else bytes(row[0])
+        return await self._file.read(lambda db: _kept(db, name))
 
-        return await self._file.read(look)
+    async def amend(self, name: str, change: Callable[[bytes | None], bytes]) -> bytes:
+        def amended(db: Database) -> bytes:
+            state = change(_kept(db.conn, name))
+            _keep(db, name, state)
+            return state
+
+        return await self._file.write(amended)
 
     async def trim(self, now: datetime) -> int:
         """One short transaction after another, so that others write in between."""
@@ -159,3 +161,12 @@ class SqliteJournal:
             while (gone := await self._file.write(chunk)) is not None:
                 removed += gone
         return removed
+
+
+def _keep(db: Database, name: str, state: bytes) -> None:
+    db.table("states").insert({"name": name, "state": state}, replace=True)
+
+
+def _kept(db: sqlite3.Connection, name: str) -> bytes | None:
+    row = db.execute("select state from states where name = ?", (name,)).fetchone()
+    return None if row is None else bytes(row[0])

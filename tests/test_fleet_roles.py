@@ -15,13 +15,13 @@ from bot.domain.health import SourceState
 from bot.domain.market import Group, Venue
 from bot.domain.posts import Destination
 from bot.errors import LockLost, StorageError, TryLater
-from bot.fleet import Lane, only_one
+from bot.fleet import BotShare, Lane, only_one
 from bot.health import Health
 from bot.health_fleet import FleetHealth
 from bot.ports import Held, Store
 from storage.locks import LocalHeld
 from storage.memory import MemoryStore
-from storage.nats_fleet import Presence
+from storage.nats_fleet import MEET_S, Presence
 from tests.nats_cluster import NatsCluster
 from tests.storage.streams import jetstream
 
@@ -170,3 +170,20 @@ async def test_processes_know_of_each_other_and_who_leaves_is_gone_at_once(nats:
         await seen(one, ["a"])
         first.cancel()
         await asyncio.wait({first, second})
+
+
+async def test_an_answerer_takes_its_share_once_all_know_of_it_and_keeps_it_while_cut_off() -> None:
+    used: list[tuple[bool, int]] = []
+    waits: list[float] = []
+    others: list[int | None] = [2, 3, None, 1]
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if not others:
+            raise StorageError("the play is over")
+
+    share = BotShare(lambda lane, answerers: used.append((lane, answerers)), sleep=sleep)
+    with share.sending(), pytest.raises(StorageError):
+        await share.among(lambda: others.pop(0))
+    assert used == [(False, 0), (True, 0), (True, 2), (True, 3), (True, 1), (True, 0), (False, 0)]
+    assert waits[0] >= MEET_S

@@ -13,6 +13,7 @@ from handlers.commands.registry import Ask, command
 from handlers.commands.subscriptions import add_subscription
 from handlers.desk import Desk
 from handlers.example import example_picture
+from handlers.phrases import semicolons
 from handlers.phrases import subscriptions as subscriptions_words
 from handlers.speech import N_, _, ngettext
 from handlers.subscription_words import choice_taps, subscription_words
@@ -83,7 +84,7 @@ def _so_far(here: Sequence[Subscription], restored: int) -> str:
         again = _("I am back, and {subscriptions} with me.").format(subscriptions=count) + " "
     if not here:
         return again + _("How often may I speak here?")
-    said = "; ".join(subscription_words(s) for s in islice(here, 2))
+    said = semicolons(subscription_words(s) for s in islice(here, 2))
     if (left := len(here) - 2) > 0:
         said = ngettext("{words} and {n} more", "{words} and {n} more", left).format(words=said, n=left)
     on_here = _("**On here**: {words}. A tap changes what I tell of every coin")

@@ -33,6 +33,7 @@ from handlers.discord_face.views import (
     view,
 )
 from handlers.own_cards import error_card
+from handlers.phrases import titled
 from handlers.speech import _, speaking
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ async def prepared(card: Card, pictures: Pictures, *, settings: bool = False, ro
 
 async def _prepared(card: Card, pictures: Pictures, *, settings: bool, roles: bool) -> Reply:
     under = controls(card, settings=settings, roles=roles)
-    lines = (Line(f"{button.label}: `{button.command}`", 6) for button in under.crowded)
+    lines = (Line(titled(button.label, f"`{button.command}`"), 6) for button in under.crowded)
     card = replace(card, lines=(*card.lines, *lines))
     png = await pictures.drawn(card.picture.chart) if card.picture else None
     if png is None or len(png) > MOST_UPLOAD:

@@ -23,7 +23,7 @@ from handlers.telegram.faults import Wire
 from handlers.telegram.inbox import REFUSED, Inbox
 from handlers.telegram.news import NewsWire
 from handlers.telegram.owners import Owners
-from handlers.telegram.pace import Rank
+from handlers.telegram.pace import Rank, share_of
 from handlers.telegram.pacer import Pacer
 from handlers.telegram.people import PLATFORM
 from handlers.telegram.pictures import Draw, Pictures
@@ -127,6 +127,11 @@ class Face:
     async def listen(self) -> None:
         """Hear people until cancelled. Raises ``ConfigError`` for a bad token, and ``StorageError``."""
         await self.inbox.listen()
+
+    def share(self, lane: bool, answerers: int) -> None:
+        """Where other processes use the same bot: whether this one has the lane, and of how many answerers it
+        is one (0: of none)."""
+        self.pacer.share(share_of(lane=lane, answerers=answerers))
 
     def stop_waiting(self) -> None:
         """What waits for its turn is put off, so that stopping takes no longer than what is under way."""

@@ -79,23 +79,29 @@ class Owners:
             told = await self.tell(destination, await self._store.subscriptions.of(destination), why)
         if isinstance(why, PlaceClosed):
             self._heard.discard(destination.chat)
-            everywhere[destination.key] = Closed(self._wall(), str(why), told)
-            await self._remember(everywhere)
+            await self._remember(destination, Closed(self._wall(), str(why), told))
 
     async def opened(self, destination: Destination) -> None:
         """It was spoken there. Raises ``StorageError``."""
-        everywhere = await self._all()
-        if everywhere.pop(destination.key, None) is not None:
-            await self._remember(everywhere)
+        if destination.key in await self._all():
+            await self._remember(destination, None)
 
     async def _all(self) -> dict[str, Closed]:
         if self._closed is None:
-            kept = await self._store.journal.kept(KEPT)
-            self._closed = msgspec.json.decode(kept, type=dict[str, Closed]) if kept else {}
+            self._closed = _everywhere(await self._store.journal.kept(KEPT))
         return self._closed
 
-    async def _remember(self, everywhere: dict[str, Closed]) -> None:
-        await self._store.journal.keep(KEPT, msgspec.json.encode(everywhere))
+    async def _remember(self, destination: Destination, closed: Closed | None) -> None:
+        """Another process may have remembered other places meanwhile: only this one is changed."""
+
+        def changed(kept: bytes | None) -> bytes:
+            everywhere = _everywhere(kept)
+            everywhere.pop(destination.key, None)
+            if closed is not None:
+                everywhere[destination.key] = closed
+            return msgspec.json.encode(everywhere)
+
+        self._closed = _everywhere(await self._store.journal.amend(KEPT, changed))
 
     async def tell(self, destination: Destination, kept: Iterable[Subscription], why: DeliveryError) -> bool:
         """Tell those who made the subscriptions ``kept`` of a destination that refused a card.
@@ -170,6 +176,10 @@ class Owners:
         except (TelegramError, TryLater):
             return []
         return [str(m.user.id) for m in sorted(found, key=_is_not_creator) if not m.user.is_bot]
+
+
+def _everywhere(kept: bytes | None) -> dict[str, Closed]:
+    return msgspec.json.decode(kept, type=dict[str, Closed]) if kept else {}
 
 
 def people(kept: Iterable[Subscription]) -> set[str]:

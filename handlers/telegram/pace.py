@@ -19,8 +19,11 @@ GROUP_SPAN_S = 60.0
 """One group: "not able to send more than 20 messages per minute"."""
 ALL_A_SECOND = 30
 """Over all chats: "no more than 30 messages per second"."""
-PACE_A_SECOND = 29.5
-"""What we use of it: exactly 30 is refused by whoever counts strict seconds, since ways differ in length."""
+MARGIN_A_SECOND = 0.5
+"""Posts leave so much: exactly 30 is refused by whoever counts strict seconds, as ways differ in length."""
+PACE_A_SECOND = ALL_A_SECOND - MARGIN_A_SECOND
+LANE_A_SECOND, ANSWERS_A_SECOND = 24, 6
+"""Where posts and answers come from several processes: the sending lane's part, and all answerers'."""
 CATCH_UP_S = 0.1
 """So much lateness of timers and lines is made good, within the strict second."""
 SECOND_S = 1.002
@@ -37,6 +40,16 @@ SLOWER, SLOWEST, RECOVERY = 1.25, 4.0, 0.999
 """Factors on the gap: with each refusal of all, at most, and with each request that passed."""
 KEPT = 4096
 """So many chats are remembered before those without a claim on our memory are forgotten."""
+
+
+def share_of(*, lane: bool, answerers: int) -> int:
+    """Requests a second of a process that is one of ``answerers`` (0: it is none), and has the lane or not.
+
+    The shares of all processes never exceed ``ALL_A_SECOND`` while there are at most ``ANSWERS_A_SECOND``
+    answerers.
+    """
+    answers = max(1, ANSWERS_A_SECOND // answerers) if answerers else 0
+    return (LANE_A_SECOND if lane else 0) + answers
 
 
 class Rank(IntEnum):
@@ -94,18 +107,33 @@ class Budget:
     Chats' limits count from the moment an answer came: whenever Telegram counted the request, it was not
     later than that, so no way of counting sees us over. Requests to different chats overlap, so the limit of
     all counts from the latest moment at which a request can have come.
+
+    ``share`` is what this process may use of ``ALL_A_SECOND``; with 0 nobody goes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: int = ALL_A_SECOND) -> None:
+        self._share = share
         self._waiting: list[Turn] = []
         self._chats: dict[str, _Chat] = {}
         self._due_s = 0.0
         self._newest: deque[Turn] = deque(maxlen=ALL_A_SECOND)
         self._usual_s = inf
         self._closed_until_s = 0.0
-        self._gap_s = 1 / PACE_A_SECOND
+        self._gap_s = self._least_gap_s
         self._refused: tuple[str, float, float] | None = None
         self._asked = 0
+
+    @property
+    def _least_gap_s(self) -> float:
+        return 1 / (max(1, self._share) - MARGIN_A_SECOND)
+
+    def share(self, share: int, now_s: float) -> None:
+        """What others had is ours only once their last second is over."""
+        if share > self._share:
+            self._closed_until_s = max(self._closed_until_s, now_s + SECOND_S + DOUBT_S)
+        if share != self._share:
+            self._share = share
+            self._gap_s = self._least_gap_s
 
     def ask(self, rank: Rank, chat: str | None, now_s: float, *, message: bool = True) -> Turn:
         self._asked += 1
@@ -133,9 +161,11 @@ class Budget:
 
     def _open_s(self, turn: Turn) -> float:
         """When the lane is open to it: posts keep their distance; a person waits for the second alone."""
+        if not self._share:
+            return inf
         second_s = 0.0
-        if len(self._newest) == ALL_A_SECOND:
-            second_s = self._came_by_s(self._newest[0]) + SECOND_S
+        if len(self._newest) >= self._share:
+            second_s = self._came_by_s(self._newest[-self._share]) + SECOND_S
         due_s = 0.0 if turn.rank is Rank.ANSWER else self._due_s
         return max(due_s, second_s, self._closed_until_s)
 
@@ -165,7 +195,7 @@ class Budget:
 
     def finish(self, turn: Turn, now_s: float) -> None:
         """An answer came, or none will."""
-        self._gap_s = max(1 / PACE_A_SECOND, self._gap_s * RECOVERY)
+        self._gap_s = max(self._least_gap_s, self._gap_s * RECOVERY)
         turn.ended_s = now_s
         if turn.message:
             self._usual_s = min(now_s - turn.began_s, self._usual_s * CREEP)
@@ -193,7 +223,7 @@ class Budget:
         if turn.chat is None or others:
             both_s = until_s if turn.chat is None or last is None else min(until_s, last[2])
             self._closed_until_s = max(self._closed_until_s, both_s)
-            self._gap_s = min(self._gap_s * SLOWER, SLOWEST / PACE_A_SECOND)
+            self._gap_s = min(self._gap_s * SLOWER, SLOWEST * self._least_gap_s)
 
     def _ready_s(self, turn: Turn) -> float:
         if turn.chat is None:

@@ -29,6 +29,12 @@ class Pacer(BaseRateLimiter[Rank]):
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
 
+    def share(self, share: int) -> None:
+        """Use ``share`` of all requests that Telegram takes in a second, from now on."""
+        loop = asyncio.get_running_loop()
+        self.budget.share(share, loop.time())
+        self._look(loop)
+
     def close(self) -> None:
         """Nobody gets a turn any more: whoever waits, or comes, is told to come later. For a quick stop."""
         self._closed = True

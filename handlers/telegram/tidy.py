@@ -29,7 +29,10 @@ class Litter(msgspec.Struct, frozen=True):
 
 
 class Tidy:
-    """Remembers what is to go, so that the next start takes away what a stop has left."""
+    """Remembers what is to go, so that the next start takes away what a stop has left.
+
+    Several answerers of one bot may share what is remembered: each adds and takes away its own.
+    """
 
     def __init__(self, voice: Voice, journal: Journal, wall: Clock, sleep: Sleep, start: Start) -> None:
         self._voice = voice
@@ -37,20 +40,17 @@ class Tidy:
         self._wall = wall
         self._sleep = sleep
         self._start = start
-        self._left: list[Litter] = []
 
     async def resume(self) -> None:
         """Take up what the last run left. Raises ``StorageError``."""
         kept = await self._journal.kept(KEPT)
-        for litter in msgspec.json.decode(kept, type=list[Litter]) if kept else ():
-            self._left.append(litter)
+        for litter in _litter(kept):
             self._start(self._take_away(litter))
 
     async def later(self, chat: str, *messages: int) -> None:
         """Have these messages go in a minute. Raises ``StorageError``."""
         litter = Litter(chat, messages, self._wall() + TIDY_AFTER)
-        self._left.append(litter)
-        await self._remember()
+        await self._journal.amend(KEPT, lambda kept: msgspec.json.encode([*_litter(kept), litter]))
         self._start(self._take_away(litter))
 
     async def _take_away(self, litter: Litter) -> None:
@@ -65,8 +65,12 @@ class Tidy:
             except DeliveryError as refused:
                 log.debug("not tidied up: %s", refused)
             break
-        self._left.remove(litter)
-        await self._remember()
 
-    async def _remember(self) -> None:
-        await self._journal.keep(KEPT, msgspec.json.encode(self._left))
+        def without(kept: bytes | None) -> bytes:
+            return msgspec.json.encode([other for other in _litter(kept) if other != litter])
+
+        await self._journal.amend(KEPT, without)
+
+
+def _litter(kept: bytes | None) -> list[Litter]:
+    return msgspec.json.decode(kept, type=list[Litter]) if kept else []

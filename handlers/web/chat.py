@@ -39,7 +39,8 @@ class LocalChat:
     """Speaks (``Messenger``) into ``log`` and to every open page.
 
     ``answer`` turns a typed line into a card; ``draw`` turns a chart into SVG and is called in a thread.
-    ``clock`` is the market's time, ``commands`` names without slash and what they answer.
+    ``clock`` is the market's time, ``commands`` names without slash and what they answer. ``changed`` is
+    called after each message: other processes with a page of this chat shall ``look``.
     """
 
     log: ChatLog
@@ -47,8 +48,11 @@ class LocalChat:
     draw: Callable[[Chart], str]
     clock: Clock
     commands: Mapping[str, str]
+    changed: Callable[[], None] = lambda: None
     platform: str = field(default="local", init=False)
     tabs: Tabs = field(default_factory=lambda: Tabs(secrets.token_hex(4)), init=False)
+    _shown: dict[int, int] | None = field(default=None, init=False)
+    """The revision of each message the pages have: known once others may change them."""
     _files: OrderedDict[int, Attachment] = field(default_factory=OrderedDict, init=False)
     _pictures: OrderedDict[tuple[str, int], str] = field(default_factory=OrderedDict, init=False)
     _drawing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -62,6 +66,7 @@ class LocalChat:
             while len(self._files) > FILES_KEPT:
                 self._files.popitem(last=False)
         await self._show(said)
+        self.changed()
         return str(said.number)
 
     async def edit(self, destination: Destination, message: str, card: Card) -> None:
@@ -69,8 +74,22 @@ class LocalChat:
         if amended is None:
             raise MessageGone(f"the local chat has no message {message}")
         await self._show(amended)
+        self.changed()
+
+    async def look(self) -> None:
+        """Show what other processes said or amended since the last look; the first shows nothing."""
+        before = self._shown
+        now = await self.log.said(limit=HISTORY)
+        self._shown = {message.number: message.revision for message in now}
+        if before is None:
+            return
+        for message in now:
+            if before.get(message.number, -1) < message.revision:
+                await self._show(message)
 
     async def _show(self, message: ChatMessage) -> None:
+        if self._shown is not None:
+            self._shown[message.number] = message.revision
         quoted = None
         if message.reply_to is not None:
             quoted = await self._find(message.reply_to)

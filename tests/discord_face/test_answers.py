@@ -69,16 +69,14 @@ async def test_every_command_is_offered_within_discords_limits(face: DiscordFace
             assert 1 <= len(option["description"]) <= 100
 
 
-async def test_commands_are_described_in_every_language_that_has_words_for_them(
-    opened: Opened, discord: Discord
-) -> None:
-    with taught("es", Pseudo()), taught("zh", Pseudo()):
+async def test_commands_are_described_in_every_language(opened: Opened, discord: Discord) -> None:
+    with taught("es", Pseudo()):
         async with opened():
             await until(lambda: discord.commands)
     chart = next(command for command in discord.commands if command["name"] == "chart")
+    assert set(chart["description_localizations"]) == {"es-ES", "es-419", "ru", "tr", "zh-CN", "zh-TW"}
     for described in (chart, *chart["options"]):
         told = described["description_localizations"]
-        assert set(told) == {"es-ES", "es-419", "zh-CN", "zh-TW"}
         assert told["es-ES"].startswith(marked(described["description"].rstrip(".")[:8]))
         assert not described.get("name_localizations")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -273,6 +275,17 @@ async def test_a_kept_state_is_replaced(store: Store) -> None:
     await store.journal.keep("detector", b"\x00one")
     await store.journal.keep("detector", b"\xfftwo")
     assert await store.journal.kept("detector") == b"\xfftwo"
+
+
+async def test_amendments_at_the_same_time_lose_nothing(store: Store) -> None:
+    def with_one_more(number: int) -> Callable[[bytes | None], bytes]:
+        return lambda kept: (kept or b"") + bytes([number])
+
+    await asyncio.gather(*(store.journal.amend("notes", with_one_more(number)) for number in range(20)))
+    kept = await store.journal.kept("notes")
+    assert kept is not None
+    assert sorted(kept) == list(range(20))
+    assert await store.journal.amend("notes", lambda _: b"done") == b"done"
 
 
 async def test_every_revision_of_a_wave_is_kept(store: Store) -> None:

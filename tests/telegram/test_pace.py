@@ -23,6 +23,7 @@ from handlers.telegram.pace import (
     Budget,
     Rank,
     Turn,
+    share_of,
 )
 from handlers.telegram.pacer import Pacer
 
@@ -283,3 +284,52 @@ async def test_when_stopping_nobody_waits_for_a_turn() -> None:
     may_end.set()
     assert await under_way
     await pacer.shutdown()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 6),
+    st.lists(st.tuples(st.floats(0, 8), st.integers(0, 6)), max_size=80),
+    st.lists(st.tuples(st.floats(0.5, 4), st.integers(1, 6)), max_size=4),
+)
+def test_processes_that_share_a_bot_never_exceed_its_limit(
+    answerers: int, asked: list[tuple[float, int]], handovers: list[tuple[float, int]]
+) -> None:
+    """Process 0 sends a broadcast and hands its lane to others; each of ``answerers`` answers people."""
+    budgets = [Budget(0) for _ in range(7)]
+    answering = range(1, answerers + 1)
+
+    def share(process: int, *, lane: bool, now_s: float) -> None:
+        budgets[process].share(share_of(lane=lane, answerers=answerers * (process in answering)), now_s)
+
+    for process in range(7):
+        share(process, lane=process == 0, now_s=0.0)
+    coming = sorted((at, process, Rank.ANSWER) for at, process in asked if process in answering)
+    sender, starts, now_s, number = 0, [], 0.0, 0
+    turns = dict(handovers)
+    while now_s < 10:
+        for at in [at for at in turns if at <= now_s]:
+            share(sender, lane=False, now_s=now_s)
+            sender = turns.pop(at)
+            share(sender, lane=True, now_s=now_s)
+        asking = [one for one in coming if one[0] <= now_s]
+        coming = coming[len(asking) :]
+        for process, rank in [*((process, rank) for _, process, rank in asking), (sender, Rank.LOUD)]:
+            number += 1
+            budgets[process].ask(rank, str(number), now_s)
+        for budget in budgets:
+            while (turn := budget.start(now_s)) is not None:
+                starts.append(now_s)
+                budget.finish(turn, now_s + 0.001)
+        now_s += 0.02
+    assert all(later - first >= 1.0 for first, later in zip(starts, starts[ALL_A_SECOND:], strict=False))
+    assert len(starts) > 100
+
+
+def test_a_process_that_does_nothing_for_the_bot_says_nothing() -> None:
+    budget = Budget(share_of(lane=False, answerers=0))
+    budget.ask(Rank.ANSWER, "1", 0.0)
+    assert budget.start(100.0) is None
+    budget.share(share_of(lane=False, answerers=1), 100.0)
+    assert budget.start(100.5) is None, "another may have used up this second"
+    assert budget.start(102.0) is not None

@@ -306,3 +306,22 @@ async def test_a_place_that_is_closed_is_asked_again_once_something_is_heard_fro
         await api.until(lambda: len(api.shown(PRIVATE)) == 2, timeout_s=8)
         await face.send(topic, card())
     assert len(api.shown(GROUP)) == 1
+
+
+async def test_two_processes_that_learn_of_closed_places_forget_none(
+    opened: Opened, api: BotApi, store: MemoryStore
+) -> None:
+    topics = [Destination("telegram", str(GROUP), str(number)) for number in (17, 18)]
+    api.fail(Failure(400, "Bad Request: TOPIC_CLOSED"), method="send", chat=str(GROUP), times=2)
+    async with opened() as one, opened() as other:
+        for face in (one, other):
+            await face.send(Destination("telegram", str(PRIVATE)), card())  # both know what was kept
+        for face, topic in zip((one, other), topics, strict=True):
+            with pytest.raises(PlaceClosed):
+                await face.send(topic, card())
+    before = len(api.of("send"))
+    async with opened() as face:
+        for topic in topics:
+            with pytest.raises(PlaceClosed):
+                await face.send(topic, card())
+    assert len(api.of("send")) == before, "nobody asks what is known to be closed"
