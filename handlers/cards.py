@@ -31,7 +31,7 @@ from handlers.numbers import (
     share,
     shortly,
 )
-from handlers.phrases import capital, sentences, some
+from handlers.phrases import capital, clauses, sentences, some, titled, unstopped
 from handlers.speech import N_, _, ngettext
 from handlers.titles import Titles, named, venue_title
 
@@ -87,7 +87,9 @@ def wave_card(
     match wave.stage:
         case Stage.RETRACTED:
             reason = retold(named(wave.reason, titles)) or _("It was not a fall of open interest")
-            lines: Iterable[str] = (_("{reason}. Sorry for the false alarm.").format(reason=_open(reason)),)
+            lines: Iterable[str] = (
+                _("{reason}. Sorry for the false alarm.").format(reason=unstopped(reason)),
+            )
         case Stage.EARLY:
             lines = _early_lines(wave, titles)
         case _:
@@ -307,7 +309,7 @@ def _lead_lines(wave: Wave, titles: Titles) -> Iterable[str]:
     regulated = [venue for venue in wave.venues if not venue.group.native]
     if (before := sum(venue.coins_before for venue in regulated)) > 0:
         move = sum(venue.coins_now for venue in regulated) / before - 1
-        text += f", {some([venue_title(v.venue, titles) for v in regulated], 2)} {percent(move)}"
+        text = clauses(text, f"{some([venue_title(v.venue, titles) for v in regulated], 2)} {percent(move)}")
     yield text
     yield from report_lines(wave, titles)
 
@@ -320,18 +322,11 @@ def coverage_line(
     if not missing:
         return text
     largest = sorted(missing, key=lambda gone: -gone.coins)
-    named = [
-        f"{venue_title(gone.venue, titles or {})} ({duration(now - gone.since)}{_because(gone)})"
-        for gone in largest
-    ]
+    named = [f"{venue_title(gone.venue, titles or {})} ({_since(gone, now)})" for gone in largest]
     return sentences(text, _("Missing: {venues}").format(venues=some(named, 2)))
 
 
-def _because(gone: Missing) -> str:
+def _since(gone: Missing, now: datetime) -> str:
     """That a venue has not answered for so long is said by the time alone."""
-    return "" if gone.why is Verdict.STALE else f": {verdict_words(gone.why)}"
-
-
-def _open(sentence: str) -> str:
-    """Without its stop: another one follows."""
-    return sentence.removesuffix(".")
+    span = duration(now - gone.since)
+    return span if gone.why is Verdict.STALE else titled(span, verdict_words(gone.why))

@@ -60,7 +60,7 @@ def drill_shown(
     like = wave_card(wave, picture=picture)
     card = replace(
         like,
-        title=f"{_(MARK)}: {like.title}",
+        title=f"{_(MARK)} · {like.title}",
         footer=_("drill, revision {revision} of {last} · {at}").format(
             revision=revision, last=LAST_REVISION, at=clock(wave.at)
         ),

@@ -110,7 +110,7 @@ def example_picture(
     liquidated_usd = [_LIQUIDATED_USD_M[m] * 1e6 if 0 <= m < len(_LIQUIDATED_USD_M) else 0.0 for m in minutes]
     mark = mark or _("Example")
     chart = MarketChart(
-        title=f"{mark}: {wave_finding(wave)}",
+        title=f"{mark} · {wave_finding(wave)}",
         asset=wave.asset,
         times=tuple(wave.onset + minute * MINUTE for minute in minutes),
         coins=tuple(_between(_COINS, minute) for minute in minutes),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bot.domain.waves import Burst, Forced, Wave
 from handlers.numbers import listed, number, percent, share_range, usd, usd_range
-from handlers.phrases import sentences, sided
+from handlers.phrases import enumerated, sentences, sided
 from handlers.speech import _
 from handlers.titles import Titles, venue_title
 
@@ -19,7 +19,7 @@ def burst_lines(burst: Burst, titles: Titles) -> Iterable[str]:
     yield _("**{usd} in the last minute**, {times} × this hour's normal, {side}").format(
         usd=usd(burst.usd), times=number(round(burst.multiple)), side=sided(side, longs=longs)
     )
-    told = ", ".join(venue_title(venue, titles) for venue in burst.venues)
+    told = enumerated(venue_title(venue, titles) for venue in burst.venues)
     floors = listed([venue_title(venue, titles) for venue in burst.floors])
     if floors:
         told = _("{venues} ({floors}: only the largest of each second, so a floor)").format(

@@ -10,7 +10,7 @@ from bot.domain.market import Holder, Holding, Report, ReportKind, Snapshot
 from bot.domain.waves import Lead, Wave
 from bot.pipeline.attribution import tells
 from handlers.numbers import Scale, coins, day, number, percent, weekday
-from handlers.phrases import capital
+from handlers.phrases import capital, enumerated, titled
 from handlers.speech import N_, _, ngettext
 from handlers.titles import Titles, venue_title
 
@@ -95,7 +95,7 @@ def _holders(report: Report, asset: Asset, at: datetime, titles: Titles) -> Iter
     texts = [_(SHOWN_HOLDERS[holder]).format(coins=scale.show(net, signed=True)) for holder, net in shown]
     tuesday = report.as_of.astimezone(UTC)
     said = _("{holders} {asset} net on {weekday} {day} ({source})").format(
-        holders=", ".join(texts),
+        holders=enumerated(texts),
         asset=asset,
         weekday=weekday(tuesday),
         day=day(tuesday, at),
@@ -152,7 +152,7 @@ def report_line(report: Report, wave: Wave, titles: Titles) -> str:
             text = _("{venue}: no figure since the end, {coins} {when}")
         return text.format(venue=name, coins=amount, when=when)
     if not report.previous_coins or report.kind is ReportKind.RETOLD:
-        return f"{name}: {amount} {when}"
+        return titled(name, f"{amount} {when}")
     close = day(report.as_of.astimezone(UTC), wave.at)
     since = report.previous_as_of
     before = day(since.astimezone(UTC), wave.at) if since is not None else ""

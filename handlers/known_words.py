@@ -10,7 +10,7 @@ from bot.domain.assets import Asset
 from bot.domain.cards import Card, Line
 from bot.known import Event, Fall, Place
 from handlers.numbers import Scale, dated, listed, number, percent, usd
-from handlers.phrases import capital
+from handlers.phrases import capital, clauses, enumerated, semicolons
 from handlers.speech import N_, _, ngettext
 
 LISTED = 12
@@ -54,11 +54,12 @@ def record_line(asset: Asset, usd: float, coins: float, places: tuple[Place | No
     ]
     if not told:
         return ""
-    standing = capital(", ".join(_(words[place.place - 1]) for place, words in told))
+    standing = capital(clauses(*(_(words[place.place - 1]) for place, words in told)))
     after = sorted({day for place, _words in told for day in place.after}, reverse=True)
     unclear = sorted({day for place, _words in told for day in place.unclear}, reverse=True)
     most = max(place.of for place in places if place is not None)
-    fell = f"{Scale.usd(usd).show(-usd, signed=True)}, {Scale.coins(coins).show(-coins, signed=True)} {asset}"
+    in_coins = f"{Scale.coins(coins).show(-coins, signed=True)} {asset}"
+    fell = clauses(Scale.usd(usd).show(-usd, signed=True), in_coins)
     compared = ngettext("{n} published since 2020", "{n} published since 2020", most).format(n=number(most))
     if unclear:
         compared = _("{published}, {days} without a figure").format(published=compared, days=_days(unclear))
@@ -98,7 +99,7 @@ def published_card(found: Sequence[Event], since: date, asset: Asset | None) -> 
 
 
 def _told(event: Event) -> Iterable[str]:
-    yield f"**{dated(event.day)}** {event.asset}, {event.name} ({_(KINDS[event.kind])})"
+    yield clauses(f"**{dated(event.day)}** {event.asset}", f"{event.name} ({_(KINDS[event.kind])})")
     for fall in event.falls:
         yield _fall(fall, event.asset)
     if event.liquidated_usd:
@@ -112,14 +113,14 @@ def _told(event: Event) -> Iterable[str]:
     if event.note:
         yield event.note
     sites = dict.fromkeys(_site(source) for source in event.sources)
-    yield f"{', '.join(sites)}; {_(CONFIDENCE[event.confidence])}"
+    yield semicolons([enumerated(sites), _(CONFIDENCE[event.confidence])])
 
 
 def _fall(fall: Fall, asset: Asset) -> str:
     told = [_ends(Scale.usd, fall.usd, "")] if fall.usd else []
     told += [_ends(Scale.coins, fall.coins, f" {asset}")] if fall.coins else []
     over = _("one day") if fall.span == "day" else fall.span
-    over = over if fall.scope == "all" else f"{over}, {fall.scope}"
+    over = over if fall.scope == "all" else clauses(over, fall.scope)
     return _("{changes} over {time} ({by})").format(changes=listed(told), time=over, by=fall.by)
 
 

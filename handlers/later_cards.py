@@ -13,6 +13,7 @@ from bot.domain.waves import Kind, Outcome, Wave
 from handlers.hindsight import Alike
 from handlers.numbers import day, duration, moment, number, percent, tight, weekday
 from handlers.past_cards import NOT_KNOWN, compared, outcome_words
+from handlers.phrases import capital
 from handlers.speech import N_, _, ngettext
 
 KINDS = {
@@ -32,7 +33,7 @@ MONDAY = date(2024, 1, 1)
 def follow_up_card(wave: Wave, seen: Outcome, like: Alike | None, now: datetime) -> Card:
     """What price, open interest and funding have done, and what they usually did."""
     facts = outcome_words(seen)
-    lines = [facts[:1].upper() + facts[1:], compared(like, seen.after) if like is not None else ""]
+    lines = [capital(facts), compared(like, seen.after) if like is not None else ""]
     title = _(KINDS[wave.kind]).format(
         time=duration(seen.after), coin=wave.asset, day=day(wave.onset, now), w=number(wave.magnitude.w, 1)
     )

@@ -10,9 +10,25 @@ from bot.domain.statistics import LARGEST
 from bot.pipeline.leverage import Leverage, Measure, Standing
 from handlers.cards import coverage_line
 from handlers.leverage import Seen, yearly
-from handlers.numbers import clock, coins, day, listed, number, percent, share, tight, usd
+from handlers.numbers import (
+    clock,
+    coins,
+    day,
+    listed,
+    number,
+    percent,
+    share,
+    tight,
+    usd_cell,
+)
+from handlers.phrases import stopped
 from handlers.snapshot_cards import age_line
-from handlers.speech import N_, _, ngettext
+from handlers.speech import (
+    N_,
+    _,
+    ngettext,
+    pgettext,
+)
 from handlers.titles import Titles
 
 A_YEAR = 350
@@ -89,7 +105,7 @@ def plain_line(seen: Seen) -> str:
     """What the heat means, and who pays whom."""
     told = seen.leverage
     texts = [text for text in (_how_hot(told), _who_pays(told)) if text]
-    return " ".join(texts) or _("I cannot say yet what is normal for {coin}.").format(coin=seen.asset)
+    return stopped(*texts) or _("I cannot say yet what is normal for {coin}.").format(coin=seen.asset)
 
 
 def _how_hot(told: Leverage) -> str:
@@ -273,7 +289,7 @@ def compare_card(
     least = min((seen.now for seen, _change in rows), key=lambda now: now.coverage)
     lines.append(Line(f"{coverage_line(least.coverage, (), at)} ({least.asset}) · {age_line(least, at)}", 6))
     table = Table(
-        (_("coin"), _("OI"), _("24 h"), _("heat"), _("a year")),
+        (_("coin"), _("OI"), _("24 h"), _("heat"), pgettext("column", "a year")),
         tuple(_compared(seen, change) for seen, change in rows),
         right=(1, 2, 3, 4),
     )
@@ -294,7 +310,7 @@ def _compared(seen: Seen, change: float | None) -> tuple[str, ...]:
     heat, funding = seen.leverage.heat, seen.sums.funding if seen.sums else None
     return (
         seen.asset[:7],
-        tight(usd(seen.now.usd)) if seen.now.usd is not None else "?",
+        usd_cell(seen.now.usd),
         tight(percent(change)) if change is not None else "–",
         number(heat) if heat is not None else "–",
         tight(yearly(funding)) if funding is not None else "?",

@@ -6,7 +6,7 @@ days come from the Unicode CLDR through Babel. Which powers have a short name is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -31,7 +31,9 @@ NAMED_PERIODS = (
     (24 * 365.25, N_("about yearly")),
 )
 """Return periods that have a name, in hours; "about weekly" is within a fifth of one."""
-POWERS = {
+Powers = Sequence[tuple[str, int]]
+"""What an amount ends in, and the power of ten it stands for; the largest first."""
+POWERS: Mapping[str, Powers] = {
     "en": ((" T", 12), (" B", 9), (" M", 6), (" k", 3)),
     "es": ((" bill.", 12), (" M", 6), (" k", 3)),
     "ru": ((" трлн", 12), (" млрд", 9), (" млн", 6), (" тыс.", 3)),
@@ -39,6 +41,8 @@ POWERS = {
     "tr": ((" Tn", 12), (" Mr", 9), (" Mn", 6), (" bin", 3)),
 }
 """Short names of powers of ten, as markets write them. Spanish has none for 10⁹: "B" may be read as 10¹²."""
+LETTERS = ((" T", 12), (" B", 9), (" M", 6), (" k", 3))
+"""In tables, where columns are narrow: as the venues' own lists of markets have them in every language."""
 MEASURES = {"second": "s", "minute": "min", "hour": "h"}
 """As English writes them here; other languages as CLDR has them."""
 
@@ -66,10 +70,13 @@ class Scale:
         return cls(step, 1.0)
 
     @classmethod
-    def usd(cls, largest: float, *, fine: bool = False) -> Scale:
-        """$412 M, $8.1 B, $37.7 B; with ``fine`` three significant digits ($3.21 B)."""
+    def usd(cls, largest: float, *, fine: bool = False, powers: Powers | None = None) -> Scale:
+        """$412 M, $8.1 B, $37.7 B; with ``fine`` three significant digits ($3.21 B).
+
+        ``powers`` are those of the language where none are given.
+        """
         exponent = _exponent(largest, digits=3)
-        for suffix, power in POWERS[spoken()]:
+        for suffix, power in powers or POWERS[spoken()]:
             if exponent >= power:
                 decimals = min(2 if fine else 1, 2 - (exponent - power))
                 return cls(10.0 ** (power - decimals), 10.0**power, "$", suffix)
@@ -126,6 +133,13 @@ def price(amount_usd: float) -> str:
     if amount_usd >= 1:
         return f"${number(amount_usd, 2)}"
     return f"${number(amount_usd, 3 - _exponent(amount_usd, 4))}"
+
+
+def usd_cell(amount: float | None) -> str:
+    """``$37.7B``, seven columns at most: for tables. ``?`` where it is not known."""
+    if amount is None:
+        return "?"
+    return tight(Scale.usd(amount, powers=POWERS["zh"] if spoken() == "zh" else LETTERS).show(amount))
 
 
 def usd_range(low: float, high: float) -> str:

@@ -24,7 +24,13 @@ from handlers.numbers import (
     shortly,
     tight,
 )
-from handlers.speech import N_, _, ngettext
+from handlers.phrases import clauses, sentences
+from handlers.speech import (
+    N_,
+    _,
+    ngettext,
+    pgettext,
+)
 
 DAY = timedelta(days=1)
 SIDES = {Position.LONG: N_("L"), Position.SHORT: N_("S")}
@@ -40,7 +46,6 @@ FATES = {
     Fate.CONFIRMED: N_("true"),
     Fate.RETRACTED: N_("false"),
     Fate.RUNNING: N_("running"),
-    Fate.LATE: N_("late"),
     Fate.MISSED: N_("missed"),
 }
 SCORED_ROWS = 10
@@ -133,7 +138,7 @@ def _moves(known: Sequence[Outcome]) -> str:
     if not told:
         return ""
     moves = [_("{move} after {time}").format(move=percent(m), time=_after(after)) for after, m in told]
-    return _("price {moves}").format(moves=", ".join(moves))
+    return _("price {moves}").format(moves=clauses(*moves))
 
 
 def rebuilt_words(known: Sequence[Outcome]) -> str:
@@ -169,7 +174,7 @@ def outcome_words(told: Outcome) -> str:
     parts += [_rebuilt(told.rebuilt)] if told.rebuilt is not None else []
     if told.funding is not None:
         parts.append(_("funding {rate} a year").format(rate=percent(told.funding, digits=0)))
-    return ", ".join(parts)
+    return clauses(*parts)
 
 
 def _rebuilt(part: float) -> str:
@@ -193,21 +198,32 @@ def group_lines(wave: Wave) -> Iterable[str]:
         yield " · ".join(parts)
 
 
+MOST_OF_DAYS = 0.995
+"""Of a year of days: more is all of them."""
+_AMONG_DAYS = {
+    (True, True): N_("Open interest before: the highest in {time}; at the low: the lowest"),
+    (True, False): N_("Open interest before: the highest in {time}; at the low: above {after} of those days"),
+    (False, True): N_("Open interest before: above {before} of the last {time}; at the low: the lowest"),
+    (False, False): N_("Open interest before: above {before} of the last {time}; at the low: above {after}"),
+}
+"""By whether it was the highest before, and the lowest at the low."""
+
+
 def leverage_line(before: OpenThen, after: OpenThen) -> str:
     """How much was open, against the year before, and funding: before the onset and at the low."""
     texts = []
     if before.more_than is not None and after.more_than is not None:
         texts.append(
-            ngettext(
-                "More was open than on {before} of the {n} day before; at the low, than on {after}",
-                "More was open than on {before} of the {n} days before; at the low, than on {after}",
-                before.days,
-            ).format(before=_part(before.more_than), after=_part(after.more_than), n=before.days)
+            _(_AMONG_DAYS[before.more_than >= MOST_OF_DAYS, after.more_than <= 1 - MOST_OF_DAYS]).format(
+                before=_part(before.more_than),
+                after=_part(after.more_than),
+                time=duration(timedelta(days=before.days)),
+            )
         )
     if before.funding is not None and after.funding is not None:
         ends = f"{percent(before.funding, signed=False)} → {percent(after.funding, signed=False)}"
         texts.append(_("Funding {ends} a year").format(ends=ends))
-    return ". ".join(texts)
+    return sentences(*texts)
 
 
 def _part(fraction: float) -> str:
@@ -253,7 +269,7 @@ def aftermath_line(told: Aftermath) -> str:
     """n, median, interval, random times, and whether that is more than chance."""
     text = ngettext("**{time} after** {n} reset: {moves}", "**{time} after** {n} resets: {moves}", told.n)
     text = text.format(time=_after(told.after), n=told.n, moves=_spread(told))
-    return f"{text}. {edge_words(told)}"
+    return sentences(text, edge_words(told))
 
 
 def _spread(told: Aftermath) -> str:
@@ -287,7 +303,7 @@ def compared(found: Alike, after: timedelta) -> str:
     if told is None:
         return ""
     text = ngettext("After {n} reset like it: {moves}", "After {n} resets like it: {moves}", told.n)
-    return f"{text.format(n=told.n, moves=_spread(told))}. {edge_words(told)}"
+    return sentences(text.format(n=told.n, moves=_spread(told)), edge_words(told))
 
 
 # --- the scorecard -----------------------------------------------------------------------------------------
@@ -353,13 +369,17 @@ def _deliveries(found: Scorecard) -> str:
     ).format(n=number(found.deliveries))
 
 
+def _fate(fate: Fate) -> str:
+    return pgettext("alert", "late") if fate is Fate.LATE else _(FATES[fate])
+
+
 def _scored_table(scored: Sequence[Scored], now: datetime) -> Table:
     rows = tuple(
         (
             short_day(one.wave.onset, now),
             one.wave.asset[:5],
             number(one.wave.magnitude.w, 1),
-            _(FATES[one.fate]),
+            _fate(one.fate),
             _id(one.wave),
         )
         for one in scored

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bot.domain.health import Remembered
 from handlers.core_words import retold
 from handlers.numbers import number, percent
+from handlers.phrases import semicolons
 from handlers.speech import _, ngettext
 
 NAMED = 6
@@ -33,7 +34,7 @@ def history_line(venues: Sequence[Remembered]) -> str:
         "History: {parts}; {done} of {n} venue known",
         "History: {parts}; {done} of {n} venues known",
         len(asked),
-    ).format(parts="; ".join(parts), done=done, n=len(asked))
+    ).format(parts=semicolons(parts), done=done, n=len(asked))
 
 
 def how_far(one: Remembered) -> str:

@@ -22,6 +22,7 @@ from bot.domain.charts import (
 )
 from bot.domain.waves import Kind
 from handlers.numbers import Scale, coins, dated, duration, percent, price, share, usd
+from handlers.phrases import enumerated, sentences
 from handlers.speech import _, ngettext, spoken
 
 MOST = 12
@@ -35,10 +36,11 @@ def pictured(chart: Chart) -> Picture:
 
 def said(chart: Chart) -> str:
     """The words that say what the picture shows, title first."""
-    return ". ".join((chart.title, *_sentences(chart)))
+    return sentences(chart.title, *findings(chart))
 
 
-def _sentences(chart: Chart) -> Sequence[str]:
+def findings(chart: Chart) -> Sequence[str]:
+    """What it shows, a sentence each, without the title."""
     match chart:
         case MarketChart():
             return _market(chart)
@@ -99,12 +101,12 @@ def _venues(chart: VenuesChart) -> list[str]:
     total = sum(newest.values())
     if not total:
         return [_("Nothing was recorded in this time")]
-    parts = ", ".join(f"{name} {share(held / total)}" for name, held in newest.items())
+    parts = enumerated(f"{name} {share(held / total)}" for name, held in newest.items())
     native = sum(newest[venue.name] for venue in chart.venues if venue.native)
     text = _("Crypto-native venues hold {share} of {total}").format(
         share=share(native / total), total=coins(total, chart.asset)
     )
-    stale = ", ".join(venue.name for venue in chart.venues if venue.stale)
+    stale = enumerated(venue.name for venue in chart.venues if venue.stale)
     told = [text, parts]
     return [*told, _("Not fresh for a while: {venues}").format(venues=stale)] if stale else told
 
@@ -129,7 +131,7 @@ def _bars(chart: BarsChart) -> list[str]:
         f"{bar.name} {_('unknown') if bar.value is None else written(chart.unit, bar.value)}"
         for bar in chart.bars[:MOST]
     )
-    return [chart.axis, ", ".join(values)]
+    return [chart.axis, enumerated(values)]
 
 
 def _resets(chart: ResetsChart) -> list[str]:

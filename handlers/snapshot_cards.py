@@ -10,9 +10,26 @@ from bot.domain.cards import Button, Card, Line, Picture, Table
 from bot.domain.market import Report, Snapshot, Venue, usd_change
 from handlers.cards import coverage_line, usd_split
 from handlers.institutions import beside_lines
-from handlers.numbers import Scale, clock, duration, number, percent, price, tight, usd
+from handlers.numbers import (
+    Scale,
+    clock,
+    duration,
+    number,
+    percent,
+    price,
+    tight,
+    usd,
+    usd_cell,
+)
+from handlers.phrases import enumerated
 from handlers.speech import _, ngettext
-from handlers.titles import TABLE_WIDTH, Titles, narrowed, venue_title
+from handlers.titles import (
+    TABLE_WIDTH,
+    Titles,
+    narrowed,
+    venue_title,
+    width,
+)
 
 OLD_AFTER = timedelta(minutes=5)
 """A snapshot older than this is said to be old."""
@@ -194,7 +211,7 @@ def _venues(now: Snapshot, before: Snapshot | None, period: timedelta, at: datet
         oldest = duration(at - min(venue.at for venue in rest))
         cells.append((_part(sum(shares[named:])), "", tight(oldest)))
     heads = (_("venue"), _("share"), tight(duration(period)), _("age"))
-    widths = [max(len(row[place]) for row in (heads[1:], *cells)) for place in range(3)]
+    widths = [max(width(row[place]) for row in (heads[1:], *cells)) for place in range(3)]
     room = max(6, TABLE_WIDTH - sum(widths) - 2 * len(widths))
     told = zip(narrowed(names, room), cells, strict=True)
     return Table(heads, tuple((name, *row) for name, row in told), right=(1, 2, 3))
@@ -209,10 +226,10 @@ def _counted(now: Snapshot, counted: Mapping[Venue, str], titles: Titles) -> str
     others = [venue.venue for venue in now.venues if venue.venue in counted]
     if not others:
         return ""
-    names = [
+    told = [
         venue_title(venue, titles) + ("" if counted[venue].startswith(BOTH) else " (?)") for venue in others
     ]
-    return _("one-sided counts except {venues}").format(venues=", ".join(names))
+    return _("one-sided counts except {venues}").format(venues=enumerated(told))
 
 
 def age_line(now: Snapshot, at: datetime) -> str:
@@ -228,8 +245,9 @@ def market_card(
     """The largest coins by dollars, each with its change in coins over ``period``."""
     rows = []
     for now, before in pairs:
-        amount = tight(usd(now.usd)) if now.usd is not None else "?"
-        rows.append((now.asset[:8], amount, tight(percent(like_with_like(now, before))) if before else "–"))
+        rows.append(
+            (now.asset[:8], usd_cell(now.usd), tight(percent(like_with_like(now, before))) if before else "–")
+        )
     total = [now.usd for now, _ in pairs if now.usd is not None]
     least = min(pairs, key=lambda pair: pair[0].coverage)[0]
     oldest = min(now.at for now, _ in pairs)

@@ -13,6 +13,7 @@ from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Subscriptio
 from bot.domain.waves import AFTER, Magnitude, Wave
 from bot.pipeline.route import wants
 from handlers.numbers import Scale, day, duration, number, percent, return_period, usd
+from handlers.phrases import clauses, enumerated
 from handlers.speech import N_, _, ngettext
 
 
@@ -40,8 +41,8 @@ def choice_taps(subscriptions: Sequence[Subscription], line: str, *, shortly: bo
     taps = []
     for choice in CHOICES:
         mark = "✓ " if standing == {Threshold(Measure.W, choice.w)} else ""
-        often = "" if shortly else f", {_(choice.often)}"
-        taps.append(Button(f"{mark}{_(choice.label)}{often}", f"{line} {choice.word}"))
+        often = "" if shortly else _(choice.often)
+        taps.append(Button(mark + clauses(_(choice.label), often), f"{line} {choice.word}"))
     return taps
 
 
@@ -71,7 +72,7 @@ def would_have_told(past: Sequence[Wave], subscriptions: Sequence[Subscription])
 
 def coins_words(assets: frozenset[Asset] | None) -> str:
     """``BTC, ETH`` or ``every coin``."""
-    return ", ".join(sorted(assets)) if assets else _("every coin")
+    return enumerated(sorted(assets)) if assets else _("every coin")
 
 
 def subscription_words(subscription: Subscription) -> str:
@@ -121,7 +122,7 @@ def _how_often(w: float) -> str:
 def pings_words(chosen: ChatSettings) -> str:
     """Each role's mention as Discord writes it, and from which size on: ``<@&42> about monthly (…)``."""
     pings = [f"<@&{p.role}> {threshold_words(Threshold(Measure.W, p.from_w))}" for p in chosen.pings]
-    return ", ".join(pings) or _("none")
+    return enumerated(pings) or _("none")
 
 
 def typed(subscription: Subscription) -> str:
@@ -152,4 +153,4 @@ def typed_whole(subscription: Subscription) -> str:
 def followed_words(chosen: ChatSettings) -> str:
     """``1 h, 24 h, 7 days``: when a wave's message is answered later."""
     times = [duration(after) for after in AFTER if after not in chosen.unfollowed]
-    return ", ".join(times) if times else _("none")
+    return enumerated(times) if times else _("none")

@@ -9,6 +9,7 @@ from bot.domain.cards import Button, Card, Line
 from bot.domain.chats import ChatSettings
 from bot.domain.waves import Kind, Wave
 from handlers.numbers import moment, number, percent
+from handlers.phrases import titled
 from handlers.phrases import waves as waves_words
 from handlers.speech import N_, _, ngettext
 
@@ -29,7 +30,7 @@ def summary_card(waves: Sequence[Wave], settings: ChatSettings, now: datetime) -
     if left := len(waves) - len(rarest):
         lines.append(Line(ngettext("and {n} smaller", "and {n} smaller", left).format(n=number(left))))
     return Card(
-        title=f"{_why(settings)}: {waves_words(len(waves))}",
+        title=titled(_why(settings), waves_words(len(waves))),
         lines=tuple(lines),
         footer=_("All of them are over. `/resets`"),
         buttons=(Button(_("Past resets"), "/resets"),),

@@ -9,6 +9,7 @@ from math import exp
 from bot.domain.charts import Span, VenueCoins, VenuesChart
 from bot.domain.market import Snapshot, Venue
 from handlers.numbers import percent
+from handlers.phrases import enumerated
 from handlers.series import (
     aligned,
     as_of_note,
@@ -107,7 +108,9 @@ def _finding(asset: str, first: Snapshot, last: Snapshot, period: timedelta, tit
     named = sorted(moves, key=lambda venue: (-abs(moves[venue][0]), venue))[:2]
     if not named or abs(moves[named[0]][1]) < MOVED:
         return _("{coin} open interest {move} in {span}").format(coin=asset, move=move, span=span)
-    parts = ", ".join(unbroken(f"{venue_title(venue, titles)} {percent(moves[venue][1])}") for venue in named)
+    parts = enumerated(
+        unbroken(f"{venue_title(venue, titles)} {percent(moves[venue][1])}") for venue in named
+    )
     text = _("{coin} open interest {move} in {span}: {venues}")
     return text.format(coin=asset, move=move, span=span, venues=parts)
 

@@ -19,6 +19,7 @@ from bot.domain.posts import MONTHLY_W, WEEKLY_W, YEARLY_W, Measure, Threshold
 from bot.errors import AskError
 from bot.pipeline.horizons import HORIZONS
 from handlers.numbers import duration, percent, share
+from handlers.phrases import enumerated
 from handlers.speech import _
 from handlers.words import NUMBER, PERIOD_LIKE, amount, read_coin, read_period
 
@@ -187,7 +188,7 @@ def _share(match: re.Match[str], line: str) -> Threshold:
         )
     horizon = read_period(match[2] + match[3])
     if horizon not in HORIZONS:
-        known = ", ".join(duration(h) for h in HORIZONS)
+        known = enumerated(duration(h) for h in HORIZONS)
         text = _("I measure falls over {periods}, or over the `whole` wave: `{line}`")
         hour = instead(f"{bare} 1h")
         raise AskError(text.format(periods=known, line=hour), hour, instead(f"{bare} whole"))

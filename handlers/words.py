@@ -14,6 +14,7 @@ from rapidfuzz import fuzz, process
 from bot.domain.assets import Asset, parse_asset
 from bot.domain.cards import plain
 from bot.errors import AskError
+from handlers.phrases import enumerated
 from handlers.speech import _
 
 T = TypeVar("T")
@@ -107,7 +108,7 @@ def read_coin(text: str, known: Sequence[Asset], line: str = "/oi {coin}") -> As
     unknown = _('I know no coin "{text}". I watch {coins}. `{meant}`')
     if len(known) > LISTED:
         unknown = _('I know no coin "{text}". I watch {coins} and others. `{meant}`')
-    raise AskError(unknown.format(text=text, coins=", ".join(known[:LISTED]), meant=meant), meant)
+    raise AskError(unknown.format(text=text, coins=enumerated(known[:LISTED]), meant=meant), meant)
 
 
 def read_coins(text: str, known: Sequence[Asset]) -> Sequence[Asset]:
@@ -199,7 +200,7 @@ def read_shown(text: str, _known: Sequence[Asset] = ()) -> str:
         return word
     near = process.extractOne(word, SHOWN, scorer=fuzz.ratio, score_cutoff=60)
     example = f"/chart btc 7d {near[0] if near else 'venues'}"
-    listed = ", ".join(f"`{each}`" for each in SHOWN)
+    listed = enumerated(f"`{each}`" for each in SHOWN)
     raise AskError(
         _('I have no picture of "{word}". There are {words}: `{example}`').format(
             word=plain(text[:24]), words=listed, example=example

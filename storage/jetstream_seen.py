@@ -23,7 +23,7 @@ from bot.domain.market import Observation
 from bot.domain.natural import Window, asset_of, natural_key
 from bot.errors import StorageError
 from bot.ports_fleet import Parcel
-from storage.jetstream import FAULTS, Cluster
+from storage.jetstream import FAULTS, MIB, Cluster
 from storage.jetstream_wire import Unreadable, pack, unpack
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ ACK_S = 30.0
 IN_HAND = 4_096
 """Messages that a judge has taken and not given back: with two marks a second from each of ten collectors,
 minutes of waiting for a slow store."""
+IN_HAND_BYTES = 128 * MIB
+"""Of what waited when a judge came: a stream that is full of a flood must not fill its memory."""
 REMEMBERED = 100_000
 FORGOTTEN = 65_536
 
@@ -172,8 +174,15 @@ async def _quietly(answer: asyncio.Future[None] | object) -> None:
 class JetInlet:
     """See ``bot.ports_fleet.Inlet``. Raises ``StorageError`` where another holder has taken over."""
 
-    def __init__(self, cluster: Cluster, partition: int, token: int, in_hand: int = IN_HAND) -> None:
-        self._cluster, self._in_hand = cluster, in_hand
+    def __init__(
+        self,
+        cluster: Cluster,
+        partition: int,
+        token: int,
+        in_hand: int = IN_HAND,
+        in_hand_bytes: int = IN_HAND_BYTES,
+    ) -> None:
+        self._cluster, self._in_hand, self._in_hand_bytes = cluster, in_hand, in_hand_bytes
         self.partition, self._token, self._turn = partition, token, 0
         self._stream = f"{cluster.name}-seen-{partition}"
         self._queue: asyncio.Queue[Msg] = asyncio.Queue()
@@ -198,6 +207,8 @@ class JetInlet:
 
         async def read() -> None:
             await self._take_over()
+            waits = (await js.stream_info(self._stream)).state
+            most = self._in_hand_bytes * waits.messages // max(1, waits.bytes) if waits.messages else IN_HAND
             await js.add_consumer(
                 self._stream,
                 api.ConsumerConfig(
@@ -206,7 +217,7 @@ class JetInlet:
                     deliver_policy=api.DeliverPolicy.ALL,
                     ack_policy=api.AckPolicy.EXPLICIT,
                     ack_wait=ACK_S,
-                    max_ack_pending=self._in_hand,
+                    max_ack_pending=max(1, min(self._in_hand, most)),
                 ),
             )
 

@@ -19,6 +19,7 @@ from handlers.charts.market import draw_market
 from handlers.charts.resets import draw_resets
 from handlers.charts.sheet import FAINT, HEIGHT, SIZE, WIDTH, Label, Sheet, finished, fitted, framed
 from handlers.charts.venues import draw_venues
+from handlers.phrases import sentences
 from handlers.speech import _, speaking
 
 ZOOM = 1.25
@@ -35,7 +36,7 @@ def svg(chart: Chart) -> str:
         if not _draw(sheet, chart):
             words = Label(WIDTH / 2, (sheet.top + sheet.bottom) / 2, "", FAINT, SIZE, "middle")
             sheet.write(fitted(words._replace(text=_("Nothing was recorded in this time")), WIDTH - 40))
-    return finished(sheet, f"{chart.title}. {chart.note}")
+        return finished(sheet, sentences(chart.title, chart.note))
 
 
 @lru_cache(maxsize=KEPT)

@@ -12,6 +12,7 @@ from bot.domain.posts import Subscription
 from handlers.commands.registry import Ask
 from handlers.desk import Desk
 from handlers.later_cards import digest_words
+from handlers.phrases import semicolons
 from handlers.quiet_words import hours_words, mute_words
 from handlers.speech import ENGLISH, LANGUAGES, _
 from handlers.subscription_words import (
@@ -65,7 +66,7 @@ def change_words(change: SettingsChange) -> str:
     if changed.alerts is not None:
         before, after = ({s.id: s for s in subscriptions} for subscriptions in changed.alerts)
         moved += _moved(before, after)
-    return "; ".join(moved)
+    return semicolons(moved)
 
 
 def _choices(chosen: ChatSettings, wall: datetime) -> Sequence[tuple[str, str]]:

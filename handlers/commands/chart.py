@@ -16,7 +16,8 @@ from handlers.hindsight import comparable
 from handlers.leverage import seen
 from handlers.leverage_charts import heat_chart
 from handlers.numbers import clock, duration, moment, percent, usd
-from handlers.picture_words import pictured
+from handlers.phrases import sentences
+from handlers.picture_words import findings, pictured
 from handlers.series import aligned, bridged, filled, span_words, step_for, step_of
 from handlers.speech import N_, _
 from handlers.venue_series import venues_chart
@@ -50,13 +51,13 @@ async def chart(desk: Desk, ask: Ask) -> Card:
         text = _("I have recorded too little of {coin} in {period} for this picture. In words: {command}")
         words = text.format(coin=asset, period=duration(period), command=f"`/oi {coin}`")
         raise AskError(words, f"/oi {coin}")
-    picture = pictured(shown)
+    picture, found = pictured(shown), sentences(*findings(shown))
     note = shown.note.removesuffix(desk.banner).rstrip(" .")
     spans = [] if what == "leverage" else ["4h", "24h", "7d"]  # the heat is of no other period than its year
     line = f"/leverage {coin}" if what == "leverage" else f"/oi {coin}"
     return Card(
         title=shown.title,
-        lines=(Line(picture.alt.removeprefix(f"{shown.title}. "), 3), Line(note, 7)),
+        lines=(Line(found, 3), Line(note, 7)),
         picture=picture,
         footer=f"`{line}` · {clock(desk.now())}",
         buttons=tuple(Button(span, f"/chart {coin} {span} {what}".rstrip()) for span in spans),

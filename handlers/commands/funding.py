@@ -14,10 +14,24 @@ from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.leverage import Seen, seen, yearly
 from handlers.leverage_charts import extremes_chart, funding_chart
-from handlers.numbers import clock, duration, number, percent, share, tight, usd
+from handlers.numbers import (
+    clock,
+    duration,
+    number,
+    percent,
+    share,
+    tight,
+    usd,
+    usd_cell,
+)
 from handlers.picture_words import pictured
-from handlers.speech import N_, _, ngettext
-from handlers.titles import TABLE_WIDTH, Titles, narrowed, venue_title
+from handlers.speech import (
+    N_,
+    _,
+    ngettext,
+    pgettext,
+)
+from handlers.titles import TABLE_WIDTH, Titles, narrowed, venue_title, width
 from handlers.words import COIN
 
 NAMED = 5
@@ -120,8 +134,8 @@ def _table(told: Sequence[VenueStatistics], titles: Titles) -> Table:
     """Largest venue first: the rate as it is charged, how often, and per year."""
     rows = told[:MOST_VENUES]
     cells = [_cells(venue) for venue in rows]
-    heads = (_("venue"), _("rate"), _("a year"))
-    widths = [max(len(row[place]) for row in (heads[1:], *cells)) for place in range(2)]
+    heads = (_("venue"), _("rate"), pgettext("column", "a year"))
+    widths = [max(width(row[place]) for row in (heads[1:], *cells)) for place in range(2)]
     room = TABLE_WIDTH - sum(widths) - 2 * len(widths)
     names = narrowed([venue_title(venue.venue, titles) for venue in rows], max(6, room))
     return Table(heads, tuple((name, *row) for name, row in zip(names, cells, strict=True)), right=(1, 2))
@@ -164,7 +178,7 @@ async def _extremes(desk: Desk) -> Card:
     return Card(
         title=_("Funding: the extremes of {n} coins").format(n=number(len(chosen))),
         lines=tuple(lines),
-        table=Table((_("coin"), _("a year"), _("OI")), tuple(rows), right=(1, 2)),
+        table=Table((_("coin"), pgettext("column", "a year"), _("OI")), tuple(rows), right=(1, 2)),
         footer=_("positive: longs pay shorts · {time}").format(time=clock(desk.now())),
         picture=pictured(extremes_chart(told_of, desk.clock(), desk.banner)),
         buttons=tuple(Button(line, line) for line in dict.fromkeys(asked)),
@@ -185,5 +199,4 @@ def _overall(chosen: Mapping[Asset, Totals]) -> float | None:
 
 
 def _extreme(asset: Asset, sums: Totals) -> tuple[str, str, str]:
-    worth = tight(usd(sums.usd)) if sums.usd is not None else "?"
-    return asset[:8], tight(yearly(sums.funding or 0.0)), worth
+    return asset[:8], tight(yearly(sums.funding or 0.0)), usd_cell(sums.usd)

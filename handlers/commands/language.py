@@ -9,6 +9,7 @@ from bot.errors import AskError
 from handlers.commands.changes import choose
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
+from handlers.phrases import enumerated
 from handlers.speech import LANGUAGES, N_, _, nearest, speaking, spoken
 from handlers.words import Parameter, read_text
 
@@ -50,7 +51,7 @@ def read_language(text: str) -> str:
         return code
     raise AskError(
         _('I do not speak "{text}". I speak {languages}: `/language en`').format(
-            text=plain(text.strip()[:24]), languages=", ".join(LANGUAGES.values())
+            text=plain(text.strip()[:24]), languages=enumerated(LANGUAGES.values())
         ),
         *(f"/language {code}" for code in LANGUAGES),
     )

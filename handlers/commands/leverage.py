@@ -17,7 +17,15 @@ from handlers.history import TOLD_LATELY
 from handlers.leverage import Seen, point_of, seen
 from handlers.leverage_cards import compare_card, leverage_card
 from handlers.leverage_charts import changes_chart, compared_chart, heat_chart
-from handlers.numbers import clock, duration, number, percent, tight, usd
+from handlers.numbers import (
+    clock,
+    duration,
+    number,
+    percent,
+    tight,
+    usd,
+    usd_cell,
+)
 from handlers.picture_words import pictured
 from handlers.snapshot_cards import like_with_like
 from handlers.speech import N_, _, ngettext
@@ -158,7 +166,7 @@ def _times(one: Change) -> str:
 
 
 def _row(asset: Asset, one: Change) -> tuple[str, ...]:
-    return asset[:8], tight(percent(one.change)), _times(one), tight(usd(one.usd))
+    return asset[:8], tight(percent(one.change)), _times(one), usd_cell(one.usd)
 
 
 def _left_out(young: int, small: int, unseen: int) -> list[str]:

@@ -14,11 +14,26 @@ from handlers.commands.registry import Ask, command
 from handlers.core_words import retold, tells_words
 from handlers.desk import Desk
 from handlers.forced_words import deleveraged_line
-from handlers.numbers import clock, coins, day_time, duration, listed, number, percent, tight, usd
-from handlers.phrases import sided
+from handlers.numbers import (
+    clock,
+    coins,
+    day_time,
+    duration,
+    listed,
+    number,
+    percent,
+    usd,
+    usd_cell,
+)
+from handlers.phrases import enumerated, semicolons, sided
 from handlers.picture_words import pictured
 from handlers.speech import N_, _
-from handlers.titles import TABLE_WIDTH, narrowed, venue_title
+from handlers.titles import (
+    TABLE_WIDTH,
+    narrowed,
+    venue_title,
+    width,
+)
 from handlers.words import COIN, PERIOD
 
 DAY = timedelta(days=1)
@@ -187,7 +202,7 @@ async def _before(desk: Desk, asset: Asset, since: datetime, told: Sequence[Venu
         begin=day_time(desk.here(begin)),
         end=day_time(desk.here(end)),
         venues=listed(titles),
-        sides=", ".join(sides),
+        sides=enumerated(sides),
         step=duration(past[0].step),
     )
 
@@ -207,10 +222,10 @@ def _unheard(desk: Desk) -> str:
     never = sorted({(feed.title, feed.unheard) for feed in desk.feeds() if feed.unheard})
     if not never:
         return ""
-    named = "; ".join(f"{title} ({retold(plain(why))})" for title, why in never[:NAMED_REASONS])
+    named = semicolons(f"{title} ({retold(plain(why))})" for title, why in never[:NAMED_REASONS])
     if not never[NAMED_REASONS:]:
         return _("None public from {venues}").format(venues=named)
-    others = ", ".join(title for title, _why in never[NAMED_REASONS:])
+    others = enumerated(title for title, _why in never[NAMED_REASONS:])
     return _("None public from {venues} and {others}").format(venues=named, others=others)
 
 
@@ -225,9 +240,9 @@ def _venues(desk: Desk, told: Sequence[VenueLiquidations]) -> Table | None:
     if not sums:
         return None
     ranked = sorted(sums, key=lambda venue: (-sum(sums[venue]), venue))[:MOST_VENUES]
-    figures = [(tight(usd(sum(sums[venue]))), tells_words(feeds.get(venue))) for venue in ranked]
+    figures = [(usd_cell(sum(sums[venue])), tells_words(feeds.get(venue))) for venue in ranked]
     columns = zip(*figures, ("USD", _("tells")), strict=True)
-    room = TABLE_WIDTH - sum(2 + max(map(len, cells)) for cells in columns)
+    room = TABLE_WIDTH - sum(2 + max(map(width, cells)) for cells in columns)
     names = narrowed([venue_title(venue, desk.titles()) for venue in ranked], room)
     rows = tuple((name, *cells) for name, cells in zip(names, figures, strict=True))
     return Table((_("venue"), "USD", _("tells")), rows, right=(1,))
@@ -244,7 +259,7 @@ async def _largest(desk: Desk, period: timedelta) -> Card:
     sums = sorted((row for row in sums if row[1] + row[2] > 0), key=lambda row: -row[1] - row[2])
     total = sum(longs + shorts for _asset, longs, shorts in sums)
     shown = sums[:MOST_COINS]
-    rows_shown = tuple((asset[:8], tight(usd(longs)), tight(usd(shorts))) for asset, longs, shorts in shown)
+    rows_shown = tuple((asset[:8], usd_cell(longs), usd_cell(shorts)) for asset, longs, shorts in shown)
     unheard, asks = _unheard(desk), [f"/liquidations {row[0].lower()}" for row in shown[:3]]
     first = (shown[0][0] if shown else known[0]).lower()
     heard = f"≥ {usd(total)}" if shown else _total(desk, ())

@@ -17,6 +17,7 @@ from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.later_cards import digest_words
 from handlers.numbers import moment
+from handlers.phrases import titled
 from handlers.quiet_words import EXAMPLE, clock_words, is_muted, mute_words, quiet_words
 from handlers.speech import LANGUAGES, N_, _, ngettext, spoken
 from handlers.subscription_words import (
@@ -125,7 +126,7 @@ async def _log(desk: Desk, ask: Ask) -> Card:
     changes = await desk.store.chats.changes(ask.destination, LOG_ROWS)
     now, somebody = desk.wall(), _("somebody")
     lines = [
-        Line(f"{moment(desk.here(c.at), now)} · {plain(c.who) or somebody}: {plain(change_words(c))}")
+        Line(f"{moment(desk.here(c.at), now)} · {titled(plain(c.who) or somebody, plain(change_words(c)))}")
         for c in changes
     ]
     return Card(

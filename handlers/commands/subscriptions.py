@@ -18,6 +18,7 @@ from handlers.commands.changes import note
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import duration, moment
+from handlers.phrases import semicolons
 from handlers.speech import N_, _, ngettext
 from handlers.subscription_words import (
     choice_taps,
@@ -109,7 +110,7 @@ async def unsubscribe(desk: Desk, ask: Ask) -> Card:
     elif not which:
         choices = tuple(f"/unsubscribe {subscription.id}" for subscription in here)
         each = _("{n} is {coins}, {threshold}")
-        named = "; ".join(
+        named = semicolons(
             each.format(n=s.id, coins=coins_words(s.assets), threshold=threshold_words(s.threshold))
             for s in here
         )

@@ -15,9 +15,13 @@ from handlers.commands.changes import note
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.numbers import number, percent, short_day, tight
-from handlers.phrases import recorded_waves
+from handlers.phrases import recorded_waves, semicolons
 from handlers.phrases import subscriptions as subscriptions_words
-from handlers.speech import N_, _
+from handlers.speech import (
+    N_,
+    _,
+    pgettext,
+)
 from handlers.subscription_words import (
     CHOICES,
     choice_taps,
@@ -129,7 +133,11 @@ def _compared(
     """Which recorded waves the old threshold tells, and which the new one."""
     tried = [(wave, told(before, wave), told(after, wave)) for wave in past]
     # For translators: in the column "told": by which threshold, the old or the new one.
-    words = {(True, True): _("both"), (True, False): _("before"), (False, True): _("now")}
+    words = {
+        (True, True): pgettext("threshold", "both"),
+        (True, False): pgettext("threshold", "before"),
+        (False, True): pgettext("threshold", "now"),
+    }
     rows = [
         (
             short_day(w.onset, now),
@@ -145,7 +153,7 @@ def _compared(
         waves=recorded_waves(len(past)), before=sum(r[1] for r in tried), now=sum(r[2] for r in tried)
     )
     olds, news = (dict.fromkeys(map(terms_words, terms)) for terms in (before, after))
-    terms = "; ".join(news)
+    terms = semicolons(news)
     if len(news) > 1:
         terms = _("{subscriptions} changed").format(subscriptions=subscriptions_words(len(after)))
     title = _("Would tell: {terms}") if trying else _("Now telling: {terms}")
@@ -153,8 +161,8 @@ def _compared(
     return Card(
         title=title.format(terms=terms),
         lines=(
-            Line(_("Before: {terms}").format(terms="; ".join(olds))),
-            *((Line(_("Now: {terms}").format(terms="; ".join(news))),) if len(news) > 1 else ()),
+            Line(_("Before: {terms}").format(terms=semicolons(olds))),
+            *((Line(_("Now: {terms}").format(terms=semicolons(news))),) if len(news) > 1 else ()),
             Line(counts if past else _("No wave is recorded yet to try it on")),
         ),
         table=Table(heads, tuple(rows[:ROWS]), right=(2, 3)) if rows else None,

@@ -17,8 +17,14 @@ from handlers.desk import Desk
 from handlers.drill import drill_begun
 from handlers.numbers import clock, coins, dated, duration, listed, number, share
 from handlers.past_words import history_line
+from handlers.phrases import clauses, enumerated, semicolons, titled
 from handlers.speech import N_, _, ngettext
-from handlers.titles import TABLE_WIDTH, narrowed, venue_title
+from handlers.titles import (
+    TABLE_WIDTH,
+    narrowed,
+    venue_title,
+    width,
+)
 from handlers.words import Parameter, read_text
 
 NAME = Parameter("command", read_text)
@@ -41,7 +47,7 @@ async def help_(_desk: Desk, ask: Ask) -> Card:
             title=_(called.about),
             lines=(
                 Line(f"`{called.usage}`"),
-                Line(_("For example {lines}").format(lines=", ".join(f"`{e}`" for e in called.examples))),
+                Line(_("For example {lines}").format(lines=enumerated(f"`{e}`" for e in called.examples))),
             ),
             buttons=tuple(Button(example, example) for example in called.examples),
         )
@@ -98,7 +104,7 @@ def _faults(desk: Desk, feeds: Sequence[SourceHealth]) -> list[Line]:
     lines = [
         Line(
             _("{feed}: {why} for {time}").format(
-                feed=f"{feed.title}, {feed.source}",
+                feed=clauses(feed.title, feed.source),
                 why=retold(plain(feed.why)) or state_words(feed.state),
                 time=duration(now - feed.since),
             ),
@@ -130,7 +136,7 @@ def _one_venue(desk: Desk, feeds: Sequence[SourceHealth]) -> Card:
     titles = listed(list(dict.fromkeys(feed.title for feed in feeds)))
     rows = tuple((feed.source, state_words(feed.state), _heard(desk, [feed])) for feed in feeds)
     return Card(
-        title=f"{titles}: {_fresh(feeds)}",
+        title=titled(titles, _fresh(feeds)),
         lines=(*_faults(desk, feeds), *_doubts(feeds)),
         table=Table((_("feed"), _("state"), _("heard")), rows, right=(2,)),
         footer=_("`/venues` for all"),
@@ -153,7 +159,7 @@ def _states(desk: Desk) -> Table:
         worst = min(own, key=lambda feed: feed.state is SourceState.FRESH).state
         heard.append((state_words(worst), _heard(desk, own)))
     heads = (_("state"), _("heard"))
-    room = TABLE_WIDTH - sum(2 + max(map(len, column)) for column in zip(*heard, heads, strict=True))
+    room = TABLE_WIDTH - sum(2 + max(map(width, column)) for column in zip(*heard, heads, strict=True))
     names = narrowed([venue_title(venue, desk.titles()) for venue in venues], room)
     rows = tuple((name, *row) for name, row in zip(names, heard, strict=True))
     return Table((_("venue"), *heads), rows, right=(2,))
@@ -172,15 +178,15 @@ def _completeness(desk: Desk) -> str:
         (_("not told to the public by {venues}"), never),
         (_("unproven, since nothing was heard yet, {venues}"), mute),
     )
-    parts = [text.format(venues=", ".join(titles)) for text, titles in told if titles]
+    parts = [text.format(venues=enumerated(titles)) for text, titles in told if titles]
     lost: Counter[str] = Counter()
     for feed in desk.feeds():
         lost[feed.title] += feed.gaps
     missed = [f"{title} {number(count)}" for title, count in sorted(lost.items()) if count]
     if missed:
         text = _("messages that never arrived, by the venue's own count, {counts}")
-        parts.append(text.format(counts=", ".join(missed)))
-    return _("Liquidations: {parts}").format(parts="; ".join(parts)) if parts else ""
+        parts.append(text.format(counts=enumerated(missed)))
+    return _("Liquidations: {parts}").format(parts=semicolons(parts)) if parts else ""
 
 
 def _doubted(feeds: Sequence[SourceHealth]) -> str:
@@ -190,7 +196,7 @@ def _doubted(feeds: Sequence[SourceHealth]) -> str:
         return ""
     text = _("In doubt in part: {venues}. `/venues {name}` says why")
     name = min(feed.venue for feed in feeds if feed.doubts)
-    return text.format(venues=", ".join(titles), name=name)
+    return text.format(venues=enumerated(titles), name=name)
 
 
 def _doubts(feeds: Sequence[SourceHealth]) -> list[Line]:
@@ -206,7 +212,7 @@ async def _quarantined(desk: Desk) -> str:
     if not kept:
         return ""
     reasons = Counter(rejected.verdict for rejected in kept).most_common(2)
-    said = "; ".join(f"{number(count)} × {verdict_words(why)}" for why, count in reasons)
+    said = semicolons(f"{number(count)} × {verdict_words(why)}" for why, count in reasons)
     return _("Held back in the last hour: {reasons}").format(reasons=said)
 
 
@@ -220,7 +226,7 @@ async def status(desk: Desk, ask: Ask) -> Card:
     told = [line for line in log if not drill_begun(line.subject)]
     aloud = sum(line.loud for line in told)
     facts = await store.facts()
-    waves = ", ".join(f"{w.asset} `/wave {w.id}`" for w in running[:4])
+    waves = enumerated(f"{w.asset} `/wave {w.id}`" for w in running[:4])
     lines = [
         _("Market time {at}, {day}; running for {time}").format(
             at=clock(local), day=dated(local), time=duration(desk.wall() - desk.about.started)
@@ -266,12 +272,12 @@ async def _fleet(desk: Desk) -> Sequence[str]:
     for member in members:
         waiting.update(member.waiting)
         sent.update(member.sent)
-    played = ", ".join(f"{role} {count}" for role, count in sorted(roles.items()))
-    queues = ", ".join(f"{queue} {number(count)}" for queue, count in sorted(waiting.items()))
-    lanes = ", ".join(f"{lane} {number(count)}" for lane, count in sorted(sent.items()))
+    played = enumerated(f"{role} {count}" for role, count in sorted(roles.items()))
+    queues = enumerated(f"{queue} {number(count)}" for queue, count in sorted(waiting.items()))
+    lanes = enumerated(f"{lane} {number(count)}" for lane, count in sorted(sent.items()))
     return (
         _("Processes: {n} ({roles})").format(n=number(len(members)), roles=played),
-        _("Only-one roles: {locks}").format(locks=", ".join(locks) or _("none")),
+        _("Only-one roles: {locks}").format(locks=enumerated(locks) or _("none")),
         _("Waiting: {queues}").format(queues=queues or _("none")),
         _("Sent within a minute: {lanes}").format(lanes=lanes or _("none")),
     )

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from itertools import islice
 
 from bot.domain.cards import Card, Line
+from bot.domain.market import Group
 from bot.domain.posts import Subscription
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.commands.subscriptions import add_subscription
 from handlers.desk import Desk
 from handlers.example import example_picture
+from handlers.phrases import semicolons
 from handlers.phrases import subscriptions as subscriptions_words
 from handlers.speech import N_, _, ngettext
 from handlers.subscription_words import choice_taps, subscription_words
@@ -31,7 +33,8 @@ async def start(desk: Desk, ask: Ask) -> Card:
         words = subscription_words(await add_subscription(desk, ask, wanted))
         title = _("Subscribed: {words}").format(words=words)
     here = await desk.store.subscriptions.of(ask.destination)
-    venues = len({source.venue for source in desk.health.sources()})
+    sources = desk.health.sources()
+    venues = len({source.venue for source in sources if source.group is not Group.REPORT})
     watch = _(
         "I watch open interest and speak up when leverage is washed out of a market, "
         "with one message per event that I keep correct until it is over"
@@ -81,7 +84,7 @@ def _so_far(here: Sequence[Subscription], restored: int) -> str:
         again = _("I am back, and {subscriptions} with me.").format(subscriptions=count) + " "
     if not here:
         return again + _("How often may I speak here?")
-    said = "; ".join(subscription_words(s) for s in islice(here, 2))
+    said = semicolons(subscription_words(s) for s in islice(here, 2))
     if (left := len(here) - 2) > 0:
         said = ngettext("{words} and {n} more", "{words} and {n} more", left).format(words=said, n=left)
     on_here = _("**On here**: {words}. A tap changes what I tell of every coin")

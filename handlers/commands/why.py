@@ -35,6 +35,7 @@ from handlers.numbers import (
     return_period,
     usd,
 )
+from handlers.phrases import titled
 from handlers.speech import N_, _, ngettext
 from handlers.titles import Titles, named, venue_title
 from handlers.why import End, Inputs, Kept, inputs
@@ -146,7 +147,7 @@ def _depth(wave: Wave, depth: Depth, seen: tuple[int, timedelta] | None) -> str:
     if depth.price_move is not None:
         moves = _("{fall}, price {move}").format(fall=moves, move=percent(depth.price_move))
     if seen is None:
-        return f"{duration(depth.horizon)}: {moves}"
+        return titled(duration(depth.horizon), moves)
     count, history = seen
     return ngettext(
         "{time}: {moves}; so deep once in {history} of {coin} history",

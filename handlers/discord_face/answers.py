@@ -33,7 +33,9 @@ from handlers.discord_face.views import (
     view,
 )
 from handlers.own_cards import error_card
+from handlers.phrases import titled
 from handlers.speech import _, speaking
+from handlers.zones import zone_typed
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ async def prepared(card: Card, pictures: Pictures, *, settings: bool = False, ro
 
 async def _prepared(card: Card, pictures: Pictures, *, settings: bool, roles: bool) -> Reply:
     under = controls(card, settings=settings, roles=roles)
-    lines = (Line(f"{button.label}: `{button.command}`", 6) for button in under.crowded)
+    lines = (Line(titled(button.label, f"`{button.command}`"), 6) for button in under.crowded)
     card = replace(card, lines=(*card.lines, *lines))
     png = await pictures.drawn(card.picture.chart) if card.picture else None
     if png is None or len(png) > MOST_UPLOAD:
@@ -119,7 +121,7 @@ class Answers:
         if interaction.type is discord.InteractionType.component and (wanted := asks_for(data)):
             here = await self.desk.store.chats.settings(whole(place_of(interaction)))
             with unanswered("a form"), speaking(here.language or language_of(interaction)):
-                await interaction.response.send_modal(form(wanted, {"zone": here.zone}))
+                await interaction.response.send_modal(form(wanted, {"zone": zone_typed(here.zone)}))
             return
         message = interaction.message
         own = message is not None and message.flags.ephemeral

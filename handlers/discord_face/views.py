@@ -13,6 +13,7 @@ import discord
 
 from bot.domain.cards import Button, Card, Line
 from handlers.discord_face.render import cut, unmarked
+from handlers.phrases import clauses
 from handlers.speech import N_, _
 from handlers.subscription_words import CHOICES
 
@@ -178,7 +179,8 @@ def picked_role(data: Mapping[str, Any]) -> str:
 def severities(role: str) -> Card:
     """From which size on a role is to be pinged, each a button."""
     sizes = (
-        Button(f"{_(choice.label)}, {_(choice.often)}", f"{PING} {role} {choice.word}") for choice in CHOICES
+        Button(clauses(_(choice.label), _(choice.often)), f"{PING} {role} {choice.word}")
+        for choice in CHOICES
     )
     mentioned = _("{role} is mentioned beside each alert at least that large, never with a revision")
     return Card(

@@ -9,6 +9,7 @@ from bot.domain.market import Group
 from bot.domain.waves import Wave
 from handlers.cards import wave_title
 from handlers.numbers import Scale, duration, number, percent, price, share, usd
+from handlers.phrases import sentences
 from handlers.speech import N_, _, ngettext
 from handlers.web.board import Board, CoinRow, VenueRow
 from handlers.web.card_html import mark, stamp
@@ -38,7 +39,7 @@ A_FALL = -0.03
 
 
 def board_page(frame: Frame, board: Board) -> str:
-    says = " ".join(f"{wave_title(wave)}." for wave in board.running)
+    says = sentences(*map(wave_title, board.running))
     return frame.reading(
         _("Board"),
         el("h1", _("Board")),

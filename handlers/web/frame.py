@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from handlers.numbers import dated
+from handlers.phrases import enumerated
 from handlers.speech import LANGUAGES, N_, _, spoken
 from handlers.web.figures import Freshness
 from handlers.web.html import Child, Html, el, join
@@ -46,7 +47,7 @@ class Status(NamedTuple):
             return _("no venue asked yet")
         if 0 < len(stale) <= 2:
             return _("{fresh} of {venues} venues fresh, not {names}").format(
-                fresh=fresh, venues=venues, names=", ".join(stale)
+                fresh=fresh, venues=venues, names=enumerated(stale)
             )
         return _("{fresh} of {venues} venues fresh").format(fresh=fresh, venues=venues)
 

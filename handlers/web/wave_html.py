@@ -27,7 +27,7 @@ STAGE_WORDS = {
 LEAD_WORDS = {
     Lead.NATIVE: N_("crypto-native"),
     Lead.INSTITUTION: N_("institutions"),
-    Lead.MIXED: N_("both"),
+    Lead.MIXED: N_("mixed"),
 }
 
 

@@ -69,16 +69,14 @@ async def test_every_command_is_offered_within_discords_limits(face: DiscordFace
             assert 1 <= len(option["description"]) <= 100
 
 
-async def test_commands_are_described_in_every_language_that_has_words_for_them(
-    opened: Opened, discord: Discord
-) -> None:
-    with taught("es", Pseudo()), taught("zh", Pseudo()):
+async def test_commands_are_described_in_every_language(opened: Opened, discord: Discord) -> None:
+    with taught("es", Pseudo()):
         async with opened():
             await until(lambda: discord.commands)
     chart = next(command for command in discord.commands if command["name"] == "chart")
+    assert set(chart["description_localizations"]) == {"es-ES", "es-419", "ru", "tr", "zh-CN", "zh-TW"}
     for described in (chart, *chart["options"]):
         told = described["description_localizations"]
-        assert set(told) == {"es-ES", "es-419", "zh-CN", "zh-TW"}
         assert told["es-ES"].startswith(marked(described["description"].rstrip(".")[:8]))
         assert not described.get("name_localizations")
 
@@ -259,7 +257,9 @@ async def test_missing_rights_are_said_where_alerts_are_spoken_of(
         ("venues", "venue", "by", "bybit"),
         ("threshold", "what", "w", "W 2.9"),
         ("ping", "what", "", "monthly"),
-        ("help", "command", "o", "oi"),
+        ("help", "command", "exp", "export"),
+        ("language", "language", "рус", "ru"),
+        ("timezone", "city", "new y", "America/New_York"),
         ("compare", "coins", "et", "btc eth"),
     ],
 )
@@ -274,6 +274,20 @@ async def test_what_may_be_meant_is_suggested_while_typing(
     choices = asked.callback["data"]["choices"]
     assert suggested in [choice["value"] for choice in choices]
     assert len(choices) <= 25
+
+
+async def test_suggestions_are_in_the_language_that_was_chosen_there(
+    face: DiscordFace, discord: Discord, desk: Desk
+) -> None:
+    await (await discord.command("language", manager=True, language="tr")).answer()
+    options = [{"name": "id", "type": 3, "value": "", "focused": True}]
+    with taught("tr", Pseudo()):
+        data = {"id": "1", "name": "wave", "type": 1, "options": options}
+        asked = await discord.interact(4, data, guild_locale="en-US", locale="en-US")
+        await asked.answer()
+    assert asked.callback
+    (choice, *_) = asked.callback["data"]["choices"]
+    assert marked("long flush") in choice["name"]
 
 
 # --- faults --------------------------------------------------------------------------------------------

@@ -73,16 +73,16 @@ async def test_every_revision_says_that_it_is_a_drill(desk: Desk) -> None:
     recorder = Recorder()
     await deliver(desk, recorder, 20)
     for number, (_, card) in enumerate(recorder.calls, 1):
-        assert card.title.startswith("Drill: BTC")
+        assert card.title.startswith("Drill · BTC")
         assert card.banner == f"{BANNER} · {PLAYED}"
         assert card.footer.startswith(f"drill, revision {number} of 3 · ")
         assert not card.buttons
         assert (card.picture is not None) == (number > 1)
         if card.picture:
             chart = card.picture.chart
-            assert chart.title.startswith("Drill: ")
+            assert chart.title.startswith("Drill · ")
             assert chart.note == BANNER
-            assert card.picture.alt.startswith("Drill: ")
+            assert card.picture.alt.startswith("Drill · ")
 
 
 async def test_a_drill_on_a_busy_platform_skips_no_revision(desk: Desk) -> None:

@@ -110,9 +110,9 @@ async def test_the_example_has_the_reconstructions_shape_and_says_what_it_is(des
     picture = (await answer(desk, GROUP, "/start")).picture
     chart = market_chart(picture)
     assert picture is not None
-    assert chart.title == "Example: BTC long flush: 79,000 BTC closed (−19.0 %) in 41 min"
+    assert chart.title == "Example · BTC long flush: 79,000 BTC closed (−19.0 %) in 41 min"
     assert "Reconstruction of 10 October 2025" in chart.note
-    assert picture.alt.startswith("Example: ")
+    assert picture.alt.startswith("Example · ")
     known = [value for value in chart.coins if value is not None]
     assert (max(known), min(known)) == (415_000, 336_000)
     assert sum(chart.long_usd) + sum(chart.short_usd) == pytest.approx(6.93e9, rel=0.001)

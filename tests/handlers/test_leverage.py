@@ -195,7 +195,7 @@ async def test_the_last_message_of_a_wave_tells_leverage_before_and_after(
         await store.statistics.record(statistics(at, at, MINUTE))
     shown = await desk.present("1a", Destination("local", "main"))
     assert shown is not None
-    assert "More was open than on 0 % of the 16 days before; at the low, than on 0 %" in lines(shown.card)
+    assert "Open interest before: above 0 % of the last 16 days; at the low: the lowest" in lines(shown.card)
     assert "Funding 12.8 % → −3.2 % a year" in lines(shown.card)
     await store.waves.save(replace(wave(Stage.PEAK), id="2c"))
     running = await desk.present("2c", Destination("local", "main"))

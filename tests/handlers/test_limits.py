@@ -16,7 +16,7 @@ from handlers.desk import Desk
 from handlers.discord_face.render import MOST_CONTENT, MOST_TITLE, render, units
 from handlers.discord_face.slash import slash_command
 from handlers.discord_face.views import FORMS, controls, form, of_settings, view
-from handlers.speech import ENGLISH, LANGUAGES, speaking, taught
+from handlers.speech import LANGUAGES, speaking, taught
 from handlers.telegram.menus import menu
 from handlers.telegram.presses import MOST_BYTES, Presses
 from handlers.telegram.render import CAPTION_UNITS, TEXT_UNITS, TOAST_UNITS, caption_html, message_html, toast
@@ -27,8 +27,6 @@ from tests.handlers.pseudo import Pseudo
 
 LONG = "a longer one"
 SPOKEN = [*LANGUAGES, LONG]
-LONGER = 4
-"""Columns more where a unit is longer than English's one letter."""
 MOST_LABEL = 64
 """Telegram names no limit; a longer one is cut on every phone. Discord takes 80."""
 
@@ -75,7 +73,7 @@ def _on_a_phone(card: Card, language: str) -> Iterator[str]:
         return
     rows = [card.table.heads, *card.table.rows]
     columns = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    if sum(columns) + 2 * (len(columns) - 1) > TABLE_WIDTH + (0 if language == ENGLISH else LONGER):
+    if sum(columns) + 2 * (len(columns) - 1) > TABLE_WIDTH:
         yield f"the table is too wide: {columns} {card.table.heads}"
 
 

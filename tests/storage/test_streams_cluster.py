@@ -38,6 +38,24 @@ async def test_who_takes_over_hears_at_once_all_that_was_not_given_back(nats: Na
         assert await all_taken(then, 3) == [told("BTC", number) for number in (2, 3, 4)]
 
 
+async def test_of_a_stream_full_of_a_flood_no_more_is_taken_at_once_than_memory_may_hold(
+    nats: NatsCluster,
+) -> None:
+    async with jetstream(nats) as stream:
+        assert stream.cluster
+        for number in range(6):
+            said = [told("BTC", 1_000 * number + n) for n in range(500)]
+            raw = pack(Parcel(said, "a"), NOON)
+            await stream.cluster.stream.publish(f"{stream.cluster.name}.seen.0", raw)
+        judge = JetInlet(stream.cluster, 0, 2, in_hand_bytes=3 * len(raw) + len(raw) // 2)
+        await judge.open()
+        loans = [await judge.take(10) for _ in range(3)]
+        assert await judge.take(0.5) is None
+        assert loans[0] is not None
+        await loans[0].done()
+        assert await judge.take(10) is not None
+
+
 async def test_a_judge_that_lost_its_lock_cannot_take_the_stream_back(nats: NatsCluster) -> None:
     async with jetstream(nats) as stream:
         await successor(stream, 7)
