@@ -24,6 +24,8 @@ CRASHED = "bot.crashed"
 ERRORS_SIZE = 1_000_000
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "fault"}
 _CHATTY = ("apscheduler", "aiohttp.access", "asyncio", "discord", "httpcore", "httpx", "telegram")
+_TWICE = "telegram.request"
+"""Logs a trace of each answer that is no JSON, as a 502 is, and raises it as well: whoever asked tells it."""
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != 9}
 
 
@@ -138,6 +140,7 @@ def set_up(
     logging.raiseExceptions = False  # a reader that went away is no reason to print the library's traces
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.NOTSET if debug else logging.WARNING)
+    logging.getLogger(_TWICE).setLevel(logging.NOTSET if debug else logging.CRITICAL)
 
 
 def traces_file() -> Path | None:

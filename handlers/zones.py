@@ -146,11 +146,22 @@ def _fixed(offset: re.Match[str], line: str) -> str:
 
 
 @cache
+def with_cities() -> tuple[str, ...]:
+    """The IANA names that end with a city or an island, A to Z."""
+    return tuple(sorted(zone for zone in _zones() if AREAS.match(zone)))
+
+
+@cache
+def _zones() -> tuple[str, ...]:
+    return tuple(files("tzdata").joinpath("zones").read_text("ascii").split())
+
+
+@cache
 def _names() -> dict[str, str]:
     """Every name in small letters with ``_``: whole ones, cities, and what people say instead."""
-    zones = files("tzdata").joinpath("zones").read_text("ascii").split()
-    cities = [zone for zone in zones if AREAS.match(zone)]
-    cities.sort(key=lambda zone: -len(zone))  # America/Indianapolis rather than …/Indiana/Indianapolis
+    zones = _zones()
+    # America/Indianapolis rather than …/Indiana/Indianapolis
+    cities = sorted((zone for zone in zones if AREAS.match(zone)), key=lambda zone: -len(zone))
     names = {zone.rpartition("/")[2].lower(): zone for zone in cities}
     names |= {zone.lower(): zone for zone in zones if zone != "Factory"}
     return names | {name: zone for said, zone in CITIES.items() for name in said.split()}

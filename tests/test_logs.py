@@ -7,6 +7,8 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from telegram.error import TelegramError
+from telegram.request import HTTPXRequest
 
 from bot.logs import CUT, set_up, traces_file
 
@@ -71,6 +73,15 @@ def test_below_the_level_nothing_is_written(tmp_path: Path) -> None:
     assert logged(lambda: log.debug("noise"), tmp_path) == ""
     assert logged(lambda: logging.getLogger("apscheduler.executors").info("Running job"), tmp_path) == ""
     assert "noise" in logged(lambda: log.debug("noise"), tmp_path, debug=True)
+
+
+def test_what_a_library_raises_as_well_is_no_trace_of_its_own(tmp_path: Path) -> None:
+    def read() -> None:
+        with pytest.raises(TelegramError):
+            HTTPXRequest.parse_json_payload(b"<html>502 Bad Gateway</html>")
+
+    assert logged(read, tmp_path) == ""
+    assert "Bad Gateway" in logged(read, tmp_path, debug=True)
 
 
 class Leaky:

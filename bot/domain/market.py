@@ -54,6 +54,11 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
         """Its identity: a venue never lists two contracts under one symbol."""
         return f"{self.venue}:{self.symbol}"
 
+    def counts_as(self, other: Instrument) -> bool:
+        """Does a figure mean the same of both? What else is told of a contract changes none."""
+        alike = msgspec.structs.replace(other, funding_interval=self.funding_interval, alias=self.alias)
+        return self == alike
+
 
 class OpenInterest(msgspec.Struct, frozen=True, gc=False, tag="open_interest"):
     """Open interest of one instrument. ``price`` is the price of one base unit told in the same message."""

@@ -137,10 +137,11 @@ class Gate:
         if track is None:
             track = self._tracks[key] = _Track(instrument)
         elif track.instrument is not instrument and track.instrument != instrument:
-            resized = track.instrument.contract != instrument.contract
-            track = self._tracks[key] = _Track(instrument)
-            if resized:
-                return Verdict.RESIZED, None
+            before, track.instrument = track.instrument, instrument
+            if not before.counts_as(instrument):
+                track = self._tracks[key] = _Track(instrument)
+                if before.contract != instrument.contract:
+                    return Verdict.RESIZED, None
         verdict, anew = self._judge(track, said)
         if verdict is not Verdict.ACCEPT:
             return verdict, None

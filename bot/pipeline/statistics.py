@@ -110,7 +110,9 @@ class Gauge:
         if of is None:
             of = known[key] = Said(instrument)
         elif of.instrument is not instrument and of.instrument != instrument:
-            of = known[key] = Said(instrument)  # counted otherwise from now on
+            if not of.instrument.counts_as(instrument):
+                of = known[key] = Said(instrument)
+            of.instrument = instrument
         return of
 
     def pictures(

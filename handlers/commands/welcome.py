@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from bot.domain.cards import Card, Line
+from bot.domain.market import Group
 from bot.domain.posts import Subscription
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
@@ -32,7 +33,8 @@ async def start(desk: Desk, ask: Ask) -> Card:
         words = subscription_words(await add_subscription(desk, ask, wanted))
         title = _("Subscribed: {words}").format(words=words)
     here = await desk.store.subscriptions.of(ask.destination)
-    venues = len({source.venue for source in desk.health.sources()})
+    sources = desk.health.sources()
+    venues = len({source.venue for source in sources if source.group is not Group.REPORT})
     watch = _(
         "I watch open interest and speak up when leverage is washed out of a market, "
         "with one message per event that I keep correct until it is over"

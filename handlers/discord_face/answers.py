@@ -35,6 +35,7 @@ from handlers.discord_face.views import (
 from handlers.own_cards import error_card
 from handlers.phrases import titled
 from handlers.speech import _, speaking
+from handlers.zones import zone_typed
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ class Answers:
         if interaction.type is discord.InteractionType.component and (wanted := asks_for(data)):
             here = await self.desk.store.chats.settings(whole(place_of(interaction)))
             with unanswered("a form"), speaking(here.language or language_of(interaction)):
-                await interaction.response.send_modal(form(wanted, {"zone": here.zone}))
+                await interaction.response.send_modal(form(wanted, {"zone": zone_typed(here.zone)}))
             return
         message = interaction.message
         own = message is not None and message.flags.ephemeral

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from functools import partial
 from itertools import chain, combinations
 from typing import Any
@@ -15,9 +15,11 @@ from discord import app_commands
 from handlers.cards import wave_title
 from handlers.commands import COMMANDS, Command
 from handlers.desk import Desk
+from handlers.discord_face.answers import language_of, place_of
 from handlers.discord_face.render import cut, unmarked
-from handlers.speech import ENGLISH, N_, _, nearest, speaking
+from handlers.speech import ENGLISH, LANGUAGES, N_, _, nearest, speaking
 from handlers.words import SHOWN, Parameter
+from handlers.zones import with_cities
 
 # Discord developer documentation, "Application command structure" and "Autocomplete".
 MOST_ABOUT = 100
@@ -30,7 +32,14 @@ PICKED: dict[str, Any] = {"role": discord.Role}
 """Parameters that Discord lets people pick instead of type."""
 MOST_TOGETHER = 4
 """Of so many of the largest coins every two and three are offered to be compared."""
-PERIODS = ("1h", "4h", "24h", "7d", "30d", "90d")
+LISTED: dict[str, Collection[str]] = {
+    "period": ("1h", "4h", "24h", "7d", "30d", "90d"),
+    "what": SHOWN,
+    "n": ("3", "5", "10", "20"),
+    "since": ("2020", "2023", "2025"),
+    "command": COMMANDS,
+}
+"""What these parameters are suggested, whoever asks."""
 
 Respond = Callable[[discord.Interaction, str], Awaitable[None]]
 """Answers an interaction as if the text had been typed."""
@@ -156,7 +165,8 @@ Suggest = Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, list[app
 
 def suggester(desk: Desk, command: Command, parameter: Parameter[Any]) -> Suggest:
     async def suggest(interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        with speaking(str(interaction.guild_locale or interaction.locale)):
+        home = await desk.settings(place_of(interaction))
+        with speaking(home.language or language_of(interaction)):
             return [
                 app_commands.Choice(name=cut(name, MOST_CHOICE), value=value)
                 for name, value in matching(typed, await candidates(desk, command, parameter))
@@ -174,20 +184,19 @@ async def candidates(desk: Desk, command: Command, parameter: Parameter[Any]) ->
             largest = [coin.lower() for coin in list(await desk.known())[:MOST_TOGETHER]]
             several = (combinations(largest, many) for many in (3, 2))
             return [(" ".join(coins), " ".join(coins)) for coins in chain.from_iterable(several)]
-        case "period":
-            return [(period, period) for period in PERIODS]
         case "id":
             waves = await desk.store.waves.recent(limit=MOST_CHOICES)
             return [(f"{wave.id} · {unmarked(wave_title(wave))}", wave.id) for wave in waves]
         case "venue":
             titles = desk.titles()
             return [(title, str(venue)) for venue, title in titles.items()]
-        case "what":
-            return [(shown, shown) for shown in SHOWN]
-        case "n":
-            return [(count, count) for count in ("3", "5", "10", "20")]
-        case "since":
-            return [(year, year) for year in ("2020", "2023", "2025")]
+        case "language":
+            return [(title, code) for code, title in LANGUAGES.items()]
+        case "city":
+            zones = [(zone.replace("_", " "), zone) for zone in with_cities()]
+            return [*_examples(command, parameter), *zones]
+        case name if name in LISTED:
+            return [(word, word) for word in LISTED[name]]
         case name if parameter.looks == f"(?i){name}":  # one word, said or not
             return [(name, name)]
         case _:

@@ -257,7 +257,9 @@ async def test_missing_rights_are_said_where_alerts_are_spoken_of(
         ("venues", "venue", "by", "bybit"),
         ("threshold", "what", "w", "W 2.9"),
         ("ping", "what", "", "monthly"),
-        ("help", "command", "o", "oi"),
+        ("help", "command", "exp", "export"),
+        ("language", "language", "рус", "ru"),
+        ("timezone", "city", "new y", "America/New_York"),
         ("compare", "coins", "et", "btc eth"),
     ],
 )
@@ -272,6 +274,20 @@ async def test_what_may_be_meant_is_suggested_while_typing(
     choices = asked.callback["data"]["choices"]
     assert suggested in [choice["value"] for choice in choices]
     assert len(choices) <= 25
+
+
+async def test_suggestions_are_in_the_language_that_was_chosen_there(
+    face: DiscordFace, discord: Discord, desk: Desk
+) -> None:
+    await (await discord.command("language", manager=True, language="tr")).answer()
+    options = [{"name": "id", "type": 3, "value": "", "focused": True}]
+    with taught("tr", Pseudo()):
+        data = {"id": "1", "name": "wave", "type": 1, "options": options}
+        asked = await discord.interact(4, data, guild_locale="en-US", locale="en-US")
+        await asked.answer()
+    assert asked.callback
+    (choice, *_) = asked.callback["data"]["choices"]
+    assert marked("long flush") in choice["name"]
 
 
 # --- faults --------------------------------------------------------------------------------------------

@@ -167,6 +167,14 @@ async def test_quiet_hours_are_asked_for_in_a_form(face: DiscordFace, discord: D
     assert f"{settings.quiet.begin:%H:%M}" == "23:00"
 
 
+async def test_a_form_holds_the_clock_as_a_person_would_type_it(face: DiscordFace, discord: Discord) -> None:
+    await (await discord.command("timezone", manager=True, city="UTC+2")).answer()
+    message = await (await discord.command("settings", manager=True)).answer()
+    pressed = await discord.press(message, "form:/quiet", rights=WRITE | MANAGE_GUILD)
+    (zone,) = [row["components"][0] for row in (await pressed.answer())["components"]][2:]
+    assert zone["value"] == "UTC+2"
+
+
 async def test_a_press_that_is_none_of_ours_is_left_alone(face: DiscordFace, discord: Discord) -> None:
     message = await (await discord.command("start")).answer()
     await discord.press(message, "somebody:else")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from bot.domain.assets import Asset
@@ -116,6 +117,18 @@ def test_a_resized_contract_is_a_new_beginning() -> None:
     assert reading is not None
     assert reading.new_beginning
     assert reading.coins == pytest.approx(100.1)
+
+
+@pytest.mark.parametrize("changed", [{"funding_interval": timedelta(hours=4)}, {"alias": "17"}])
+def test_what_is_told_of_a_contract_besides_begins_nothing_anew(changed: dict[str, object]) -> None:
+    """In a crash venues shorten the intervals of funding; open interest goes on."""
+    gate = Gate(FRESH)
+    for minute, instrument in enumerate((SWAP, SWAP, msgspec.structs.replace(SWAP, **changed))):
+        verdict, reading = gate.open_interest(said(1000 - minute, minute, instrument))
+    assert verdict is Verdict.ACCEPT
+    assert reading is not None
+    assert reading.instrument == instrument
+    assert not reading.new_beginning
 
 
 def test_a_price_that_halves_is_held_until_the_next_agrees() -> None:
