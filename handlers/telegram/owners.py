@@ -14,6 +14,7 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot.domain.cards import Card, Line, Tone, plain
+from bot.domain.chats import silent_until
 from bot.domain.posts import Destination, Subscription
 from bot.errors import DeliveryError, DestinationGone, PlaceClosed, TryLater
 from bot.ports import Clock, Store
@@ -148,12 +149,16 @@ class Owners:
                 await self._told(owner, card)
 
     async def _told(self, owner: str, card: Callable[[], Card]) -> bool:
-        """Whether there was somebody to tell, in their language. Raises ``TryLater``."""
+        """Whether there was somebody to tell: in their language, and without a sound where they want none.
+
+        Raises ``TryLater``.
+        """
         there = Destination(PLATFORM, owner)
-        language = (await self._store.chats.settings(there)).language
+        chosen = await self._store.chats.settings(there)
+        silent = silent_until(chosen, self._wall()) is not None
         try:
-            with speaking(language or ENGLISH):
-                await self._voice.say(there, card(), rank=Rank.EDIT)
+            with speaking(chosen.language or ENGLISH):
+                await self._voice.say(there, card(), rank=Rank.EDIT, silent=silent)
         except TryLater:
             raise
         except DeliveryError as refused:
