@@ -125,6 +125,7 @@ class Process:
         self._health = FleetHealth(self._own, self._presence.members)
         self._desk: Desk = desk_of(self.settings, self.store, self._health, self.stage)
         self._desk.members = self._presence.members
+        self._desk.holders = lambda: self._holders
         self._holders: Sequence[LockHolder] = ()
         self._woken: list[asyncio.Event] = []
         self._waking = asyncio.Event()

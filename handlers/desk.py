@@ -21,7 +21,7 @@ from bot.domain.cards import Card, Picture
 from bot.domain.charts import MarketChart
 from bot.domain.chats import ChatSettings, whole
 from bot.domain.fleet import Member
-from bot.domain.health import REMEMBERED, Remembered, SourceHealth, SourceState
+from bot.domain.health import REMEMBERED, LockHolder, Remembered, SourceHealth, SourceState
 from bot.domain.market import Report, Snapshot, Venue
 from bot.domain.posts import (
     WEEKLY_W,
@@ -99,6 +99,7 @@ class Desk:
         self.about = about
         self.wall = wall
         self.members: Callable[[], Sequence[Member]] = tuple
+        self.holders: Callable[[], Sequence[LockHolder]] = tuple
         """The processes that share the work, this one too; none where it does everything."""
         self.zone = UTC_ZONE
         self.days = Days(store)

@@ -14,6 +14,7 @@ from bot.pipeline.leverage import LEAST_DAYS, Change, Leverage
 from bot.pipeline.quantiles import quantile
 from handlers.leverage import yearly
 from handlers.numbers import day, moment, number, percent
+from handlers.phrases import stopped
 from handlers.speech import _
 from handlers.titles import Titles, venue_title
 
@@ -153,4 +154,4 @@ def _note(at: datetime, banner: str) -> str:
     """Pictures keep UTC."""
     utc = at.astimezone(UTC)
     told = _("As of {time}.").format(time=moment(utc, utc))
-    return f"{told} {banner}".strip()
+    return stopped(told, banner)

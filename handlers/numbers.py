@@ -136,7 +136,7 @@ def price(amount_usd: float) -> str:
 
 
 def usd_cell(amount: float | None) -> str:
-    """``$37.7B``, seven columns at most: for tables. ``?`` where it is not known."""
+    """``$37.7B``, nine columns at most: for tables. ``?`` where it is not known."""
     if amount is None:
         return "?"
     return tight(Scale.usd(amount, powers=POWERS["zh"] if spoken() == "zh" else LETTERS).show(amount))

@@ -11,6 +11,7 @@ from bot.domain.waves import AFTER, Wave
 from handlers.hindsight import Alike
 from handlers.numbers import dated, duration, moment, number, percent
 from handlers.past_cards import KINDS
+from handlers.phrases import stopped
 from handlers.speech import _, ngettext
 
 DAY = timedelta(days=1)
@@ -56,7 +57,7 @@ def resets_chart(
         since=since - margin,
         until=until + margin,
         waves=marks,
-        note=f"{note.format(time=moment(until, until))} {banner}".strip(),
+        note=stopped(note.format(time=moment(until, until)), banner),
     )
 
 
@@ -95,5 +96,5 @@ def after_chart(alike: Alike, now: datetime, banner: str = "") -> AfterChart | N
         base_low=(0.0, *(known[after].usual_low for after in times)) if usual else (),
         base_high=(0.0, *(known[after].usual_high for after in times)) if usual else (),
         base_name=_("19 of 20 medians of as many random times"),
-        note=f"{note} {banner}".strip(),
+        note=stopped(note, banner),
     )

@@ -13,6 +13,7 @@ from bot.domain.market import LiquidationSum, Point
 from bot.domain.waves import Wave
 from handlers.cards import kind_title, shown_ends
 from handlers.numbers import duration, moment, percent, share
+from handlers.phrases import stopped
 from handlers.speech import _
 
 STEPS = tuple(timedelta(minutes=m) for m in (2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 10080))
@@ -84,7 +85,7 @@ def chart_of(
         shade=shade,
         low_at=low_at,
         unseen=unseen(times, found, step),
-        note=f"{as_of_note(newest.at, newest.coverage, now)} {banner}".strip(),
+        note=stopped(as_of_note(newest.at, newest.coverage, now), banner),
     )
 
 

@@ -9,7 +9,7 @@ from math import exp
 from bot.domain.charts import Span, VenueCoins, VenuesChart
 from bot.domain.market import Snapshot, Venue
 from handlers.numbers import percent
-from handlers.phrases import enumerated
+from handlers.phrases import enumerated, stopped
 from handlers.series import (
     aligned,
     as_of_note,
@@ -78,7 +78,7 @@ def venues_chart(
         times=tuple(times),
         venues=tuple(shown),
         shade=shade,
-        note=f"{note} {_joined_later(snapshots)} {banner}".replace("  ", " ").strip(),
+        note=stopped(note, _joined_later(snapshots), banner),
     )
 
 

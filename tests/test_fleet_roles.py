@@ -125,6 +125,35 @@ async def test_a_role_that_fails_by_itself_ends_the_process() -> None:
         await task
 
 
+async def test_a_stop_is_heard_also_while_a_role_that_was_lost_is_being_ended() -> None:
+    """And not before what it has in hand is finished: nobody else may begin until then."""
+    began, asked, let_go, held_by = asyncio.Event(), asyncio.Event(), asyncio.Event(), list[Held]()
+
+    async def work(_: Store, held: Held) -> None:
+        held_by.append(held)
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            asked.set()
+            await let_go.wait()
+
+    store = MemoryStore()
+    task = asyncio.create_task(only_one(store, "lane.telegram", work))
+    async with asyncio.timeout(5):
+        await began.wait()
+        held_by[0].lost.set()
+        await asked.wait()
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+        let_go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert len(held_by) == 1
+    assert await store.locks.holders() == []
+
+
 class Face:
     platform = "telegram"
 

@@ -87,7 +87,7 @@ class VenueFeeds:
             for socket in exchange.sockets
         ]
         self.listening: list[asyncio.Task[None]] = []
-        self._begun = False
+        self._begun = self._left = False
 
     def _feed(self, poll: Poll, http: VenueHttp, setting: Setting) -> PollFeed:
         first = next((feed for feed in self.polls if feed.poll.name == poll.stands_in_for), None)
@@ -96,7 +96,7 @@ class VenueFeeds:
     def start(self, schedule: Schedule, group: asyncio.TaskGroup, first: timedelta) -> None:
         async def ask() -> timedelta | None:
             wait = await self.book.ask()
-            if self.book.ready:
+            if self.book.ready and not self._left:
                 self._begin(schedule, group)
             return wait
 
@@ -119,7 +119,8 @@ class VenueFeeds:
             task.cancel()
 
     def leave(self, schedule: Schedule, health: Health) -> None:
-        """Ask and hear this venue no more: it is somebody else's now."""
+        """Ask and hear this venue no more, nor begin what waits for a book: it is somebody else's now."""
+        self._left = True
         self.stop()
         exchange = self.exchange
         for name in (BOOK, *(feed.poll.name for feed in self.polls)):

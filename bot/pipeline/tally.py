@@ -39,7 +39,7 @@ class Minute(msgspec.Struct):
 
     @property
     def usd(self) -> float:
-        return sum(cell.usd for cell in self.cells.values())
+        return math.fsum(cell.usd for cell in self.cells.values())  # whichever venue was heard first
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -142,4 +142,4 @@ class Tally:
         chosen = list(self.within(since_s, until_s))
         worst = max(chosen, key=lambda minute: minute.usd, default=None)
         cells = [cell for minute in chosen for cell in minute.cells.values()]
-        return sum(c.long_usd for c in cells), sum(c.short_usd for c in cells), worst
+        return math.fsum(c.long_usd for c in cells), math.fsum(c.short_usd for c in cells), worst

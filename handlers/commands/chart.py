@@ -16,7 +16,7 @@ from handlers.hindsight import comparable
 from handlers.leverage import seen
 from handlers.leverage_charts import heat_chart
 from handlers.numbers import clock, duration, moment, percent, usd
-from handlers.phrases import sentences
+from handlers.phrases import sentences, stopped, unstopped
 from handlers.picture_words import findings, pictured
 from handlers.series import aligned, bridged, filled, span_words, step_for, step_of
 from handlers.speech import N_, _
@@ -52,7 +52,7 @@ async def chart(desk: Desk, ask: Ask) -> Card:
         words = text.format(coin=asset, period=duration(period), command=f"`/oi {coin}`")
         raise AskError(words, f"/oi {coin}")
     picture, found = pictured(shown), sentences(*findings(shown))
-    note = shown.note.removesuffix(desk.banner).rstrip(" .")
+    note = unstopped(shown.note.removesuffix(desk.banner).rstrip())
     spans = [] if what == "leverage" else ["4h", "24h", "7d"]  # the heat is of no other period than its year
     line = f"/leverage {coin}" if what == "leverage" else f"/oi {coin}"
     return Card(
@@ -142,5 +142,5 @@ async def _funding(desk: Desk, asset: Asset, period: timedelta) -> LinesChart | 
         lines=(NamedLine(_("all venues"), values),),
         unit=ValueUnit.PERCENT,
         base=0.0,
-        note=f"{note} {desk.banner}".strip(),
+        note=stopped(note, desk.banner),
     )

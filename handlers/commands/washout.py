@@ -261,22 +261,31 @@ async def status(desk: Desk, ask: Ask) -> Card:
 
 
 async def _fleet(desk: Desk) -> Sequence[str]:
-    """Who shares the work, who holds an only-one role, and what waits; nothing where one process does it."""
+    """Who shares the work, who holds what, what waits and what lanes send; nothing of one process."""
     members = desk.members()
     if not members:
         return ()
     roles = Counter(role.value for member in members for role in member.roles)
-    locks = [f"{lock.name} {plain(lock.holder)}" for lock in await desk.store.locks.holders()]
+    locks = [f"{lock.name} {plain(_process(lock.holder))}" for lock in await desk.store.locks.holders()]
     waiting: Counter[str] = Counter()
+    sent: Counter[str] = Counter()
     for member in members:
         waiting.update(member.waiting)
+        sent.update(member.sent)
     played = enumerated(f"{role} {count}" for role, count in sorted(roles.items()))
     queues = enumerated(f"{queue} {number(count)}" for queue, count in sorted(waiting.items()))
+    lanes = enumerated(f"{lane} {number(count)}" for lane, count in sorted(sent.items()))
     return (
         _("Processes: {n} ({roles})").format(n=number(len(members)), roles=played),
         _("Only-one roles: {locks}").format(locks=enumerated(locks) or _("none")),
         _("Waiting: {queues}").format(queues=queues or _("none")),
+        _("Sent within a minute: {lanes}").format(lanes=lanes or _("none")),
     )
+
+
+def _process(holder: str) -> str:
+    """The machine and the process's number, without the mark that only programs need."""
+    return ":".join(holder.split(":")[:2])
 
 
 def _feeds_line(feeds: Sequence[SourceHealth]) -> str:

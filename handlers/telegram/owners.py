@@ -18,6 +18,7 @@ from bot.domain.chats import silent_until
 from bot.domain.posts import Destination, Subscription
 from bot.errors import DeliveryError, DestinationGone, PlaceClosed, TryLater
 from bot.ports import Clock, Store
+from handlers.phrases import titled
 from handlers.speech import ENGLISH, N_, _, speaking, spoken
 from handlers.telegram.pace import Rank
 from handlers.telegram.people import PLATFORM
@@ -203,7 +204,7 @@ def closed_card(name: str, why: DeliveryError) -> Card:
     return Card(
         title=_("A chat you subscribed cannot be told any more"),
         tone=Tone.WARNING,
-        lines=(Line(f"**{name}**: {plain(reason(why))}"), Line(again)),
+        lines=(Line(titled(f"**{name}**", plain(reason(why)))), Line(again)),
         language=spoken(),
     )
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bot.domain.figures import FIGURES, Figure, Sample
 from bot.domain.fleet import Member
-from bot.domain.health import SourceHealth, SourceState
+from bot.domain.health import LockHolder, SourceHealth, SourceState
 from handlers.web.door import Visitor
 
 
@@ -28,7 +28,11 @@ def freshness(sources: Sequence[SourceHealth]) -> Freshness:
 
 
 def healthz(
-    sources: Sequence[SourceHealth], at: datetime, visitor: Visitor, members: Sequence[Member] = ()
+    sources: Sequence[SourceHealth],
+    at: datetime,
+    visitor: Visitor,
+    members: Sequence[Member] = (),
+    locks: Sequence[LockHolder] = (),
 ) -> dict[str, object]:
     """``seeing`` is false while no venue is fresh: the process lives, and knows nothing.
 
@@ -68,6 +72,15 @@ def healthz(
                 "sent": member.sent,
             }
             for member in members
+        ]
+        known["locks"] = [
+            {
+                "name": lock.name,
+                "holder": lock.holder,
+                "token": lock.token,
+                "since": lock.since.isoformat(),
+            }
+            for lock in locks
         ]
     return known
 

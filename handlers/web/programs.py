@@ -27,7 +27,7 @@ class Programs:
 
     async def _healthz(self, request: web.Request) -> web.Response:
         sources, at, visitor = self.desk.health.sources(), self.desk.clock(), self.door.visitor(request)
-        return web.json_response(healthz(sources, at, visitor, self.desk.members()))
+        return web.json_response(healthz(sources, at, visitor, self.desk.members(), self.desk.holders()))
 
     async def _metrics(self, _: web.Request) -> web.Response:
         samples = [sample async for sample in self._samples()]

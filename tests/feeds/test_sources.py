@@ -317,3 +317,28 @@ async def test_who_takes_venues_over_leaves_those_of_its_own_alone(server: Serve
             assert server.count("/contracts") == 1, "the first was not begun anew"
             mine.discard(ACME.venue)
             await until(lambda: {row.venue for row in world.health.sources()} == {other.venue})
+
+
+async def test_a_venue_given_away_while_it_begins_is_not_begun_and_may_come_back(
+    server: Server, world: World
+) -> None:
+    other, answer = replace(ACME, venue=Venue("apex")), asyncio.Event()
+    good = server.routes["/contracts"]
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await answer.wait()
+        return await good(request)
+
+    server.routes["/contracts"] = slow
+    mine = {ACME.venue, other.venue}
+    world.speed = FAST
+    async with serving() as second, running(world, at(server), at(second, other), mine=lambda: set(mine)):
+        await until(lambda: server.asked)
+        mine.discard(ACME.venue)
+        await until(lambda: {row.venue for row in world.health.sources()} == {other.venue})
+        answer.set()
+        asked = second.count("/tickers")
+        await until(lambda: second.count("/tickers") >= asked + 3)
+        assert server.count("/tickers") == 0
+        mine.add(ACME.venue)
+        await until(lambda: server.count("/tickers"))

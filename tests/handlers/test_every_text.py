@@ -9,12 +9,14 @@ from functools import cache
 from html import unescape
 from urllib.parse import urlsplit
 
+import pytest
+
 from bot.domain.cards import Card
 from bot.domain.charts import Chart
 from bot.known import Event, published
 from handlers.charts import svg
 from handlers.desk import Desk
-from handlers.speech import taught
+from handlers.speech import LANGUAGES, taught
 from tests.handlers.every_card import every_card
 from tests.handlers.pseudo import Pseudo
 
@@ -102,3 +104,20 @@ async def test_every_text_comes_from_the_catalogue(desk: Desk) -> None:
                     outside.setdefault(text, f"{name}: {' '.join(found)}")
     told = "\n".join(f"{where} ← {text}" for text, where in outside.items())
     assert not told, f"outside of the catalogue:\n{told}"
+
+
+async def test_marks_between_chinese_phrases_are_chinese(desk: Desk) -> None:
+    half_width = re.compile(r"[\u4e00-\u9fff][,;:.] ?(?=[\w*`])")
+    wrong: set[str] = set()
+    async for name, card in every_card(desk, "zh"):
+        wrong |= {f"{name} ← {text}" for text in texts(card) if half_width.search(text)}
+    assert not wrong
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_no_sentence_ends_in_two_stops(desk: Desk, language: str) -> None:
+    twice = re.compile(r"(?<!\.)\.\.(?!\.)|。。|。\.|::|：：")
+    wrong: set[str] = set()
+    async for name, card in every_card(desk, language):
+        wrong |= {f"{name} ← {text}" for text in texts(card) if twice.search(text)}
+    assert not wrong

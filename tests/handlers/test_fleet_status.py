@@ -9,7 +9,15 @@ from tests.handlers.test_commands import said
 
 
 def member(name: str, *roles: Role, waiting: int = 0) -> Member:
-    return Member(name=name, roles=roles, version="0", started=NOW, at=NOW, waiting={"seen 0": waiting})
+    return Member(
+        name=name,
+        roles=roles,
+        version="0",
+        started=NOW,
+        at=NOW,
+        waiting={"seen 0": waiting},
+        sent={"lane.telegram.1a": 3},
+    )
 
 
 async def test_status_tells_of_every_process_lock_and_queue(desk: Desk) -> None:
@@ -20,6 +28,7 @@ async def test_status_tells_of_every_process_lock_and_queue(desk: Desk) -> None:
     assert "judge.0" in told
     assert held.holder.split()[-1] in told
     assert "Waiting: seen 0 7" in told
+    assert "Sent within a minute: lane.telegram.1a 6" in told
 
 
 async def test_where_one_process_does_everything_nothing_is_said_of_processes(desk: Desk) -> None:

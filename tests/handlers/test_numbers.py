@@ -20,7 +20,10 @@ from handlers.numbers import (
     short_day,
     shortly,
     usd,
+    usd_cell,
 )
+from handlers.speech import LANGUAGES, speaking
+from handlers.titles import width
 
 NOW = datetime(2025, 10, 10, 21, 24, tzinfo=UTC)
 
@@ -90,3 +93,19 @@ def test_coins_keep_four_digits(amount: float) -> None:
     shown = Scale.coins(amount).show(amount)
     powers = {"M": 1e6, "B": 1e9, "T": 1e12}
     assert as_number(shown) * powers.get(shown[-1], 1.0) == pytest.approx(amount, rel=6e-4)
+
+
+@pytest.mark.parametrize(
+    ("language", "wanted"),
+    [("en", "$37.7B"), ("es", "$37,7B"), ("ru", "$37,7B"), ("zh", "$377亿"), ("tr", "$37,7B")],
+)
+def test_an_amount_in_a_table_is_narrow_in_every_language(language: str, wanted: str) -> None:
+    with speaking(language):
+        assert usd_cell(37.7e9) == wanted
+        assert usd_cell(None) == "?"
+
+
+@given(st.floats(0, 9e14), st.sampled_from(sorted(LANGUAGES)))
+def test_no_amount_in_a_table_is_wider_than_a_phone_has_room_for(amount: float, language: str) -> None:
+    with speaking(language):
+        assert width(usd_cell(amount)) <= 9

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from bot.domain.posts import Destination, Measure, Subscription, Threshold
 from bot.domain.waves import Stage, Wave
 from bot.health import Health
 from bot.judging import judge
-from bot.pipeline.judge import Judge
+from bot.pipeline.judge import Judge, Stepped
 from bot.pipeline.memory import JudgeState
 from bot.ports import Store
 from bot.roles import Bench
@@ -107,14 +107,15 @@ async def test_a_wave_is_kept_and_posted_to_who_wants_it(world: World) -> None:
     assert wave.fall == pytest.approx(0.162, abs=0.002)
 
 
-async def test_what_was_heard_is_recorded_before_anything_is_made_of_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def crash(at: datetime) -> None:
-        raise MemoryError
+class Crashing(Judge):
+    """Falls over as soon as it is to make a step."""
 
-    bench = await world.begin()
-    monkeypatch.setattr(bench.judge, "stepping", crash)
+    def stepping(self, at: datetime, *, snap: bool = True) -> Iterator[Stepped | None]:
+        raise MemoryError(at)
+
+
+async def test_what_was_heard_is_recorded_before_anything_is_made_of_it(world: World) -> None:
+    bench = replace(world.bench(), judge=Crashing(GROUPS, PACE))
     with pytest.raises(MemoryError):
         await world.play(bench, 0, 1)
     assert await recorded(world)
