@@ -135,7 +135,7 @@ class Guilds:
                 return
 
     async def _warn(self, there: Destination, guild: discord.Guild, here: Destination) -> bool:
-        """Whether it could be said there: in that chat's language, and without a sound where it wants none."""
+        """Whether it was said there: in that chat's language, and without a sound where it wants none."""
         chosen = await self._desk.settings(there)
         with speaking(chosen.language or str(guild.preferred_locale)):
             card = self._desk.sign(_barred_card(guild, here))
