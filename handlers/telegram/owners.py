@@ -29,11 +29,12 @@ log = logging.getLogger(__name__)
 IN_WORDS = {
     "topic_closed": N_("the topic is closed"),
     "topic_deleted": N_("the topic was deleted"),
+    "message thread not found": N_("the topic was deleted"),
     "chat_write_forbidden": N_("I may not write there"),
     "chat_restricted": N_("the chat is restricted"),
     "peer_id_invalid": N_("chat not found"),
 }
-"""What Telegram says as a code."""
+"""What Telegram says as a code, or in words of its own trade."""
 
 
 MUTED_FOR = timedelta(minutes=10)

@@ -296,6 +296,7 @@ async def test_an_owner_who_cannot_be_told_now_is_told_with_the_next_refusal(
     ("said_by_telegram", "ours"),
     [
         ("Topic_closed", "the topic is closed"),
+        ("Message thread not found", "the topic was deleted"),
         ("Forbidden: bot was kicked from the group chat", "bot was kicked from the group chat"),
         ("Not enough rights to send text messages to the chat", "not enough rights to send text messages"),
     ],
