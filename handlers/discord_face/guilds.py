@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 import discord
+from msgspec.structs import replace
 
 from bot.domain.cards import Card, Line, Tone, plain
-from bot.domain.chats import whole
+from bot.domain.chats import silent_until, whole
 from bot.domain.posts import Destination
 from bot.errors import DeliveryError, TryLater
 from bot.ports import Messenger
@@ -121,10 +122,8 @@ class Guilds:
         if here in self._told:
             return
         self._told.add(here)
-        with speaking(str(guild.preferred_locale)):
-            card = self._desk.sign(_barred_card(guild, here))
         channel = speaking_channel(guild, but=here.chat)
-        if channel is not None and await self._say(Destination(PLATFORM, str(channel.id)), card):
+        if channel is not None and await self._warn(Destination(PLATFORM, str(channel.id)), guild, here):
             return
         for person in people:
             try:
@@ -132,14 +131,19 @@ class Guilds:
             except DeliveryError as fault:
                 _unsaid(fault, here)
                 continue
-            if await self._say(there, card):
+            if await self._warn(there, guild, here):
                 return
 
-    async def _say(self, here: Destination, card: Card) -> bool:
+    async def _warn(self, there: Destination, guild: discord.Guild, here: Destination) -> bool:
+        """Whether it was said there: in that chat's language, and without a sound where it wants none."""
+        chosen = await self._desk.settings(there)
+        with speaking(chosen.language or str(guild.preferred_locale)):
+            card = self._desk.sign(_barred_card(guild, here))
+        silent = silent_until(chosen, self._desk.wall()) is not None
         try:
-            await self._speak.send(here, card)
+            await self._speak.send(there, replace(card, silent=silent))
         except DeliveryError as fault:
-            _unsaid(fault, here)
+            _unsaid(fault, there)
             return False
         return True
 

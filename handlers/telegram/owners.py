@@ -14,6 +14,7 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot.domain.cards import Card, Line, Tone, plain
+from bot.domain.chats import silent_until
 from bot.domain.posts import Destination, Subscription
 from bot.errors import DeliveryError, DestinationGone, PlaceClosed, TryLater
 from bot.ports import Clock, Store
@@ -28,11 +29,12 @@ log = logging.getLogger(__name__)
 IN_WORDS = {
     "topic_closed": N_("the topic is closed"),
     "topic_deleted": N_("the topic was deleted"),
+    "message thread not found": N_("the topic was deleted"),
     "chat_write_forbidden": N_("I may not write there"),
     "chat_restricted": N_("the chat is restricted"),
     "peer_id_invalid": N_("chat not found"),
 }
-"""What Telegram says as a code."""
+"""What Telegram says as a code, or in words of its own trade."""
 
 
 MUTED_FOR = timedelta(minutes=10)
@@ -149,12 +151,16 @@ class Owners:
                 await self._told(owner, card)
 
     async def _told(self, owner: str, card: Callable[[], Card]) -> bool:
-        """Whether there was somebody to tell, in their language. Raises ``TryLater``."""
+        """Whether there was somebody to tell: in their language, and without a sound where they want none.
+
+        Raises ``TryLater``.
+        """
         there = Destination(PLATFORM, owner)
-        language = (await self._store.chats.settings(there)).language
+        chosen = await self._store.chats.settings(there)
+        silent = silent_until(chosen, self._wall()) is not None
         try:
-            with speaking(language or ENGLISH):
-                await self._voice.say(there, card(), rank=Rank.EDIT)
+            with speaking(chosen.language or ENGLISH):
+                await self._voice.say(there, card(), rank=Rank.EDIT, silent=silent)
         except TryLater:
             raise
         except DeliveryError as refused:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bot.deliver import Lane, Step
 from bot.domain.assets import Asset
+from bot.domain.chats import ChatSettings, SettingsChange
 from bot.domain.posts import Destination, Post, Shown, Subscription
 from bot.errors import DestinationGone, TryLater
 from handlers.desk import Desk
 from handlers.discord_face import DiscordFace
+from handlers.speech import taught
 from tests.discord_face.conftest import Opened, until
 from tests.discord_face.payloads import (
     ALERTS,
@@ -37,6 +39,7 @@ from tests.discord_face.payloads import (
 )
 from tests.discord_face.records import Fault, Request
 from tests.discord_face.server import Discord
+from tests.handlers.pseudo import Pseudo, marked
 from tests.local import wave
 
 AT = datetime(2025, 10, 10, tzinfo=UTC)
@@ -110,6 +113,24 @@ async def test_where_the_server_cannot_be_told_whoever_subscribed_is(
     last = warnings(discord)[-1]
     assert last.path == f"/channels/{DIRECT}/messages"
     assert "Traders" in last.json["embeds"][0]["description"]
+
+
+async def test_they_are_told_in_that_chats_language_and_without_a_sound_where_it_wants_none(
+    face: DiscordFace, discord: Discord, desk: Desk
+) -> None:
+    await known(face)
+    there = Destination("discord", SYSTEM)
+    home = ChatSettings(destination=there, language="tr", muted_until=desk.wall() + timedelta(hours=2))
+    change = SettingsChange(destination=there, at=AT, who="1", what="mute")
+    await desk.store.chats.choose(home, change)
+    discord.fail("POST", f"/channels/{SECRET}/messages", Fault(403, 50013))
+    with taught("tr", Pseudo()):
+        with pytest.raises(DestinationGone):
+            await face.send(HIDDEN, wave(1))
+        await until(lambda: not face.tasks)
+    (told,) = [asked for asked in discord.asked("POST", MESSAGES) if asked.path.split("/")[2] == SYSTEM]
+    assert marked("I may not post") in told.json["embeds"][0]["title"]
+    assert told.json["flags"] == 1 << 12
 
 
 async def test_delivery_keeps_what_a_barred_channel_asked_for_and_asks_no_more(

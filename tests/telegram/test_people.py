@@ -7,6 +7,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from bot.domain.chats import ChatSettings, SettingsChange
 from bot.domain.posts import Destination, Subscription
 from bot.errors import DestinationGone, PlaceClosed
 from bot.running import running
@@ -264,6 +265,20 @@ async def test_a_closed_topic_is_named_and_its_subscription_stays(
     assert await store.subscriptions.of(topic)
 
 
+async def test_an_owner_who_wants_silence_is_told_without_a_sound(
+    face: Face, api: BotApi, store: MemoryStore
+) -> None:
+    home = ChatSettings(destination=Destination("telegram", "42"), muted_until=NOW + timedelta(hours=2))
+    change = SettingsChange(destination=home.destination, at=NOW, who="42", what="mute")
+    await store.chats.choose(home, change)
+    there = await subscribed(store, CHANNEL, "42")
+    api.fail(Failure(400, "Bad Request: need administrator rights"), method="send", chat=str(CHANNEL))
+    with pytest.raises(PlaceClosed):
+        await face.send(there, card())
+    (told,) = [call for call in api.of("sendMessage") if call.data["chat_id"] == "42"]
+    assert told.data["disable_notification"] == "true"
+
+
 async def test_an_owner_who_cannot_be_told_now_is_told_with_the_next_refusal(
     face: Face, api: BotApi, store: MemoryStore
 ) -> None:
@@ -281,6 +296,7 @@ async def test_an_owner_who_cannot_be_told_now_is_told_with_the_next_refusal(
     ("said_by_telegram", "ours"),
     [
         ("Topic_closed", "the topic is closed"),
+        ("Message thread not found", "the topic was deleted"),
         ("Forbidden: bot was kicked from the group chat", "bot was kicked from the group chat"),
         ("Not enough rights to send text messages to the chat", "not enough rights to send text messages"),
     ],
