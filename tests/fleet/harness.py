@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import asyncpg
+import msgspec
+import nats
 
 from bot.app_parts import GROUPS, judge_of
 from bot.config import Settings, load
@@ -32,8 +34,12 @@ from bot.health import Health
 from bot.opening import open_store
 from bot.past import Past
 from bot.ports import Store
+from bot.ports_fleet import Parcel
 from bot.roles import Bench
-from bot.stage import played, wall
+from bot.running import running
+from bot.simulator.playing import Play, ScenarioClock
+from bot.stage import PLAY, played, wall
+from storage.jetstream_wire import VERSION, pack
 from storage.streams import LocalStream
 from tests.discord_face.payloads import ALERTS
 from tests.discord_face.records import TOKEN as DISCORD_TOKEN
@@ -164,6 +170,18 @@ class Lines:
         self.nats.mend()
 
 
+@dataclass(frozen=True)
+class Done:
+    """``at_s`` of each chat: seconds from the beginning of the play until it was told of the end.
+
+    ``index`` and ``coins`` are what was left of the open interest, see ``Fleet.fell``.
+    """
+
+    at_s: Mapping[str, float]
+    index: float
+    coins: float
+
+
 NOBODY: Mapping[str, Lines] = {}
 
 
@@ -171,12 +189,14 @@ NOBODY: Mapping[str, Lines] = {}
 class Fleet:
     folder: Path
     store: Store
+    name: str
     telegram: BotApi
     discord: Discord
     postgres: Server
     nats: NatsCluster
     members: dict[str, Member] = field(default_factory=dict)
-    began: float = 0.0
+    start: Callable[[str, Sequence[str]], None] = field(init=False)
+    """Starts one more process, with a name and its roles."""
 
     async def see(self, look: Callable[[], T], what: str, within_s: float = 60) -> T:
         """Look until there is something."""
@@ -221,6 +241,24 @@ class Fleet:
         rung = sum(line.subject == wave and line.loud and line.destination in EVERYBODY for line in log)
         return sum(len(self.told(chat)) for chat in EVERYBODY) - rung
 
+    async def done(self, within_s: float) -> Done:
+        """Look until every chat has been told that the wave is over; how that came about."""
+        play = Play.read(await self.store.journal.kept(PLAY) or b"")
+        assert play is not None
+        seen: dict[str, float] = {}
+
+        def over() -> bool:
+            for chat in EVERYBODY:
+                if chat.key not in seen and any("over after" in text for text in self.told(chat)):
+                    seen[chat.key] = (wall() - play.anchor).total_seconds()
+            return len(seen) == len(EVERYBODY)
+
+        await self.see(over, "the end in every chat", within_s)
+        last = (await self.wave()).revision
+        await self.see(lambda: self.everywhere(f"rev {last} "), f"the last revision, {last}", 10)
+        index, coins = await self.fell()
+        return Done(seen, index, coins)
+
     async def wave(self) -> Wave:
         waves = [wave for wave in await self.store.waves.recent(BTC) if not wave.from_history]
         assert len(waves) == 1, waves
@@ -242,13 +280,29 @@ SHARES = {
     "chats-a": ("deliver", "talk", "page"),
     "chats-b": ("deliver", "talk"),
 }
+APART = {
+    "collect-a": ("collect",),
+    "collect-b": ("collect",),
+    "judge-a": ("judge",),
+    "judge-b": ("judge",),
+    "deliver-a": ("deliver",),
+    "deliver-b": ("deliver",),
+    "front-a": ("talk", "page"),
+    "front-b": ("talk", "page"),
+}
+"""Each role in a process that can be killed without another's."""
 
 
 @asynccontextmanager
 async def fleet(
-    folder: Path, postgres: Server, nats: NatsCluster, name: str, lines: Mapping[str, Lines] = NOBODY
+    folder: Path,
+    postgres: Server,
+    cluster: NatsCluster,
+    name: str,
+    lines: Mapping[str, Lines] = NOBODY,
+    shares: Mapping[str, Sequence[str]] = SHARES,
 ) -> AsyncIterator[Fleet]:
-    """``lines``: of a member, its own network to the engines."""
+    """``lines``: of a member, its own network to the engines; ``shares``: of a member, its roles."""
     db = await asyncpg.connect(postgres.url())
     await db.execute(f"create database {name} template {TEMPLATE} strategy file_copy")
     await db.close()
@@ -262,20 +316,24 @@ async def fleet(
             f'[telegram]\napi_base = "{telegram.address}"\n'
             f'[discord]\napi_base = "{discord.api}"\ngateway = "{discord.gateway.url}"\n'
         )
-        file = settings_at(folder / "own", postgres.url(name), nats.servers, name)
+        file = settings_at(folder / "own", postgres.url(name), cluster.servers, name)
         settings: Settings = load(file, EXCHANGES.values())
         store = await rings.enter_async_context(open_store(settings, SCENARIO, ["page"]))
-        one = Fleet(folder, store, telegram, discord, postgres, nats)
-        one.began = asyncio.get_running_loop().time()
+        one = Fleet(folder, store, name, telegram, discord, postgres, cluster)
         supervising = []
-        for member, words in SHARES.items():
-            url, servers = postgres.url(name), list(nats.servers)
+
+        def start(member: str, words: Sequence[str]) -> None:
+            url, servers = postgres.url(name), list(cluster.servers)
             if member in lines:
                 url = postgres.url(name, port=lines[member].postgres.port)
                 servers = [f"nats://127.0.0.1:{lines[member].nats.port}"]
             config = settings_at(folder / member, url, servers, name, more)
             one.members[member] = Member(member, words, folder / member, config)
             supervising.append(asyncio.create_task(one.members[member].supervise()))
+
+        one.start = start
+        for member, words in shares.items():
+            start(member, words)
         try:
             yield one
         finally:
@@ -285,3 +343,42 @@ async def fleet(
                 if running.process is not None and running.process.returncode is None:
                     running.kill()
                     await running.process.wait()
+
+
+@asynccontextmanager
+async def next_release(one: Fleet) -> AsyncIterator[None]:
+    """The database is upgraded, and a collector speaks a newer form, with words nobody knows yet."""
+    db = await asyncpg.connect(one.postgres.url(one.name))
+    where = "select relnamespace::regnamespace::text from pg_class where relname = 'migrations'"
+    schema = await db.fetchval(where)
+    await db.execute(f"set search_path to {schema}")
+    tables = await db.fetch(
+        "select relname from pg_class where relnamespace = $1::text::regnamespace"
+        " and relkind in ('r', 'p') and not relispartition and relname <> 'migrations'",
+        schema,
+    )
+    assert tables
+    for (table,) in tables:
+        await db.execute(f"alter table {table} add column next_release text default 'new'")
+    await db.execute(
+        "insert into migrations (number, name, works_from, checksum)"
+        " select 9999, '9999_next', max(works_from), 'next' from migrations"
+    )
+    await db.close()
+    play = Play.read(await one.store.journal.kept(PLAY) or b"")
+    assert play is not None
+    clock = ScenarioClock(play, wall)
+    client = await nats.connect(servers=one.nats.servers)
+
+    async def speak() -> None:
+        while True:
+            mark = msgspec.msgpack.decode(pack(Parcel([], "next"), clock.now()))
+            said = mark | {"version": VERSION + 1, "region": "eu", "said": [{"type": "dream", "of": "BTC"}]}
+            await client.publish(f"{one.name}.seen.0", msgspec.msgpack.encode(said))
+            await asyncio.sleep(0.5)
+
+    try:
+        async with running(speak()):
+            yield
+    finally:
+        await client.close()
