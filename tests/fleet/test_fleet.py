@@ -46,16 +46,15 @@ def undisturbed(prepared: Server, nats: NatsCluster, tmp_path_factory: pytest.Te
 
 
 @asynccontextmanager
-async def in_the_wave(one: Fleet, undisturbed: Done | None = None) -> AsyncIterator[None]:
+async def in_the_wave(one: Fleet, undisturbed: Done) -> AsyncIterator[None]:
     """While it grows; what must hold in the end, however the block disturbed it."""
     await one.see(lambda: one.everywhere("growing"), "the alert in every chat", FOUND_S)
     yield
     done = await one.done(OVER_S + LATER_S)
+    for chat, calm_s in undisturbed.at_s.items():
+        assert done.at_s[chat] - calm_s <= LATER_S + LOADED_S, f"{chat} was told late\n{one}"
     assert done.index == pytest.approx(done.coins, rel=SAME)
-    if undisturbed is not None:
-        assert done.index == pytest.approx(undisturbed.index, rel=SAME)
-        for chat, calm_s in undisturbed.at_s.items():
-            assert done.at_s[chat] - calm_s <= LATER_S + LOADED_S, f"{chat} was told late\n{one}"
+    assert done.index == pytest.approx(undisturbed.index, rel=SAME)
     assert await one.doubled() <= 0, str(one)
     assert all(len(one.told(chat)) <= 2 for chat in EVERYBODY)
 
@@ -92,11 +91,13 @@ async def test_every_role_is_killed_in_turn_beside_a_next_release_and_a_second_f
         assert sum(starts.values()) == len(starts) + 4, starts
 
 
-async def test_the_engines_fail(prepared: Server, nats: NatsCluster, tmp_path: Path) -> None:
+async def test_the_engines_fail(
+    prepared: Server, nats: NatsCluster, tmp_path: Path, undisturbed: Done
+) -> None:
     """The leader of the stream dies, the database is started anew, then another server of the stream dies."""
     name = "fleet_engines"
     async with fleet(tmp_path, prepared, nats, name) as one:
-        async with in_the_wave(one):
+        async with in_the_wave(one, undisturbed):
             node = await nats.leader(f"{name}-seen-0")
             nats.kill(node)
             await asyncio.sleep(3)
@@ -116,7 +117,9 @@ async def test_the_engines_fail(prepared: Server, nats: NatsCluster, tmp_path: P
         assert set(codes) == {0}, str(one)
 
 
-async def test_who_judges_and_sends_is_cut_off(prepared: Server, nats: NatsCluster, tmp_path: Path) -> None:
+async def test_who_judges_and_sends_is_cut_off(
+    prepared: Server, nats: NatsCluster, tmp_path: Path, undisturbed: Done
+) -> None:
     """It cannot know that it is alone: another takes over, and it says nothing when it is back."""
     async with AsyncExitStack() as networks:
         lines = {}
@@ -124,7 +127,7 @@ async def test_who_judges_and_sends_is_cut_off(prepared: Server, nats: NatsClust
             database = await networks.enter_async_context(Proxy(prepared.port))
             server = await networks.enter_async_context(Proxy(nats.ports[place % NODES]))
             lines[name] = Lines(database, server)
-        async with fleet(tmp_path, prepared, nats, "fleet_cut", lines) as one, in_the_wave(one):
+        async with fleet(tmp_path, prepared, nats, "fleet_cut", lines) as one, in_the_wave(one, undisturbed):
             judge, sender = await one.holder("judge.0"), await one.holder("lane.telegram")
             try:
                 lines[judge.name].cut()
