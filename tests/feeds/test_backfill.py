@@ -307,7 +307,7 @@ async def test_it_spends_no_more_than_half_of_a_budget_that_others_share(
     await fetch(server, world, MemoryStore(), small, days=2)
     at = [when for when, path in zip(server.at, server.asked, strict=True) if path.startswith("/past")]
     assert len(at) == 24
-    # Asked for in time, a request may arrive late: so much of the window is left for the line and the machine.
+    # Asked for in time, a request may arrive late: the line and the machine are left a part of the window.
     within = [sum(0 <= later - begin < 0.3 for later in at) for begin in at]
     assert max(within) <= 4
 
