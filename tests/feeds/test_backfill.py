@@ -312,6 +312,27 @@ async def test_it_spends_no_more_than_half_of_a_budget_that_others_share(
     assert max(within) <= 4
 
 
+async def test_in_no_window_is_more_than_half_of_a_budget_spent_beside(server: Server) -> None:
+    """On a clock that only waiting moves, so that nothing arrives later than it was asked for: exact."""
+    now, sent = 0.0, []
+
+    async def wait(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    async def fine(request: web.Request) -> web.Response:
+        sent.append(now)
+        return web.json_response([])
+
+    server.routes |= {"/past": fine}
+    small = replace(REMEMBERS, budget=Budget(8, timedelta(seconds=8)))
+    async with open_http(small, base_url=server.url, monotonic=lambda: now, sleep=wait) as http:
+        beside = http.beside()
+        for _ in range(12):
+            await beside(Request("/past"))
+    assert sent == [0.0] * 4 + [8.0] * 4 + [16.0] * 4
+
+
 async def test_live_requests_pass_while_the_past_waits_for_its_half(server: Server) -> None:
     async def fine(request: web.Request) -> web.Response:
         return web.json_response([])
