@@ -316,9 +316,10 @@ async def test_it_spends_no_more_than_half_of_a_budget_that_others_share(
     small = replace(REMEMBERS, budget=Budget(8, timedelta(seconds=8)))
     assert small.history is not None
     wanted, archive = Wanted(START - timedelta(days=2), START), MemoryStore().archive
+    told: list[Asset] = []
     async with open_http(small, base_url=server.url, monotonic=lambda: world.wall, sleep=world.sleep) as http:
         http.session.trace_configs.append(stamps)
-        await VenuePast(small, small.history, http, archive, world.setting, wanted, [].append).run()
+        await VenuePast(small, small.history, http, archive, world.setting, wanted, told.append).run()
     assert [at for path, at in sent if path == "/past"] == [n // 4 * 8.0 for n in range(24)]
 
 
