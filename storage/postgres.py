@@ -16,6 +16,7 @@ from storage.places import named
 from storage.postgres_archive import PostgresArchive
 from storage.postgres_chat_log import PostgresChatLog
 from storage.postgres_chats import PostgresChats
+from storage.postgres_claims import PostgresClaims
 from storage.postgres_connections import CONNECT_S, PATIENCE, Connection, Connections, persist
 from storage.postgres_faults import KNOWN, explain
 from storage.postgres_journal import PostgresJournal
@@ -92,6 +93,7 @@ class PostgresStore:
         self.chats = PostgresChats(file)
         self.notices = PostgresNotices(file)
         self.chat = PostgresChatLog(file)
+        self.claims = PostgresClaims(file)
 
     def under(self, held: Held) -> PostgresStore:
         return PostgresStore(self.file.under(held), self.locks, self._listeners)
