@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from bot.bench import Bench
 from bot.domain.market import Liquidation, Observation, OpenInterest, Price, Report
 from bot.pipeline.horizons import last_step, moment
 from bot.ports_fleet import Inlet, Loan, Parcel
-from bot.roles import Bench
 
 log = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ import msgspec
 import nats
 
 from bot.app_parts import GROUPS, judge_of
+from bot.bench import Bench
 from bot.config import Settings, load
 from bot.domain.assets import Asset
 from bot.domain.posts import WEEKLY_W, Destination, Measure, Subscription, Threshold
@@ -31,7 +32,6 @@ from bot.pipeline.memory import JudgeState, case_name
 from bot.ports import Store
 from bot.ports_fleet import Parcel
 from bot.recompute import recompute
-from bot.roles import Bench
 from bot.running import running
 from bot.simulator.playing import Play, ScenarioClock
 from bot.stage import PLAY, played, wall

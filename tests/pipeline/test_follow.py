@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
+from bot.bench import Bench
 from bot.domain.market import Observation, Report, Snapshot
 from bot.domain.waves import Wave
 from bot.judging import Follower, Marks
 from bot.ports_fleet import Loan, Parcel
 from bot.recompute import recompute
-from bot.roles import Bench
 from storage.memory import MemoryStore
 from tests.pipeline.liquidations import FEEDS, SECOND
 from tests.pipeline.market import BTC, GROUPS, MINUTE, OPENING, Scene, path, told
-from tests.pipeline.test_early_roles import FALL, HEARD, Bursting
-from tests.pipeline.test_roles import World
+from tests.pipeline.test_bench import World
+from tests.pipeline.test_early_bench import FALL, HEARD, Bursting
 
 CRASH = Scene(positions=path((5, 1.0), (35, 0.82)), price=path((5, 1.0), (35, 0.88)))
 SENDERS = ("a", "b", "c")
