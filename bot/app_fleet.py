@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import signal
-import socket
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import version
-from os import getpid
 
 from bot.app_parts import (
     GROUPS,
@@ -62,6 +59,7 @@ from handlers.web import LOCAL, LocalChat, Site
 from storage.jetstream import Cluster, open_cluster
 from storage.jetstream_seen import JetInlet, JetOutlet, open_outlet, partition_of
 from storage.nats_fleet import MEET_S, Presence, WakeUps
+from storage.places import process_name
 
 log = logging.getLogger(__name__)
 
@@ -86,19 +84,16 @@ async def run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    me = process_name()
     async with (
-        open_store(settings, scenario, roles) as store,
+        open_store(settings, scenario, roles, me) as store,
         open_cluster(streams) as cluster,
         shared_stage(settings, scenario, speed, store, roles) as stage,
     ):
         await cluster.make_streams()
-        process = Process(settings, streams, store, cluster, stage, roles, shards)
+        process = Process(settings, streams, store, cluster, stage, roles, me, shards)
         await process.work(settings.page.port if port is None else port, stop)
     return 0
-
-
-def _name() -> str:
-    return f"{socket.gethostname()}:{getpid()}:{secrets.token_hex(4)}"
 
 
 @dataclass
@@ -111,8 +106,8 @@ class Process:
     cluster: Cluster
     stage: Stage
     roles: Collection[Role]
+    me: str
     shards: tuple[int, int, int] | None = None
-    me: str = field(default_factory=_name)
     _outlet: JetOutlet | None = None
     _inlets: dict[int, JetInlet] = field(default_factory=dict)
     _lanes: dict[str, Lane] = field(default_factory=dict)
