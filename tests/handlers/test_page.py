@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.figures import BUCKETS_S, FIGURES, Delivered, FigureKind, Histogram, Sample
-from bot.domain.health import SourceState
+from bot.domain.health import SourceHealth, SourceState
+from bot.domain.market import Group
 from bot.domain.posts import Destination
 from bot.domain.waves import Kind, Stage, Wave
 from bot.running import running
@@ -28,7 +29,19 @@ from handlers.web.figures import exposition
 from handlers.web.html import Html, el
 from handlers.web.reading import FRESH_S, Kept
 from storage.memory import MemoryStore
-from tests.handlers.october import BANNER, BTC, ETH, MINUTE, NOW, ONSET, SeenVenues, snapshot, snapshots, wave
+from tests.handlers.october import (
+    BANNER,
+    BTC,
+    ETH,
+    MINUTE,
+    NOW,
+    ONSET,
+    SeenVenues,
+    snapshot,
+    snapshots,
+    source,
+    wave,
+)
 from tests.local import local_chat
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -128,6 +141,26 @@ def test_a_venue_that_was_never_asked_is_waiting_and_one_feed_that_fails_is_told
     assert rows["Gate"].state is SourceState.LOST
     assert rows["Bybit"].state is SourceState.FRESH
     assert rows["Gate"].share is None
+
+
+async def test_who_reports_of_venues_is_told_but_is_no_venue() -> None:
+    class Reporting(SeenVenues):
+        def sources(self) -> list[SourceHealth]:
+            return [*super().sources(), source("cftc", "CFTC", Group.REPORT, "positions")]
+
+    pages = {}
+    for health in (SeenVenues(), Reporting()):
+        site = await october()
+        site.desk.health = health
+        async with visiting(site) as session:
+            page, told = words(await got(session, "/board")), json.loads(await got(session, "/healthz"))
+        counted = re.search(r"(\d+) of (\d+) fresh", page)
+        assert counted is not None
+        line = re.search(r"\d+ of \d+ venues fresh", page)
+        assert line is not None
+        pages[type(health)] = counted.groups(), line.group(), told["venues"], told["venues_fresh"]
+        assert ("CFTC" in page) is (type(health) is Reporting)
+    assert pages[SeenVenues] == pages[Reporting]
 
 
 # --- waves
