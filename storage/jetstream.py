@@ -145,10 +145,13 @@ def _words(fault: BaseException) -> str:
 async def open_cluster(options: Options, *, patience_s: float = PATIENCE_S) -> AsyncIterator[Cluster]:
     """Connected while the block lasts, and again whenever a server is there. Raises ``StorageError``."""
     newest: Exception | None = None
+    refused: Exception | None = None
 
     async def told(fault: Exception) -> None:
-        nonlocal newest
+        nonlocal newest, refused
         newest = fault
+        if "authorization" in str(fault).lower():
+            refused = fault
         log.debug("NATS: %s", _words(fault), extra={"event": "nats.fault"})
 
     ends = asyncio.Event()
@@ -179,12 +182,12 @@ async def open_cluster(options: Options, *, patience_s: float = PATIENCE_S) -> A
                 reconnected_cb=back,
             )
     except FAULTS as fault:
-        why = newest or fault
-        if "authorization" in str(why).lower():
+        if refused or "authorization" in str(fault).lower():  # a server that refuses may also just hang up
             raise StorageError(
                 "NATS does not let this program in; check [streams] user and the password, which is read from"
                 " password_env or password_file, or credentials_file."
             ) from fault
+        why = newest or fault
         raise StorageError(
             f"NATS cannot be reached ({_words(why)}); check [streams] url and that a server runs there."
         ) from fault

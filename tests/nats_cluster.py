@@ -6,11 +6,12 @@ import asyncio
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,3 +151,28 @@ def guarded(folder: Path) -> Iterator[str]:
     finally:
         process.kill()
         process.wait(10)
+
+
+@asynccontextmanager
+async def refusing_once() -> AsyncIterator[tuple[str, list[str]]]:
+    """The address of a server that refuses whoever comes first and hangs up on all who come later.
+
+    Yields with it what was done to each who came. A real one does both, in an order that load decides.
+    """
+    done: list[str] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not done:
+            done.append("refused")
+            writer.write(b'INFO {"server_id": "one", "version": "2.10.0", "auth_required": true}\r\n')
+            await reader.readuntil(b"PING\r\n")
+            writer.write(b"-ERR 'Authorization Violation'\r\n")
+            await writer.drain()
+        else:
+            done.append("cut")
+            now = struct.pack("ii", 1, 0)  # closed without a good-bye, which is a reset
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as listening:
+        yield f"nats://127.0.0.1:{listening.sockets[0].getsockname()[1]}", done

@@ -19,7 +19,7 @@ from bot.clusters import StreamsSettings
 from bot.errors import StorageError
 from bot.platforms import Token
 from storage.jetstream import open_cluster
-from tests.nats_cluster import guarded
+from tests.nats_cluster import guarded, refusing_once
 from tests.postgres import GUARDED, Server
 from tests.program import Program, eventually, program
 
@@ -210,6 +210,17 @@ async def test_a_refusing_cluster_names_the_fault_and_not_the_password(
                 raise AssertionError("it is open")
     told = "".join(traceback.format_exception(refused.value)) + caplog.text
     assert leaks(told.encode()) == []
+
+
+async def test_a_cluster_that_refuses_and_then_hangs_up_is_told_as_one_that_refuses(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text(STREAMS)
+    async with refusing_once() as (url, done):
+        secret = Token("NOT_SET", tmp_path / "password")
+        options = StreamsSettings(servers=(url,), user="washout", password=secret)
+        with pytest.raises(StorageError, match="does not let this program in"):
+            async with open_cluster(options, patience_s=1):
+                raise AssertionError("it is open")
+    assert done[:2] == ["refused", "cut"]
 
 
 def ended(running: Program) -> bool:

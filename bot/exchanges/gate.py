@@ -1,12 +1,11 @@
 """Gate: perpetuals settled in USDT or BTC and dated futures, each book in one answer, in contracts.
 
-The sign of a size has two meanings: over the socket that of the closing order, over HTTP that of the
-position that was lost.
+The sign of a size has two meanings: over the socket (``gate_socket``) that of the closing order, over HTTP
+that of the position that was lost.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,7 +14,6 @@ import msgspec
 from msgspec import field
 
 from bot.domain.market import (
-    Completeness,
     Funding,
     Group,
     Instrument,
@@ -24,18 +22,18 @@ from bot.domain.market import (
     OpenInterest,
     PastLiquidations,
     Position,
-    PriceKind,
     Venue,
     Volume,
 )
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError, SourceThrottled, SourceUnreachable
+from bot.exchanges.gate_socket import socket
 from bot.exchanges.reading import (
     DOLLARS,
+    account_ratio,
     code_refusal,
     coin,
     decode,
-    evidence,
     pages,
     past_sum,
     peek,
@@ -43,7 +41,6 @@ from bot.exchanges.reading import (
     read_rows,
     refusal,
     rows_of,
-    stray,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -58,7 +55,6 @@ from bot.exchanges.spec import (
     History,
     Poll,
     Request,
-    Socket,
     facts,
     from_ms,
     optional,
@@ -77,10 +73,12 @@ FACTS = facts(
     …/contracts | quanto_multiplier | base coin per contract | client library, recorded answers | [2]
     …/contracts | type inverse, quanto_multiplier 0 | a contract is 1 USD | client library | [1]
     …/contracts | funding_rate | fraction per funding_interval seconds | recorded answer | [2]
+    …/contracts | long_users ÷ short_users | accounts long per account short | recorded answers | [1]
     …/contracts | contract_type, is_pre_market | others than coins are left out | recorded answer | [1]
     X-Gate-Size-Decimal | sizes | decimal strings, else cut to whole contracts | documentation | [2]
     …/contract_stats | open_interest | contracts | agrees with open_interest_usd, mark_price | [2]
     …/contract_stats | time | seconds, the beginning of its 5 minutes | recorded answer, measurement | [2]
+    …/contract_stats | lsr_account, lsr_taker | swapped in older documentation: not read | documentation | [?]
     …/contract_stats | long_liq_size, short_liq_size | contracts lost by each side | documentation | [1]
     …/contract_stats | long_liq_amount, short_liq_amount | base coins | documentation | [1]
     …/contract_stats | long_liq_usd_new, long_liq_usd | quote; must not contradict size | documentation | [?]
@@ -99,7 +97,6 @@ FACTS = facts(
 BOOKS = ("futures/usdt", "futures/btc", "delivery/usdt")
 STEP = 5 * MINUTE
 PAGE = 1000
-HELLO_TIME = 123456  # any time is taken; the documentation shows this one
 THROTTLED = {"TOO_MANY_REQUESTS": 10 * SECOND}
 BUSY = frozenset({"INTERNAL", "SERVER_ERROR", "TOO_BUSY"})
 
@@ -116,6 +113,8 @@ class _Listed(msgspec.Struct):
     expire_time: int | float | None = None
     funding_rate: str | None = None
     funding_interval: int | None = None
+    long_users: Figure | None = None
+    short_users: Figure | None = None
 
 
 class _Ticker(msgspec.Struct):
@@ -146,28 +145,9 @@ class _Lost(msgspec.Struct):
     time: Figure | None = None
 
 
-class _Forced(msgspec.Struct):
-    symbol: str = field(name="contract")
-    size: Figure
-    price: Figure
-    time_ms: int | float | None = None
-    time: int | float | None = None
-
-
 class _Refused(msgspec.Struct):
     label: str
     message: str = ""
-
-
-class _Error(msgspec.Struct):
-    message: str = ""
-
-
-class _Frame(msgspec.Struct):
-    channel: str
-    event: str = ""
-    error: _Error | None = None
-    result: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _BOOKS = msgspec.json.Decoder(list[_Listed] | _Listed)
@@ -175,8 +155,6 @@ _TICKERS = msgspec.json.Decoder(list[_Ticker] | _Ticker)
 _PASTS = msgspec.json.Decoder(list[_Past])
 _LOST = msgspec.json.Decoder(list[_Lost])
 _REFUSED = msgspec.json.Decoder(_Refused)
-_FRAMES = msgspec.json.Decoder(_Frame)
-_FORCED = msgspec.json.Decoder(list[_Forced] | _Forced)
 
 
 def _told(body: bytes) -> SourceError | None:
@@ -249,16 +227,23 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
 
 
 def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
-    """``[{"name": "BTC_USDT", "funding_rate": "0.0001", "funding_interval": 28800, …}]``"""
+    """``[{"name": "BTC_USDT", "funding_rate": "0.0001", "funding_interval": 28800, "long_users": 191, …}]``
+
+    A contract that nobody is long or nobody short tells no ratio of accounts.
+    """
     rows = rows_of(decode(_BOOKS, body, _told))
 
     def read(row: _Listed, instrument: Instrument) -> list[Observation]:
+        said: list[Observation] = []
+        longs, shorts = optional(row.long_users, "long_users"), optional(row.short_users, "short_users")
+        if longs and shorts:
+            said.append(account_ratio(instrument, longs / shorts, now, now))
         rate = optional(row.funding_rate, "funding_rate")
         if rate is None or row.funding_interval is None:
-            return []
+            return said
         if not 0 < row.funding_interval <= 7 * 86_400:
             raise SourceChanged(f"funding_interval is {row.funding_interval}, not a time in seconds")
-        return [Funding(instrument, rate, timedelta(seconds=row.funding_interval), now, now)]
+        return [Funding(instrument, rate, timedelta(seconds=row.funding_interval), now, now), *said]
 
     return read_rows(rows, book, read, may_be_silent=True)
 
@@ -320,56 +305,8 @@ def parse_lost(body: bytes, book: Book, now: datetime) -> Answer:
     return read_rows(rows, book, read)
 
 
-def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
-    """``{"channel": "futures.public_liquidates", "event": "update", "result": [{"contract", "size": "-124",
-    "price", "time_ms"}]}``: orders, so that a negative size sold off a long."""
-    frame = decode(_FRAMES, body)
-    if frame.error is not None:
-        raise SourceChanged(f"subscription refused: {frame.error.message}", evidence=evidence(body))
-    if not frame.channel.startswith("futures."):
-        raise stray(body)
-    if frame.channel != "futures.public_liquidates" or frame.event != "update":
-        return ()
-    return [
-        Liquidation(
-            instrument,
-            Position.LONG if (size := required(row.size, "size")) < 0 else Position.SHORT,
-            Amount(abs(size), Unit.CONTRACTS),
-            required(row.price, "price"),
-            _moment(row),
-            now,
-        )
-        for row in rows_of(decode(_FORCED, bytes(frame.result)))
-        if (instrument := book.get(row.symbol)) is not None
-    ]
-
-
-def _moment(row: _Forced) -> datetime:
-    """``time`` without ``time_ms`` is seconds in the older documentation, milliseconds in the newer."""
-    stamp = row.time_ms or row.time or 0
-    return from_ms(int(stamp if stamp >= 10**11 else stamp * 1000))
-
-
 def _from_each(what: str, books: Sequence[str] = BOOKS) -> Callable[..., Sequence[Request]]:
     return lambda *_: [Request(f"/api/v4/{book}/{what}") for book in books]
-
-
-def _hello(_: Book) -> Sequence[str]:
-    asked = {"channel": "futures.public_liquidates", "event": "subscribe", "payload": ["!all"]}
-    return [json.dumps({"time": HELLO_TIME, **asked})]
-
-
-def _socket(settled: str, hears: Callable[[Instrument], bool]) -> Socket:
-    return Socket(
-        f"liquidations-{settled}",
-        f"wss://fx-ws.gateio.ws/v4/ws/{settled}",
-        _hello,
-        parse_liquidations,
-        Completeness.COMPLETE,
-        hears,
-        PriceKind.ORDER,
-        ping=json.dumps({"time": HELLO_TIME, "channel": "futures.ping"}),
-    )
 
 
 EXCHANGE = Exchange(
@@ -387,8 +324,8 @@ EXCHANGE = Exchange(
     read_refusal=read_refusal,
     doubts=("open interest is probably counted on both sides", "sides of liquidations are little proven"),
     sockets=(
-        _socket("usdt", lambda one: one.expiry is None and not one.inverse),
-        _socket("btc", lambda one: one.expiry is None and one.inverse),
+        socket("usdt", lambda one: one.expiry is None and not one.inverse),
+        socket("btc", lambda one: one.expiry is None and one.inverse),
     ),
     history=History(STEP, timedelta(days=30), _past, parse_history, parse_liquidated),
     counted="probably both sides",

@@ -81,6 +81,7 @@ FACTS = facts(
     …_contract_info | contract_status | 1 trades; 5 and 7 are its settlement | documentation | [0]
     /v5/market/funding_rate | funding_rate | fraction to next_funding_time | recorded answer | [1]
     …/swap_batch_funding_rate | next_funding_time | null: no interval, not read | recorded answer | [1]
+    …_elite_account_ratio | buy_ratio | of the largest accounts alone: not asked | documentation | [1]
     …_his_open_interest | volume | amount_type 1: contracts, 2: base coin | documentation | [2]
     …_his_open_interest | reach | the newest 200, whatever is asked | a client program | [1]
     liquidation_orders | direction | of the order: a sell closed a long | documentation, recorded event | [2]
@@ -93,6 +94,11 @@ FACTS = facts(
     """
 )
 
+BOOKS = (
+    "/linear-swap-api/v1/swap_contract_info",
+    "/swap-api/v1/swap_contract_info",
+    "/api/v1/contract_contract_info",
+)
 STEP = 5 * MINUTE
 NEWEST = 200
 TRADING = (1, 5, 7)  # listed, in settlement, settled
@@ -344,15 +350,7 @@ EXCHANGE = Exchange(
     title="HTX",
     group=Group.OFFSHORE,
     base_url="https://api.hbdm.com",
-    book=BookPoll(
-        HOUR,
-        _all(
-            "/linear-swap-api/v1/swap_contract_info",
-            "/swap-api/v1/swap_contract_info",
-            "/api/v1/contract_contract_info",
-        ),
-        parse_book,
-    ),
+    book=BookPoll(HOUR, _all(*BOOKS), parse_book),
     polls=(
         Poll("open-interest", MINUTE, _all("/linear-swap-api/v1/swap_open_interest"), parse_open_interest),
         Poll(

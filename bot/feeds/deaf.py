@@ -4,8 +4,9 @@ Liquidations come in bursts and from every venue at once, so silence is measured
 the others told meanwhile. Time is cut into slots, and in each a feed told something or did not. The peers of
 a feed are those that listen and have ever told anything; their share of busy ones is what a slot is worth.
 With n worth of slots in which a feed told k times, its silence over m more has the chance (n ÷ (n + m))^k: a
-Poisson rate that is itself only known from k events (gamma–Poisson predictive). While k is small the rate
-is taken to be a tenth of an average peer's at most, so that a feed that never spoke is found out too.
+Poisson rate that is itself only known from k events (gamma–Poisson predictive). What it told while no peer
+did is in no slot of any worth, so it is not among the k. While k is small the rate is taken to be a tenth
+of an average peer's at most, so that a feed that never spoke is found out too.
 """
 
 from __future__ import annotations
@@ -44,13 +45,15 @@ class Suspicion:
 class _Ear:
     since: datetime
     """When it last told something, or began to listen."""
+    spoke: bool = False
     told: float = 0.0
     met: float = 0.0
     silent: float = 0.0
     advised: Advice | None = None
 
     def speak(self, now: datetime, worth: float) -> None:
-        self.told += 1
+        self.spoke = True
+        self.told += 1 if worth else 0
         self.met += self.silent + worth
         if self.met > MEMORY:
             self.told, self.met = self.told / 2, self.met / 2
@@ -77,7 +80,7 @@ class Ears:
         """
         for feed in listening:
             self._ears.setdefault(feed, _Ear(now))
-        proven = {feed for feed in listening if self._ears[feed].told or feed in told}
+        proven = {feed for feed in listening if self._ears[feed].spoke or feed in told}
         raised = []
         for feed in listening:
             ear, peers = self._ears[feed], proven - {feed}
@@ -92,7 +95,7 @@ class Ears:
 
     @staticmethod
     def _suspect(feed: str, ear: _Ear, peers: int) -> Suspicion:
-        heard = "has told nothing" if ear.told else "has never told anything"
+        heard = "has told nothing" if ear.spoke else "has never told anything"
         why = (
             f"connected, but {heard} since {ear.since:%H:%M} UTC while {peers} other feeds were busy"
             f" (the chance of that is below 1 in {1 / CHANCE:,.0f})"

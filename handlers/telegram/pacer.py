@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from math import inf
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 from telegram.error import RetryAfter
 from telegram.ext import BaseRateLimiter
 
+from bot.domain.bot_news import Began, BotNews, Ended, Refused
 from bot.errors import TryLater
 from handlers.telegram.pace import Budget, Rank, Turn
 
+Tell = Callable[[BotNews], Awaitable[None]]
 Answer = bool | dict[str, Any] | list[dict[str, Any]]
 
 
@@ -25,6 +27,8 @@ class Pacer(BaseRateLimiter[Rank]):
 
     def __init__(self) -> None:
         self.budget = Budget()
+        self.tell: Tell | None = None
+        """Where others speak for the same bot: tells them, before a request goes."""
         self._waiting: dict[Turn, asyncio.Future[None]] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
@@ -41,6 +45,23 @@ class Pacer(BaseRateLimiter[Rank]):
         for turn in list(self._waiting):
             self.budget.withdraw(turn)
             self._let(turn, _stopping())
+
+    def hear(self, whose: str, news: Began | Ended | Refused) -> None:
+        """What another process, named ``whose``, asks of Telegram for the same bot counts as our own."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        match news:
+            case Began(call, chat, message):
+                self.budget.began_elsewhere(f"{whose} {call}", chat, now_s, message=message)
+            case Ended(call, chat, message):
+                self.budget.ended_elsewhere(f"{whose} {call}", chat, now_s, message=message)
+            case Refused(chat, wait_s):
+                self.budget.refuse(chat, wait_s, now_s)
+        self._look(loop)
+
+    async def _say(self, news: BotNews) -> None:
+        if self.tell is not None:
+            await self.tell(news)
 
     async def initialize(self) -> None:
         """Nothing to prepare."""
@@ -70,13 +91,18 @@ class Pacer(BaseRateLimiter[Rank]):
         )
         await self._wait(turn, loop)
         try:
+            if turn.chat is not None:
+                await self._say(Began(turn.number, turn.chat, turn.message))
             return await callback(*args, **kwargs)
         except RetryAfter as asked:
-            self.budget.refuse(turn, seconds(asked), loop.time())
+            self.budget.refuse(turn.chat, seconds(asked), loop.time())
+            await self._say(Refused(turn.chat, seconds(asked)))
             raise
         finally:
             self.budget.finish(turn, loop.time())
             self._look(loop)
+            if turn.chat is not None:
+                await self._say(Ended(turn.number, turn.chat, turn.message))
 
     async def _wait(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
         may_go = self._waiting[turn] = loop.create_future()

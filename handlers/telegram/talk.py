@@ -104,7 +104,7 @@ class Talk:
     # --- words -------------------------------------------------------------------------------------
 
     async def _said(self, message: Message) -> None:
-        self._owners.heard(str(message.chat.id))
+        await self._owners.heard(str(message.chat.id))
         if message.migrate_to_chat_id is not None:
             await self._moved(message.chat.id, message.migrate_to_chat_id)
         elif message.migrate_from_chat_id is not None:
@@ -266,7 +266,7 @@ class Talk:
         Who unblocks the bot presses Start, which is answered.
         """
         place = _whole_chat(change.chat)
-        self._owners.heard(place.chat)
+        await self._owners.heard(place.chat)
         was, is_now = is_there(change.old_chat_member), is_there(change.new_chat_member)
         if not is_now:
             await self._left(change, place)

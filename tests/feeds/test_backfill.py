@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import aiohttp
 import pytest
 from aiohttp import web
 from hypothesis import given, settings
@@ -302,14 +303,24 @@ async def test_a_contract_that_cannot_be_read_is_named_and_left_out(
 async def test_it_spends_no_more_than_half_of_a_budget_that_others_share(
     server: Server, world: World
 ) -> None:
+    """Stamped where it is sent, by a clock that only waiting moves: no load of the machine is in it."""
+    sent: list[tuple[str, float]] = []
+
+    async def sending(_: aiohttp.ClientSession, __: object, asked: aiohttp.TraceRequestStartParams) -> None:
+        sent.append((asked.url.path, world.wall))
+
+    stamps = aiohttp.TraceConfig()
+    stamps.on_request_start.append(sending)
+    stamps.freeze()
     Memory(server)
-    small = replace(REMEMBERS, budget=Budget(8, timedelta(seconds=0.4)))
-    await fetch(server, world, MemoryStore(), small, days=2)
-    at = [when for when, path in zip(server.at, server.asked, strict=True) if path.startswith("/past")]
-    assert len(at) == 24
-    # Asked for in time, a request may arrive late: the line and the machine are left a part of the window.
-    within = [sum(0 <= later - begin < 0.3 for later in at) for begin in at]
-    assert max(within) <= 4
+    small = replace(REMEMBERS, budget=Budget(8, timedelta(seconds=8)))
+    assert small.history is not None
+    wanted, archive = Wanted(START - timedelta(days=2), START), MemoryStore().archive
+    told: list[Asset] = []
+    async with open_http(small, base_url=server.url, monotonic=lambda: world.wall, sleep=world.sleep) as http:
+        http.session.trace_configs.append(stamps)
+        await VenuePast(small, small.history, http, archive, world.setting, wanted, told.append).run()
+    assert [at for path, at in sent if path == "/past"] == [n // 4 * 8.0 for n in range(24)]
 
 
 async def test_in_no_window_is_more_than_half_of_a_budget_spent_beside(server: Server) -> None:

@@ -72,6 +72,12 @@ def test_a_feed_that_never_told_anything_is_found_out() -> None:
     assert raised[0][0] > 60  # not before an average peer told something in as many slots
 
 
+def test_what_was_told_before_anybody_else_spoke_says_nothing_of_a_silence_later() -> None:
+    ears = Ears()
+    assert play(ears, 50, lambda n: "a") == []
+    assert play(ears, 10, lambda n: "a" if n % 2 else "b", first=50) == []
+
+
 def test_a_feed_that_speaks_again_is_believed_and_may_be_doubted_anew() -> None:
     ears = Ears()
     play(ears, 100, all_busy)

@@ -205,10 +205,11 @@ async def test_a_feed_that_is_connected_but_deaf_is_subscribed_anew_and_then_rep
             await asyncio.sleep(0.002)
 
     async def silent(line: web.WebSocketResponse) -> None:
-        await line.send_str('{"ok": true}')
-        await speaks.wait()
-        await line.send_str(FORCED_FRAME)
-        await ends.listen(line)
+        """It answers every ping: it lives, and tells nothing."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(ends.listen(line))
+            await speaks.wait()
+            await busy(line)
 
     ends = Line(silent)
     server.routes["/line"] = ends.serve
@@ -221,13 +222,13 @@ async def test_a_feed_that_is_connected_but_deaf_is_subscribed_anew_and_then_rep
             def deaf() -> set[str]:
                 return {k.venue for k in world.health.sources() if k.state is SourceState.DEAF}
 
-            await until(lambda: deaf() == {"acme"}, within=10)
+            await until(lambda: deaf() == {"acme"}, within=30)
             assert ends.opened == 2
             why = next(k.why for k in world.health.sources() if k.state is SourceState.DEAF)
             assert why.startswith("connected, but has never told anything since 21:00 UTC")
             assert next(k for k in world.health.sources() if k.source == "forced").unproven
             speaks.set()
-            await until(lambda: not deaf())
+            await until(lambda: not deaf(), within=30)
     told = [event for event in events(caplog) if event in ("source.suspect", "source.deaf", "source.back")]
     assert told == ["source.suspect", "source.deaf", "source.back"]
 

@@ -13,6 +13,7 @@ from bot.simulator.scenario import Contract, Holding
 from bot.simulator.wire import PERIODS, Answer, Ask, Refused, Stream, View, WireFormat, millis, text
 
 CHANNEL = "futures.public_liquidates"
+ACCOUNTS_SHORT = 2000
 EXPIRY = datetime(2025, 12, 26, 8, tzinfo=UTC)
 
 
@@ -40,8 +41,9 @@ def _listed(holding: Holding) -> object:
     if contract.expiry is not None:
         return row | {"cycle": "QUARTERLY", "expire_time": int(contract.expiry.timestamp())}
     rate = text(holding.funding_8h, 10)
-    funding = {"funding_rate": rate, "funding_interval": 28_800, "funding_offset": 0}
-    return row | funding | {"status": "trading", "is_pre_market": False, "contract_type": ""}
+    row |= {"funding_rate": rate, "funding_interval": 28_800, "funding_offset": 0}
+    row |= {"long_users": round(ACCOUNTS_SHORT * holding.long_per_short), "short_users": ACCOUNTS_SHORT}
+    return row | {"status": "trading", "is_pre_market": False, "contract_type": ""}
 
 
 def _tickers(book: str, view: View, _: Ask) -> object:
