@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import NamedTuple
 
-from handlers.charts.fonts import FAMILY, width
+from handlers.charts.fonts import FAMILY, HAN_FAMILY, runs, width
 
 WIDTH, HEIGHT = 800, 600
 EDGE = 20.0
@@ -81,9 +81,19 @@ class Label(NamedTuple):
         marks = f' font-size="{self.size:g}"' if self.size != SIZE else ""
         marks += f' text-anchor="{self.anchor}"' if self.anchor != "start" else ""
         marks += ' font-weight="bold"' if self.bold else ""
-        safe = escape(_NOT_XML.sub("", self.text))
         marks += _HALO if self.halo else ""
+        text = _NOT_XML.sub("", self.text)
+        safe = _heavy(text) if self.bold else escape(text)
         return f'<text x="{self.x:.1f}" y="{self.y:.1f}" fill="{self.colour}"{marks}>{safe}</text>'
+
+
+def _heavy(text: str) -> str:
+    """resvg looks for a sign that a font lacks in the others by their order, whatever their weight: Chinese
+    in bold is asked for by name."""
+    return "".join(
+        f'<tspan font-family="{HAN_FAMILY}, sans-serif">{escape(part)}</tspan>' if is_han else escape(part)
+        for is_han, part in runs(text)
+    )
 
 
 @dataclass(slots=True)

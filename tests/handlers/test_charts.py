@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from benchmarks._gallery import STEPS, gallery, wave, week
 from benchmarks._gallery import venues as venues_chart
 from bot.domain.charts import MarketChart
-from handlers.charts import HEIGHT, WIDTH, ZOOM, drawn_once, fonts, market, png, svg, venues
-from handlers.charts.sheet import PANEL, Label, Rect, balanced
+from handlers.charts import HEIGHT, WIDTH, ZOOM, drawn_once, fonts, market, png, rendered, svg, venues
+from handlers.charts.sheet import PANEL, Label, Rect, Sheet, balanced, finished
 from handlers.speech import LANGUAGES
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -37,7 +37,7 @@ def labels(picture: str) -> Iterator[Label]:
         has = element.attrib
         size, bold = float(has.get("font-size", "22")), has.get("font-weight") == "bold"
         place, anchor = (float(has["x"]), float(has["y"])), has.get("text-anchor", "start")
-        yield Label(*place, element.text or "", has["fill"], size, anchor, bold)
+        yield Label(*place, "".join(element.itertext()), has["fill"], size, anchor, bold)
 
 
 def texts(picture: str) -> list[str]:
@@ -121,6 +121,16 @@ def test_whatever_the_title_is_the_picture_is_well_formed(name: str, title: str)
 @pytest.mark.parametrize("title", ["\x00\x1b[31m\ud800", "W" * 300, ""])
 def test_whatever_the_title_is_there_is_a_png(title: str) -> None:
     assert png(chart(title=title, asset=title[:40])).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("text", ["多头", "Лонги", "BTC"])
+def test_bold_is_bold_in_every_script(text: str) -> None:
+    def inked(*, bold: bool) -> bytes:
+        sheet = Sheet()
+        sheet.write(Label(20, 100, text, "white", 60, bold=bold))
+        return rendered(finished(sheet, text))
+
+    assert inked(bold=True) != inked(bold=False)
 
 
 def test_the_background_is_the_pictures_own() -> None:

@@ -124,8 +124,12 @@ async def test_a_figure_from_another_time_is_not_taken_for_the_one_asked_about(d
 async def test_blindness_is_said_before_any_figure(desk: Desk) -> None:
     class Blind(SeenVenues):
         def sources(self) -> list:  # type: ignore[type-arg]
+            reports = source("cftc", "CFTC", Group.REPORT, "positions")
             lost = [s for s in super().sources() if s.completeness is None]
-            return [source(s.venue, s.title, s.group, s.source, SourceState.LOST, "no answer") for s in lost]
+            return [
+                *(source(s.venue, s.title, s.group, s.source, SourceState.LOST, "no answer") for s in lost),
+                reports,
+            ]
 
     desk.health = Blind()
     card = await answer(desk, ASK, "/oi btc")
