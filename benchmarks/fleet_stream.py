@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.app_parts import FEEDS, GROUPS, STEP
+from bot.bench import Bench
 from bot.clusters import StreamsSettings
 from bot.domain.assets import Asset
 from bot.domain.market import Instrument, OpenInterest, Venue
@@ -31,7 +32,6 @@ from bot.health import Health
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import Pace
 from bot.ports_fleet import Inlet, Outlet
-from bot.roles import Bench
 from storage.jetstream import open_cluster
 from storage.jetstream_seen import JetInlet, open_outlet
 from storage.sqlite import open_sqlite

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import signal
-import socket
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from os import getpid
 
 from bot.app_parts import (
     GROUPS,
@@ -30,6 +27,7 @@ from bot.app_parts import (
     meet,
     site_of,
 )
+from bot.bench import KEPT_AS, Bench, tidy
 from bot.blindness import watch_over
 from bot.clusters import StreamsSettings
 from bot.config import Settings
@@ -53,7 +51,6 @@ from bot.opening import open_store
 from bot.past import Past
 from bot.pipeline.judge import Judge
 from bot.ports import Held, Messenger, Store
-from bot.roles import KEPT_AS, Bench, tidy
 from bot.running import running
 from bot.stage import Stage, shared_stage, wall
 from handlers.desk import Desk
@@ -61,6 +58,7 @@ from handlers.web import LOCAL, LocalChat, Site
 from storage.jetstream import Cluster, open_cluster
 from storage.jetstream_seen import JetInlet, JetOutlet, open_outlet, partition_of
 from storage.nats_fleet import MEET_S, BotLine, Presence, WakeUps
+from storage.places import process_name
 
 log = logging.getLogger(__name__)
 
@@ -85,19 +83,16 @@ async def run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    me = process_name()
     async with (
-        open_store(settings, scenario, roles) as store,
+        open_store(settings, scenario, roles, me) as store,
         open_cluster(streams) as cluster,
         shared_stage(settings, scenario, speed, store, roles) as stage,
     ):
         await cluster.make_streams()
-        process = Process(settings, streams, store, cluster, stage, roles, shards)
+        process = Process(settings, streams, store, cluster, stage, roles, me, shards)
         await process.work(settings.page.port if port is None else port, stop)
     return 0
-
-
-def _name() -> str:
-    return f"{socket.gethostname()}:{getpid()}:{secrets.token_hex(4)}"
 
 
 @dataclass
@@ -110,8 +105,8 @@ class Process:
     cluster: Cluster
     stage: Stage
     roles: Collection[Role]
+    me: str
     shards: tuple[int, int, int] | None = None
-    me: str = field(default_factory=_name)
     _outlet: JetOutlet | None = None
     _inlets: dict[int, JetInlet] = field(default_factory=dict)
     _lanes: dict[str, Lane] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Protocol, TypeVar
@@ -45,6 +45,14 @@ class Connection(Protocol):
     async def fetchval(self, sql: str, *values: object) -> Any: ...
     async def copy_records_to_table(
         self, table: str, *, records: Iterable[Sequence[object]], columns: Sequence[str]
+    ) -> str: ...
+    async def copy_to_table(
+        self,
+        table: str,
+        *,
+        source: AsyncIterable[bytes],
+        columns: Sequence[str],
+        format: str,  # noqa: A002 - asyncpg's name
     ) -> str: ...
 
 

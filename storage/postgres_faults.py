@@ -21,6 +21,8 @@ _MEANS = {
     "3D000": "has no such database; create it, or correct url under [storage]",
     "3F000": "has no schema that this user may create tables in; see docs/storage.md",
     "42501": "does not let this user do what is needed; make it the owner of the database",
+    "08P01": "does not take what a session needs: there is a pooler in between, so let direct_url under"
+    " [storage] lead past it",
     "53100": "cannot grow because its disk is full; free some space (what was stored is safe)",
     "53": "is short of memory, connections or another resource; see its log (what was stored is safe)",
     "58": "could not read or write its disk; see its log",
@@ -46,8 +48,9 @@ class Again(StrEnum):
 
 _SOON = ("40", "55P03", "23505")
 _AWAY = ("08", "57P", "53300", "25006", "25P03", "25P04")
-# 57P04: the database was dropped. 57014 (cancelled from outside) is no such state either.
-_GONE = ("57P04",)
+# 57P04: the database was dropped; 08P01: a pooler's refusal. 57014 (cancelled from outside) is no such state
+# either.
+_GONE = ("57P04", "08P01")
 
 
 def again(fault: BaseException) -> Again:

@@ -16,6 +16,7 @@ from bot.errors import ConfigError, StorageError
 from bot.exchanges import EXCHANGES
 from bot.opening import open_store, remove_play
 from bot.platforms import Token
+from storage.copy_tables import PROGRESS
 from storage.postgres import Database
 from tests.postgres import GUARDED, PASSWORD, Server
 
@@ -148,6 +149,19 @@ async def test_nothing_played_mixes_with_what_was_seen(
     async with open_store(settings, "october-2025") as played:
         assert await played.journal.kept("state") is None
     await remove_play(settings, "october-2025")
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+async def test_a_store_that_holds_half_a_copy_is_refused(
+    tmp_path: Path, database: Database, engine: str
+) -> None:
+    place = f'path = "{tmp_path}/washout.db"'
+    settings = settings_for(tmp_path, database.url) if engine == "postgres" else written(tmp_path, place)
+    async with open_store(settings) as store:
+        await store.journal.keep(PROGRESS, b"some tables are in it")
+    with pytest.raises(StorageError, match="holds a copy that is not done yet"):
+        async with open_store(settings):
+            raise AssertionError("it opened")
 
 
 async def test_the_password_opens_and_is_told_to_nobody(tmp_path: Path, postgres: Server) -> None:

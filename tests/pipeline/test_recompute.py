@@ -28,8 +28,8 @@ from storage.sqlite import open_sqlite
 from tests.handlers.october import SeenVenues
 from tests.pipeline.liquidations import FEEDS, SECOND, burst
 from tests.pipeline.market import BTC, GROUPS, MINUTE, OPENING, PACE, Scene, path
-from tests.pipeline.test_early_roles import HEARD, Bursting
-from tests.pipeline.test_roles import CHAT
+from tests.pipeline.test_bench import CHAT
+from tests.pipeline.test_early_bench import HEARD, Bursting
 from tests.storage.samples import report
 
 CRASH = Scene(

@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from bot.domain.chats import SettingsChange
 from bot.domain.posts import Destination
@@ -21,6 +22,7 @@ from storage.postgres_connections import Connection
 from storage.postgres_faults import Again, again, explain
 from storage.postgres_schema import known
 from storage.postgres_subscriptions import touch
+from storage.rules import MICROSECOND
 from tests.postgres import GUARDED, PASSWORD, Proxy, Server
 from tests.storage.samples import (
     DAY,
@@ -339,6 +341,15 @@ async def test_readings_lie_in_a_partition_a_day_that_goes_whole(
     assert await pg.journal.trim(NOW) == 1
     assert await postgres.ask(database, days) == "20251010 20251011"
     assert await pg.journal.readings(NOW - 9 * DAY, NOW) == [reading(NOW)]
+
+
+async def test_a_poll_of_thousands_is_recorded_whole_and_once(pg: PostgresStore) -> None:
+    whole = [reading(NOW + n * MICROSECOND, coins=n / 7) for n in range(1, 4_001)]
+    told = [replace(one, price_usd=None, new_beginning=n % 2 == 0) for n, one in enumerate(whole)]
+    told[1::3] = whole[1::3]
+    await pg.journal.record(told[:2_000])
+    await pg.journal.record(told)
+    assert await pg.journal.readings(NOW, NOW + MINUTE) == told
 
 
 async def test_processes_that_need_the_same_partition_at_once_all_get_it(
