@@ -26,6 +26,7 @@ from bot.app_parts import (
     meet,
     site_of,
 )
+from bot.bench import Bench, tidy
 from bot.blindness import watch_over
 from bot.config import Settings
 from bot.deliver import deliver
@@ -41,7 +42,6 @@ from bot.later import Later, say_later
 from bot.opening import open_store, remove_play
 from bot.past import Past
 from bot.ports import Store
-from bot.roles import Bench, tidy
 from bot.running import running
 from bot.stage import PLAY, Stage, live, played, told_to_the_end, wall
 from handlers.desk import Desk

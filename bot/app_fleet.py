@@ -27,6 +27,7 @@ from bot.app_parts import (
     meet,
     site_of,
 )
+from bot.bench import KEPT_AS, Bench, tidy
 from bot.blindness import watch_over
 from bot.clusters import StreamsSettings
 from bot.config import Settings
@@ -50,7 +51,6 @@ from bot.opening import open_store
 from bot.past import Past
 from bot.pipeline.judge import Judge
 from bot.ports import Held, Messenger, Store
-from bot.roles import KEPT_AS, Bench, tidy
 from bot.running import running
 from bot.stage import Stage, shared_stage, wall
 from handlers.desk import Desk

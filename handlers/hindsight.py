@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
 from math import exp, log
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from bot.domain.assets import Asset
 from bot.domain.health import LIVE_SINCE
-from bot.domain.market import Snapshot
+from bot.domain.market import Snapshot, Venue
 from bot.domain.posts import summed_waves
 from bot.domain.statistics import totals
 from bot.domain.waves import AFTER, SAID_WITHIN, Kind, Outcome, Stage, Wave
@@ -59,27 +59,44 @@ async def near(store: Store, asset: Asset, at: datetime) -> Snapshot | None:
     return found if found and at - found.at <= STALE else None
 
 
-async def comparable(store: Store, now: Snapshot, before: Snapshot) -> Snapshot:
-    """``before`` without the venues whose past counts other contracts than are watched live.
+class Recount(NamedTuple):
+    """When live figures took over, and the venues whose past counts other contracts than are watched live.
 
     Some venues remember perpetuals alone. Where live figures took over, such a venue's coins jump.
     """
+
+    at: datetime
+    venues: frozenset[Venue]
+
+    def without(self, before: Snapshot) -> Snapshot:
+        """What can be compared with now."""
+        kept = tuple(venue for venue in before.venues if venue.venue not in self.venues)
+        return msgspec.structs.replace(before, venues=kept, coins=sum(venue.coins for venue in kept))
+
+
+async def recount(store: Store, now: Snapshot, before: Snapshot) -> Recount | None:
+    """``None`` where no venue counts otherwise, or both ends are of the same time."""
     began = await store.journal.kept(LIVE_SINCE)
     since = datetime.fromisoformat(began.decode()) if began else before.at
     if not before.at < since < now.at:
-        return before
+        return None
     told = await store.journal.snapshot(now.asset, since - MINUTE)
     soon = await store.journal.snapshots(now.asset, since, min(since + SETTLED, now.at), MINUTE)
     if told is None or not soon:
-        return before
+        return None
     was = {venue.venue: venue.coins for venue in told.venues}
-    jumped = {
+    jumped = frozenset(
         venue.venue
         for venue in soon[-1].venues
         if (old := was.get(venue.venue)) and abs(venue.coins / old - 1) > ONE_COUNT
-    }
-    kept = tuple(venue for venue in before.venues if venue.venue not in jumped)
-    return msgspec.structs.replace(before, venues=kept, coins=sum(venue.coins for venue in kept))
+    )
+    return Recount(since, jumped) if jumped else None
+
+
+async def comparable(store: Store, now: Snapshot, before: Snapshot) -> Snapshot:
+    """``before`` without the venues whose past counts other contracts than are watched live."""
+    found = await recount(store, now, before)
+    return found.without(before) if found else before
 
 
 # --- outcomes --------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from storage.places import named, process_name
 from storage.postgres_archive import PostgresArchive
 from storage.postgres_chat_log import PostgresChatLog
 from storage.postgres_chats import PostgresChats
+from storage.postgres_claims import PostgresClaims
 from storage.postgres_connections import CONNECT_S, PATIENCE, Connection, Connections, persist
 from storage.postgres_faults import KNOWN, explain
 from storage.postgres_journal import PostgresJournal
@@ -96,6 +97,7 @@ class PostgresStore:
         self.chats = PostgresChats(file)
         self.notices = PostgresNotices(file)
         self.chat = PostgresChatLog(file)
+        self.claims = PostgresClaims(file)
 
     def under(self, held: Held) -> PostgresStore:
         return PostgresStore(self.file.under(held), self.locks, self._listeners)

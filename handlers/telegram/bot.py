@@ -107,7 +107,8 @@ async def open_telegram(
         return Talk(bot, voice, presses, owners, desk, wall, Tidy(voice, store.journal, wall, sleep, start))
 
     hook = options.webhook_url if options.mode == "webhook" else None
-    inbox = Inbox(bot, talk, sleep, hook, webhook_secret or secrets.token_urlsafe(32))
+    secret = webhook_secret or secrets.token_urlsafe(32)
+    inbox = Inbox(bot, talk, sleep, hook, secret, store.claims, wall)
     try:
         yield Face(voice, owners, inbox, pacer)
     finally:

@@ -19,6 +19,10 @@ Tell = Callable[[BotNews], Awaitable[None]]
 Answer = bool | dict[str, Any] | list[dict[str, Any]]
 
 
+class Stopping(TryLater):
+    """Not said, as the program ends: whoever takes over may say it."""
+
+
 class Pacer(BaseRateLimiter[Rank]):
     """Every request of one bot passes here (the library leaves out ``getUpdates``, which is no message).
 
@@ -140,8 +144,8 @@ class Pacer(BaseRateLimiter[Rank]):
             may_go.set_result(None)
 
 
-def _stopping() -> TryLater:
-    return TryLater("Washout is stopping", retry_after=timedelta(0))
+def _stopping() -> Stopping:
+    return Stopping("Washout is stopping", retry_after=timedelta(0))
 
 
 def seconds(asked: RetryAfter) -> float:

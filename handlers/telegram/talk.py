@@ -31,6 +31,7 @@ from handlers.speech import ENGLISH, N_, _, speaking
 from handlers.telegram.links import asked, asking, private_chat
 from handlers.telegram.owners import Owners
 from handlers.telegram.pace import Rank
+from handlers.telegram.pacer import Stopping
 from handlers.telegram.people import (
     PLATFORM,
     Person,
@@ -88,7 +89,7 @@ class Talk:
         await self._tidy.resume()
 
     async def hear(self, update: Update) -> None:
-        """Raises ``StorageError``; a fault of Telegram costs the answer, and is logged."""
+        """Raises ``StorageError``, and ``Stopping``; a fault of Telegram costs the answer, and is logged."""
         try:
             if (member := update.my_chat_member) is not None:
                 await self._membership(member)
@@ -98,6 +99,8 @@ class Talk:
                 await self._said(message)
         except DestinationMoved as moved:
             log.info("chat moved: %s", moved, extra={"event": "telegram.moved"})
+        except Stopping:
+            raise
         except DeliveryError as lost:
             log.info("an answer was lost: %s", lost, extra={"event": "telegram.answer_lost"})
 
