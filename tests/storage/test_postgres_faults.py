@@ -40,6 +40,11 @@ from tests.storage.samples import (
 
 AT_ONCE = timedelta(0)
 HOLD = timedelta(minutes=1)
+POOLER_SAYS = (
+    "unsupported startup parameter: idle_in_transaction_session_timeout",
+    "server login has been failing, try again later (server_login_retry)",
+)
+"""PgBouncer 1.18, both with one SQLSTATE."""
 FAULTS = sorted(
     (
         kind
@@ -101,6 +106,9 @@ def test_what_is_tried_again_is_what_time_may_heal() -> None:
     assert {asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError} <= soon
     for fatal in (asyncpg.InvalidPasswordError, asyncpg.DiskFullError, asyncpg.UndefinedTableError):
         assert again(fatal("")) is Again.NEVER
+    refused, away = map(asyncpg.ProtocolViolationError, POOLER_SAYS)
+    assert (again(refused), again(away)) == (Again.NEVER, Again.WHEN_BACK)
+    assert "is reached through a pooler" in str(explain("PostgreSQL at db/washout", refused))
     assert again(ConnectionRefusedError()) is again(TimeoutError()) is Again.WHEN_BACK
 
 
