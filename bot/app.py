@@ -25,6 +25,7 @@ from bot.app_parts import (
     judge_of,
     meet,
     site_of,
+    warmed,
 )
 from bot.bench import Bench, tidy
 from bot.blindness import watch_over
@@ -185,6 +186,7 @@ async def _watch(
             say_later(later, sleep_s=LATER_EVERY_S / stage.speed),
             _look_back(stage, past, lines, settings),
             _settle(),
+            warmed(desk),
             _curtain(stage, chat, desk),
         ):
             await sources.run(asyncio.Event())

@@ -26,6 +26,7 @@ from bot.app_parts import (
     judge_of,
     meet,
     site_of,
+    warmed,
 )
 from bot.bench import KEPT_AS, Bench, tidy
 from bot.blindness import watch_over
@@ -135,6 +136,8 @@ class Process:
             site = await self._page(rings, port) if Role.PAGE in self.roles else None
             if {Role.TALK, Role.DELIVER} & set(self.roles):
                 await self._chats(rings, site)
+            if {Role.PAGE, Role.TALK} & set(self.roles):
+                await rings.enter_async_context(running(warmed(self._desk)))
             if Role.JUDGE in self.roles:
                 seats = (self._judge(partition) for partition in range(self.streams.partitions))
                 await rings.enter_async_context(running(*seats))

@@ -21,8 +21,6 @@ _MEANS = {
     "3D000": "has no such database; create it, or correct url under [storage]",
     "3F000": "has no schema that this user may create tables in; see docs/storage.md",
     "42501": "does not let this user do what is needed; make it the owner of the database",
-    "08P01": "does not take what a session needs: there is a pooler in between, so let direct_url under"
-    " [storage] lead past it",
     "53100": "cannot grow because its disk is full; free some space (what was stored is safe)",
     "53": "is short of memory, connections or another resource; see its log (what was stored is safe)",
     "58": "could not read or write its disk; see its log",
@@ -48,9 +46,10 @@ class Again(StrEnum):
 
 _SOON = ("40", "55P03", "23505")
 _AWAY = ("08", "57P", "53300", "25006", "25P03", "25P04")
-# 57P04: the database was dropped; 08P01: a pooler's refusal. 57014 (cancelled from outside) is no such state
-# either.
-_GONE = ("57P04", "08P01")
+# 57P04: the database was dropped. 57014 (cancelled from outside) is no such state either.
+_GONE = ("57P04",)
+_POOLED = "unsupported startup parameter"
+"""So PgBouncer refuses a session with settings of its own. All else it says has the same SQLSTATE, 08P01."""
 
 
 def again(fault: BaseException) -> Again:
@@ -59,6 +58,8 @@ def again(fault: BaseException) -> Again:
     if isinstance(fault, asyncpg.InvalidCachedStatementError):
         return Again.SOON  # the table was changed by a newer release beside us
     if isinstance(fault, asyncpg.PostgresError):
+        if _POOLED in str(fault):
+            return Again.NEVER
         if state.startswith(_SOON):
             return Again.SOON
         return Again.WHEN_BACK if state.startswith(_AWAY) and state not in _GONE else Again.NEVER
@@ -76,6 +77,8 @@ def explain(where: str, fault: BaseException) -> StorageError:
     state = getattr(fault, "sqlstate", None) or ""
     why = " ".join(str(fault).split()) or type(fault).__name__
     means = _MEANS.get(state) or _MEANS.get(state[:2])
+    if _POOLED in why:
+        means = f"is reached through a pooler ({why}); let direct_url under [storage] lead past it"
     if means is None and again(fault) is Again.WHEN_BACK:
         means = f"cannot be reached ({why}); check that PostgreSQL runs there"
     if means is None:

@@ -30,6 +30,32 @@ async def test_the_board_tells_falls_and_venues() -> None:
     assert shares == sorted(shares, reverse=True)
 
 
+async def test_what_is_told_of_a_coin_stays_until_its_next_snapshot() -> None:
+    desk = (await october()).desk
+    boards, store = Boards(desk), desk.store
+    before, again = (await boards.now()).coins[0], (await boards.now()).coins[0]
+    assert again.line is before.line, "nothing is made twice"
+    await store.waves.save(wave(Stage.BUILDING))
+    [btc] = (await boards.now()).coins
+    assert btc.line is before.line
+    assert btc.wave is not None, "a wave is told at once"
+    await store.journal.snap([snapshot(NOW + MINUTE / 2, fallen=1.5)])
+    [btc] = (await boards.now()).coins
+    assert btc.now.at == NOW + MINUTE / 2
+    assert btc.fall < before.fall
+
+
+async def test_a_coin_that_is_told_no_more_is_told_from_where_it_stands() -> None:
+    """The day goes on, also where no snapshot comes."""
+    desk = (await october()).desk
+    boards = Boards(desk)
+    [before] = (await boards.now()).coins
+    desk.clock = lambda: NOW + timedelta(hours=20)
+    [later] = (await boards.now()).coins
+    assert later.now == before.now
+    assert len(later.line) < len(before.line)
+
+
 async def test_a_coin_in_a_wave_stands_first_and_leads_to_it() -> None:
     site = await october(wave(Stage.BUILDING))
     await site.desk.store.journal.snap(snapshots(NOW - MINUTE, NOW, MINUTE, asset=ETH))
