@@ -185,7 +185,7 @@ class Fleet:
     async def noted(self) -> None:
         """Until everything that chats were told is on record: what dies in between may tell it again."""
         async with asyncio.timeout(10):
-            while await self.doubled():
+            while await self.doubled():  # noqa: ASYNC110 - rows of a database
                 await asyncio.sleep(0.05)
 
     async def done(self, within_s: float) -> Done:
