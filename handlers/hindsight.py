@@ -49,6 +49,8 @@ YEAR = timedelta(days=365)
 LEAST_DAYS = 14
 """A percentile of fewer days would be one of chance."""
 HOUR = timedelta(hours=1)
+COURSE = tuple(sorted({*AFTER, 4 * HOUR, 12 * HOUR, timedelta(days=3)}))
+"""What followed is drawn at these times, and told in words at those of ``AFTER``."""
 DAY = timedelta(days=1)
 TOLD_AHEAD = timedelta(minutes=1)
 
@@ -195,7 +197,8 @@ class Alike(msgspec.Struct, frozen=True):
     """What followed resets like ``wave``: one entry of ``after`` for each time that is known of any.
 
     ``all_coins`` where resets of its own coin were too few, ``least_w`` the smallest that counted, ``since``
-    when the history begins. ``moves`` are those of price after each of them, at every time of ``AFTER``.
+    when the history begins. ``course`` is told at every time of ``COURSE`` that is known, and ``moves`` are
+    those of price after each of the resets at all of them.
     """
 
     wave: Wave
@@ -203,6 +206,7 @@ class Alike(msgspec.Struct, frozen=True):
     all_coins: bool
     since: datetime | None
     after: tuple[Aftermath, ...]
+    course: tuple[Aftermath, ...] = ()
     moves: tuple[tuple[float | None, ...], ...] = ()
 
 
@@ -243,26 +247,50 @@ async def _told(
     points = {asset: await hindsight.store.journal.series(asset, now - HISTORY, now, HOUR) for asset in coins}
     outcomes_of = [(one, await hindsight.outcomes(one, now)) for one in like if one.asset in points]
 
-    def compare() -> tuple[Aftermath, ...]:
+    def compare() -> Alike:
         history = {asset: Prices(series) for asset, series in points.items()}
+        moves = [(one, _course(one, known, history[one.asset])) for one, known in outcomes_of]
         found = []
-        for after in AFTER:
-            followed = [*_followed(outcomes_of, after), *_of_published(wave, like, history, after)]
+        for place, after in enumerate(COURSE):
+            followed = [*_followed(moves, place), *_of_published(wave, like, history, after)]
             if (told := aftermath(followed, history, after)) is not None:
                 found.append(told)
-        return tuple(found)
+        first = min((series[0].at for series in points.values() if series), default=None)
+        return Alike(
+            wave,
+            least_w,
+            all_coins,
+            first,
+            after=tuple(told for told in found if told.after in AFTER),
+            course=tuple(found),
+            moves=tuple(course for _one, course in moves),
+        )
 
-    first = min((series[0].at for series in points.values() if series), default=None)
-    moves = tuple(tuple(one.price_move for one in known) for _wave, known in outcomes_of)
-    return Alike(wave, least_w, all_coins, first, await asyncio.to_thread(compare), moves)
+    return await asyncio.to_thread(compare)
 
 
-def _followed(seen: Sequence[tuple[Wave, Sequence[Outcome]]], after: timedelta) -> list[Followed]:
+Course = tuple[float | None, ...]
+
+
+def _course(wave: Wave, known: Sequence[Outcome], prices: Prices) -> Course:
+    """What price did until each time of ``COURSE``; between those of ``AFTER`` by the hours of the record."""
+    told = {one.after: one.price_move for one in known}
+    end, begin = wave.over_at or wave.low_at, wave.price_now_usd
+
+    def move(after: timedelta) -> float | None:
+        if after in told:
+            return told[after]
+        later = prices.later(end, after)
+        return later / begin - 1 if later and begin else None
+
+    return tuple(move(after) for after in COURSE)
+
+
+def _followed(moves: Sequence[tuple[Wave, Course]], place: int) -> list[Followed]:
     return [
-        Followed(Reset(wave.over_at or wave.low_at, wave.asset, wave.magnitude.w), told.price_move)
-        for wave, known in seen
-        for told in known
-        if told.after == after and told.price_move is not None
+        Followed(Reset(wave.over_at or wave.low_at, wave.asset, wave.magnitude.w), move)
+        for wave, course in moves
+        if (move := course[place]) is not None
     ]
 
 

@@ -31,6 +31,8 @@ LIMIT_S = 20.0
 """No job of every day takes nearly so long: a connection that does not answer by then is given up."""
 TIDYING_LIMIT_S = 600.0
 CONNECT_S = 5.0
+LOCK_TIMEOUT = "500ms"
+"""Of what nobody else may use meanwhile: half of PostgreSQL's own deadlock_timeout."""
 CONTENDED = 20
 """So often the same is tried where others write at the same place."""
 

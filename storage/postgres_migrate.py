@@ -23,15 +23,13 @@ from typing import Any
 import asyncpg
 
 from bot.errors import StorageError
-from storage.postgres_connections import PATIENCE, Connection
+from storage.postgres_connections import LOCK_TIMEOUT, PATIENCE, Connection
 from storage.postgres_schema import Migration, known
 
 log = logging.getLogger(__name__)
 
 OLDEST_SERVER = 140000
 """idle_session_timeout, on which the locks rest, came with PostgreSQL 14."""
-LOCK_TIMEOUT = "500ms"
-"""Half of PostgreSQL's own deadlock_timeout."""
 _KEY = 0x57415348
 """Of the advisory lock that whoever migrates holds ("WASH")."""
 _TURN_S = 0.1

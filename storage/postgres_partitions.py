@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from storage.postgres_connections import TIDYING_LIMIT_S, Connection, Connections
+from storage.postgres_connections import LOCK_TIMEOUT, TIDYING_LIMIT_S, Connection, Connections
 
 T = TypeVar("T")
 DAY = timedelta(days=1)
@@ -37,10 +37,14 @@ class Partitions:
     async def _make(self, db: Connection, days: Sequence[date]) -> None:
         await db.execute("select pg_advisory_xact_lock($1)", _KEY)
         for day in days:
-            await db.execute(
-                f"create table if not exists {self._table}_{day:%Y%m%d} partition of {self._table}"
-                f" for values from ('{day} 00:00+00') to ('{day + DAY} 00:00+00')"
-            )
+            name = f"{self._table}_{day:%Y%m%d}"
+            if await db.fetchval("select to_regclass($1)", name) is None:
+                # Made first, then attached: so nobody who reads or writes is in the way, or stands in line.
+                await db.execute(f"create table {name} (like {self._table} including all)")
+                await db.execute(
+                    f"alter table {self._table} attach partition {name}"
+                    f" for values from ('{day} 00:00+00') to ('{day + DAY} 00:00+00')"
+                )
 
     async def pour(
         self,
@@ -103,8 +107,11 @@ class Partitions:
                 self._known.discard(day)
 
     async def _drop(self, db: Connection, day: date) -> None:
-        await db.execute("set local lock_timeout = '2s'")
-        await db.execute(f"drop table if exists {self._table}_{day:%Y%m%d}")
+        await db.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
+        await db.execute(
+            f"do $$ begin drop table if exists {self._table}_{day:%Y%m%d};"
+            " exception when lock_not_available then null; end $$"
+        )
 
     async def days(self) -> list[date]:
         """Oldest first."""

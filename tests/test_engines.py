@@ -111,10 +111,10 @@ async def database(postgres: Server) -> AsyncIterator[Database]:
     await postgres.give_back(made)
 
 
-def settings_for(folder: Path, url: str) -> Settings:
-    return written(
-        folder, f'url = "{url}"\npassword_env = "NOT_SET"\npassword_file = "{folder / "password"}"'
-    )
+def settings_for(folder: Path, url: str, direct_url: str | None = None) -> Settings:
+    direct = f'direct_url = "{direct_url}"\n' if direct_url else ""
+    password = f'password_env = "NOT_SET"\npassword_file = "{folder / "password"}"'
+    return written(folder, f'url = "{url}"\n{direct}{password}')
 
 
 @pytest.fixture(autouse=True)
@@ -122,8 +122,11 @@ def password(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("not asked for on the loopback address")
 
 
-async def test_the_store_of_the_settings_is_opened(tmp_path: Path, database: Database) -> None:
-    settings = settings_for(tmp_path, database.url)
+@pytest.mark.parametrize("past_a_pooler", [False, True])
+async def test_the_store_of_the_settings_is_opened(
+    tmp_path: Path, database: Database, past_a_pooler: bool
+) -> None:
+    settings = settings_for(tmp_path, database.url, database.url if past_a_pooler else None)
     async with open_store(settings) as store:
         assert (await store.facts())["store"].startswith("PostgreSQL")
         await store.journal.keep("state", b"live")

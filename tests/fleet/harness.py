@@ -193,6 +193,12 @@ class Fleet:
         rung = sum(line.subject == wave and line.loud and line.destination in EVERYBODY for line in log)
         return sum(len(self.told(chat)) for chat in EVERYBODY) - rung
 
+    async def noted(self) -> None:
+        """Until everything that chats were told is on record: what dies in between may tell it again."""
+        async with asyncio.timeout(10):
+            while await self.doubled():  # noqa: ASYNC110 - rows of a database
+                await asyncio.sleep(0.05)
+
     async def done(self, within_s: float) -> Done:
         """Look until every chat has been told that the wave is over; how that came about."""
         play = Play.read(await self.store.journal.kept(PLAY) or b"")

@@ -12,7 +12,6 @@ import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
-from msgspec.structs import replace
 
 from bot.domain.chats import SettingsChange
 from bot.domain.posts import Destination
@@ -22,7 +21,6 @@ from storage.postgres_connections import Connection
 from storage.postgres_faults import Again, again, explain
 from storage.postgres_schema import known
 from storage.postgres_subscriptions import touch
-from storage.rules import MICROSECOND
 from tests.postgres import GUARDED, PASSWORD, Proxy, Server
 from tests.storage.samples import (
     DAY,
@@ -337,41 +335,6 @@ async def test_a_change_that_was_under_way_at_the_last_look_is_seen_at_the_next(
         await early
         (having,) = (await pg.subscriptions.wishes()).values()
         assert set(having) == {GROUP, HOME}
-
-
-async def test_readings_lie_in_a_partition_a_day_that_goes_whole(
-    postgres: Server, database: Database, pg: PostgresStore
-) -> None:
-    days = "select string_agg(right(inhrelid::regclass::text, 8), ' ' order by 1) from pg_inherits where"
-    days += " inhparent = 'readings'::regclass"
-    await pg.journal.record([reading(NOW - 4 * DAY), reading(NOW)])
-    assert await postgres.ask(database, days) == "20251006 20251010 20251011"  # and one ahead
-    assert await pg.journal.trim(NOW) == 1
-    assert await postgres.ask(database, days) == "20251010 20251011"
-    assert await pg.journal.readings(NOW - 9 * DAY, NOW) == [reading(NOW)]
-
-
-async def test_a_poll_of_thousands_is_recorded_whole_and_once(pg: PostgresStore) -> None:
-    whole = [reading(NOW + n * MICROSECOND, coins=n / 7) for n in range(1, 4_001)]
-    told = [replace(one, price_usd=None, new_beginning=n % 2 == 0) for n, one in enumerate(whole)]
-    told[1::3] = whole[1::3]
-    await pg.journal.record(told[:2_000])
-    await pg.journal.record(told)
-    assert await pg.journal.readings(NOW, NOW + MINUTE) == told
-
-
-async def test_processes_that_need_the_same_partition_at_once_all_get_it(
-    database: Database, pg: PostgresStore
-) -> None:
-    async with open_postgres(database) as other:
-        await asyncio.gather(
-            *(
-                store.journal.record([reading(NOW + n * DAY, coins=float(n))])
-                for n in range(6)
-                for store in (pg, other)
-            )
-        )
-    assert len(await pg.journal.readings(NOW - DAY, NOW + 9 * DAY)) == 6
 
 
 async def test_no_fault_tells_the_password(postgres: Server, caplog: pytest.LogCaptureFixture) -> None:
