@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext, suppress
@@ -52,7 +51,7 @@ from bot.opening import open_store
 from bot.past import Past
 from bot.pipeline.judge import Judge
 from bot.ports import Held, Messenger, Store
-from bot.running import running
+from bot.running import running, stopped_by_signals
 from bot.stage import Stage, shared_stage, wall
 from handlers.desk import Desk
 from handlers.web import LOCAL, LocalChat, Site
@@ -80,12 +79,9 @@ async def run(
     streams = settings.streams
     if streams is None:
         raise ConfigError("a fleet needs [streams] url")
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     me = process_name()
     async with (
+        stopped_by_signals() as stop,
         open_store(settings, scenario, roles, me) as store,
         open_cluster(streams) as cluster,
         shared_stage(settings, scenario, speed, store, roles) as stage,

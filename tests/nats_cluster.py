@@ -139,9 +139,16 @@ def nats_cluster(folder: Path) -> Iterator[NatsCluster]:
 @contextmanager
 def guarded(folder: Path) -> Iterator[str]:
     """The address of a single server that lets nobody in who does not know its password."""
+    with single(folder, "--user", "washout", "--pass", "another") as url:
+        yield url
+
+
+@contextmanager
+def single(folder: Path, *words: str) -> Iterator[str]:
+    """The address of a server alone."""
     [port] = free_ports(1)
     process = subprocess.Popen(
-        [*(server(), "-a", "127.0.0.1", "-p", str(port)), *("--user", "washout", "--pass", "another")],
+        [*(server(), "-a", "127.0.0.1", "-p", str(port)), *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=folder,

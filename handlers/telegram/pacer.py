@@ -14,6 +14,7 @@ from telegram.ext import BaseRateLimiter
 
 from bot.domain.bot_news import Began, BotNews, Ended, Refused
 from bot.errors import TryLater
+from bot.fence import check_fence
 from handlers.telegram.pace import Budget, Rank, Turn
 
 Tell = Callable[[BotNews], Awaitable[None]]
@@ -27,7 +28,8 @@ class Stopping(TryLater):
 class Pacer(BaseRateLimiter[Rank]):
     """Every request of one bot passes here (the library leaves out ``getUpdates``, which is no message).
 
-    ``rate_limit_args`` is the request's ``Rank``. Raises ``TryLater`` for one that would wait too long.
+    ``rate_limit_args`` is the request's ``Rank``. Raises ``TryLater`` for one that would wait too long, and
+    for what a lane asks whose lock was lost meanwhile.
     """
 
     def __init__(self) -> None:
@@ -118,10 +120,11 @@ class Pacer(BaseRateLimiter[Rank]):
         self._look(loop)
         try:
             await may_go
-        except asyncio.CancelledError:
+            check_fence()
+        except (asyncio.CancelledError, TryLater):
             if self._waiting.pop(turn, None) is not None:
                 self.budget.withdraw(turn)
-            elif turn.began_s < inf:  # it was its turn in the same moment
+            elif turn.began_s < inf:  # it was its turn in the same moment, or is nobody's to take
                 self.budget.finish(turn, loop.time())
                 self._look(loop)
             raise
