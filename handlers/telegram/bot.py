@@ -138,7 +138,8 @@ class Face:
     def join(self, tell: Tell) -> None:
         """Where other processes use the same bot: ``tell`` them what this one does. ``hear`` is for what they
         tell."""
-        self.pacer.tell = self.owners.pass_on = tell
+        self.pacer.join(tell)
+        self.owners.pass_on = tell
 
     def hear(self, whose: str, news: BotNews) -> None:
         """What another process of the bot, named ``whose``, tells of itself."""

@@ -38,6 +38,11 @@ PATIENCE_S = 20.0
 ELSEWHERE_S = 5.0
 """Another process's request whose end is not heard of is taken for answered then. Most take a second or less,
 and who was killed leaves the chat it spoke to waiting no longer than another needs to take its place."""
+ANSWERS_WITHIN_S, POSTS_AFTER_S = 0.1, 0.15
+"""Processes that wait for one chat all know the moment it is free, so each lets others go first: answers by
+another time each within the first, posts by the second. The news of who went takes far less."""
+GOLDEN = 0.618034
+"""Its multiples, whole parts left out, fill 0 to 1 evenly: no two processes choose alike twice in a row."""
 SUSPICIOUS_S = 10.0
 """Two chats refused within this time: it is not the chats, it is all of us."""
 SLOWER, SLOWEST, RECOVERY = 1.25, 4.0, 0.999
@@ -156,6 +161,7 @@ class Budget:
         self._closed_until_s = 0.0
         self._gap_s = self._least_gap_s
         self._refused: tuple[str, float, float] | None = None
+        self._place: float | None = None
         self._asked = 0
 
     @property
@@ -169,6 +175,10 @@ class Budget:
         if share != self._share:
             self._share = share
             self._gap_s = self._least_gap_s
+
+    def beside_others(self, place: float) -> None:
+        """Others speak for the same bot; ``place`` (0 to 1) is another one in each process."""
+        self._place = place
 
     def ask(self, rank: Rank, chat: str | None, now_s: float, *, message: bool = True) -> Turn:
         self._asked += 1
@@ -280,7 +290,11 @@ class Budget:
         if turn.chat is None:
             return 0.0
         chat = self._chat(turn.chat)
-        return inf if chat.busy else chat.ready_s(message=turn.message)
+        ready_s = inf if chat.busy else chat.ready_s(message=turn.message)
+        if self._place is None or not ready_s:
+            return ready_s
+        mine = (self._place + turn.number * GOLDEN) % 1
+        return ready_s + (mine * ANSWERS_WITHIN_S if turn.rank is Rank.ANSWER else POSTS_AFTER_S)
 
     def _chat(self, name: str) -> _Chat:
         if name not in self._chats:

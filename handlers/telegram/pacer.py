@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from math import inf
+from random import random
 from typing import Any
 
 from telegram.error import RetryAfter
@@ -31,8 +32,7 @@ class Pacer(BaseRateLimiter[Rank]):
 
     def __init__(self) -> None:
         self.budget = Budget()
-        self.tell: Tell | None = None
-        """Where others speak for the same bot: tells them, before a request goes."""
+        self._tell: Tell | None = None
         self._waiting: dict[Turn, asyncio.Future[None]] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
@@ -50,6 +50,11 @@ class Pacer(BaseRateLimiter[Rank]):
             self.budget.withdraw(turn)
             self._let(turn, _stopping())
 
+    def join(self, tell: Tell) -> None:
+        """Others speak for the same bot: ``tell`` them what is asked of Telegram, before it goes."""
+        self._tell = tell
+        self.budget.beside_others(random())  # noqa: S311
+
     def hear(self, whose: str, news: Began | Ended | Refused) -> None:
         """What another process, named ``whose``, asks of Telegram for the same bot counts as our own."""
         loop = asyncio.get_running_loop()
@@ -64,8 +69,8 @@ class Pacer(BaseRateLimiter[Rank]):
         self._look(loop)
 
     async def _say(self, news: BotNews) -> None:
-        if self.tell is not None:
-            await self.tell(news)
+        if self._tell is not None:
+            await self._tell(news)
 
     async def initialize(self) -> None:
         """Nothing to prepare."""

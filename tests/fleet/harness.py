@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from math import exp
 from pathlib import Path
 from typing import TypeVar
@@ -35,6 +36,7 @@ from bot.recompute import recompute
 from bot.running import running
 from bot.simulator.playing import Play, ScenarioClock
 from bot.stage import PLAY, played, wall
+from handlers.telegram.pace import CHAT_GAP_S
 from storage.jetstream_wire import VERSION, pack
 from storage.streams import LocalStream
 from tests.discord_face.payloads import ALERTS
@@ -51,6 +53,7 @@ LOW = datetime(2025, 10, 10, 21, 32, tzinfo=UTC)
 BEFORE, AFTER = datetime(2025, 10, 10, 20, 45, tzinfo=UTC), datetime(2025, 10, 10, 22, 30, tzinfo=UTC)
 CHATS = (42, 43, 44)
 TEMPLATE = "fleet_template"
+CLOCKS_S = 0.01
 EVERYBODY = [Destination("telegram", str(chat)) for chat in CHATS] + [Destination("discord", ALERTS)]
 T = TypeVar("T")
 
@@ -174,6 +177,14 @@ class Fleet:
         again = await recompute(self.store, (await self.wave()).id)
         assert len(again.told) >= 10
         return [number for number in again.told if not again.same(number)]
+
+    def hasty(self) -> Iterator[tuple[str, float]]:
+        """Telegram's chats that were spoken to within a second of the answer before, and how soon."""
+        for chat in map(str, CHATS):
+            spoken = [c for c in self.telegram.calls if c.chat == chat and not c.method.startswith("get")]
+            for one, other in pairwise(spoken):
+                if other.began - one.ended < CHAT_GAP_S - CLOCKS_S:
+                    yield chat, other.began - one.ended
 
     async def doubled(self) -> int:
         """Messages in chats that no record of a sound accounts for."""

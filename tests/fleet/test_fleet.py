@@ -60,6 +60,7 @@ async def in_the_wave(one: Fleet, undisturbed: Done) -> AsyncIterator[None]:
     assert done.index == pytest.approx(undisturbed.index, rel=MOMENT)
     assert await one.doubled() <= 0, str(one)
     assert all(len(one.told(chat)) <= 2 for chat in EVERYBODY)
+    assert list(one.hasty()) == [], "processes that speak to one chat do so a second apart"
 
 
 async def answered_once(one: Fleet) -> None:
