@@ -125,7 +125,7 @@ def _told_by(one: Seen, told: Sequence[VenueStatistics]) -> str:
     of = len(one.told.venues) if one.told else 0
     coins = one.sums.coins if one.sums else 0.0
     seen_share = sum(v.funding_coins for v in told) / coins if coins else 0.0
-    return _("OI-weighted over {n} of {of} venues, {share} of open interest seen").format(
+    return _("OI-weighted over {n} of {of} venues: {share} of open interest tells its funding").format(
         n=len(told), of=of, share=share(min(1.0, seen_share))
     )
 

@@ -150,6 +150,11 @@ async def test_the_feeds_are_whole_and_agree() -> None:
     assert atom.find(f"{ATOM}author/{ATOM}name") is not None
     links = {link.get("rel"): link.get("href") for link in atom.findall(f"{ATOM}link")}
     assert links == {"self": f"{base}/feed.atom", "alternate": f"{base}/waves"}
+    contents = [entry.findtext(f"{ATOM}content") or "" for entry in entries]
+    addresses = {address for text in contents for address in re.findall(r'(?:href|src)="([^"]*)"', text)}
+    assert f"{base}/wave/1a/{wave().revision}.svg" in addresses
+    assert all(address.startswith(f"{base}/") for address in addresses)
+    assert not any("Mute" in text for text in contents), "a reader of feeds has nothing to tap"
     assert told["version"] == "https://jsonfeed.org/version/1.1"
     assert told["feed_url"] == f"{base}/feed.json"
     as_atom = [
