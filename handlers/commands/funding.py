@@ -104,7 +104,7 @@ def _lines(one: Seen, rate: float, told: Sequence[VenueStatistics], titles: Titl
     else:
         texts.append(_("No funding of earlier days is recorded: what is normal is not known yet"))
     high, low = max(told, key=_rate), min(told, key=_rate)
-    if high is not low:
+    if yearly(_rate(high)) != yearly(_rate(low)):
         texts.append(
             _("Highest {venue} {rate}, lowest {other} {least}").format(
                 venue=venue_title(high.venue, titles),

@@ -211,7 +211,7 @@ def _score(basis: Basis) -> str:
         "coins": number(coins, 2),
         "fall": percent(-basis.fall),
         "times": number(basis.fall / basis.coin_scale, 1),
-        "scale": percent(basis.coin_scale, signed=False),
+        "scale": percent(basis.coin_scale, signed=False, digits=2),
     }
     if basis.price_move is None:
         text = _("Score {score}: coins {coins} ({fall} is {times} × the {scale} of one moment in ten)")
@@ -225,7 +225,7 @@ def _score(basis: Basis) -> str:
         price=number(joint(coins, moved) - coins, 2),
         move=percent(basis.price_move),
         price_times=number(abs(basis.price_move) / basis.price_scale, 1),
-        price_scale=percent(basis.price_scale, signed=False),
+        price_scale=percent(basis.price_scale, signed=False, digits=2),
     )
 
 

@@ -121,6 +121,16 @@ async def test_funding_by_venue_as_it_is_charged_and_per_year(desk: Desk) -> Non
     assert [bar.native for bar in card.picture.chart.bars].count(False) == 1
 
 
+async def test_no_venue_is_called_highest_where_all_are_told_alike(desk: Desk, store: MemoryStore) -> None:
+    desk.clock = lambda: NOW + MINUTE
+    told = statistics(NOW, NOW, MINUTE)[0]
+    alike = tuple(replace(venue, funding=-0.04 + n * 1e-6) for n, venue in enumerate(told.venues))
+    await store.statistics.record([replace(told, at=NOW + MINUTE, venues=alike)])
+    text = lines(await said(desk, "/funding btc"))
+    assert "A position of $10,000 short pays" in text
+    assert "Highest" not in text
+
+
 async def test_the_extremes_of_funding_leave_small_coins_out_and_say_so(
     store: MemoryStore, desk: Desk
 ) -> None:

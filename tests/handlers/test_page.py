@@ -64,6 +64,10 @@ async def test_a_wave_has_its_card_its_revisions_and_its_reasons() -> None:
         async with session.get("/wave/1a/3.svg") as response:
             assert response.content_type == "image/svg+xml"
             assert "sandbox" in response.headers["Content-Security-Policy"]
+        async with session.get("/wave/1a/3.svg", headers={"Accept-Language": "ru"}) as response:
+            picture = await response.text()
+            assert "вынос лонгов" in picture
+            assert 'lang="ru"' in picture, "its labels too, which are drawn by a process of its own"
     text = words(page)
     assert "BTC long flush · W 4.7 · over after 41 min" in text
     assert "3 revisions in 29 min" in text
