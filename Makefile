@@ -69,8 +69,9 @@ $(VENV)/.bench: requirements-bench.lock pyproject.toml | $(VENV)/bin/python
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m bot run $(ARGS)
 
+# Two workers: one waits for engines and programs while the other computes (see tests/conftest.py).
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadgroup)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -71,7 +71,7 @@ async def open_telegram(
 ) -> AsyncIterator[Face]:
     """Opens the lines to Telegram and closes them; ``Face.listen`` must run beside ``deliver``.
 
-    ``speed``: how much faster than the wall the seconds of its limits pass, beside a service that does so too.
+    ``speed``: how much faster than the wall the seconds of its limits pass, beside a service that agrees.
     Raises ``ConfigError`` for a token or a webhook's secret that cannot be one.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]{0,256}", webhook_secret):

@@ -21,7 +21,7 @@ class Pacer(BaseRateLimiter[Rank]):
     """Every request of one bot passes here (the library leaves out ``getUpdates``, which is no message).
 
     ``rate_limit_args`` is the request's ``Rank``. Raises ``TryLater`` for one that would wait too long.
-    ``speed``: how much faster than the wall the budget's clock runs, beside a service that does so too.
+    ``speed``: how much faster than the wall the budget's clock runs, beside a service that agrees.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
