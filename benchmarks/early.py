@@ -32,6 +32,7 @@ import msgspec
 from benchmarks._venues import free_port, listening
 from benchmarks.fleet import ROOT
 from bot.app_parts import FEEDS, FRESH_POLLS, GROUPS, STEP
+from bot.bench import KEPT_AS
 from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Liquidation, Position, Reading, Venue
 from bot.domain.posts import Destination, Subscription
@@ -39,7 +40,6 @@ from bot.domain.units import Amount, Unit
 from bot.pipeline.horizons import last_step
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import Pace
-from bot.roles import KEPT_AS
 from bot.simulator.everything import everything
 from bot.simulator.forced import Forced
 from bot.simulator.scenario import Contract, Scenario

@@ -25,7 +25,9 @@ from bot.app_parts import (
     judge_of,
     meet,
     site_of,
+    warmed,
 )
+from bot.bench import Bench, tidy
 from bot.blindness import watch_over
 from bot.config import Settings
 from bot.deliver import deliver
@@ -41,7 +43,6 @@ from bot.later import Later, say_later
 from bot.opening import open_store, remove_play
 from bot.past import Past
 from bot.ports import Store
-from bot.roles import Bench, tidy
 from bot.running import running
 from bot.stage import PLAY, Stage, live, played, told_to_the_end, wall
 from handlers.desk import Desk
@@ -185,6 +186,7 @@ async def _watch(
             say_later(later, sleep_s=LATER_EVERY_S / stage.speed),
             _look_back(stage, past, lines, settings),
             _settle(),
+            warmed(desk),
             _curtain(stage, chat, desk),
         ):
             await sources.run(asyncio.Event())

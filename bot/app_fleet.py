@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import signal
-import socket
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from importlib.metadata import version
-from os import getpid
 
 from bot.app_parts import (
     GROUPS,
@@ -30,7 +26,9 @@ from bot.app_parts import (
     judge_of,
     meet,
     site_of,
+    warmed,
 )
+from bot.bench import KEPT_AS, Bench, tidy
 from bot.blindness import watch_over
 from bot.clusters import StreamsSettings
 from bot.config import Settings
@@ -45,7 +43,7 @@ from bot.errors import ConfigError
 from bot.feeds.contact import Setting
 from bot.feeds.http import VenueHttp
 from bot.feeds.sources import Sources, open_lines
-from bot.fleet import BotShare, Lane, SharedGate, only_one
+from bot.fleet import BotShare, Lane, SharedGate, hidden, only_one
 from bot.health import Health
 from bot.health_fleet import FleetHealth
 from bot.judging import follow
@@ -54,14 +52,14 @@ from bot.opening import open_store
 from bot.past import Past
 from bot.pipeline.judge import Judge
 from bot.ports import Held, Messenger, Store
-from bot.roles import KEPT_AS, Bench, tidy
 from bot.running import running
 from bot.stage import Stage, shared_stage, wall
 from handlers.desk import Desk
 from handlers.web import LOCAL, LocalChat, Site
 from storage.jetstream import Cluster, open_cluster
 from storage.jetstream_seen import JetInlet, JetOutlet, open_outlet, partition_of
-from storage.nats_fleet import MEET_S, Presence, WakeUps
+from storage.nats_fleet import MEET_S, BotLine, Presence, WakeUps
+from storage.places import process_name
 
 log = logging.getLogger(__name__)
 
@@ -86,19 +84,16 @@ async def run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    me = process_name()
     async with (
-        open_store(settings, scenario, roles) as store,
+        open_store(settings, scenario, roles, me) as store,
         open_cluster(streams) as cluster,
         shared_stage(settings, scenario, speed, store, roles) as stage,
     ):
         await cluster.make_streams()
-        process = Process(settings, streams, store, cluster, stage, roles, shards)
+        process = Process(settings, streams, store, cluster, stage, roles, me, shards)
         await process.work(settings.page.port if port is None else port, stop)
     return 0
-
-
-def _name() -> str:
-    return f"{socket.gethostname()}:{getpid()}:{secrets.token_hex(4)}"
 
 
 @dataclass
@@ -111,8 +106,8 @@ class Process:
     cluster: Cluster
     stage: Stage
     roles: Collection[Role]
+    me: str
     shards: tuple[int, int, int] | None = None
-    me: str = field(default_factory=_name)
     _outlet: JetOutlet | None = None
     _inlets: dict[int, JetInlet] = field(default_factory=dict)
     _lanes: dict[str, Lane] = field(default_factory=dict)
@@ -141,6 +136,8 @@ class Process:
             site = await self._page(rings, port) if Role.PAGE in self.roles else None
             if {Role.TALK, Role.DELIVER} & set(self.roles):
                 await self._chats(rings, site)
+            if {Role.PAGE, Role.TALK} & set(self.roles):
+                await rings.enter_async_context(running(warmed(self._desk)))
             if Role.JUDGE in self.roles:
                 seats = (self._judge(partition) for partition in range(self.streams.partitions))
                 await rings.enter_async_context(running(*seats))
@@ -226,17 +223,21 @@ class Process:
 
     async def _chats(self, rings: AsyncExitStack, site: Site | None) -> None:
         talks = Role.TALK in self.roles
-        bot = _hidden(self.settings.discord.token.read())
+        tokens = {"telegram": self.settings.telegram.token, "discord": self.settings.discord.token}
+        bots = {platform: hidden(token.read()) for platform, token in tokens.items()}
         part = "-".join(map(str, self.shards or ("all",)))
 
         def listens() -> SharedGate | None:
-            return SharedGate(self.store.locks, f"discord.{bot}", part) if talks else None
+            return SharedGate(self.store.locks, f"discord.{bots['discord']}", part) if talks else None
 
         faces: Faces = await rings.enter_async_context(
             faces_of(self.settings, self._desk, listens=listens, shards=self.shards)
         )
         if faces.telegram is not None:
             self._shares["telegram"] = BotShare(faces.telegram.share)
+            line = BotLine(self.cluster, self.me, bots["telegram"])
+            await line.hear(faces.telegram.hear)
+            faces.telegram.join(line.tell)
         if talks and (telegram := faces.telegram) is not None:
             if self.settings.telegram.mode == "webhook":
                 if site is None or not self.settings.telegram.webhook_secret.read():
@@ -253,13 +254,11 @@ class Process:
                     with self._shares["telegram"].answering():
                         await telegram.listen()
 
-                one = f"telegram.poll.{_hidden(self.settings.telegram.token.read())}"
+                one = f"telegram.poll.{bots['telegram']}"
                 await rings.enter_async_context(running(only_one(self.store, one, listen)))
         if Role.DELIVER in self.roles:
-            tokens = {"telegram": self.settings.telegram.token, "discord": self.settings.discord.token}
-            for face in faces.all:
-                lane = self._deliver(face, _hidden(tokens[face.platform].read()))
-                await rings.enter_async_context(running(lane))
+            lanes = (self._deliver(face, bots[face.platform]) for face in faces.all)
+            await rings.enter_async_context(running(*lanes))
         if faces.telegram is not None:
             rings.callback(faces.telegram.stop_waiting)
 
@@ -374,8 +373,3 @@ class Process:
 class _Nowhere:
     async def put(self, batch: object) -> None:
         """A judge's own past is read from the store: nothing comes here."""
-
-
-def _hidden(token: str | None) -> str:
-    """A bot's name in a lock: its token is not told."""
-    return sha256((token or "").encode()).hexdigest()[:10]

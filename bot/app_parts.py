@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from handlers.commands import COMMANDS, Ask, answer
 from handlers.desk import About, Desk
 from handlers.play_cards import begin_card
 from handlers.speech import spoken
+from handlers.warm import warm
 from handlers.web import LOCAL, Door, LocalChat, Site
 
 if TYPE_CHECKING:  # the platforms' libraries are heavy, and imported where a token was found
@@ -39,6 +41,7 @@ MET = "local.met"
 LOOK_EVERY_S = 5.0
 TIDY_EVERY_S = 3600.0
 LATER_EVERY_S = 20.0
+WARM_AFTER_S = 10.0
 
 
 def judge_of(settings: Settings, share: tuple[int, int] = (0, 1)) -> Judge:
@@ -87,6 +90,12 @@ def site_of(settings: Settings, desk: Desk, stage: Stage, figures: Callable[[], 
         figures=figures,
         speed=stage.speed if stage.until else None,
     )
+
+
+async def warmed(desk: Desk) -> None:
+    """Once the start is over, so that it takes no longer."""
+    await asyncio.sleep(WARM_AFTER_S)
+    await warm(desk)
 
 
 def _draw(chart: Chart) -> str:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from bot.bench import Bench
 from bot.config import Settings
 from bot.domain.assets import Asset, parse_asset
 from bot.domain.health import REMEMBERED, Remembered
@@ -26,7 +27,6 @@ from bot.pipeline.judge import Judge
 from bot.pipeline.memory import Pace
 from bot.ports import Store
 from bot.record import Nowhere, chosen_sources, now
-from bot.roles import Bench
 from bot.running import running
 from handlers.past_words import how_far
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from bot.bench import Bench
 from bot.domain.posts import Destination, Notice
-from bot.roles import Bench
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
+from hashlib import sha256
 from time import monotonic
 from typing import Any
 
@@ -52,6 +53,11 @@ async def only_one(store: Store, name: str, work: Work) -> None:
 def _follows(fault: BaseException, held: Held) -> bool:
     """Is it what comes of a lost lock, rather than its own trouble?"""
     return isinstance(fault, LockLost) or (isinstance(fault, StorageError) and held.lost.is_set())
+
+
+def hidden(token: str | None) -> str:
+    """A bot's name among its processes: its token is not told."""
+    return sha256((token or "").encode()).hexdigest()[:10]
 
 
 class Lane:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from bot.config import Settings
 from bot.engines import DatabaseSettings
-from bot.errors import ConfigError
+from bot.errors import ConfigError, StorageError
 from bot.ports import Store
+from storage.copy_tables import PROGRESS
 from storage.sqlite import open_sqlite
 
 if TYPE_CHECKING:  # imported only where it is used: the extra may be absent, and takes time
@@ -21,22 +22,38 @@ if TYPE_CHECKING:  # imported only where it is used: the extra may be absent, an
 
 @asynccontextmanager
 async def open_store(
-    settings: Settings, scenario: str | None = None, roles: Collection[str] | None = None
+    settings: Settings,
+    scenario: str | None = None,
+    roles: Collection[str] | None = None,
+    me: str | None = None,
 ) -> AsyncIterator[Store]:
     """The store of the settings while the block runs; a scenario has one of its own beside the real one.
 
-    ``roles`` are what the process does, for the number of its connections (``None``: everything).
-    Raises ``StorageError``, and ``ConfigError`` where what is needed for it is not installed.
+    ``roles`` are what the process does, for the number of its connections (``None``: everything), and ``me``
+    is its name among others that share the store (``None``: a new one).
+    Raises ``StorageError``, also where a copy into it is not done yet, and ``ConfigError`` where what is
+    needed for it is not installed.
     """
     if settings.database is None:
         async with open_sqlite(sqlite_file(settings, scenario)) as store:
+            await _refuse_half_a_copy(store)
             yield store
         return
     database = postgres(settings.database, scenario)
     from storage.postgres import ALL_ROLES, open_postgres
 
-    async with open_postgres(database, ALL_ROLES if roles is None else roles) as opened:
+    async with open_postgres(database, ALL_ROLES if roles is None else roles, me=me) as opened:
+        await _refuse_half_a_copy(opened)
         yield opened
+
+
+async def _refuse_half_a_copy(store: Store) -> None:
+    if await store.journal.kept(PROGRESS) is not None:
+        where = (await store.facts())["where"]
+        raise StorageError(
+            f"{where} holds a copy that is not done yet: give the command it was begun with (washout copy …)"
+            " again, or empty it."
+        )
 
 
 async def remove_play(settings: Settings, scenario: str) -> None:

@@ -33,6 +33,7 @@ from bot.ports_locks import Held as Held
 from bot.ports_locks import Locks as Locks
 from bot.ports_people import ChatLog as ChatLog
 from bot.ports_people import Chats as Chats
+from bot.ports_people import Claims as Claims
 from bot.ports_people import Notices as Notices
 from bot.ports_people import Posts as Posts
 from bot.ports_people import Subscriptions as Subscriptions
@@ -243,6 +244,8 @@ class Store(Protocol):
     def notices(self) -> Notices: ...
     @property
     def chat(self) -> ChatLog: ...
+    @property
+    def claims(self) -> Claims: ...
 
     async def facts(self) -> Mapping[str, str]:
         """Where it is, how large, which schema: for /status and doctor. No secrets."""

@@ -56,5 +56,9 @@ class Outlet(Protocol):
 class Inlet(Protocol):
     """Where the judge of one partition takes it, each asset's in order."""
 
+    @property
+    def full(self) -> bool:
+        """So much is on loan that nothing more comes before some of it is given back."""
+
     async def take(self, timeout_s: float) -> Loan[Parcel] | None:
         """The next, or ``None`` when none came in time."""

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from bot.domain.cards import Card
 from bot.domain.chats import ChatSettings, SettingsChange
+from bot.domain.claims import Claim
 from bot.domain.posts import (
     AlertLog,
     ChatMessage,
@@ -190,3 +191,16 @@ class ChatLog(Protocol):
 
     async def said(self, *, after: int = 0, limit: int = 200) -> Sequence[ChatMessage]:
         """The newest ``limit`` messages with a number above ``after``, oldest first."""
+
+
+class Claims(Protocol):
+    """Who answers what a person said, where several processes may hear it. Times are real time."""
+
+    async def claim(self, name: str, holder: str, now: datetime, hold: timedelta) -> Claim:
+        """Ours alone until ``now + hold``, unless another has it now or it was answered.
+
+        Who has it may claim it again, to hold it for longer. What nobody touched for days is forgotten.
+        """
+
+    async def settle(self, name: str, now: datetime) -> None:
+        """It was answered: nobody may claim it any more."""

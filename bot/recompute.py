@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
@@ -41,7 +41,7 @@ Input = Reading | Liquidation | Report | Quarantined
 
 
 class Again(msgspec.Struct, frozen=True):
-    """``told`` are the recorded revisions, ``computed`` the same ones computed again, by their numbers.
+    """``told`` are the recorded revisions, ``computed`` the same moments computed again, by the numbers told.
 
     ``inputs`` says in words what it was computed from.
     """
@@ -90,11 +90,22 @@ async def recompute(
     each = _judged(Judge(groups, state.pace, feeds), state, newest.at, inputs)
     first = next(iter(told.values()))
     mine = next((waves for waves in each if waves and waves[0].opened == first.opened), [])
-    computed = {wave.revision: _named(wave, told.get(wave.revision, newest)) for wave in mine}
+    computed = {number: _named(wave, told[number]) for number, wave in _paired(told, mine)}
     counts = [sum(isinstance(one, kind) for one in inputs) for kind in (Reading, Liquidation)]
     span = f"{state.at:%H:%M} to {newest.at:%H:%M} UTC"
     words = f"{counts[0]:,} readings and {counts[1]:,} liquidations from {span}"
     return Again(told, computed, words)
+
+
+def _paired(told: Mapping[int, Wave], made: Sequence[Wave]) -> Iterator[tuple[int, Wave]]:
+    """Which revision is which: a judge that took over in the middle of the wave has counted its own in."""
+    by_number = {wave.revision: wave for wave in made}
+    by_moment = {wave.at: wave for wave in made}
+    for number, wave in told.items():
+        same_number = by_number.get(number)
+        found = same_number if same_number and same_number.at == wave.at else by_moment.get(wave.at)
+        if found is not None:
+            yield number, found
 
 
 def _named(wave: Wave, told: Wave) -> Wave:

@@ -22,7 +22,7 @@ from bot.domain.charts import MarketChart
 from bot.domain.chats import ChatSettings, whole
 from bot.domain.fleet import Member
 from bot.domain.health import REMEMBERED, LockHolder, Remembered, SourceHealth, SourceState
-from bot.domain.market import Report, Snapshot, Venue
+from bot.domain.market import Group, Report, Snapshot, Venue
 from bot.domain.posts import (
     WEEKLY_W,
     Destination,
@@ -150,9 +150,11 @@ class Desk:
     def blind_since(self) -> datetime | None:
         """Since when no venue has answered; ``None`` while one is fresh, or was not asked anything yet.
 
-        The polls of a venue that does not even tell its contracts wait for ever: they speak for nothing.
+        The polls of a venue that does not even tell its contracts wait for ever: they speak for nothing, and
+        neither does who reports of other days.
         """
-        polls = [source for source in self.health.sources() if source.completeness is None]
+        told = [source for source in self.health.sources() if source.completeness is None]
+        polls = [source for source in told if source.group is not Group.REPORT]
         asked = {source.venue for source in polls if source.state is not SourceState.WAITING}
         unasked = {source.venue for source in polls} - asked
         if not polls or unasked or any(source.state is SourceState.FRESH for source in polls):

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
 from math import exp, log
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from bot.domain.assets import Asset
 from bot.domain.health import LIVE_SINCE
-from bot.domain.market import Snapshot
+from bot.domain.market import Snapshot, Venue
 from bot.domain.posts import summed_waves
 from bot.domain.statistics import totals
 from bot.domain.waves import AFTER, SAID_WITHIN, Kind, Outcome, Stage, Wave
@@ -49,6 +49,8 @@ YEAR = timedelta(days=365)
 LEAST_DAYS = 14
 """A percentile of fewer days would be one of chance."""
 HOUR = timedelta(hours=1)
+COURSE = tuple(sorted({*AFTER, 4 * HOUR, 12 * HOUR, timedelta(days=3)}))
+"""What followed is drawn at these times, and told in words at those of ``AFTER``."""
 DAY = timedelta(days=1)
 TOLD_AHEAD = timedelta(minutes=1)
 
@@ -59,27 +61,44 @@ async def near(store: Store, asset: Asset, at: datetime) -> Snapshot | None:
     return found if found and at - found.at <= STALE else None
 
 
-async def comparable(store: Store, now: Snapshot, before: Snapshot) -> Snapshot:
-    """``before`` without the venues whose past counts other contracts than are watched live.
+class Recount(NamedTuple):
+    """When live figures took over, and the venues whose past counts other contracts than are watched live.
 
     Some venues remember perpetuals alone. Where live figures took over, such a venue's coins jump.
     """
+
+    at: datetime
+    venues: frozenset[Venue]
+
+    def without(self, before: Snapshot) -> Snapshot:
+        """What can be compared with now."""
+        kept = tuple(venue for venue in before.venues if venue.venue not in self.venues)
+        return msgspec.structs.replace(before, venues=kept, coins=sum(venue.coins for venue in kept))
+
+
+async def recount(store: Store, now: Snapshot, before: Snapshot) -> Recount | None:
+    """``None`` where no venue counts otherwise, or both ends are of the same time."""
     began = await store.journal.kept(LIVE_SINCE)
     since = datetime.fromisoformat(began.decode()) if began else before.at
     if not before.at < since < now.at:
-        return before
+        return None
     told = await store.journal.snapshot(now.asset, since - MINUTE)
     soon = await store.journal.snapshots(now.asset, since, min(since + SETTLED, now.at), MINUTE)
     if told is None or not soon:
-        return before
+        return None
     was = {venue.venue: venue.coins for venue in told.venues}
-    jumped = {
+    jumped = frozenset(
         venue.venue
         for venue in soon[-1].venues
         if (old := was.get(venue.venue)) and abs(venue.coins / old - 1) > ONE_COUNT
-    }
-    kept = tuple(venue for venue in before.venues if venue.venue not in jumped)
-    return msgspec.structs.replace(before, venues=kept, coins=sum(venue.coins for venue in kept))
+    )
+    return Recount(since, jumped) if jumped else None
+
+
+async def comparable(store: Store, now: Snapshot, before: Snapshot) -> Snapshot:
+    """``before`` without the venues whose past counts other contracts than are watched live."""
+    found = await recount(store, now, before)
+    return found.without(before) if found else before
 
 
 # --- outcomes --------------------------------------------------------------------------------------------
@@ -178,7 +197,8 @@ class Alike(msgspec.Struct, frozen=True):
     """What followed resets like ``wave``: one entry of ``after`` for each time that is known of any.
 
     ``all_coins`` where resets of its own coin were too few, ``least_w`` the smallest that counted, ``since``
-    when the history begins. ``moves`` are those of price after each of them, at every time of ``AFTER``.
+    when the history begins. ``course`` is told at every time of ``COURSE`` that is known, and ``moves`` are
+    those of price after each of the resets at all of them.
     """
 
     wave: Wave
@@ -186,6 +206,7 @@ class Alike(msgspec.Struct, frozen=True):
     all_coins: bool
     since: datetime | None
     after: tuple[Aftermath, ...]
+    course: tuple[Aftermath, ...] = ()
     moves: tuple[tuple[float | None, ...], ...] = ()
 
 
@@ -226,26 +247,50 @@ async def _told(
     points = {asset: await hindsight.store.journal.series(asset, now - HISTORY, now, HOUR) for asset in coins}
     outcomes_of = [(one, await hindsight.outcomes(one, now)) for one in like if one.asset in points]
 
-    def compare() -> tuple[Aftermath, ...]:
+    def compare() -> Alike:
         history = {asset: Prices(series) for asset, series in points.items()}
+        moves = [(one, _course(one, known, history[one.asset])) for one, known in outcomes_of]
         found = []
-        for after in AFTER:
-            followed = [*_followed(outcomes_of, after), *_of_published(wave, like, history, after)]
+        for place, after in enumerate(COURSE):
+            followed = [*_followed(moves, place), *_of_published(wave, like, history, after)]
             if (told := aftermath(followed, history, after)) is not None:
                 found.append(told)
-        return tuple(found)
+        first = min((series[0].at for series in points.values() if series), default=None)
+        return Alike(
+            wave,
+            least_w,
+            all_coins,
+            first,
+            after=tuple(told for told in found if told.after in AFTER),
+            course=tuple(found),
+            moves=tuple(course for _one, course in moves),
+        )
 
-    first = min((series[0].at for series in points.values() if series), default=None)
-    moves = tuple(tuple(one.price_move for one in known) for _wave, known in outcomes_of)
-    return Alike(wave, least_w, all_coins, first, await asyncio.to_thread(compare), moves)
+    return await asyncio.to_thread(compare)
 
 
-def _followed(seen: Sequence[tuple[Wave, Sequence[Outcome]]], after: timedelta) -> list[Followed]:
+Course = tuple[float | None, ...]
+
+
+def _course(wave: Wave, known: Sequence[Outcome], prices: Prices) -> Course:
+    """What price did until each time of ``COURSE``; between those of ``AFTER`` by the hours of the record."""
+    told = {one.after: one.price_move for one in known}
+    end, begin = wave.over_at or wave.low_at, wave.price_now_usd
+
+    def move(after: timedelta) -> float | None:
+        if after in told:
+            return told[after]
+        later = prices.later(end, after)
+        return later / begin - 1 if later and begin else None
+
+    return tuple(move(after) for after in COURSE)
+
+
+def _followed(moves: Sequence[tuple[Wave, Course]], place: int) -> list[Followed]:
     return [
-        Followed(Reset(wave.over_at or wave.low_at, wave.asset, wave.magnitude.w), told.price_move)
-        for wave, known in seen
-        for told in known
-        if told.after == after and told.price_move is not None
+        Followed(Reset(wave.over_at or wave.low_at, wave.asset, wave.magnitude.w), move)
+        for wave, course in moves
+        if (move := course[place]) is not None
     ]
 
 

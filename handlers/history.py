@@ -6,11 +6,12 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from bot.domain.assets import Asset
 from bot.domain.market import Point
 from bot.domain.statistics import Statistics, Totals
-from bot.pipeline.leverage import WINDOW
+from bot.pipeline.leverage import WINDOW, Past, by_day, judged
 from bot.ports import Store
 
 DAY = timedelta(days=1)
@@ -24,12 +25,22 @@ TOLD_LATELY = timedelta(minutes=30)
 """Older statistics do not stand for now."""
 
 
+class Judged(NamedTuple):
+    """The days before ``day``, in coins of the venues of ``base``; ``supply`` stands where none was told."""
+
+    day: date
+    supply: float | None
+    base: Point
+    past: Past
+
+
 @dataclass
 class _Year:
     begun: datetime
     until: datetime
     points: dict[date, Point] = field(default_factory=dict)
     totals: dict[date, Totals] = field(default_factory=dict)
+    judged: Judged | None = None
 
 
 class Days:
@@ -60,9 +71,19 @@ class Days:
         totals = await self._store.statistics.series(asset, since, now, DAY)
         year.points |= {point.at.date(): point for point in points}
         year.totals |= {told.at.date(): told for told in totals}
+        if since.date() < now.date():
+            year.judged = None
         year.until = now
         self._years[asset] = year
         self._years.move_to_end(asset)
         while len(self._years) > KEPT:
             self._years.popitem(last=False)
         return list(year.points.values()), list(year.totals.values())
+
+    async def judged(self, asset: Asset, now: Point, supply: float | None) -> Judged:
+        """The days before that of ``now``: judged once a day, since only today's is still to change."""
+        points, totals = await self.of(asset, now.at)
+        year, day = self._years[asset], now.at.date()
+        if year.judged is None or (year.judged.day, year.judged.supply) != (day, supply):
+            year.judged = Judged(day, supply, now, judged(by_day(points, totals, now, supply)))
+        return year.judged

@@ -8,7 +8,7 @@ from datetime import UTC
 from bot.domain.assets import Asset
 from bot.domain.market import Point, Snapshot
 from bot.domain.statistics import Statistics, Totals, totals
-from bot.pipeline.leverage import Leverage, by_day, leverage, values_of
+from bot.pipeline.leverage import Leverage, Measure, leverage, values_of
 from handlers.desk import Desk
 from handlers.history import TOLD_LATELY
 from handlers.numbers import percent
@@ -27,16 +27,21 @@ class Seen:
 
 async def seen(desk: Desk, asset: Asset) -> Seen:
     """Raises ``AskError`` where nothing was ever seen of the coin."""
-    now = await desk.latest(asset)
-    told = await desk.store.statistics.newest(asset)
+    return await judged_now(desk, await desk.latest(asset), await desk.store.statistics.newest(asset))
+
+
+async def judged_now(desk: Desk, now: Snapshot, told: Statistics | None) -> Seen:
+    """By a coin's newest snapshot and statistics, if those are of lately too."""
     if told is not None and abs(now.at - told.at) > TOLD_LATELY:
         told = None
     sums = totals(told) if told is not None else None
     newest = point_of(now)
-    points, past = await desk.days.of(asset, newest.at)
     supply = sums.supply if sums else None
-    values = values_of(newest, sums, supply, newest)
-    return Seen(asset, now, told, sums, leverage(values, by_day(points, past, newest, supply)))
+    days = await desk.days.judged(now.asset, newest, supply)
+    values = values_of(newest, sums, supply, days.base)
+    in_days = values[Measure.OI]  # coins of the venues by which the days are counted
+    found = leverage(values, days.past, newest.coins / in_days if in_days else 1.0)
+    return Seen(now.asset, now, told, sums, found)
 
 
 def point_of(now: Snapshot) -> Point:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain.assets import Asset
 from bot.domain.charts import AfterChart, ResetMark, ResetsChart
-from bot.domain.waves import AFTER, Wave
-from handlers.hindsight import Alike
+from bot.domain.waves import Wave
+from handlers.hindsight import COURSE, Alike
 from handlers.numbers import dated, duration, moment, number, percent
 from handlers.past_cards import KINDS
 from handlers.phrases import stopped
@@ -62,12 +62,12 @@ def resets_chart(
 
 
 def after_chart(alike: Alike, now: datetime, banner: str = "") -> AfterChart | None:
-    """Price after resets alike, at the times of ``AFTER`` that are known; ``None`` where none is."""
+    """Price after resets alike, at the times of ``COURSE`` that are known; ``None`` where none is."""
     if not alike.after:
         return None
-    known = {told.after: told for told in alike.after}
-    times = [after for after in AFTER if after in known]
-    columns = [AFTER.index(after) for after in times]
+    known = {told.after: told for told in alike.course}
+    times = [after for after in COURSE if after in known]
+    columns = [COURSE.index(after) for after in times]
     shown = known.get(DAY) or alike.after[-1]
     coin = _("all coins") if alike.all_coins else alike.wave.asset
     verdict = _("a difference beyond chance") if shown.edge else _("no clear edge")

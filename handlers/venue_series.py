@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from math import exp
 
-from bot.domain.charts import Span, VenueCoins, VenuesChart
+from bot.domain.charts import Span, Values, VenueCoins, VenuesChart
 from bot.domain.market import Snapshot, Venue
+from handlers.hindsight import Recount
 from handlers.numbers import percent
 from handlers.phrases import enumerated, stopped
 from handlers.series import (
+    NO_GAP,
     aligned,
     as_of_note,
     bridged,
@@ -38,12 +41,14 @@ def venues_chart(
     now: datetime,
     banner: str = "",
     shade: Span | None = None,
-    first: Snapshot | None = None,
+    anew: Recount | None = None,
 ) -> VenuesChart | None:
     """``None`` where fewer than two snapshots are known; they come oldest first.
 
     A venue that a snapshot misses keeps what it held when it was last believed, marked as stale; before it
-    was first seen it is unknown. ``first`` is what moves are counted from, where that is not the oldest.
+    was first seen it is unknown. A change of what is counted is no move: the stack has a break there, and
+    what was seen for less than ``NO_GAP`` between two of them, while venues are still answering for the first
+    time, is left out.
     """
     step = step_of(snapshots, step_for(period))
     by_step = {aligned(snap.at, step): snap for snap in snapshots}
@@ -54,7 +59,8 @@ def venues_chart(
     newest = snapshots[-1]
     native = {held.venue: held.group.native for snap in snapshots for held in snap.venues}
     held = [_held(snap) for snap in found]
-    layers = {venue: [told.get(venue) for told in held] for venue in native}
+    spans = _spans(found, held, anew)
+    layers = {venue: _within(spans, [told.get(venue) for told in held], step) for venue in native}
     gone = [{lost.venue for lost in snap.missing} if snap else set() for snap in found]
     ranked = sorted(native, key=lambda venue: (-_last(layers[venue]), venue))
     shown: list[VenueCoins] = []
@@ -65,21 +71,52 @@ def venues_chart(
             stale = joined(
                 (at, at + step) for at, missing in zip(times, gone, strict=True) if venue in missing
             )
-            coins = bridged(layers[venue], step)
-            shown.append(VenueCoins(venue_title(venue, titles), is_native, coins, stale))
+            shown.append(VenueCoins(venue_title(venue, titles), is_native, tuple(layers[venue]), stale))
         if others := group[most:]:
-            coins = bridged(_summed([layers[venue] for venue in others]), step)
             name = ngettext("{n} other", "{n} others", len(others)).format(n=len(others))
-            shown.append(VenueCoins(name, is_native, coins))
+            shown.append(VenueCoins(name, is_native, _summed([layers[venue] for venue in others])))
     note = as_of_note(newest.at, newest.coverage, now)
+    first = anew.without(snapshots[0]) if anew else snapshots[0]
     return VenuesChart(
-        title=_finding(asset, first or snapshots[0], newest, period, titles),
+        title=_finding(asset, first, newest, period, titles),
         asset=asset,
         times=tuple(times),
         venues=tuple(shown),
         shade=shade,
-        note=stopped(note, _joined_later(snapshots), banner),
+        breaks=tuple(times[span.start] for span in spans[1:]),
+        note=stopped(note, _counted_since(snapshots) if len(spans) > 1 else "", banner),
     )
+
+
+def _spans(
+    found: Sequence[Snapshot | None], held: Sequence[Mapping[Venue, float]], anew: Recount | None
+) -> list[range]:
+    """Steps within which the same is counted; what was not recorded belongs to the span before it."""
+    begins, last = [0], 0
+    for place, snap in enumerate(found):
+        before = found[last]
+        if snap is None or before is None:
+            continue
+        others = held[place].keys() != held[last].keys()
+        if others or (anew is not None and before.at < anew.at <= snap.at):
+            begins.append(place)
+        last = place
+    spans = [range(begin, end) for begin, end in pairwise([*begins, len(found)])]
+    *earlier, newest = spans
+    return [span for span in earlier if _lasts(span, found)] + [newest]
+
+
+def _lasts(span: range, found: Sequence[Snapshot | None]) -> bool:
+    told = [snap.at for place in span if (snap := found[place]) is not None]
+    return told[-1] - told[0] >= NO_GAP
+
+
+def _within(spans: Sequence[range], layer: Sequence[float | None], step: timedelta) -> Sequence[float | None]:
+    """Joined over short absences within each span, never from one into the next."""
+    joined_up: list[float | None] = [None] * len(layer)
+    for span in spans:
+        joined_up[span.start : span.stop] = bridged(layer[span.start : span.stop], step)
+    return joined_up
 
 
 def _held(snap: Snapshot | None) -> Mapping[Venue, float]:
@@ -94,11 +131,11 @@ def _last(layer: Sequence[float | None]) -> float:
     return next((coins for coins in reversed(layer) if coins is not None), 0.0)
 
 
-def _summed(layers: Sequence[Sequence[float | None]]) -> list[float | None]:
-    return [
+def _summed(layers: Sequence[Sequence[float | None]]) -> Values:
+    return tuple(
         None if all(coins is None for coins in together) else sum(coins or 0.0 for coins in together)
         for together in zip(*layers, strict=True)
-    ]
+    )
 
 
 def _finding(asset: str, first: Snapshot, last: Snapshot, period: timedelta, titles: Titles) -> str:
@@ -125,14 +162,14 @@ def _moves(first: Snapshot, last: Snapshot) -> Mapping[Venue, tuple[float, float
     }
 
 
-def _joined_later(snapshots: Sequence[Snapshot]) -> str:
+def _counted_since(snapshots: Sequence[Snapshot]) -> str:
     """A venue that joined makes the stack higher, though nobody bought: it is said."""
-    first = snapshots[0]
-    known = {held.venue for held in first.venues} | {lost.venue for lost in first.missing}
-    later = {held.venue for held in snapshots[-1].venues} - known
+    later = _held(snapshots[-1]).keys() - _held(snapshots[0]).keys()
     if not later:
-        return ""
+        return _("Dashed: other contracts are counted from there on, which is no move.")
     text = ngettext(
-        "{n} venue was not watched yet at first.", "{n} venues were not watched yet at first.", len(later)
+        "Dashed: {n} more venue is counted from there on, which is no rise.",
+        "Dashed: {n} more venues are counted from there on, which is no rise.",
+        len(later),
     )
     return text.format(n=len(later))

@@ -24,7 +24,7 @@ from handlers.speech import _
 from handlers.words import NUMBER, PERIOD_LIKE, amount, read_coin, read_period
 
 FILLERS = {"", "coins", "coin", "about", "only", "from", "and", "alerts", "for", "or", "more", "than", "at"}
-FILLERS |= {"least", "over", "above", "a", "an", "per", "in", "me", ">", "≥", ">=", "+"}
+FILLERS |= {"least", "over", "above", "a", "an", "per", "in", "me", "to", "of", "please", ">", "≥", ">=", "+"}
 """Words and signs between the others that change nothing."""
 NOTHING = {"off", "none", "nothing", "stop", "never"}
 EVERY_HOURS = {

@@ -11,7 +11,8 @@ from typing import TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
-from rapidfuzz import fuzz, process
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from bot.domain.cards import plain
 from bot.errors import AskError
@@ -100,6 +101,9 @@ PART_HOURS = {
 }
 """Zones without summer time, for offsets that are no whole hours; those have names of their own."""
 
+A_SLIP_IN, A_NAME = 6, 4
+"""One slip for so many letters: ``Atlantis`` is not Atlanta. Names shorter than four are like many others."""
+
 _OFFSET = re.compile(r"(?:utc|gmt)?\s*([+\-−])\s*(\d{1,2})(?::?([0-5]\d))?")
 
 
@@ -117,8 +121,9 @@ def read_zone(text: str, line: str = "/timezone") -> str:
     if name in names:
         return names[name]
     shown = plain(said[:24])
-    near = process.extractOne(name, list(names), scorer=fuzz.ratio, score_cutoff=60)
-    if near is None:
+    slips = max(1, len(name) // A_SLIP_IN)
+    near = process.extractOne(name, list(names), scorer=OSA.distance, score_cutoff=slips)
+    if near is None or len(name) < A_NAME:
         raise AskError(
             _(
                 'I know no time zone "{name}". Name a large city in it, `{line} Berlin`, or say `UTC+2`'

@@ -6,8 +6,11 @@ same transaction as the rows, so a copy that was cut off goes on where it stood.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from time import monotonic
 from typing import Any, Protocol
 
 import msgspec
@@ -17,6 +20,9 @@ from storage.copy_tables import TABLES, Table
 
 PAGE = 5_000
 """Rows in one transaction."""
+GONE_WITHIN = timedelta(seconds=8)
+"""Longer than PostgreSQL keeps the sessions and locks of a process that was killed."""
+_LOOK_S = 0.2
 
 Row = tuple[Any, ...]
 
@@ -34,6 +40,9 @@ class Side(Protocol):
 
     @property
     def where(self) -> str: ...
+    async def others(self) -> Sequence[str]:
+        """Who of ours uses it besides, as far as can be seen; a file is held by one alone."""
+
     async def page(self, table: Table, after: Sequence[Any] | None, limit: int) -> list[Row]:
         """Rows whose key is larger than ``after``, in order of it; values are Python's own."""
 
@@ -46,12 +55,21 @@ class Side(Protocol):
         """No number is given twice, and nothing speaks of a copy any more."""
 
 
-async def copy(source: Side, target: Side, say: Callable[[str], None], page: int = PAGE) -> None:
+async def copy(
+    source: Side,
+    target: Side,
+    say: Callable[[str], None],
+    page: int = PAGE,
+    *,
+    gone_within: timedelta = GONE_WITHIN,
+) -> None:
     """Copy everything, or go on with it. ``say`` gets a line now and then.
 
-    Nobody else may write meanwhile. Raises ``UsageError`` for a target that is not empty, ``StorageError``
-    where both are not the same at the end.
+    Nobody else may write meanwhile: who is there at the beginning or at the end, and not gone within
+    ``gone_within``, is named. Raises ``UsageError`` for that and for a target that is not empty,
+    ``StorageError`` where both are not the same at the end.
     """
+    await _alone((source, target), gone_within)
     at = await _begin(source, target)
     for number, table in enumerate(TABLES):
         if number < at.table:
@@ -73,7 +91,20 @@ async def copy(source: Side, target: Side, say: Callable[[str], None], page: int
             )
         if here[0]:
             say(f"{table.name}: {here[0]:,} rows are the same, sha256 {here[1][:16]}")
+    await _alone((source, target), gone_within)
     await target.finish()
+
+
+async def _alone(sides: Sequence[Side], gone_within: timedelta) -> None:
+    until = monotonic() + gone_within.total_seconds()
+    for side in sides:
+        while others := await side.others():
+            if monotonic() > until:
+                raise UsageError(
+                    f"{side.where} is in use by {', '.join(others)}: stop every Washout there, then give the"
+                    " same command again"
+                )
+            await asyncio.sleep(_LOOK_S)
 
 
 async def _begin(source: Side, target: Side) -> Progress:

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from storage.copy import Row
 from storage.copy_tables import PROGRESS, TABLES, Table
-from storage.postgres import Database, open_postgres
-from storage.postgres_connections import TIDYING_LIMIT_S, Connection, Connections
+from storage.postgres import PROGRAM, Database, PostgresStore, open_postgres
+from storage.postgres_connections import TIDYING_LIMIT_S, Connection
 from storage.postgres_partitions import Partitions
 
 _PARTITIONED = ("readings", "liquidations")
+_SESSIONS = (
+    "select distinct application_name from pg_stat_activity where datname = current_database()"
+    " and application_name like $1 || ' %' and application_name <> current_setting('application_name')"
+)
 
 
 class PostgresSide:
     """See ``storage.copy.Side``."""
 
-    def __init__(self, file: Connections) -> None:
-        self._file = file
-        self._days = {name: Partitions(file, name) for name in _PARTITIONED}
+    def __init__(self, store: PostgresStore) -> None:
+        self._file, self._locks = store.file, store.locks
+        self._days = {name: Partitions(self._file, name) for name in _PARTITIONED}
 
     @property
     def where(self) -> str:
         return self._file.where
+
+    async def others(self) -> Sequence[str]:
+        """Whose sessions are there or whose locks are held. What comes through a pooler has no name."""
+        plays: dict[str, list[str]] = defaultdict(list)
+        for lock in await self._locks.holders():
+            plays[lock.holder].append(lock.name)
+        named = await self._file.rows(lambda row: row[0].removeprefix(f"{PROGRAM} "), _SESSIONS, PROGRAM)
+        return [f"{who} ({', '.join(plays[who]) or 'no lock'})" for who in sorted({*named, *plays})]
 
     async def page(self, table: Table, after: Sequence[Any] | None, limit: int) -> list[Row]:
         names = [f'"{name}"' for name in table.columns]
@@ -83,4 +96,4 @@ def _once(write: Any, progress: bytes) -> Any:
 async def open_postgres_side(database: Database) -> AsyncIterator[PostgresSide]:
     """Raises ``StorageError``."""
     async with open_postgres(database, ["judge"]) as store:
-        yield PostgresSide(store.file)
+        yield PostgresSide(store)

@@ -37,6 +37,9 @@ class SqliteSide:
     def where(self) -> str:
         return str(self._file.path)
 
+    async def others(self) -> Sequence[str]:
+        return ()
+
     async def page(self, table: Table, after: Sequence[Any] | None, limit: int) -> list[Row]:
         names, kinds = list(table.columns), list(table.columns.values())
         key = ", ".join(f'"{name}"' for name in names[: table.key])

@@ -28,8 +28,8 @@ from storage.jetstream_wire import Unreadable, pack, unpack
 
 log = logging.getLogger(__name__)
 
-MARK_S = 0.5
-"""A collector that hears nothing says so as often: the judge need not wait for it."""
+MARK_S = 0.2
+"""A collector that hears nothing says so as often: what the others told waits for that."""
 MOST_IN_ONE = 2_000
 LIMIT = 50_000
 RETRY_S = 0.1
@@ -37,8 +37,8 @@ RETRY_MOST_S = 1.0
 LEAVE_S = 3.0
 ACK_S = 30.0
 IN_HAND = 4_096
-"""Messages that a judge has taken and not given back: with two marks a second from each of ten collectors,
-minutes of waiting for a slow store."""
+"""Messages that a judge has taken and not given back: with five marks a second from each of ten collectors,
+over a minute of waiting for a slow store."""
 IN_HAND_BYTES = 128 * MIB
 """Of what waited when a judge came: a stream that is full of a flood must not fill its memory."""
 REMEMBERED = 100_000
@@ -191,9 +191,14 @@ class JetInlet:
         self._window = Window(REMEMBERED)
         self._next = 1
         self._name = ""
+        self._most = in_hand
         self._subscription: Subscription | None = None
         self.behind = 0
         """Messages that wait in the stream, as of the newest that was taken."""
+
+    @property
+    def full(self) -> bool:
+        return len(self._hand) >= self._most
 
     async def open(self) -> None:
         """Take the partition over from whoever had it: nobody else hears of it from now on."""
@@ -209,6 +214,7 @@ class JetInlet:
             await self._take_over()
             waits = (await js.stream_info(self._stream)).state
             most = self._in_hand_bytes * waits.messages // max(1, waits.bytes) if waits.messages else IN_HAND
+            self._most = max(1, min(self._in_hand, most))
             await js.add_consumer(
                 self._stream,
                 api.ConsumerConfig(
@@ -217,7 +223,7 @@ class JetInlet:
                     deliver_policy=api.DeliverPolicy.ALL,
                     ack_policy=api.AckPolicy.EXPLICIT,
                     ack_wait=ACK_S,
-                    max_ack_pending=max(1, min(self._in_hand, most)),
+                    max_ack_pending=self._most,
                 ),
             )
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card
+from bot.domain.claims import Claim
 from bot.domain.posts import ChatMessage, Notice
 from bot.domain.waves import FollowUp, Outcome, Stage, Wave
 from bot.ports import Held
@@ -18,6 +19,7 @@ from storage.memory_chats import MemoryChats, MemorySubscriptions
 from storage.memory_journal import MemoryJournal
 from storage.memory_posts import MemoryPosts
 from storage.memory_statistics import MemoryStatistics
+from storage.rules import CLAIMS_KEPT
 
 
 class MemoryStore:
@@ -33,6 +35,7 @@ class MemoryStore:
         self.chats = MemoryChats(self.subscriptions, self.posts)
         self.notices = MemoryNotices()
         self.chat = MemoryChatLog()
+        self.claims = MemoryClaims()
         self.locks = LocalLocks()
 
     def under(self, held: Held) -> MemoryStore:
@@ -147,3 +150,26 @@ class MemoryChatLog:
     async def said(self, *, after: int = 0, limit: int = 200) -> Sequence[ChatMessage]:
         found = [message for message in self._said if message.number > after]
         return found[max(0, len(found) - limit) :]
+
+
+class MemoryClaims:
+    """See ``bot.ports.Claims``."""
+
+    def __init__(self) -> None:
+        self._claims: dict[str, tuple[str, datetime, bool]] = {}
+        """By name: the holder, until when, and whether it is settled."""
+
+    async def claim(self, name: str, holder: str, now: datetime, hold: timedelta) -> Claim:
+        for old in [old for old, (_, until, _) in self._claims.items() if until < now - CLAIMS_KEPT]:
+            del self._claims[old]
+        other, until, settled = self._claims.get(name, (holder, now, False))
+        if settled:
+            return Claim.SETTLED
+        if other != holder and until > now:
+            return Claim.THEIRS
+        self._claims[name] = holder, now + hold, False
+        return Claim.OURS
+
+    async def settle(self, name: str, now: datetime) -> None:
+        if name in self._claims:
+            self._claims[name] = self._claims[name][0], now, True

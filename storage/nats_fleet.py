@@ -10,6 +10,7 @@ from time import monotonic
 import msgspec
 from nats.aio.msg import Msg
 
+from bot.domain.bot_news import BotNews
 from bot.domain.fleet import Member
 from storage.jetstream import FAULTS, Cluster
 
@@ -22,6 +23,7 @@ MEET_S = 2.5
 """So long a newcomer listens before it takes anything: everybody has told of itself then."""
 
 _decoder = msgspec.msgpack.Decoder(Member)
+_news_decoder = msgspec.msgpack.Decoder(tuple[str, BotNews])
 
 
 class _Goodbye(msgspec.Struct):
@@ -107,3 +109,37 @@ class WakeUps:
                 await self._cluster.client.publish(self._subject, b"")
             except FAULTS as fault:
                 log.debug("nobody was woken: %r", fault, extra={"event": "fleet.untold"})
+
+
+class BotLine:
+    """Between the processes that speak for one bot, named ``bot``. Nothing is kept, and nothing said twice.
+
+    Who is cut off hears nothing and says nothing, also later: what is told is true only at once.
+    """
+
+    def __init__(self, cluster: Cluster, me: str, bot: str) -> None:
+        self._cluster, self._me = cluster, me
+        self._subject = f"{cluster.name}.bot.{bot}"
+
+    async def hear(self, take: Callable[[str, BotNews], None]) -> None:
+        """``take`` is told what others say, and who."""
+
+        async def hear(message: Msg) -> None:
+            try:
+                whose, news = _news_decoder.decode(message.data)
+            except msgspec.DecodeError as fault:  # another release may say more
+                log.debug("news of a bot cannot be read: %s", fault, extra={"event": "fleet.unread"})
+                return
+            if whose != self._me:
+                take(whose, news)
+
+        await self._cluster.client.subscribe(self._subject, cb=hear)
+
+    async def tell(self, news: BotNews) -> None:
+        """It is on its way before whatever is sent next."""
+        if not self._cluster.connected:
+            return
+        try:
+            await self._cluster.client.publish(self._subject, msgspec.msgpack.encode((self._me, news)))
+        except FAULTS as fault:
+            log.debug("not told: %r", fault, extra={"event": "fleet.untold"})

@@ -11,11 +11,13 @@ from typing import Any
 
 import asyncpg
 
+from bot.errors import StorageError
 from bot.ports import Held
-from storage.places import named
+from storage.places import named, process_name
 from storage.postgres_archive import PostgresArchive
 from storage.postgres_chat_log import PostgresChatLog
 from storage.postgres_chats import PostgresChats
+from storage.postgres_claims import PostgresClaims
 from storage.postgres_connections import CONNECT_S, PATIENCE, Connection, Connections, persist
 from storage.postgres_faults import KNOWN, explain
 from storage.postgres_journal import PostgresJournal
@@ -30,11 +32,13 @@ from storage.postgres_waves import PostgresNotices, PostgresWaves
 CONNECTIONS = {"collect": 1, "judge": 3, "deliver": 6, "talk": 3, "page": 3}
 """Of each role, at most; a process has as many as its roles together, and one more for its locks."""
 ALL_ROLES = tuple(CONNECTIONS)
+PROGRAM = "washout"
+"""Sessions are named after it and the process they are of."""
 _CLOSING_S = 5.0
+_TOLD = "idle_in_transaction_session_timeout"
 _SESSION = {
-    "application_name": "washout",
     # A process that vanished in the middle of a write holds nobody up for longer.
-    "idle_in_transaction_session_timeout": "5s",
+    _TOLD: "5s",
     "tcp_keepalives_idle": "3",
     "tcp_keepalives_interval": "1",
     "tcp_keepalives_count": "3",
@@ -59,19 +63,20 @@ class Database:
     def where(self) -> str:
         return named(self.url) + (f", schema {self.schema}" if self.schema else "")
 
-    def direct(self) -> dict[str, Any]:
-        """Arguments of asyncpg for a connection whose session is its own."""
-        settings = _SESSION | ({"search_path": f'"{self.schema}"'} if self.schema else {})
+    def direct(self, me: str = "") -> dict[str, Any]:
+        """Arguments of asyncpg for a connection whose session is its own, and says whose: ``me``."""
+        settings = _SESSION | {"application_name": f"{PROGRAM} {me}".rstrip()}
+        settings |= {"search_path": f'"{self.schema}"'} if self.schema else {}
         options = {"timeout": CONNECT_S, "server_settings": settings}
         return {"dsn": self.direct_url or self.url, "password": self.password, **options}
 
-    def pooled(self) -> dict[str, Any]:
+    def pooled(self, me: str = "") -> dict[str, Any]:
         """Arguments of asyncpg for a connection that may share its session with others.
 
         A pooler passes no settings of a session on, and statements are prepared for one transaction alone.
         """
         if self.direct_url is None or self.schema is not None:
-            return self.direct()
+            return self.direct(me)
         options = {"timeout": CONNECT_S, "statement_cache_size": 0}
         return {"dsn": self.url, "password": self.password, **options}
 
@@ -92,6 +97,7 @@ class PostgresStore:
         self.chats = PostgresChats(file)
         self.notices = PostgresNotices(file)
         self.chat = PostgresChatLog(file)
+        self.claims = PostgresClaims(file)
 
     def under(self, held: Held) -> PostgresStore:
         return PostgresStore(self.file.under(held), self.locks, self._listeners)
@@ -122,22 +128,27 @@ async def drop_schema(database: Database) -> None:
 
 
 @asynccontextmanager
-async def _connected(database: Database) -> AsyncIterator[Any]:
-    db = await asyncpg.connect(**database.direct())
+async def _connected(database: Database, me: str = "") -> AsyncIterator[Any]:
+    db = await asyncpg.connect(**database.direct(me))
     try:
         yield db
     finally:
         await db.close(timeout=_CLOSING_S)
 
 
-async def _migrated(database: Database) -> None:
-    async with _connected(database) as db:
-        await migrate(db, database.where, database.schema)
+async def _migrated(database: Database, patience: timedelta, me: str) -> None:
+    async with _connected(database, me) as db:
+        if await db.fetchval(f"show {_TOLD}") != _SESSION[_TOLD]:
+            raise StorageError(
+                f"{database.where} is reached through a pooler that keeps a session's settings to itself: let"
+                " direct_url under [storage] lead past it."
+            )
+        await migrate(db, database.where, database.schema, patience=patience)
 
 
-async def _pool(database: Database, roles: Collection[str]) -> Any:
+async def _pool(database: Database, roles: Collection[str], me: str) -> Any:
     most = sum(CONNECTIONS[role] for role in roles)
-    return await asyncpg.create_pool(min_size=1, max_size=most, reset=_keep_session, **database.pooled())
+    return await asyncpg.create_pool(min_size=1, max_size=most, reset=_keep_session, **database.pooled(me))
 
 
 async def _keep_session(_: object) -> None:
@@ -151,17 +162,20 @@ async def open_postgres(
     *,
     patience: timedelta = PATIENCE,
     timing: Timing = USUAL,
+    me: str | None = None,
 ) -> AsyncIterator[PostgresStore]:
     """Create or upgrade the tables and hold connections while the block runs, side by side with others.
 
-    Raises ``StorageError``: not reachable, password, rights, too old, or a newer release's. ``patience`` is
-    how long a server that is away is waited for.
+    Raises ``StorageError``: not reachable, password, rights, too old, busy, or a newer release's.
+    ``patience`` is how long a server that is away is waited for, and tables to upgrade that are busy. ``me``
+    is what this process is called as a holder of locks (``None``: a new name).
     """
+    me = me or process_name()
     where, patience_s = database.where, patience.total_seconds()
-    await persist(where, patience_s, lambda: _migrated(database))
-    pool = await persist(where, patience_s, lambda: _pool(database, roles))
+    await persist(where, patience_s, lambda: _migrated(database, patience, me))
+    pool = await persist(where, patience_s, lambda: _pool(database, roles, me))
     file = Connections(pool, where, patience)
-    locks = PostgresLocks(database.direct(), file, timing)
+    locks = PostgresLocks(database.direct(me), file, timing, me)
     try:
         yield PostgresStore(file, locks, Listeners())
     finally:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Protocol, TypeVar
@@ -31,6 +31,8 @@ LIMIT_S = 20.0
 """No job of every day takes nearly so long: a connection that does not answer by then is given up."""
 TIDYING_LIMIT_S = 600.0
 CONNECT_S = 5.0
+LOCK_TIMEOUT = "500ms"
+"""Of what nobody else may use meanwhile: half of PostgreSQL's own deadlock_timeout."""
 CONTENDED = 20
 """So often the same is tried where others write at the same place."""
 
@@ -45,6 +47,14 @@ class Connection(Protocol):
     async def fetchval(self, sql: str, *values: object) -> Any: ...
     async def copy_records_to_table(
         self, table: str, *, records: Iterable[Sequence[object]], columns: Sequence[str]
+    ) -> str: ...
+    async def copy_to_table(
+        self,
+        table: str,
+        *,
+        source: AsyncIterable[bytes],
+        columns: Sequence[str],
+        format: str,  # noqa: A002 - asyncpg's name
     ) -> str: ...
 
 

@@ -48,6 +48,8 @@ _SOON = ("40", "55P03", "23505")
 _AWAY = ("08", "57P", "53300", "25006", "25P03", "25P04")
 # 57P04: the database was dropped. 57014 (cancelled from outside) is no such state either.
 _GONE = ("57P04",)
+_POOLED = "unsupported startup parameter"
+"""So PgBouncer refuses a session with settings of its own. All else it says has the same SQLSTATE, 08P01."""
 
 
 def again(fault: BaseException) -> Again:
@@ -56,6 +58,8 @@ def again(fault: BaseException) -> Again:
     if isinstance(fault, asyncpg.InvalidCachedStatementError):
         return Again.SOON  # the table was changed by a newer release beside us
     if isinstance(fault, asyncpg.PostgresError):
+        if _POOLED in str(fault):
+            return Again.NEVER
         if state.startswith(_SOON):
             return Again.SOON
         return Again.WHEN_BACK if state.startswith(_AWAY) and state not in _GONE else Again.NEVER
@@ -73,6 +77,8 @@ def explain(where: str, fault: BaseException) -> StorageError:
     state = getattr(fault, "sqlstate", None) or ""
     why = " ".join(str(fault).split()) or type(fault).__name__
     means = _MEANS.get(state) or _MEANS.get(state[:2])
+    if _POOLED in why:
+        means = f"is reached through a pooler ({why}); let direct_url under [storage] lead past it"
     if means is None and again(fault) is Again.WHEN_BACK:
         means = f"cannot be reached ({why}); check that PostgreSQL runs there"
     if means is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 
 from bot.domain.assets import Asset
 from bot.domain.market import (
@@ -74,7 +75,7 @@ class Liquidations:
             for place, forced in enumerate(heard)
         ]
 
-        await self._days.pour(_COLUMNS, rows, 1)
+        await self._days.pour(_COLUMNS, rows, itemgetter(1))
 
     async def heard(self, asset: Asset, since: datetime, until: datetime) -> list[Liquidation]:
         """Of a contract that has no open interest little is known."""

@@ -17,10 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
-import secrets
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -81,7 +78,7 @@ class PostgresHeld:
 class PostgresLocks:
     """See ``bot.ports.Locks``. Raises ``StorageError`` where the server stays away while one waits."""
 
-    def __init__(self, session: Mapping[str, Any], file: Connections, timing: Timing) -> None:
+    def __init__(self, session: Mapping[str, Any], file: Connections, timing: Timing, me: str) -> None:
         settings = session["server_settings"] | {
             "idle_session_timeout": f"{timing.idle // timedelta(milliseconds=1)}ms",
             # A write of the holder before may hold its token for a moment; the session must not wait for it.
@@ -90,7 +87,7 @@ class PostgresLocks:
         self._session = {**session, "server_settings": settings}
         self._file = file
         self._beat_s, self._sure_s = timing.beat.total_seconds(), timing.sure.total_seconds()
-        self._me = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._me = me
         self._db: Any = None
         self._one_question = asyncio.Lock()
         self._turns: dict[str, asyncio.Lock] = {}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
-from storage.postgres_connections import TIDYING_LIMIT_S, Connection, Connections
+from storage.postgres_connections import LOCK_TIMEOUT, TIDYING_LIMIT_S, Connection, Connections
 
+T = TypeVar("T")
 DAY = timedelta(days=1)
 _KEY = 0x57415349
 """Of the advisory lock that whoever makes partitions holds."""
@@ -36,17 +37,28 @@ class Partitions:
     async def _make(self, db: Connection, days: Sequence[date]) -> None:
         await db.execute("select pg_advisory_xact_lock($1)", _KEY)
         for day in days:
-            await db.execute(
-                f"create table if not exists {self._table}_{day:%Y%m%d} partition of {self._table}"
-                f" for values from ('{day} 00:00+00') to ('{day + DAY} 00:00+00')"
-            )
+            name = f"{self._table}_{day:%Y%m%d}"
+            if await db.fetchval("select to_regclass($1)", name) is None:
+                # Made first, then attached: so nobody who reads or writes is in the way, or stands in line.
+                await db.execute(f"create table {name} (like {self._table} including all)")
+                await db.execute(
+                    f"alter table {self._table} attach partition {name}"
+                    f" for values from ('{day} 00:00+00') to ('{day + DAY} 00:00+00')"
+                )
 
-    async def pour(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], time: int) -> None:
+    async def pour(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[T],
+        time: Callable[[T], datetime],
+        packed: Callable[[Sequence[T]], AsyncIterable[bytes]] | None = None,
+    ) -> None:
         """COPY what is not there yet and is not gone. Usually nothing is there, so that is tried first.
 
-        ``time`` is the place of the partition's own column in a row.
+        ``time`` is what the partition's own column holds of a row, ``packed`` makes rows what COPY takes as
+        binary; without it they are tuples.
         """
-        times = {row[time] for row in rows}
+        times = set(map(time, rows))
         if not times:
             return
         await self.make(times)
@@ -57,22 +69,32 @@ class Partitions:
             # Held to the end of the transaction, or a row might come in behind the border.
             begin = await db.fetchval("select at from borders where name = $1 for share", self._table)
             self._border = begin
-            new = rows if oldest >= begin else [row for row in rows if row[time] >= begin]
+            new = rows if oldest >= begin else [row for row in rows if time(row) >= begin]
+
+            async def copy(table: str) -> None:
+                if packed is None:
+                    tuples: Any = new
+                    await db.copy_records_to_table(table, records=tuples, columns=columns)
+                else:
+                    await db.copy_to_table(table, source=packed(new), columns=columns, format="binary")
+
             if some_there:
-                await self._merge(db, columns, new)
+                await self._merge(db, columns, copy)
                 return
             try:
-                await db.copy_records_to_table(self._table, records=new, columns=columns)
+                await copy(self._table)
             except asyncpg.UniqueViolationError:
                 some_there = True
                 raise
 
         await self._file.write(write)
 
-    async def _merge(self, db: Connection, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    async def _merge(
+        self, db: Connection, columns: Sequence[str], copy: Callable[[str], Awaitable[None]]
+    ) -> None:
         names = ", ".join(columns)
         await db.execute(f"create temporary table poured (like {self._table}) on commit drop")
-        await db.copy_records_to_table("poured", records=rows, columns=columns)
+        await copy("poured")
         await db.execute(
             f"insert into {self._table} ({names}) select {names} from poured on conflict do nothing"  # noqa: S608
         )
@@ -85,8 +107,11 @@ class Partitions:
                 self._known.discard(day)
 
     async def _drop(self, db: Connection, day: date) -> None:
-        await db.execute("set local lock_timeout = '2s'")
-        await db.execute(f"drop table if exists {self._table}_{day:%Y%m%d}")
+        await db.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
+        await db.execute(
+            f"do $$ begin drop table if exists {self._table}_{day:%Y%m%d};"
+            " exception when lock_not_available then null; end $$"
+        )
 
     async def days(self) -> list[date]:
         """Oldest first."""

@@ -21,6 +21,9 @@ QUARANTINE_KEPT = timedelta(days=3)
 LIQUIDATIONS_KEPT = timedelta(days=30)
 """Each on its own; afterwards only their sums per ``LIQUIDATION_STEP`` remain."""
 LIQUIDATION_STEP = timedelta(hours=1)
+CLAIMS_KEPT, FORGOTTEN_AT_ONCE = timedelta(days=2), 100
+"""Telegram tries an update for a day ("getting updates", https://core.telegram.org/bots/api); so many older
+claims go with each new one."""
 
 
 class Thinning(NamedTuple):

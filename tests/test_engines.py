@@ -16,6 +16,7 @@ from bot.errors import ConfigError, StorageError
 from bot.exchanges import EXCHANGES
 from bot.opening import open_store, remove_play
 from bot.platforms import Token
+from storage.copy_tables import PROGRESS
 from storage.postgres import Database
 from tests.postgres import GUARDED, PASSWORD, Server
 
@@ -110,10 +111,10 @@ async def database(postgres: Server) -> AsyncIterator[Database]:
     await postgres.give_back(made)
 
 
-def settings_for(folder: Path, url: str) -> Settings:
-    return written(
-        folder, f'url = "{url}"\npassword_env = "NOT_SET"\npassword_file = "{folder / "password"}"'
-    )
+def settings_for(folder: Path, url: str, direct_url: str | None = None) -> Settings:
+    direct = f'direct_url = "{direct_url}"\n' if direct_url else ""
+    password = f'password_env = "NOT_SET"\npassword_file = "{folder / "password"}"'
+    return written(folder, f'url = "{url}"\n{direct}{password}')
 
 
 @pytest.fixture(autouse=True)
@@ -121,8 +122,11 @@ def password(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("not asked for on the loopback address")
 
 
-async def test_the_store_of_the_settings_is_opened(tmp_path: Path, database: Database) -> None:
-    settings = settings_for(tmp_path, database.url)
+@pytest.mark.parametrize("past_a_pooler", [False, True])
+async def test_the_store_of_the_settings_is_opened(
+    tmp_path: Path, database: Database, past_a_pooler: bool
+) -> None:
+    settings = settings_for(tmp_path, database.url, database.url if past_a_pooler else None)
     async with open_store(settings) as store:
         assert (await store.facts())["store"].startswith("PostgreSQL")
         await store.journal.keep("state", b"live")
@@ -148,6 +152,19 @@ async def test_nothing_played_mixes_with_what_was_seen(
     async with open_store(settings, "october-2025") as played:
         assert await played.journal.kept("state") is None
     await remove_play(settings, "october-2025")
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+async def test_a_store_that_holds_half_a_copy_is_refused(
+    tmp_path: Path, database: Database, engine: str
+) -> None:
+    place = f'path = "{tmp_path}/washout.db"'
+    settings = settings_for(tmp_path, database.url) if engine == "postgres" else written(tmp_path, place)
+    async with open_store(settings) as store:
+        await store.journal.keep(PROGRESS, b"some tables are in it")
+    with pytest.raises(StorageError, match="holds a copy that is not done yet"):
+        async with open_store(settings):
+            raise AssertionError("it opened")
 
 
 async def test_the_password_opens_and_is_told_to_nobody(tmp_path: Path, postgres: Server) -> None:

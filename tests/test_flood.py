@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from bot.bench import RECORD_AT, Bench
 from bot.domain.assets import Asset
 from bot.domain.market import Group, Instrument, Liquidation, Position, Venue
 from bot.domain.units import Amount, Unit
@@ -17,7 +18,6 @@ from bot.health import Health
 from bot.judging import BREATH, judge
 from bot.pipeline.judge import PIECE, Judge
 from bot.pipeline.memory import Pace
-from bot.roles import RECORD_AT, Bench
 from bot.running import running
 from bot.stage import wall
 from storage.memory import MemoryStore

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from bot.bench import Bench
 from bot.domain.assets import Asset, parse_asset
 from bot.domain.health import REMEMBERED, Remembered
 from bot.domain.market import Group, Instrument, OpenInterest, Venue
@@ -29,7 +30,6 @@ from bot.past import STEP, Past
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import Pace
 from bot.ports import Store
-from bot.roles import Bench
 from bot.running import running
 from storage.memory import MemoryStore
 from storage.sqlite import open_sqlite

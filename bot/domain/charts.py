@@ -64,7 +64,8 @@ class VenueCoins(msgspec.Struct, frozen=True):
 class VenuesChart(msgspec.Struct, frozen=True, tag_field="kind", tag="venues"):
     """Coin OI by venue over time, stacked: crypto-native ones below, institutional ones apart above them.
 
-    ``venues`` are at most about eight, the largest first; the others come as one with a name of its own.
+    ``venues`` are at most about eight, the largest first; the others come as one with a name of its own. From
+    each of ``breaks`` on other venues or contracts are counted: the stack is not joined there.
     """
 
     title: str
@@ -72,6 +73,7 @@ class VenuesChart(msgspec.Struct, frozen=True, tag_field="kind", tag="venues"):
     times: tuple[datetime, ...]
     venues: tuple[VenueCoins, ...]
     shade: Span | None = None
+    breaks: tuple[datetime, ...] = ()
     note: str = ""
     language: str = ENGLISH
 

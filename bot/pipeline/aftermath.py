@@ -85,6 +85,13 @@ class Prices:
         before, later = self._near(at_s, reach_s), self._near(at_s + after.total_seconds(), reach_s)
         return later / before - 1 if before and later else None
 
+    def later(self, at: datetime, after: timedelta) -> float | None:
+        """The price so long after a time; ``None`` where that was not seen, or is still to come."""
+        then_s = (at + after).timestamp()
+        if not self._times or then_s > self._times[-1]:
+            return None
+        return self._near(then_s, max(REACH * after, LEAST_REACH).total_seconds())
+
     def moves(self, after: timedelta) -> list[float]:
         """After recorded times, evenly many of all, in order."""
         times = self._times[:: len(self._times) // MOST_TIMES + 1]

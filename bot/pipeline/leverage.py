@@ -7,6 +7,7 @@ records give the same heat. docs/leverage.md has the rule.
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -55,6 +56,9 @@ WEIGHTS: Mapping[Measure, float] = {
 }
 """Of the ranks in the heat. What is missing leaves its weight to the others."""
 
+COUNTED = frozenset({Measure.OI, Measure.OI_TO_CAP})
+"""In coins of the venues of one moment."""
+
 Values = Mapping[Measure, float]
 """What is known of one day, or of now."""
 
@@ -72,6 +76,11 @@ class Standing(msgspec.Struct, frozen=True):
     rank: float | None = None
     low: float | None = None
     high: float | None = None
+
+    def times(self, unit: float) -> Standing:
+        """The same, counted in another unit."""
+        low, high = (None if edge is None else edge * unit for edge in (self.low, self.high))
+        return msgspec.structs.replace(self, value=self.value * unit, low=low, high=high)
 
 
 def standing(value: float, past: Sequence[float]) -> Standing:
@@ -153,16 +162,32 @@ class Leverage(msgspec.Struct, frozen=True):
         return sum(told < self.heat for _, told in self.heats) / len(self.heats)
 
 
-def leverage(now: Values, past: Mapping[date, Values]) -> Leverage:
+class Past(msgspec.Struct, frozen=True):
+    """Earlier days, judged by one another: the same until the next day. ``ordered`` is by size."""
+
+    ordered: Mapping[Measure, Sequence[float]]
+    heats: Sequence[tuple[date, float]]
+    since: date | None
+
+
+def judged(past: Mapping[date, Values]) -> Past:
     """``past`` holds the last values of each earlier day."""
     ordered = {
         measure: sorted(values[measure] for values in past.values() if measure in values)
         for measure in Measure
     }
-    standings = {measure: standing(value, ordered[measure]) for measure, value in now.items()}
     heats = [(day, told) for day in sorted(past) if (told := heat(past[day], ordered)) is not None]
     since = min((day for day, values in past.items() if Measure.OI in values), default=None)
-    return Leverage(standings, heat(now, ordered), heats, len(ordered[Measure.OI]), since)
+    return Past({each: array("d", values) for each, values in ordered.items()}, heats, since)
+
+
+def leverage(now: Values, past: Past, coins: float = 1.0) -> Leverage:
+    """``now`` is counted as ``past`` is: in coins of which each is as much as so many ``coins`` of today."""
+    standings = {}
+    for measure, value in now.items():
+        told = standing(value, past.ordered[measure])
+        standings[measure] = told.times(coins) if measure in COUNTED else told
+    return Leverage(standings, heat(now, past.ordered), past.heats, len(past.ordered[Measure.OI]), past.since)
 
 
 def by_day(

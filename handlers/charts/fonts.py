@@ -6,26 +6,37 @@ left out, it only makes a text narrower.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from struct import unpack_from
 
 FOLDER = Path(__file__).parents[1] / "fonts"
-REGULAR, BOLD, HAN = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "NotoSansSC-subset.otf"
-FILES = [str(FOLDER / name) for name in (REGULAR, BOLD, HAN)]
-FAMILY = "DejaVu Sans, Noto Sans CJK SC, Verdana, sans-serif"
+REGULAR, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
+HAN, HAN_BOLD = "NotoSansSC-subset.otf", "NotoSansSC-Bold-subset.otf"
+FILES = [str(FOLDER / name) for name in (REGULAR, BOLD, HAN, HAN_BOLD)]
+HAN_FAMILY = "Noto Sans CJK SC"
+FAMILY = f"DejaVu Sans, {HAN_FAMILY}, Verdana, sans-serif"
 
 
 def width(text: str, size: float, *, bold: bool = False) -> float:
     """In the unit of ``size``. A character that no font has counts as wide as the widest."""
-    own, han = _advances(BOLD if bold else REGULAR), _advances(HAN)
+    own, han = (_advances(name) for name in ((BOLD, HAN_BOLD) if bold else (REGULAR, HAN)))
     return size * sum(own.get(sign) or han.get(sign) or 1.0 for sign in map(ord, text))
 
 
 def lacks(text: str) -> set[str]:
-    """Characters that none of the fonts has."""
-    return {sign for sign in text if not any(ord(sign) in _advances(name) for name in (REGULAR, HAN))}
+    """Characters that none of the fonts has, or none of the bold ones."""
+    weights = ((REGULAR, HAN), (BOLD, HAN_BOLD))
+    return {s for s in text if not all(any(ord(s) in _advances(name) for name in fonts) for fonts in weights)}
+
+
+def runs(text: str) -> Iterator[tuple[bool, str]]:
+    """The text in pieces, and whether each is in Noto's signs, which DejaVu has not."""
+    own, han = _advances(BOLD), _advances(HAN_BOLD)
+    for is_han, signs in groupby(text, key=lambda sign: ord(sign) in han and ord(sign) not in own):
+        yield is_han, "".join(signs)
 
 
 @cache

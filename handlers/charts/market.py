@@ -10,6 +10,7 @@ from typing import NamedTuple
 from bot.domain.charts import MarketChart, Values, ValueUnit
 from handlers.charts.plot import (
     AXIS,
+    RISING,
     Plot,
     Write,
     around,
@@ -24,6 +25,7 @@ from handlers.charts.plot import (
     short_price,
     step_s,
     ticks,
+    tied,
     time_axis,
     value_axis,
     writer,
@@ -126,8 +128,11 @@ def _panel(
         dot(sheet, plot.x(mark.at), plot.y(mark.value), colour, hollow=mark.is_low)
     for mark in marks:
         above = not mark.is_low and (mark is marks[0] or mark.value < (plot.low + plot.high) / 2)
-        labels = around(plot.x(mark.at), plot.y(mark.value), write(mark.value), above=above)
-        sheet.place(labels, plot.rect._replace(top=plot.top - 4, bottom=plot.bottom + 4), drawn)
+        x, y = plot.x(mark.at), plot.y(mark.value)
+        room = plot.rect._replace(top=plot.top - 4, bottom=plot.bottom + 4)
+        label = sheet.place(around(x, y, write(mark.value), above=above), room, drawn, rising=RISING)
+        if label is not None:
+            tied(sheet, x, y, label, FAINT)
 
 
 class _Mark(NamedTuple):

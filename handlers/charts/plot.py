@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
-from math import ceil, floor, log10
+from math import ceil, floor, hypot, log10
 
 from bot.domain.charts import Span, Values, ValueUnit
 from handlers.charts.fonts import width
@@ -22,6 +22,10 @@ LONGEST_BY_DAYS = timedelta(days=75)
 ROUND = 'stroke-linejoin="round" stroke-linecap="round"'
 AXIS = 34.0
 """The room under the panels for the time axis."""
+NEAR = 24.0
+"""So far from its point a number is seen to belong to it."""
+RISING = 0.2
+"""A number further away is worth it for so many points of a line that it does not cover (``place``)."""
 
 Write = Callable[[float], str]
 
@@ -246,3 +250,13 @@ def around(
         if not far:
             found += [(x + away + 4, y + 0.33 * size, "start"), (x - away - 4, y + 0.33 * size, "end")]
     return [Label(x_, y_, text, INK, size, anchor, bold=True, halo=True) for x_, y_, anchor in found]
+
+
+def tied(sheet: Sheet, x: float, y: float, label: Label, colour: str) -> None:
+    """A stroke from a point to its number, where that had to stand further away."""
+    left, top, right, bottom = label.rect
+    to_x, to_y = min(max(x, left), right), min(max(y, top + 4), bottom - 4)
+    if (far := hypot(to_x - x, to_y - y)) > NEAR:
+        x, y = x + (to_x - x) * 8 / far, y + (to_y - y) * 8 / far
+        path = f"M{x:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}"
+        sheet.draw(f'<path class="tie" d="{path}" stroke="{colour}" stroke-width="2"/>')

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import NamedTuple
 
-from handlers.charts.fonts import FAMILY, width
+from handlers.charts.fonts import FAMILY, HAN_FAMILY, runs, width
 
 WIDTH, HEIGHT = 800, 600
 EDGE = 20.0
@@ -81,9 +81,19 @@ class Label(NamedTuple):
         marks = f' font-size="{self.size:g}"' if self.size != SIZE else ""
         marks += f' text-anchor="{self.anchor}"' if self.anchor != "start" else ""
         marks += ' font-weight="bold"' if self.bold else ""
-        safe = escape(_NOT_XML.sub("", self.text))
         marks += _HALO if self.halo else ""
+        text = _NOT_XML.sub("", self.text)
+        safe = _heavy(text) if self.bold else escape(text)
         return f'<text x="{self.x:.1f}" y="{self.y:.1f}" fill="{self.colour}"{marks}>{safe}</text>'
+
+
+def _heavy(text: str) -> str:
+    """resvg looks for a sign that a font lacks in the others by their order, whatever their weight: Chinese
+    in bold is asked for by name."""
+    return "".join(
+        f'<tspan font-family="{HAN_FAMILY}, sans-serif">{escape(part)}</tspan>' if is_han else escape(part)
+        for is_han, part in runs(text)
+    )
 
 
 @dataclass(slots=True)
@@ -104,21 +114,30 @@ class Sheet:
         self.taken.append(label.rect)
         return label
 
-    def place(self, labels: Iterable[Label], within: Rect, lines: Sequence[tuple[float, float]] = ()) -> bool:
-        """Set the first of ``labels`` that covers no other text and the least of ``lines``; none may fit."""
-        best: tuple[int, Label] | None = None
-        for label in labels:
+    def place(
+        self,
+        labels: Iterable[Label],
+        within: Rect,
+        lines: Sequence[tuple[float, float]] = (),
+        *,
+        rising: float = 0.0,
+    ) -> Label | None:
+        """Set the first of ``labels`` that covers no other text and the least of ``lines``; none may fit.
+
+        Each label is worse than the one before by ``rising`` points of a line.
+        """
+        best: tuple[float, Label] | None = None
+        for place, label in enumerate(labels):
             rect = label.rect
             inside = within.left <= rect.left and rect.right <= within.right
             inside = inside and within.top <= rect.top and rect.bottom <= within.bottom
             if not inside or any(rect.meets(other) for other in self.taken):
                 continue
             covered = sum(rect.left <= x <= rect.right and rect.top <= y <= rect.bottom for x, y in lines)
-            if best is None or covered < best[0]:
-                best = covered, label
-        if best is not None:
-            self.write(best[1])
-        return best is not None
+            cost = covered + rising * place
+            if best is None or cost < best[0]:
+                best = cost, label
+        return self.write(best[1]) if best is not None else None
 
 
 def framed(title: str, note: str) -> Sheet:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby, pairwise
+from datetime import datetime
+from itertools import pairwise
 
 from bot.domain.charts import VenueCoins, VenuesChart
 from handlers.charts.fonts import width
@@ -60,6 +61,8 @@ def draw_venues(sheet: Sheet, chart: VenuesChart) -> bool:
         grid(sheet, plot, plot.y(tick))
         sheet.write(Label(left - 10, plot.y(tick) + 6, text, FAINT, SMALL, "end"))
     say_gaps(sheet, plot, chart.times, known)
+    for at in chart.breaks:
+        _break(sheet, plot, [time for time, told in zip(chart.times, known, strict=True) if told], at)
     floor = [0.0] * len(known)
     middles = []
     for venue, colour in zip(stacked, _colours(stacked), strict=True):
@@ -132,11 +135,10 @@ def _area(
     venue: VenueCoins,
     colour: str,
 ) -> None:
-    """One venue's layer, in a piece for each span without a gap, and hatched where it is stale."""
+    """One venue's layer, in a piece for each span without a gap or a break, and hatched where it is stale."""
     path = ""
-    for is_known, run in groupby(range(len(known)), key=lambda at: known[at]):
-        if is_known:
-            path += _piece(plot, chart, list(run), floor, roof)
+    for strip in _strips(chart, [at for at, is_known in enumerate(known) if is_known]):
+        path += _piece(plot, chart, strip, floor, roof)
     sheet.draw(f'<path class="venue" d="{path}" fill="{colour}" stroke="{PANEL}" stroke-width="1.5"/>')
     spans = (
         [(venue.stale, FAINT)]
@@ -146,15 +148,25 @@ def _area(
     for stretches, ink in spans:
         for since, until in stretches:
             inside = [at for at, time in enumerate(chart.times) if since <= time <= until and known[at]]
-            for strip in _strips(inside):
+            for strip in _strips(chart, inside):
                 _slanted(sheet, plot, chart, strip, floor, roof, ink)
 
 
-def _strips(places: Sequence[int]) -> list[list[int]]:
-    """Places that follow one another, together."""
+def _break(sheet: Sheet, plot: Plot, known: Sequence[datetime], at: datetime) -> None:
+    """Dashed, in the middle of the room that is left where the stack is not joined."""
+    before = max((time for time in known if time < at), default=at)
+    x = (plot.x(before) + plot.x(at)) / 2
+    sheet.draw(
+        f'<path class="break" d="M{x:.1f} {plot.top - 4:.1f}V{plot.bottom:.1f}" stroke="{FAINT}" '
+        f'stroke-width="2" stroke-dasharray="6 6"/>'
+    )
+
+
+def _strips(chart: VenuesChart, places: Sequence[int]) -> list[list[int]]:
+    """Places that follow one another, together; none goes on over a break."""
     strips: list[list[int]] = []
     for at in places:
-        if strips and at == strips[-1][-1] + 1:
+        if strips and at == strips[-1][-1] + 1 and chart.times[at] not in chart.breaks:
             strips[-1].append(at)
         else:
             strips.append([at])

@@ -12,7 +12,7 @@ from bot.domain.charts import Chart, LinesChart, MarketChart, NamedLine, ValueUn
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
-from handlers.hindsight import comparable
+from handlers.hindsight import recount
 from handlers.leverage import seen
 from handlers.leverage_charts import heat_chart
 from handlers.numbers import clock, duration, moment, percent, usd
@@ -111,10 +111,9 @@ async def by_venue(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
     snapshots = await desk.store.journal.snapshots(asset, aligned(now - period, step), now, step)
     if not snapshots:
         return None
-    first = await comparable(desk.store, snapshots[-1], snapshots[0])
-    return venues_chart(
-        asset, snapshots, period, titles=desk.titles(), now=now, banner=desk.banner, first=first
-    )
+    anew = await recount(desk.store, snapshots[-1], snapshots[0])
+    titles, banner = desk.titles(), desk.banner
+    return venues_chart(asset, snapshots, period, titles=titles, now=now, banner=banner, anew=anew)
 
 
 async def _funding(desk: Desk, asset: Asset, period: timedelta) -> LinesChart | None:

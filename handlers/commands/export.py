@@ -43,6 +43,7 @@ KIND = Parameter("waves|oi|liquidations", read_kind, looks=r"[a-z]+")
     COIN.optional,
     PERIOD.optional,
     examples=("/export waves", "/export oi btc 7d", "/export liquidations btc 24h"),
+    discreet=True,
 )
 async def export(desk: Desk, ask: Ask) -> Card:
     await _may(ask)

@@ -18,12 +18,16 @@ from bot.domain.posts import Destination
 from bot.errors import AskError
 from handlers.desk import Desk
 from handlers.own_cards import error_card
+from handlers.phrases import enumerated
+from handlers.questions import ALSO_WORDS, is_question, nearest_lines
 from handlers.speech import ENGLISH, _, nearest, speaking
 from handlers.words import Parameter
 
 T = TypeVar("T")
 
 
+NEAR = {True: 0.5, False: 0.65}
+"""How like a command a word is that was meant for it, with a slash and without (``what`` is no ``chart``)."""
 MANAGED = "discord"
 """Where those with the permission Manage Server change settings; elsewhere administrators do."""
 
@@ -93,7 +97,8 @@ Run = Callable[[Desk, Ask], Awaitable[Card]]
 class Command:
     """``about`` is one line of the help, marked for the catalogue; ``examples`` are whole lines that work.
 
-    ``configures`` marks what is for those who may change settings; its answers are for them alone.
+    ``configures`` marks what is for those who may change settings; its answers are for them alone, as are
+    those of what is ``discreet``, wherever a platform can show something to one person.
     """
 
     name: str
@@ -102,6 +107,7 @@ class Command:
     examples: tuple[str, ...]
     run: Run
     configures: bool = False
+    discreet: bool = False
 
     @property
     def usage(self) -> str:
@@ -118,11 +124,12 @@ def command(
     *parameters: Parameter[Any],
     examples: tuple[str, ...],
     configures: bool = False,
+    discreet: bool = False,
 ) -> Callable[[Run], Run]:
     """Enters the function into the registry."""
 
     def enter(run: Run) -> Run:
-        COMMANDS[name] = Command(name, about, parameters, examples, run, configures)
+        COMMANDS[name] = Command(name, about, parameters, examples, run, configures, discreet)
         return run
 
     return enter
@@ -164,8 +171,7 @@ async def _first_heard(desk: Desk, ask: Ask) -> None:
 
 async def _answered(desk: Desk, ask: Ask, text: str) -> Card:
     try:
-        called, words = find(text)
-        read = read_words(called, words, await desk.known())
+        called, read = read_line(text, await desk.known())
         card = await called.run(desk, replace(ask, words=read))
         if called.configures:
             card = structs.replace(card, private=True)
@@ -176,17 +182,56 @@ async def _answered(desk: Desk, ask: Ask, text: str) -> Card:
         return desk.sign(card)
 
 
+def read_line(text: str, known: Sequence[Asset]) -> tuple[Command, dict[str, object]]:
+    """A line's command and what its words say. Raises ``AskError`` with what the line comes nearest to."""
+    try:
+        called, words = find(text)
+        return called, read_words(called, words, known)
+    except AskError:
+        if _is_typed(text):
+            raise
+        lines = nearest_lines(text, known, lambda line: _works(line, known))
+        if not lines and len(text.split()) < 2:
+            raise
+    if not lines:
+        nothing = _(
+            "I answer commands, not whole sentences. For example `/oi btc`, `/liquidations btc 24h`"
+            " or `/resets`. Everything: `/help`"
+        )
+        raise AskError(nothing, "/oi btc", "/resets", "/help")
+    near = _("I answer commands, not whole sentences. Nearest to what you said: {lines}")
+    raise AskError(near.format(lines=enumerated(f"`{line}`" for line in lines)), *lines)
+
+
+def _is_typed(text: str) -> bool:
+    """Is it a command with a mistake in it, rather than a sentence?"""
+    name, surely = _said(text)
+    if surely or is_question(text):
+        return surely
+    if name in COMMANDS and name not in ALSO_WORDS:
+        return True
+    return len(text.split()) < 3 and _nearest(name, surely) is not None
+
+
+def _works(line: str, known: Sequence[Asset]) -> bool:
+    try:
+        read_words(*find(line), known)
+    except AskError:
+        return False
+    return True
+
+
 def find(text: str) -> tuple[Command, list[str]]:
     """The command a line names, and its words. Raises ``AskError`` with the nearest command."""
     said, *words = text.split() or [""]
-    name = said.removeprefix("/").partition("@")[0].lower()
+    name, surely = _said(text)
     if name in COMMANDS:
         return COMMANDS[name], words
     if not name:
         raise AskError(
             _("Say what you would like to know, for example `/oi btc`. Everything: `/help`"), "/help"
         )
-    near = _nearest(name)
+    near = _nearest(name, surely)
     example = COMMANDS[near or "help"].examples[0]
     if not near:
         text = _('I know no command "{said}". Everything: `/help`')
@@ -197,12 +242,19 @@ def find(text: str) -> tuple[Command, list[str]]:
     raise AskError(text.format(said=plain(said[:24]), near=f"/{near}", example=example), example)
 
 
-def _nearest(name: str) -> str | None:
+def _said(text: str) -> tuple[str, bool]:
+    """The first word as a command's name, and whether it was surely meant for one."""
+    said = next(iter(text.split()), "")
+    return said.removeprefix("/").partition("@")[0].lower(), said.startswith("/")
+
+
+def _nearest(name: str, surely: bool) -> str | None:
     """The command that begins so, or the one with the fewest slips (``/io`` is one: a swap)."""
     begun = [known for known in COMMANDS if len(name) > 2 and known.startswith(name)]
     if begun:
         return begun[0]
-    near = process.extractOne(name, list(COMMANDS), scorer=OSA.normalized_similarity, score_cutoff=0.5)
+    names = list(COMMANDS)
+    near = process.extractOne(name, names, scorer=OSA.normalized_similarity, score_cutoff=NEAR[surely])
     return near[0] if near else None
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line
-from bot.domain.posts import Subscription
+from bot.domain.posts import Destination, Subscription
 from bot.domain.waves import Wave
 from bot.errors import AskError
 from bot.pipeline.route import wants
@@ -36,6 +36,9 @@ WHAT = Parameter("coins… how often", read_text, rest=True)
 WHICH = Parameter("coin|id|all", read_text)
 LOG_REACH = timedelta(days=30)
 LOG_ROWS = 1000
+UNDONE_WITHIN = 50
+"""Of so many changes of a chat one can be undone."""
+_UNDO = re.compile(r"undo(?:-([0-9]{1,18}))?")
 MOST_TAPS = 8
 
 
@@ -102,8 +105,10 @@ async def add_subscription(desk: Desk, ask: Ask, wanted: Wanted) -> Subscription
 )
 async def unsubscribe(desk: Desk, ask: Ask) -> Card:
     await ask.may_change()
-    kept, here = desk.store.subscriptions, await desk.subscriptions_here(ask.destination)
     which = (ask.get(WHICH) or "").lower()
+    if undo := _UNDO.fullmatch(which):
+        return await _brought_back(desk, ask, int(undo[1]) if undo[1] else None)
+    kept, here = desk.store.subscriptions, await desk.subscriptions_here(ask.destination)
     if which in ("all", "every", "everything") or (not which and len(here) == 1):
         await kept.remove(ask.destination)
         title = _("You get no alerts here any more")
@@ -129,9 +134,46 @@ async def unsubscribe(desk: Desk, ask: Ask) -> Card:
         title = await _without(desk, here, read_coin(which, await desk.known(), "/unsubscribe {coin}"))
     left = await kept.of(ask.destination)
     await note(desk, ask, here)
-    gone = [s for s in here if s not in left]
-    back = Button(_("Undo"), f"/subscribe {typed_whole(gone[0])}") if len(here) - len(left) == 1 else None
-    return _left(title, left, back)
+    gone = next(s for s in here if s not in left)
+    return _left(title, left, Button(_("Undo"), f"/unsubscribe undo-{gone.id}"))
+
+
+async def _brought_back(desk: Desk, ask: Ask, number: int | None) -> Card:
+    """Everything that ended together with subscription ``number``, or what ended last in this place."""
+    kept = desk.store.subscriptions
+    for change in await desk.store.chats.changes(ask.destination, UNDONE_WITHIN):
+        ended, instead = (change.changed and change.changed.alerts) or ((), ())
+        if not _is_less(instead, ended) or not _is_meant(ended, number, ask.destination):
+            continue
+        before = await kept.of(ask.destination)
+        for subscription in instead:
+            await kept.remove(subscription.destination, subscription.id)
+        for subscription in ended:
+            await kept.add(replace(subscription, id=0))
+        await note(desk, ask, before)
+        return Card(
+            title=_("Alerts are back as they were"),
+            lines=tuple(
+                Line(f"**{s.id}** · {subscription_words(s)}") for s in await kept.of(ask.destination)
+            ),
+            footer=_("`/alerts` shows all of this chat's · `/threshold` changes how often"),
+            buttons=(Button(_("All alerts"), "/alerts"),),
+        )
+    raise AskError(
+        _("There is nothing to bring back. To hear again: `/subscribe weekly`"), "/subscribe weekly"
+    )
+
+
+def _is_less(after: Sequence[Subscription], before: Sequence[Subscription]) -> bool:
+    """Was a coin left out that was asked for before?"""
+    if any(s.assets is None for s in after):
+        return False
+    named = {asset for s in after for asset in s.assets or ()}
+    return any(s.assets is None or s.assets - named for s in before)
+
+
+def _is_meant(ended: Sequence[Subscription], number: int | None, here: Destination) -> bool:
+    return any(s.id == number or (number is None and s.destination == here) for s in ended)
 
 
 async def _without(desk: Desk, here: Sequence[Subscription], asset: Asset) -> str:
@@ -147,11 +189,11 @@ async def _without(desk: Desk, here: Sequence[Subscription], asset: Asset) -> st
     return _("No more alerts about {asset} alone").format(asset=asset)
 
 
-def _left(title: str, left: Sequence[Subscription], back: Button | None) -> Card:
+def _left(title: str, left: Sequence[Subscription], back: Button) -> Card:
     still = _("Still on: **{n}** · {words}")
     lines = tuple(Line(still.format(n=s.id, words=subscription_words(s))) for s in left)
     footer = _("`/subscribe weekly` to hear again")
-    return Card(title=title, lines=lines, footer=footer, buttons=(back,) if back else ())
+    return Card(title=title, lines=lines, footer=footer, buttons=(back,))
 
 
 @command("alerts", N_("What this chat gets, and what it got last"), examples=("/alerts",))

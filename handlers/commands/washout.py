@@ -312,5 +312,5 @@ async def _soonness(desk: Desk) -> str:
     """How soon chats were told of the newest wave that any was told of."""
     for wave in await desk.store.waves.recent(limit=NEWEST):
         if latency := await desk.store.posts.latency(wave.id):
-            return f"`/wave {wave.id}`: {latency_line(latency)}"
+            return f"{latency_line(latency)} · `/wave {wave.id}`"
     return ""

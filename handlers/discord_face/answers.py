@@ -113,7 +113,7 @@ class Answers:
     async def typed(self, interaction: discord.Interaction[Any], text: str) -> None:
         """A slash command."""
         work = self._answered(interaction, text)
-        await self._answer(interaction, text, work, private=_configures(text), replaces=False)
+        await self._answer(interaction, text, work, private=_for_one(text), replaces=False)
 
     async def used(self, interaction: discord.Interaction[Any]) -> None:
         """A button, a select or a form. In a message only its presser sees, the answer takes its place."""
@@ -234,6 +234,11 @@ def _command(text: str) -> str:
 def _configures(text: str) -> bool:
     command = COMMANDS.get(_command(text))
     return command is not None and command.configures
+
+
+def _for_one(text: str) -> bool:
+    command = COMMANDS.get(_command(text))
+    return command is not None and (command.configures or command.discreet)
 
 
 def _about_alerts(text: str) -> bool:

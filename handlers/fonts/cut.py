@@ -2,7 +2,7 @@
 
     python -m handlers.fonts.cut [FOLDER]
 
-FOLDER holds DejaVuSans.ttf, DejaVuSans-Bold.ttf and NotoSansCJK-Regular.ttc somewhere below it, as Debian's
+FOLDER holds DejaVuSans.ttf and NotoSansCJK-Regular.ttc, with their bold ones, somewhere below it, as Debian's
 fonts-dejavu-core and fonts-noto-cjk put them into /usr/share/fonts. Of Chinese only the signs are kept that
 the catalogue uses, so it is called again when that has changed.
 """
@@ -31,6 +31,7 @@ CUTS = (
     ("DejaVuSans.ttf", "DejaVuSans.ttf", 0),
     ("DejaVuSans-Bold.ttf", "DejaVuSans-Bold.ttf", 0),
     ("NotoSansCJK-Regular.ttc", "NotoSansSC-subset.otf", 2),  # the third face of the collection is SC
+    ("NotoSansCJK-Bold.ttc", "NotoSansSC-Bold-subset.otf", 2),
 )
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from telegram.error import InvalidToken
 from telegram.ext import ExtBot
 
+from bot.domain.bot_news import BotNews, Heard
 from bot.domain.cards import Card
 from bot.domain.posts import Destination
 from bot.errors import ConfigError, DestinationGone, PlaceClosed
@@ -24,7 +25,7 @@ from handlers.telegram.inbox import REFUSED, Inbox
 from handlers.telegram.news import NewsWire
 from handlers.telegram.owners import Owners
 from handlers.telegram.pace import Rank, share_of
-from handlers.telegram.pacer import Pacer
+from handlers.telegram.pacer import Pacer, Tell
 from handlers.telegram.people import PLATFORM
 from handlers.telegram.pictures import Draw, Pictures
 from handlers.telegram.presses import Presses
@@ -108,7 +109,8 @@ async def open_telegram(
         return Talk(bot, voice, presses, owners, desk, wall, Tidy(voice, store.journal, wall, sleep, start))
 
     hook = options.webhook_url if options.mode == "webhook" else None
-    inbox = Inbox(bot, talk, sleep, hook, webhook_secret or secrets.token_urlsafe(32))
+    secret = webhook_secret or secrets.token_urlsafe(32)
+    inbox = Inbox(bot, talk, sleep, hook, secret, store.claims, wall)
     try:
         yield Face(voice, owners, inbox, pacer)
     finally:
@@ -134,6 +136,20 @@ class Face:
         """Where other processes use the same bot: whether this one has the lane, and of how many answerers it
         is one (0: of none)."""
         self.pacer.share(share_of(lane=lane, answerers=answerers))
+
+    def join(self, tell: Tell) -> None:
+        """Where other processes use the same bot: ``tell`` them what this one does. ``hear`` is for what they
+        tell."""
+        self.pacer.join(tell)
+        self.owners.pass_on = tell
+
+    def hear(self, whose: str, news: BotNews) -> None:
+        """What another process of the bot, named ``whose``, tells of itself."""
+        match news:
+            case Heard(chat):
+                self.owners.heard_elsewhere(chat)
+            case _:
+                self.pacer.hear(whose, news)
 
     def stop_waiting(self) -> None:
         """What waits for its turn is put off, so that stopping takes no longer than what is under way."""

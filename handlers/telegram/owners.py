@@ -13,6 +13,7 @@ from telegram.constants import ChatMemberStatus
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
+from bot.domain.bot_news import Heard
 from bot.domain.cards import Card, Line, Tone, plain
 from bot.domain.chats import silent_until
 from bot.domain.posts import Destination, Subscription
@@ -21,6 +22,7 @@ from bot.ports import Clock, Store
 from handlers.phrases import titled
 from handlers.speech import ENGLISH, N_, _, speaking, spoken
 from handlers.telegram.pace import Rank
+from handlers.telegram.pacer import Tell
 from handlers.telegram.people import PLATFORM
 from handlers.telegram.voice import Voice
 
@@ -60,6 +62,8 @@ class Owners:
         self._wall = wall
         self._closed: dict[str, Closed] | None = None
         self._heard: set[str] = set()
+        self.pass_on: Tell | None = None
+        """Where others speak for the same bot: tells them."""
 
     async def check(self, destination: Destination) -> None:
         """Raises ``PlaceClosed`` for a place that said a short while ago that the bot may not speak there."""
@@ -69,8 +73,14 @@ class Owners:
         if self._wall() - closed.at < MUTED_FOR:
             raise PlaceClosed(closed.why)
 
-    def heard(self, chat: str) -> None:
-        """Rights may have changed, or a topic was opened again: the next post finds out."""
+    async def heard(self, chat: str) -> None:
+        """Rights may have changed, or a topic was opened again: the next post finds out, whoever sends it."""
+        self._heard.add(chat)
+        if self.pass_on is not None:
+            await self.pass_on(Heard(chat))
+
+    def heard_elsewhere(self, chat: str) -> None:
+        """As ``heard``, by another process of the bot."""
         self._heard.add(chat)
 
     async def closed(self, destination: Destination, why: DeliveryError) -> None:

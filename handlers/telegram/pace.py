@@ -8,6 +8,7 @@ Limits are those of the Bots FAQ, "My bot is hitting limits, how do I avoid this
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from math import inf
@@ -34,6 +35,14 @@ CREEP = 1.00002
 """Usual is the quickest answer ever, a little slower with each since: a line may become longer for good."""
 PATIENCE_S = 20.0
 """Who would wait longer is told so at once: a post is claimed for a minute, and a person has gone."""
+ELSEWHERE_S = 5.0
+"""Another process's request whose end is not heard of is taken for answered then. Most take a second or less,
+and who was killed leaves the chat it spoke to waiting no longer than another needs to take its place."""
+ANSWERS_WITHIN_S, POSTS_AFTER_S = 0.1, 0.15
+"""Processes that wait for one chat all know the moment it is free, so each lets others go first: answers by
+another time each within the first, posts by the second. The news of who went takes far less."""
+GOLDEN = 0.618034
+"""Its multiples, whole parts left out, fill 0 to 1 evenly: no two processes choose alike twice in a row."""
 SUSPICIOUS_S = 10.0
 """Two chats refused within this time: it is not the chats, it is all of us."""
 SLOWER, SLOWEST, RECOVERY = 1.25, 4.0, 0.999
@@ -84,21 +93,52 @@ class Turn:
         return self.rank, self.number
 
 
+@dataclass(frozen=True, slots=True)
+class _Elsewhere:
+    """Another process's request that is under way; it is taken for answered at ``ends_s`` at the latest."""
+
+    ends_s: float
+    message: bool
+
+
 @dataclass(slots=True)
 class _Chat:
-    """``busy`` while a request is under way; messages not before ``free_s``, nothing before ``refused_s``."""
+    """``busy`` while a request is under way; nothing before ``refused_s``.
+
+    ``done`` are the ends of its newest messages, in order; ``elsewhere`` other processes' requests, by name.
+    """
 
     group: bool
     busy: bool = False
-    free_s: float = 0.0
     refused_s: float = 0.0
     done: deque[float] = field(default_factory=lambda: deque(maxlen=GROUP_MOST))
+    elsewhere: dict[str, _Elsewhere] = field(default_factory=dict)
 
     def ready_s(self, *, message: bool) -> float:
-        if not message:
-            return self.refused_s
-        full_s = self.done[0] + GROUP_SPAN_S if self.group and len(self.done) == GROUP_MOST else 0.0
-        return max(self.free_s, self.refused_s, full_s)
+        said_s: Sequence[float] = self.done
+        ends_s = 0.0
+        if self.elsewhere:
+            ends_s = max(each.ends_s for each in self.elsewhere.values())
+            said_s = sorted([*self.done, *(each.ends_s for each in self.elsewhere.values() if each.message)])
+        if not message or not said_s:
+            return max(self.refused_s, ends_s)
+        full_s = said_s[-GROUP_MOST] + GROUP_SPAN_S if self.group and len(said_s) >= GROUP_MOST else 0.0
+        return max(said_s[-1] + CHAT_GAP_S, self.refused_s, ends_s, full_s)
+
+    def said(self, at_s: float) -> None:
+        """A message to it was answered."""
+        if self.done and at_s < self.done[-1]:  # one that was never answered is noticed late
+            self.done = deque(sorted([*self.done, at_s]), maxlen=GROUP_MOST)
+        else:
+            self.done.append(at_s)
+
+    def settle(self, now_s: float) -> None:
+        """Requests of others whose end nobody told of are taken for answered."""
+        for call, each in list(self.elsewhere.items()):
+            if each.ends_s <= now_s:
+                del self.elsewhere[call]
+                if each.message:
+                    self.said(each.ends_s)
 
 
 class Budget:
@@ -121,6 +161,7 @@ class Budget:
         self._closed_until_s = 0.0
         self._gap_s = self._least_gap_s
         self._refused: tuple[str, float, float] | None = None
+        self._place: float | None = None
         self._asked = 0
 
     @property
@@ -134,6 +175,10 @@ class Budget:
         if share != self._share:
             self._share = share
             self._gap_s = self._least_gap_s
+
+    def beside_others(self, place: float) -> None:
+        """Others speak for the same bot; ``place`` (0 to 1) is another one in each process."""
+        self._place = place
 
     def ask(self, rank: Rank, chat: str | None, now_s: float, *, message: bool = True) -> Turn:
         self._asked += 1
@@ -193,6 +238,22 @@ class Budget:
         """Whoever waited was cancelled."""
         self._waiting.remove(turn)
 
+    def began_elsewhere(self, call: str, chat: str, now_s: float, *, message: bool) -> None:
+        """Another process's request goes; ``call`` names it among all of them."""
+        known = self._chat(chat)
+        known.settle(now_s)
+        known.elsewhere[call] = _Elsewhere(now_s + ELSEWHERE_S, message)
+
+    def ended_elsewhere(self, call: str, chat: str, now_s: float, *, message: bool) -> None:
+        """It was answered, or will not be; its beginning may have been missed."""
+        known = self._chat(chat)
+        known.settle(now_s)
+        known.elsewhere.pop(call, None)
+        if message:
+            known.said(now_s)
+        if len(self._chats) > KEPT:
+            self._forget(now_s)
+
     def finish(self, turn: Turn, now_s: float) -> None:
         """An answer came, or none will."""
         self._gap_s = max(self._least_gap_s, self._gap_s * RECOVERY)
@@ -204,24 +265,24 @@ class Budget:
         chat = self._chat(turn.chat)
         chat.busy = False
         if turn.message:
-            chat.free_s = now_s + CHAT_GAP_S
-            chat.done.append(now_s)
+            chat.said(now_s)
         if len(self._chats) > KEPT:
             self._forget(now_s)
 
-    def refuse(self, turn: Turn, retry_after_s: float, now_s: float) -> None:
-        """Telegram asked to wait. A refusal does not say who is meant: two chats in a row mean all.
+    def refuse(self, chat: str | None, retry_after_s: float, now_s: float) -> None:
+        """Telegram asked to wait: this process or another. A refusal does not say who is meant: two chats in
+        a row mean all.
 
         All wait only as long as both were asked to: one chat may be banned for hours on its own account.
         """
         until_s = now_s + retry_after_s
-        if turn.chat is not None:
-            chat = self._chat(turn.chat)
-            chat.refused_s = max(chat.refused_s, until_s)
-        last, self._refused = self._refused, (turn.chat or "", now_s, until_s)
-        others = last is not None and last[0] != turn.chat and now_s - last[1] <= SUSPICIOUS_S
-        if turn.chat is None or others:
-            both_s = until_s if turn.chat is None or last is None else min(until_s, last[2])
+        if chat is not None:
+            known = self._chat(chat)
+            known.refused_s = max(known.refused_s, until_s)
+        last, self._refused = self._refused, (chat or "", now_s, until_s)
+        others = last is not None and last[0] != chat and now_s - last[1] <= SUSPICIOUS_S
+        if chat is None or others:
+            both_s = until_s if chat is None or last is None else min(until_s, last[2])
             self._closed_until_s = max(self._closed_until_s, both_s)
             self._gap_s = min(self._gap_s * SLOWER, SLOWEST * self._least_gap_s)
 
@@ -229,7 +290,11 @@ class Budget:
         if turn.chat is None:
             return 0.0
         chat = self._chat(turn.chat)
-        return inf if chat.busy else chat.ready_s(message=turn.message)
+        ready_s = inf if chat.busy else chat.ready_s(message=turn.message)
+        if self._place is None or not ready_s:
+            return ready_s
+        mine = (self._place + turn.number * GOLDEN) % 1
+        return ready_s + (mine * ANSWERS_WITHIN_S if turn.rank is Rank.ANSWER else POSTS_AFTER_S)
 
     def _chat(self, name: str) -> _Chat:
         if name not in self._chats:
@@ -238,13 +303,15 @@ class Budget:
         return self._chats[name]
 
     def _forget(self, now_s: float) -> None:
+        for chat in self._chats.values():
+            chat.settle(now_s)
         waited_for = {turn.chat for turn in self._waiting}
         idle = [
             name
             for name, chat in self._chats.items()
             if not chat.busy
             and name not in waited_for
-            and max(chat.free_s, chat.refused_s) <= now_s
+            and chat.ready_s(message=True) <= now_s
             and (not chat.group or not chat.done or chat.done[-1] + GROUP_SPAN_S <= now_s)
         ]
         for name in idle:

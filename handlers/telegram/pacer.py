@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from math import inf
+from random import random
 from typing import Any
 
 from telegram.error import RetryAfter
 from telegram.ext import BaseRateLimiter
 
+from bot.domain.bot_news import Began, BotNews, Ended, Refused
 from bot.errors import TryLater
 from handlers.telegram.pace import Budget, Rank, Turn
 
+Tell = Callable[[BotNews], Awaitable[None]]
 Answer = bool | dict[str, Any] | list[dict[str, Any]]
+
+
+class Stopping(TryLater):
+    """Not said, as the program ends: whoever takes over may say it."""
 
 
 class Pacer(BaseRateLimiter[Rank]):
@@ -27,6 +34,7 @@ class Pacer(BaseRateLimiter[Rank]):
     def __init__(self, speed: float = 1.0) -> None:
         self.budget = Budget()
         self._speed = speed
+        self._tell: Tell | None = None
         self._waiting: dict[Turn, asyncio.Future[None]] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
@@ -43,6 +51,28 @@ class Pacer(BaseRateLimiter[Rank]):
         for turn in list(self._waiting):
             self.budget.withdraw(turn)
             self._let(turn, _stopping())
+
+    def join(self, tell: Tell) -> None:
+        """Others speak for the same bot: ``tell`` them what is asked of Telegram, before it goes."""
+        self._tell = tell
+        self.budget.beside_others(random())  # noqa: S311
+
+    def hear(self, whose: str, news: Began | Ended | Refused) -> None:
+        """What another process, named ``whose``, asks of Telegram for the same bot counts as our own."""
+        loop = asyncio.get_running_loop()
+        now_s = self._now_s(loop)
+        match news:
+            case Began(call, chat, message):
+                self.budget.began_elsewhere(f"{whose} {call}", chat, now_s, message=message)
+            case Ended(call, chat, message):
+                self.budget.ended_elsewhere(f"{whose} {call}", chat, now_s, message=message)
+            case Refused(chat, wait_s):
+                self.budget.refuse(chat, wait_s, now_s)
+        self._look(loop)
+
+    async def _say(self, news: BotNews) -> None:
+        if self._tell is not None:
+            await self._tell(news)
 
     async def initialize(self) -> None:
         """Nothing to prepare."""
@@ -72,13 +102,18 @@ class Pacer(BaseRateLimiter[Rank]):
         )
         await self._wait(turn, loop)
         try:
+            if turn.chat is not None:
+                await self._say(Began(turn.number, turn.chat, turn.message))
             return await callback(*args, **kwargs)
         except RetryAfter as asked:
-            self.budget.refuse(turn, seconds(asked), self._now_s(loop))
+            self.budget.refuse(turn.chat, seconds(asked), self._now_s(loop))
+            await self._say(Refused(turn.chat, seconds(asked)))
             raise
         finally:
             self.budget.finish(turn, self._now_s(loop))
             self._look(loop)
+            if turn.chat is not None:
+                await self._say(Ended(turn.number, turn.chat, turn.message))
 
     async def _wait(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
         may_go = self._waiting[turn] = loop.create_future()
@@ -119,8 +154,8 @@ class Pacer(BaseRateLimiter[Rank]):
             may_go.set_result(None)
 
 
-def _stopping() -> TryLater:
-    return TryLater("Washout is stopping", retry_after=timedelta(0))
+def _stopping() -> Stopping:
+    return Stopping("Washout is stopping", retry_after=timedelta(0))
 
 
 def seconds(asked: RetryAfter) -> float:

@@ -31,6 +31,7 @@ from handlers.speech import ENGLISH, N_, _, speaking
 from handlers.telegram.links import asked, asking, private_chat
 from handlers.telegram.owners import Owners
 from handlers.telegram.pace import Rank
+from handlers.telegram.pacer import Stopping
 from handlers.telegram.people import (
     PLATFORM,
     Person,
@@ -88,7 +89,7 @@ class Talk:
         await self._tidy.resume()
 
     async def hear(self, update: Update) -> None:
-        """Raises ``StorageError``; a fault of Telegram costs the answer, and is logged."""
+        """Raises ``StorageError``, and ``Stopping``; a fault of Telegram costs the answer, and is logged."""
         try:
             if (member := update.my_chat_member) is not None:
                 await self._membership(member)
@@ -98,13 +99,15 @@ class Talk:
                 await self._said(message)
         except DestinationMoved as moved:
             log.info("chat moved: %s", moved, extra={"event": "telegram.moved"})
+        except Stopping:
+            raise
         except DeliveryError as lost:
             log.info("an answer was lost: %s", lost, extra={"event": "telegram.answer_lost"})
 
     # --- words -------------------------------------------------------------------------------------
 
     async def _said(self, message: Message) -> None:
-        self._owners.heard(str(message.chat.id))
+        await self._owners.heard(str(message.chat.id))
         if message.migrate_to_chat_id is not None:
             await self._moved(message.chat.id, message.migrate_to_chat_id)
         elif message.migrate_from_chat_id is not None:
@@ -266,7 +269,7 @@ class Talk:
         Who unblocks the bot presses Start, which is answered.
         """
         place = _whole_chat(change.chat)
-        self._owners.heard(place.chat)
+        await self._owners.heard(place.chat)
         was, is_now = is_there(change.old_chat_member), is_there(change.new_chat_member)
         if not is_now:
             await self._left(change, place)

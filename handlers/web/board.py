@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import exp
 
@@ -14,16 +14,18 @@ from bot.domain.market import Group, Point, Snapshot, Venue
 from bot.domain.waves import Wave
 from bot.pipeline.leverage import Leverage
 from handlers.desk import Desk
-from handlers.leverage import seen
+from handlers.leverage import judged_now
+from handlers.series import aligned
+
+Then = Mapping[timedelta, Mapping[Asset, Point]]
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 STEP = timedelta(minutes=30)
 MOST_COINS = 40
 """Coins on the board, the largest first; the others are a command away."""
 LATEST_WAVES = 6
-LEVERAGE_KEPT = timedelta(minutes=1)
-"""It is added up once a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class CoinRow:
     price_day: float | None
     line: tuple[float, ...]
     leverage: Leverage
-    wave: Wave | None
+    wave: Wave | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +77,25 @@ class Board:
 
 
 class Boards:
-    """Makes boards, and remembers what moves slowly."""
+    """Makes boards. What is told of a coin stays until its next snapshot, or for the minute: only what came
+    since is asked of the store. Waves, feeds and ages are always those of now.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self._leverages: dict[Asset, tuple[datetime, Leverage]] = {}
+        self._rows: dict[Asset, tuple[tuple[datetime, datetime], CoinRow]] = {}
+        self._before: tuple[datetime, Then] | None = None
 
     async def now(self) -> Board:
         desk = self.desk
         at = desk.clock()
         known = await desk.known()
-        then = {span: await desk.store.journal.points(at - span) for span in (HOUR, DAY)}
+        newest = await desk.store.journal.points()
         running = sorted(await desk.store.waves.running(), key=lambda wave: -wave.magnitude.w)
         of_coin = {wave.asset: wave for wave in reversed(running)}
-        rows = [row for asset in known[:MOST_COINS] if (row := await self._coin(asset, at, then, of_coin))]
+        shown = [asset for asset in known[:MOST_COINS] if asset in newest]
+        rows = [await self._coin(asset, at, newest[asset].at, of_coin.get(asset)) for asset in shown]
+        self._rows = {asset: self._rows[asset] for asset in shown}
         resets = await desk.resets(None, LATEST_WAVES + len(running))
         return Board(
             at=at,
@@ -100,19 +107,27 @@ class Boards:
             blind_since=desk.blind_since(),
         )
 
-    async def _coin(
-        self,
-        asset: Asset,
-        at: datetime,
-        then: Mapping[timedelta, Mapping[Asset, Point]],
-        of_coin: Mapping[Asset, Wave],
-    ) -> CoinRow | None:
-        journal = self.desk.store.journal
-        now = await journal.snapshot(asset)
-        if now is None:
-            return None
-        points = await journal.series(asset, at - DAY, at, STEP)
+    async def _coin(self, asset: Asset, at: datetime, newest: datetime, wave: Wave | None) -> CoinRow:
+        stands = aligned(at, MINUTE), newest
+        known = self._rows.get(asset)
+        if known is None or known[0] != stands:
+            known = self._rows[asset] = stands, await self._made(asset, at)
+        return replace(known[1], wave=wave)
+
+    async def _then(self, at: datetime) -> Then:
+        """Every coin an hour and a day ago."""
+        minute = aligned(at, MINUTE)
+        if self._before is None or self._before[0] != minute:
+            found = {span: await self.desk.store.journal.points(at - span) for span in (HOUR, DAY)}
+            self._before = minute, found
+        return self._before[1]
+
+    async def _made(self, asset: Asset, at: datetime) -> CoinRow:
+        desk, then = self.desk, await self._then(at)
+        now = await desk.latest(asset)
+        points = await desk.store.journal.series(asset, at - DAY, at, STEP)
         top = max((point.index for point in points), default=now.index)
+        told = (await desk.days.newest(at)).get(asset)
         return CoinRow(
             now=now,
             fall=min(0.0, exp(now.index - max(top, now.index)) - 1),
@@ -120,17 +135,8 @@ class Boards:
             day=_since(now, then[DAY].get(asset), DAY),
             price_day=_price_since(now, then[DAY].get(asset)),
             line=tuple(exp(point.index - top) for point in points),
-            leverage=await self._leverage(asset, at),
-            wave=of_coin.get(asset),
+            leverage=(await judged_now(desk, now, told)).leverage,
         )
-
-    async def _leverage(self, asset: Asset, at: datetime) -> Leverage:
-        known = self._leverages.get(asset)
-        if known is not None and timedelta(0) <= at - known[0] < LEVERAGE_KEPT:
-            return known[1]
-        found = (await seen(self.desk, asset)).leverage
-        self._leverages[asset] = (at, found)
-        return found
 
 
 def _hottest(row: CoinRow) -> tuple[bool, float, float]:

@@ -248,7 +248,8 @@ VENUE_HEADS = (
 
 def _venues(board: Board, operator: bool) -> Html:
     heads = (el("th", _(head), cls=cls or None, scope="col") for head, cls in VENUE_HEADS)
-    fresh = sum(row.state is SourceState.FRESH for row in board.venues)
+    live = [row for row in board.venues if row.group is not Group.REPORT]
+    fresh = sum(row.state is SourceState.FRESH for row in live)
     table = el(
         "table",
         el("caption", _("Venues, those that are not fresh first, then the largest"), cls="hidden"),
@@ -262,7 +263,7 @@ def _venues(board: Board, operator: bool) -> Html:
     return el(
         "section",
         el("h2", _("Venues"), id="venues-title"),
-        el("p", total.format(fresh=fresh, venues=len(board.venues)), cls="about"),
+        el("p", total.format(fresh=fresh, venues=len(live)), cls="about"),
         el("div", table, cls="table", role="group", tabindex=0, aria_labelledby="venues-title")
         if board.venues
         else None,

@@ -9,11 +9,12 @@ from typing import NamedTuple
 from bot.domain.figures import FIGURES, Figure, Sample
 from bot.domain.fleet import Member
 from bot.domain.health import LockHolder, SourceHealth, SourceState
+from bot.domain.market import Group
 from handlers.web.door import Visitor
 
 
 class Freshness(NamedTuple):
-    """A venue is fresh when each of its sources is."""
+    """A venue is fresh when each of its sources is. Who reports of venues is none."""
 
     fresh: int
     venues: int
@@ -22,8 +23,9 @@ class Freshness(NamedTuple):
 
 
 def freshness(sources: Sequence[SourceHealth]) -> Freshness:
-    titles = {source.venue: source.title for source in sources}
-    stale = {source.venue for source in sources if source.state is not SourceState.FRESH}
+    live = [source for source in sources if source.group is not Group.REPORT]
+    titles = {source.venue: source.title for source in live}
+    stale = {source.venue for source in live if source.state is not SourceState.FRESH}
     return Freshness(len(titles) - len(stale), len(titles), tuple(sorted(titles[venue] for venue in stale)))
 
 

@@ -17,7 +17,7 @@ from handlers.web import LOCAL, Door, Site
 from tests.browser.test_chat_page import browsing, opened
 from tests.handlers.october import MINUTE, NOW, ONSET
 from tests.handlers.october import wave as october_wave
-from tests.handlers.test_page import october
+from tests.handlers.pages import october
 from tests.local import wave
 
 pytestmark = pytest.mark.browser

@@ -117,6 +117,12 @@ async def test_a_mistake_is_answered_to_the_person_alone(face: DiscordFace, disc
     assert asked.ephemeral
 
 
+async def test_a_file_is_for_who_asked_alone(face: DiscordFace, discord: Discord) -> None:
+    asked = await discord.command("export", what="waves", manager=True)
+    assert (await asked.answer())["attachments"]
+    assert asked.ephemeral
+
+
 async def test_what_takes_longer_is_announced_and_then_filled_in(opened: Opened, discord: Discord) -> None:
     ready = asyncio.Event()
 

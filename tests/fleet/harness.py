@@ -1,19 +1,14 @@
-"""A fleet as its operator runs it: processes over real engines, a scenario, and local chat platforms.
-
-A supervisor starts every process again that ends, as systemd or compose do.
-"""
+"""A fleet as its operator runs it: processes over real engines, a scenario, and local chat platforms."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from math import exp
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +18,7 @@ import msgspec
 import nats
 
 from bot.app_parts import GROUPS, judge_of
+from bot.bench import Bench
 from bot.config import Settings, load
 from bot.domain.assets import Asset
 from bot.domain.posts import WEEKLY_W, Destination, Measure, Subscription, Threshold
@@ -33,45 +29,33 @@ from bot.feeds.sources import open_lines
 from bot.health import Health
 from bot.opening import open_store
 from bot.past import Past
+from bot.pipeline.memory import JudgeState, case_name
 from bot.ports import Store
 from bot.ports_fleet import Parcel
-from bot.roles import Bench
+from bot.recompute import recompute
 from bot.running import running
 from bot.simulator.playing import Play, ScenarioClock
 from bot.stage import PLAY, played, wall
+from handlers.telegram.pace import CHAT_GAP_S
 from storage.jetstream_wire import VERSION, pack
 from storage.streams import LocalStream
 from tests.discord_face.payloads import ALERTS
-from tests.discord_face.records import TOKEN as DISCORD_TOKEN
 from tests.discord_face.server import Discord
+from tests.fleet.members import SCENARIO, SPEED, Lines, Member, settings_at
 from tests.nats_cluster import NatsCluster
-from tests.postgres import Proxy, Server
-from tests.telegram.rules import TOKEN as TELEGRAM_TOKEN
+from tests.postgres import Server
 from tests.telegram.server import BotApi, serve
 
-SCENARIO, SPEED = "october-2025", 100.0
 BTC = Asset("BTC")
 MINUTE = timedelta(minutes=1)
 FALLS = datetime(2025, 10, 10, 20, 55, tzinfo=UTC)
 LOW = datetime(2025, 10, 10, 21, 32, tzinfo=UTC)
 BEFORE, AFTER = datetime(2025, 10, 10, 20, 45, tzinfo=UTC), datetime(2025, 10, 10, 22, 30, tzinfo=UTC)
 CHATS = (42, 43, 44)
-ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = "fleet_template"
+CLOCKS_S = 0.01
 EVERYBODY = [Destination("telegram", str(chat)) for chat in CHATS] + [Destination("discord", ALERTS)]
-STOPS_WITHIN_S = 10.0
 T = TypeVar("T")
-
-
-def settings_at(folder: Path, database: str, streams: Sequence[str], name: str, more: str = "") -> Path:
-    file = folder / "config.toml"
-    folder.mkdir(exist_ok=True)
-    servers = ", ".join(f'"{server}"' for server in streams)
-    file.write_text(
-        f'[storage]\nurl = "{database}"\n[streams]\nurl = [{servers}]\nname = "{name}"\n'
-        f'[log]\nformat = "text"\nlevel = "debug"\n{more}'
-    )
-    return file
 
 
 def prepare(postgres: Server, folder: Path) -> None:
@@ -100,74 +84,6 @@ async def _prepare(postgres: Server, folder: Path) -> None:
                     destination=chat, threshold=wanted, assets=frozenset({BTC}), created=stage.clock()
                 )
             )
-
-
-@dataclass
-class Member:
-    """One process, started again whenever it ends, until it is stopped."""
-
-    name: str
-    words: Sequence[str]
-    folder: Path
-    config: Path
-    process: asyncio.subprocess.Process | None = None
-    starts: int = 0
-
-    async def supervise(self) -> None:
-        with (self.folder / f"{self.name}.log").open("ab") as log:
-            while True:
-                self.process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "bot", "run", *self.words, "--config", str(self.config)),
-                    *("--scenario", SCENARIO, "--speed", str(SPEED), "--port", "0"),
-                    cwd=self.folder,
-                    env=os.environ
-                    | {
-                        "PYTHONPATH": str(ROOT),
-                        "TELEGRAM_BOT_TOKEN": TELEGRAM_TOKEN,
-                        "DISCORD_TOKEN": DISCORD_TOKEN,
-                    },
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
-                self.starts += 1
-                await self.process.wait()
-                await asyncio.sleep(0.5)
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid if self.process is not None else 0
-
-    def kill(self) -> None:
-        assert self.process is not None
-        with suppress(ProcessLookupError):
-            self.process.kill()
-
-    async def stop(self) -> int:
-        """As a supervisor stops it; its exit code."""
-        assert self.process is not None
-        self.process.terminate()
-        async with asyncio.timeout(STOPS_WITHIN_S):
-            return await self.process.wait()
-
-    @property
-    def log(self) -> str:
-        return (self.folder / f"{self.name}.log").read_text("utf-8", "replace")
-
-
-@dataclass(frozen=True)
-class Lines:
-    """A network of one member, which can stop forwarding without telling anybody."""
-
-    postgres: Proxy
-    nats: Proxy
-
-    def cut(self) -> None:
-        self.postgres.cut()
-        self.nats.cut()
-
-    def mend(self) -> None:
-        self.postgres.mend()
-        self.nats.mend()
 
 
 @dataclass(frozen=True)
@@ -234,12 +150,54 @@ class Fleet:
         assert first.at < FALLS < LOW < last.at, "all venues are seen before and after the fall"
         return exp(last.index - first.index), last.coins / first.coins
 
+    async def judged_alone(self) -> tuple[float, float]:
+        """The index at the end as it was pictured, and as one judge that nothing disturbs makes it from the
+        recorded readings, on from what was known before the wave."""
+        journal, wave = self.store.journal, await self.wave()
+        state = msgspec.msgpack.decode(await journal.kept(case_name(wave.id)) or b"", type=JudgeState)
+        pictured = await journal.snapshots(BTC, BEFORE, AFTER, MINUTE)
+        last, judge = pictured[-1], judge_of(load(None, EXCHANGES.values()))
+        judge.restore(state)
+        assert state.at is not None
+        assert state.at < LOW
+        due = state.at + state.pace.step
+        for reading in await journal.readings(state.at, last.at):
+            while reading.received > due:
+                judge.step(due, snap=False)
+                due += state.pace.step
+            judge.trust(reading)
+        while due < last.at:
+            judge.step(due, snap=False)
+            due += state.pace.step
+        [alone] = [one for one in judge.step(last.at).snapshots if one.asset == BTC]
+        return last.index, alone.index
+
+    async def differ(self) -> list[int]:
+        """The revisions of the wave that ``washout replay --wave`` does not find again."""
+        again = await recompute(self.store, (await self.wave()).id)
+        assert len(again.told) >= 10
+        return [number for number in again.told if not again.same(number)]
+
+    def hasty(self) -> Iterator[tuple[str, float]]:
+        """Telegram's chats that were spoken to within a second of the answer before, and how soon."""
+        for chat in map(str, CHATS):
+            spoken = [c for c in self.telegram.calls if c.chat == chat and not c.method.startswith("get")]
+            for one, other in pairwise(spoken):
+                if other.began - one.ended < CHAT_GAP_S - CLOCKS_S:
+                    yield chat, other.began - one.ended
+
     async def doubled(self) -> int:
         """Messages in chats that no record of a sound accounts for."""
         log = await self.store.posts.log(wall() - timedelta(days=3650), limit=10_000)
         wave = (await self.wave()).id
         rung = sum(line.subject == wave and line.loud and line.destination in EVERYBODY for line in log)
         return sum(len(self.told(chat)) for chat in EVERYBODY) - rung
+
+    async def noted(self) -> None:
+        """Until everything that chats were told is on record: what dies in between may tell it again."""
+        async with asyncio.timeout(10):
+            while await self.doubled():  # noqa: ASYNC110 - rows of a database
+                await asyncio.sleep(0.05)
 
     async def done(self, within_s: float) -> Done:
         """Look until every chat has been told that the wave is over; how that came about."""

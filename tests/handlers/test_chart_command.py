@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from bot.domain.statistics import Statistics, VenueStatistics
 from handlers.charts import svg
 from handlers.commands import Ask, answer
 from handlers.desk import Desk
+from handlers.hindsight import Recount
 from handlers.picture_words import said
 from handlers.venue_series import venues_chart
 from storage.memory import MemoryStore
@@ -141,14 +143,52 @@ def test_where_nothing_was_recorded_every_layer_has_a_gap() -> None:
         assert None not in venue.coins[:8]
 
 
+def joined(snap: Snapshot, *venues: str) -> Snapshot:
+    more = (VenueOpenInterest(Venue(venue), Group.OFFSHORE, 90_000.0, None, ONSET) for venue in venues)
+    return replace(snap, venues=(*snap.venues, *more))
+
+
 def test_a_venue_that_joined_is_said_and_changes_no_headline() -> None:
-    found = market(20)
-    joined = VenueOpenInterest(Venue("gate"), Group.OFFSHORE, 90_000.0, None, ONSET)
-    found[5:] = [replace(snap, venues=(*snap.venues, joined)) for snap in found[5:]]
+    found = market(30)
+    found[8:] = [joined(snap, "gate") for snap in found[8:]]
     chart = layers(found)
-    assert next(venue for venue in chart.venues if venue.name == "Gate").coins[:5] == (None,) * 5
-    assert "1 venue was not watched yet at first." in chart.note
+    assert next(venue for venue in chart.venues if venue.name == "Gate").coins[:8] == (None,) * 8
+    assert chart.breaks == (found[8].at,)
+    assert "Dashed: 1 more venue is counted from there on, which is no rise." in chart.note
     assert chart.title == "BTC open interest 0.0 % in 20 min"
+
+
+def test_the_stack_is_not_joined_where_a_venue_joined() -> None:
+    found = market(30)
+    found[8:] = [joined(snap, "gate") for snap in found[8:]]
+    del found[9:11]  # too short for a gap
+    layer = re.search(r'class="venue" d="([^"]*)"', svg(layers(found)))
+    assert layer is not None
+    assert layer.group(1).count("M") == 2
+    assert 'class="break"' in svg(layers(found))
+
+
+def test_while_venues_answer_for_the_first_time_nothing_is_drawn() -> None:
+    """After a start they come one by one: sums of some of them are no market."""
+    found = market(60)
+    found[15] = joined(found[15], "gate")
+    found[16] = joined(found[16], "gate", "htx")
+    found[17:] = [joined(snap, "gate", "htx", "mexc") for snap in found[17:]]
+    chart = layers(found)
+    assert chart.breaks == (found[17].at,)
+    for venue in chart.venues:
+        assert venue.coins[15:17] == (None, None)
+    assert "3 more venues are counted" in chart.note
+
+
+def test_where_live_figures_count_other_contracts_the_stack_is_not_joined() -> None:
+    found = market(60)
+    anew = Recount(found[15].at, frozenset({Venue("okx")}))
+    chart = venues_chart("BTC", found, 60 * MINUTE, titles=TITLES, now=NOW, anew=anew)
+    assert chart is not None
+    assert chart.breaks == (found[15].at,)
+    assert "Dashed: other contracts are counted from there on, which is no move." in chart.note
+    assert layers(found).breaks == ()
 
 
 @pytest.mark.parametrize("more", [1, 9])

@@ -7,15 +7,17 @@ import struct
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from itertools import combinations, pairwise
+from math import hypot
 
 import pytest
 from msgspec.structs import replace
 
-from benchmarks._gallery import STEPS, gallery, wave, week
+from benchmarks._gallery import STEPS, gallery, walk, wave, week
 from benchmarks._gallery import venues as venues_chart
 from bot.domain.charts import MarketChart
-from handlers.charts import HEIGHT, WIDTH, ZOOM, drawn_once, fonts, market, png, svg, venues
-from handlers.charts.sheet import PANEL, Label, Rect, balanced
+from handlers.charts import HEIGHT, WIDTH, ZOOM, drawn_once, fonts, market, png, rendered, svg, venues
+from handlers.charts.plot import NEAR
+from handlers.charts.sheet import PANEL, Label, Rect, Sheet, balanced, finished
 from handlers.speech import LANGUAGES
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -37,7 +39,7 @@ def labels(picture: str) -> Iterator[Label]:
         has = element.attrib
         size, bold = float(has.get("font-size", "22")), has.get("font-weight") == "bold"
         place, anchor = (float(has["x"]), float(has["y"])), has.get("text-anchor", "start")
-        yield Label(*place, element.text or "", has["fill"], size, anchor, bold)
+        yield Label(*place, "".join(element.itertext()), has["fill"], size, anchor, bold)
 
 
 def texts(picture: str) -> list[str]:
@@ -123,6 +125,16 @@ def test_whatever_the_title_is_there_is_a_png(title: str) -> None:
     assert png(chart(title=title, asset=title[:40])).startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("text", ["多头", "Лонги", "BTC"])
+def test_bold_is_bold_in_every_script(text: str) -> None:
+    def inked(*, bold: bool) -> bytes:
+        sheet = Sheet()
+        sheet.write(Label(20, 100, text, "white", 60, bold=bold))
+        return rendered(finished(sheet, text))
+
+    assert inked(bold=True) != inked(bold=False)
+
+
 def test_the_background_is_the_pictures_own() -> None:
     for each in GALLERY.values():
         ground = next(parsed(svg(each)).iter(f"{SVG}rect"))
@@ -188,6 +200,29 @@ def test_a_number_does_not_stand_on_its_line(rises: bool) -> None:
         if label.text in {f"{path[0]:,.0f}", f"{path[-1]:,.0f}"} and label.bold:
             left, top, right, bottom = label.rect
             assert not any(left <= x <= right and top <= y <= bottom for x, y in line)
+
+
+def test_a_number_is_near_its_point_or_tied_to_it() -> None:
+    """Where a line leaves no room near a point, a stroke leads to its number."""
+    ties = 0
+    for seed in range(12):
+        wild = tuple(v * w for v, w in zip(PLAIN.coins, walk(seed, STEPS, 1.0, 0.02), strict=True) if v)
+        picture = svg(replace(wave(), coins=wild, price_usd=(None,) * STEPS))
+        bold = [label for label in labels(picture) if label.bold]
+        numbers = [label.rect for label in bold if re.fullmatch(r"[\d,]+", label.text)]
+        points = [
+            (float(e.attrib["cx"]), float(e.attrib["cy"])) for e in parsed(picture).iter(f"{SVG}circle")
+        ]
+        assert len(numbers) == len(points) > 1
+        far = [min(_apart(point, rect) for point in points) > NEAR for rect in numbers]
+        assert sum(far) <= len(of_class(picture, "tie"))
+        ties += sum(far)
+    assert ties, "no line of these is so wild"
+
+
+def _apart(point: tuple[float, float], rect: Rect) -> float:
+    (x, y), (left, top, right, bottom) = point, rect
+    return hypot(max(left - x, 0.0, x - right), max(top - y, 0.0, y - bottom))
 
 
 def test_a_gap_is_drawn_as_a_gap_and_said() -> None:

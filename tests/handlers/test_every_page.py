@@ -10,9 +10,9 @@ import pytest
 from bot.domain.waves import Stage
 from handlers.speech import taught
 from tests.handlers.october import wave
+from tests.handlers.pages import october, visiting
 from tests.handlers.pseudo import Pseudo
 from tests.handlers.test_every_text import unmarked_words
-from tests.handlers.test_page import october, visiting
 
 UNSEEN = re.compile(r"<(script|style|svg|template)\b.*?</\1>|<!--.*?-->", re.DOTALL)
 SAID = re.compile(r'\b(?:alt|aria-label|placeholder|title)="([^"]*)"')

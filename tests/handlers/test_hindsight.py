@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.charts import AfterChart
 from bot.domain.health import LIVE_SINCE
 from bot.domain.posts import Destination, Subscription
 from bot.domain.waves import AFTER, FollowUp, Magnitude, Outcome, Stage
@@ -98,6 +99,21 @@ async def test_many_resets_are_compared_with_random_times(desk: Desk, store: Mem
     assert "1 h after 12 resets: median +14.0 %, 8 of 10 from +14.0 % to +14.0 %; random times 0.0 %" in told
     assert "More than chance" in told
     assert await said(desk, "/after 1a") == told
+
+
+async def test_what_followed_is_drawn_at_more_times_than_are_told(desk: Desk, store: MemoryStore) -> None:
+    for n, back in enumerate((10 * DAY, 20 * HOUR)):
+        low = replace(wave(), id=f"n{n}", onset=ONSET - back, low_at=LOW - back, over_at=LOW - back)
+        await store.waves.save(low)  # each at $107,000, with the market at $122,000 until the fall
+    card = await answer(desk, ASK, "/after 1a")
+    assert card.picture is not None
+    assert isinstance(card.picture.chart, AfterChart)
+    chart = card.picture.chart
+    assert chart.hours == (0.0, 1.0, 4.0, 12.0, 24.0, 72.0, 168.0)
+    risen = pytest.approx(122_000 / 107_000 - 1)
+    assert (0.0, *[risen] * 6) in chart.paths
+    assert (0.0, *[risen] * 3, None, None, None) in chart.paths
+    assert not any("12 h" in line.text for line in card.lines)
 
 
 async def test_a_coin_without_resets_is_answered_with_what_there_is(desk: Desk) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from bot.pipeline.leverage import Measure
 from handlers.history import LOOKED_ANEW, NEWS_AFTER, READ_ANEW, Days
+from handlers.leverage import point_of
 from storage.memory import MemoryStore
-from tests.handlers.october import BTC, MINUTE, NOW, snapshots, statistics
+from tests.handlers.october import BTC, MINUTE, NOW, snapshot, snapshots, statistics
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
@@ -49,6 +51,21 @@ async def test_a_past_that_was_learnt_meanwhile_is_read_in_time() -> None:
     await store.archive.learn(BTC, b"", [], snapshots(NOW - 2 * DAY, NOW - DAY, DAY), NOW)
     assert await days_of(days, NOW + HOUR) == [NOW]
     assert await days_of(days, NOW + READ_ANEW + MINUTE) == [NOW - 2 * DAY, NOW - DAY, NOW]
+
+
+async def test_earlier_days_are_judged_once_a_day() -> None:
+    store = MemoryStore()
+    await store.journal.snap(snapshots(NOW - 20 * DAY, NOW, HOUR))
+    days = Days(store)
+    asked = [NOW, NOW + 5 * MINUTE, NOW + 20 * MINUTE, NOW + 2 * HOUR]
+    told = [await days.judged(BTC, point_of(snapshot(at, fallen=1.0)), None) for at in asked]
+    first, same_day, after_midnight, with_its_last = told
+    assert first is same_day
+    assert (first.day, after_midnight.day) == (NOW.date(), NOW.date() + DAY)
+    assert len(after_midnight.past.heats) == len(first.past.heats) + 1
+    assert with_its_last is not after_midnight, "the last of the day before was read since"
+    other = await days.judged(BTC, point_of(snapshot(NOW + 2 * HOUR, fallen=1.0)), 21e6)
+    assert len(other.past.ordered[Measure.OI_TO_CAP]) == len(other.past.heats)
 
 
 async def test_the_newest_of_every_coin_is_at_most_a_minute_old() -> None:

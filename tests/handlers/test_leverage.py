@@ -13,8 +13,10 @@ from bot.domain.charts import BarsChart, LinesChart
 from bot.domain.posts import Destination
 from bot.domain.statistics import totals
 from bot.domain.waves import Stage
+from bot.pipeline.leverage import Measure
 from handlers.commands import Ask, answer
 from handlers.desk import Desk
+from handlers.leverage import seen
 from handlers.titles import TABLE_WIDTH
 from storage.memory import MemoryStore
 from tests.handlers.october import BTC, LOW, MINUTE, NOW, ONSET, snapshot, snapshots, statistics, wave
@@ -57,6 +59,20 @@ async def test_a_coin_whose_leverage_was_washed_out(desk: Desk) -> None:
     assert card.picture is not None
     assert isinstance(card.picture.chart, LinesChart)
     assert len(card.picture.chart.lines[0].values) == 17
+
+
+async def test_a_venue_that_joins_within_the_day_changes_no_rank(desk: Desk) -> None:
+    before = (await seen(desk, BTC)).leverage
+    now = await desk.latest(BTC)
+    more = replace(now, at=now.at + MINUTE, coins=2 * now.coins, usd=2 * (now.usd or 0.0))
+    await desk.store.journal.snap([more])
+    after = (await seen(desk, BTC)).leverage
+    assert (after.heat, after.hotter_than) == (before.heat, before.hotter_than)
+    for measure, times in ((Measure.OI, 2.0), (Measure.OI_TO_CAP, 2.0), (Measure.FUNDING, 1.0)):
+        was, became = before.standings[measure], after.standings[measure]
+        assert became.rank == was.rank
+        assert became.value == pytest.approx(times * was.value)
+        assert became.low == pytest.approx(times * (was.low or 0.0))
 
 
 async def test_what_is_not_recorded_is_left_out_and_named(store: MemoryStore, desk: Desk) -> None:

@@ -7,58 +7,30 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
-import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.figures import BUCKETS_S, FIGURES, Delivered, FigureKind, Histogram, Sample
-from bot.domain.health import SourceState
 from bot.domain.posts import Destination
 from bot.domain.waves import Kind, Stage, Wave
 from bot.running import running
-from handlers.desk import About, Desk
-from handlers.web import Door, Site
-from handlers.web.board import Boards, venue_rows
 from handlers.web.figures import exposition
 from handlers.web.html import Html, el
 from handlers.web.reading import FRESH_S, Kept
-from storage.memory import MemoryStore
-from tests.handlers.october import BANNER, BTC, ETH, MINUTE, NOW, ONSET, SeenVenues, snapshot, snapshots, wave
-from tests.local import local_chat
+from tests.handlers.october import (
+    ETH,
+    MINUTE,
+    NOW,
+    ONSET,
+    snapshots,
+    wave,
+)
+from tests.handlers.pages import got, october, visiting, words
 
 ATOM = "{http://www.w3.org/2005/Atom}"
-
-
-async def october(*waves: Wave) -> Site:
-    """A day with the fall of 10 October and the waves that were made of it."""
-    store = MemoryStore()
-    await store.journal.snap(snapshots(NOW - timedelta(hours=25), NOW, MINUTE))
-    for found in waves:
-        await store.waves.save(found)
-    about = About(version="0.4.0", started=ONSET, banner=BANNER)
-    desk = Desk(store, SeenVenues(), lambda: NOW, about, wall=lambda: NOW)
-    return Site(chat=local_chat(store), desk=desk, door=Door(wall=lambda: NOW))
-
-
-@asynccontextmanager
-async def visiting(site: Site) -> AsyncIterator[aiohttp.ClientSession]:
-    async with site.listen(port=0) as url, aiohttp.ClientSession(url) as session:
-        yield session
-
-
-async def got(session: aiohttp.ClientSession, path: str) -> str:
-    async with session.get(path) as response:
-        assert response.status == 200
-        return await response.text()
-
-
-def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 # --- markup
@@ -76,58 +48,6 @@ def test_attributes_that_are_not_there_are_left_out() -> None:
     assert el("input", cls="a", hidden=True, value=None, checked=False, aria_label="x") == (
         '<input class="a" hidden aria-label="x">'
     )
-
-
-# --- the board
-
-
-async def test_the_board_tells_falls_and_venues() -> None:
-    board = await Boards((await october()).desk).now()
-    [btc] = board.coins
-    assert btc.fall == pytest.approx(336_000 / 415_000 - 1, abs=1e-3)
-    assert btc.hour == pytest.approx(0.0)
-    assert btc.day == pytest.approx(336_000 / 415_000 - 1, abs=1e-3)
-    assert btc.price_day == pytest.approx(107_000 / 122_000 - 1, abs=1e-3)
-    assert btc.leverage.heat is None, "a day is too little history"
-    assert board.venues[0].state is SourceState.LOST, "what ails stands first"
-    shares = [row.share for row in board.venues if row.share is not None]
-    assert sum(shares) == pytest.approx(1)
-    assert shares == sorted(shares, reverse=True)
-
-
-async def test_a_coin_in_a_wave_stands_first_and_leads_to_it() -> None:
-    site = await october(wave(Stage.BUILDING))
-    await site.desk.store.journal.snap(snapshots(NOW - MINUTE, NOW, MINUTE, asset=ETH))
-    async with visiting(site) as session:
-        page = await got(session, "/board")
-    rows = re.findall(r'<th scope="row"[^>]*>(.*?)</th>', page)
-    assert 'href="/wave/1a"' in rows[0]
-    assert "BTC" in rows[0]
-    assert "BTC long flush · W 4.7 and growing" in words(page)
-    assert "revised 3 times" in words(page)
-
-
-async def test_coins_are_told_by_their_heat_the_hottest_first() -> None:
-    site = await october()
-    days, day = 30, timedelta(days=1)
-    for asset, rises in ((BTC, False), (ETH, True)):
-        history = [
-            snapshot(NOW - n * day, fallen=n / days if rises else 1 - n / days, asset=asset)
-            for n in range(days + 1)
-        ]
-        await site.desk.store.journal.snap(history[::-1])
-    board = await Boards(site.desk).now()
-    assert [(row.now.asset, row.leverage.heat) for row in board.coins] == [(ETH, 100.0), (BTC, 0.0)]
-    async with visiting(site) as session:
-        page = await got(session, "/board")
-    assert 'title="hotter than on 100 % of 30 days"' in page
-
-
-def test_a_venue_that_was_never_asked_is_waiting_and_one_feed_that_fails_is_told() -> None:
-    rows = {row.title: row for row in venue_rows(SeenVenues().sources(), [])}
-    assert rows["Gate"].state is SourceState.LOST
-    assert rows["Bybit"].state is SourceState.FRESH
-    assert rows["Gate"].share is None
 
 
 # --- waves

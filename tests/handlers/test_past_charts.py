@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.charts import AfterChart, MarketChart, ResetsChart, VenuesChart
-from bot.domain.waves import Kind, Magnitude, Stage
+from bot.domain.waves import AFTER, Kind, Magnitude, Stage
 from bot.pipeline.aftermath import Aftermath
 from handlers.charts import svg
 from handlers.commands import Ask, answer
@@ -69,19 +69,21 @@ def test_one_reset_is_no_picture_of_many() -> None:
 
 
 def alike(*after: Aftermath) -> Alike:
-    moves = ((0.01, 0.03, None), (-0.02, None, 0.1))
-    return Alike(wave(Stage.OVER), 4.2, all_coins=False, since=ONSET, after=after, moves=moves)
+    moves = ((0.01, 0.02, 0.0, 0.03, 0.04, None), (-0.02, -0.01, 0.0, None, 0.05, 0.1))
+    told = tuple(one for one in after if one.after in AFTER)
+    return Alike(wave(Stage.OVER), 4.2, False, ONSET, after=told, course=after, moves=moves)
 
 
 def test_what_followed_is_shown_at_the_times_that_are_known() -> None:
     hour = Aftermath(timedelta(hours=1), 2, -0.005, -0.02, 0.01)
+    noon = Aftermath(timedelta(hours=12), 9, 0.001, -0.04, 0.02)
     day = Aftermath(DAY, 9, 0.021, -0.04, 0.095, 0.003, -0.01, 0.015)
-    chart = after_chart(alike(hour, day), NOW)
+    chart = after_chart(alike(hour, noon, day), NOW)
     assert chart is not None
-    assert chart.hours == (0.0, 1.0, 24.0)
-    assert chart.paths == ((0.0, 0.01, 0.03), (0.0, -0.02, None))
-    assert chart.median == (0.0, -0.005, 0.021)
-    assert chart.base == (0.0, None, 0.003)
+    assert chart.hours == (0.0, 1.0, 12.0, 24.0)
+    assert chart.paths == ((0.0, 0.01, 0.0, 0.03), (0.0, -0.02, 0.0, None))
+    assert chart.median == (0.0, -0.005, 0.001, 0.021)
+    assert chart.base == (0.0, None, None, 0.003)
     assert "After 9 long flushes of BTC: +2.1 % in 24 h at the median, a difference beyond chance" in said(
         chart
     )

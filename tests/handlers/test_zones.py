@@ -48,7 +48,12 @@ def test_a_zone_is_known_by_what_people_call_it(said: str, zone: str) -> None:
 
 @pytest.mark.parametrize(
     ("said", "meant"),
-    [("berln", "Europe/Berlin"), ("moskow", "Europe/Moscow"), ("Europe/Brlin", "Europe/Berlin")],
+    [
+        ("berln", "Europe/Berlin"),
+        ("moskow", "Europe/Moscow"),
+        ("Europe/Brlin", "Europe/Berlin"),
+        ("tokio", "Asia/Tokyo"),
+    ],
 )
 def test_a_mistaken_zone_names_the_nearest(said: str, meant: str) -> None:
     with pytest.raises(AskError) as error:
@@ -57,7 +62,9 @@ def test_a_mistaken_zone_names_the_nearest(said: str, meant: str) -> None:
     assert error.value.suggestions == (f"/timezone {meant}",)
 
 
-@pytest.mark.parametrize("said", ["xxqqxx", "UTC+15", "UTC+10:30", "UTC-13", "Factory?!", ""])
+@pytest.mark.parametrize(
+    "said", ["xxqqxx", "atlantis", "utopia", "xyz", "UTC+15", "UTC+10:30", "UTC-13", "Factory?!", ""]
+)
 def test_a_zone_that_is_none_says_how_to_name_one(said: str) -> None:
     with pytest.raises(AskError, match="large city"):
         read_zone(said)

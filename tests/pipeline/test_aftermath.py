@@ -95,6 +95,14 @@ def test_an_outcome_that_was_not_seen_counts_nowhere() -> None:
     assert after_all(resets([299]), {BTC: Prices(gap)}, HOUR) is None
 
 
+def test_a_price_that_is_still_to_come_is_not_taken_from_before() -> None:
+    prices = Prices(walk(10, 1))
+    last = walk(10, 1)[-1]
+    assert prices.later(last.at - 4 * HOUR, 4 * HOUR) == last.price_usd
+    assert prices.later(last.at - 4 * HOUR, 4 * HOUR + HOUR / 2) is None
+    assert Prices([]).later(last.at, HOUR) is None
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.integers(0, 400), min_size=1, max_size=30),

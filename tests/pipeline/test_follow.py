@@ -6,19 +6,22 @@ import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
 
+from bot.bench import Bench
 from bot.domain.market import Observation, Report, Snapshot
 from bot.domain.waves import Wave
 from bot.judging import Follower, Marks
 from bot.ports_fleet import Loan, Parcel
-from bot.roles import Bench
+from bot.recompute import recompute
 from storage.memory import MemoryStore
-from tests.pipeline.market import BTC, MINUTE, OPENING, Scene, path, told
-from tests.pipeline.test_roles import World
+from tests.pipeline.liquidations import FEEDS, SECOND
+from tests.pipeline.market import BTC, GROUPS, MINUTE, OPENING, Scene, path, told
+from tests.pipeline.test_bench import World
+from tests.pipeline.test_early_bench import FALL, HEARD, Bursting
 
 CRASH = Scene(positions=path((5, 1.0), (35, 0.82)), price=path((5, 1.0), (35, 0.88)))
 SENDERS = ("a", "b", "c")
@@ -148,6 +151,63 @@ async def test_the_steps_are_the_same_though_judge_after_judge_is_killed(
     assert await made(other) == await undisturbed(world)
 
 
+def mixed_up(chance: random.Random) -> Sequence[Parcel]:
+    """A burst and the fall after it, heard by the second; on the way anything overtakes anything for a while,
+    and now and then a collector is silent for longer than anybody waits."""
+    end = OPENING + MINUTES * MINUTE
+    said = [one for _, minute in told(FALL, OPENING, end, MINUTE) for one in minute]
+    said += [one for one in HEARD if OPENING < one.received <= end]
+    said.sort(key=lambda one: one.received)
+    arrivals: list[tuple[datetime, int, Parcel]] = []
+    whose = [chance.choice(SENDERS) for _ in said]
+    for sender in SENDERS:
+        mine = deque(one for one, its in zip(said, whose, strict=True) if its == sender)
+        now = OPENING
+        while now < end + MINUTE:
+            now += chance.uniform(0.2, 3) * SECOND
+            batch = []
+            while mine and mine[0].received <= now:
+                batch.append(mine.popleft())
+            silent = chance.random() < 0.005
+            late = chance.uniform(0, 2) * SECOND + (20 * SECOND if silent else 0 * SECOND)
+            arrivals.append((now + late, len(arrivals), Parcel(batch, sender, now)))
+    return [parcel for _, _, parcel in sorted(arrivals)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_many_told_is_computed_again_byte_for_byte(
+    seed: int, quiet_days: tuple[bytes, list[Wave]]
+) -> None:
+    """Bursts count each liquidation in its turn, so the recording has to know whose turn it was."""
+    world = Bursting(MemoryStore(), quiet_days[0])
+    one = Follower(await world.begin(), Marks(10 * SECOND), lost=lambda: False)
+    world.clock.now = OPENING + timedelta(days=1)
+    for loan in Shelf(dict(enumerate(mixed_up(random.Random(seed))))).taken():  # noqa: S311
+        await one.take(loan)
+    await one.close()
+    [wave] = await world.waves()
+    again = await recompute(world.store, wave.id, GROUPS, FEEDS)
+    assert len(again.told) == wave.revision >= 10
+    assert any(told.burst is not None for told in again.told.values())
+    assert [n for n in again.told if not again.same(n)] == []
+
+
+async def test_a_stream_that_lends_no_more_is_given_back_what_waited_for_a_silent_collector(
+    world: World,
+) -> None:
+    bench = await world.begin()
+    said = [one for _, minute in told(CRASH, OPENING, OPENING + MINUTE, MINUTE) for one in minute]
+    shelf = Shelf({0: Parcel((), "silent", OPENING), 1: Parcel(said, "a", OPENING + MINUTE)})
+    one = follower(bench)
+    for loan in shelf.taken():
+        await one.take(loan)
+    await one.record()
+    assert list(shelf.parcels) == [1], "the silent one may still have something to tell"
+    await one.make_room()
+    assert not shelf.parcels
+    assert len(await world.store.journal.readings(OPENING, OPENING + MINUTE)) == len(said)
+
+
 async def test_a_collector_that_says_nothing_more_is_not_waited_for_longer_than_patience() -> None:
     marks = Marks(timedelta(seconds=3))
     due = OPENING + MINUTE
@@ -179,7 +239,8 @@ async def test_what_cannot_be_judged_is_set_aside_and_the_rest_is_judged(world: 
     bench = await world.begin()
     good = [one for _, said in told(CRASH, OPENING, OPENING + MINUTE, MINUTE) for one in said]
     odd = msgspec.structs.replace(good[0], amount=None)
-    shelf = Shelf({0: Parcel([odd, *good[1:]], "a", OPENING + MINUTE)})
+    later = Parcel((), "a", OPENING + MINUTE + PATIENCE)
+    shelf = Shelf({0: Parcel([odd, *good[1:]], "a", OPENING + MINUTE), 1: later})
     one = follower(bench)
     for loan in shelf.taken():
         await one.take(loan)

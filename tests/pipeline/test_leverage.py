@@ -19,6 +19,7 @@ from bot.pipeline.leverage import (
     Values,
     by_day,
     change_between,
+    judged,
     leverage,
     standing,
     usual_change,
@@ -49,7 +50,8 @@ def test_the_heat_never_falls_when_an_input_rises(
 ) -> None:
     if measure not in now:
         return
-    before, after = leverage(now, past).heat, leverage(now | {measure: now[measure] + more}, past).heat
+    days = judged(past)
+    before, after = leverage(now, days).heat, leverage(now | {measure: now[measure] + more}, days).heat
     assert before is not None
     assert after is not None
     assert after >= before - 1e-9
@@ -59,18 +61,18 @@ def test_the_heat_never_falls_when_an_input_rises(
 def test_the_heat_lies_between_0_and_100_and_is_the_same_again(
     now: dict[Measure, float], past: dict[date, Values]
 ) -> None:
-    told = leverage(now, past)
+    told = leverage(now, judged(past))
     assert told.heat is not None
     assert 0 <= told.heat <= 100
     backwards = dict(reversed(past.items()))
-    assert leverage(now, backwards) == told
+    assert leverage(now, judged(backwards)) == told
 
 
 @given(now=values, past=pasts)
 def test_a_normal_range_holds_most_days_and_its_ends_are_ordered(
     now: dict[Measure, float], past: dict[date, Values]
 ) -> None:
-    for measure, one in leverage(now, past).standings.items():
+    for measure, one in leverage(now, judged(past)).standings.items():
         if one.low is None or one.high is None:
             continue
         assert one.low <= one.high
@@ -89,7 +91,7 @@ def test_a_rank_is_the_share_of_days_below_and_half_of_those_alike() -> None:
 
 def test_nothing_is_normal_before_a_week() -> None:
     few = {date(2025, 1, 1) + n * DAY: {Measure.OI: float(n)} for n in range(LEAST_DAYS - 1)}
-    told = leverage({Measure.OI: 3.0}, few)
+    told = leverage({Measure.OI: 3.0}, judged(few))
     assert (told.heat, told.hotter_than, told.days) == (None, None, LEAST_DAYS - 1)
     assert told.standings[Measure.OI].low is None
     assert list(told.missing) == list(WEIGHTS)
@@ -97,7 +99,7 @@ def test_nothing_is_normal_before_a_week() -> None:
 
 def test_the_worked_example_of_the_docs() -> None:
     past = {date(2025, 1, 1) + n * DAY: {Measure.OI: float(n), Measure.FUNDING: n / 1000} for n in range(100)}
-    told = leverage({Measure.OI: 89.5, Measure.FUNDING: 0.0395}, past)
+    told = leverage({Measure.OI: 89.5, Measure.FUNDING: 0.0395}, judged(past))
     assert told.heat == pytest.approx(100 * (0.40 * 0.90 + 0.25 * 0.40) / 0.65)
     assert list(told.missing) == [Measure.OI_TO_CAP, Measure.OI_TO_VOLUME, Measure.BASIS]
     assert told.hotter_than == pytest.approx(0.71)

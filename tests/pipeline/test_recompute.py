@@ -28,8 +28,8 @@ from storage.sqlite import open_sqlite
 from tests.handlers.october import SeenVenues
 from tests.pipeline.liquidations import FEEDS, SECOND, burst
 from tests.pipeline.market import BTC, GROUPS, MINUTE, OPENING, PACE, Scene, path
-from tests.pipeline.test_early_roles import HEARD, Bursting
-from tests.pipeline.test_roles import CHAT
+from tests.pipeline.test_bench import CHAT
+from tests.pipeline.test_early_bench import HEARD, Bursting
 from tests.storage.samples import report
 
 CRASH = Scene(
@@ -82,6 +82,26 @@ async def test_the_command_reads_a_copy_beside_the_running_bot(
         assert out.getvalue().count("\n") == wave.revision
         assert set(re.findall("differs in ([^:]+):", out.getvalue())) <= {"forced", "burst, forced"}
         assert f"of {wave.revision} revisions are the same byte for byte" in err.getvalue()
+
+
+async def test_after_a_crash_in_the_middle_each_moment_is_compared_with_its_own(
+    tmp_path: Path, quiet_days: tuple[bytes, list[Wave]]
+) -> None:
+    """Who takes over tells what it found as one more revision: the numbers of both are no longer the same."""
+    async with open_sqlite(tmp_path / "washout.db") as store:
+        world = Bursting(store, quiet_days[0])
+        crash = OPENING + 40 * MINUTE
+        await world.hear(await world.begin(), 0, 40, CRASH, [*HEARD, *LATER])
+        successor = world.bench()
+        await successor.recover()
+        await world.hear(successor, 40, 154, CRASH, [*HEARD, *LATER])
+        [wave] = [one for one in await store.waves.recent(BTC) if one.stage is Stage.OVER]
+        again = await recompute(store, wave.id, GROUPS, FEEDS)
+    later = {n: told for n, told in again.told.items() if told.at > crash}
+    assert len(later) > 5
+    assert all(again.computed[n].revision != n for n in later)
+    assert [again.computed[n].fall for n in later] == [told.fall for told in later.values()]
+    assert [again.computed[n].magnitude for n in later] == [told.magnitude for told in later.values()]
 
 
 async def test_what_was_changed_since_shows(tmp_path: Path, quiet_days: tuple[bytes, list[Wave]]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.bench import Bench
 from bot.domain.assets import Asset
 from bot.domain.market import (
     AccountRatio,
@@ -27,7 +28,6 @@ from bot.domain.units import Amount, ContractSize, Unit
 from bot.health import Health
 from bot.pipeline.judge import Judge
 from bot.pipeline.statistics import Gauge
-from bot.roles import Bench
 from storage.memory import MemoryStore
 from tests.pipeline.market import BTC, GROUPS, MINUTE, PACE
 

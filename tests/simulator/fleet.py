@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from bot.bench import Bench
 from bot.domain.assets import Asset
 from bot.domain.health import SourceHealth
 from bot.domain.market import Instrument, Reading, Venue, Verdict
@@ -22,7 +23,6 @@ from bot.health import Health
 from bot.judging import judge
 from bot.pipeline.judge import Judge
 from bot.pipeline.memory import JudgeState, Pace
-from bot.roles import Bench
 from bot.running import running
 from bot.simulator.faults import Faults
 from bot.simulator.scenario import Scenario

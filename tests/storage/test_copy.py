@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +42,9 @@ from tests.storage.samples import (
     snapshot,
     subscription,
 )
+
+AT_ONCE = timedelta(0)
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest_asyncio.fixture
@@ -87,7 +96,7 @@ async def test_there_and_back_is_the_same(full: Path, database: Database, tmp_pa
 
 
 async def test_every_column_of_every_table_is_copied(postgres: Server, database: Database) -> None:
-    """What is only between processes is not: who holds what, which writes were made."""
+    """What is only between processes is not: who holds or answers what, which writes were made."""
     async with open_postgres(database) as store:
         rows = await store.file.rows(
             tuple,
@@ -96,7 +105,7 @@ async def test_every_column_of_every_table_is_copied(postgres: Server, database:
             " and not relispartition and attnum > 0 and not attisdropped"
             " and relnamespace = 'public'::regnamespace group by 1",
         )
-    between = {"done", "locks", "subscription_changes", "migrations"}
+    between = {"claims", "done", "locks", "subscription_changes", "migrations"}
     there = {name: set(columns) for name, columns in rows if name not in between}
     assert {table.name: set(table.columns) for table in TABLES} == there
 
@@ -128,6 +137,62 @@ async def test_a_copy_that_was_cut_off_goes_on_where_it_stood(full: Path, tmp_pa
                 assert pages < 1_000
         assert await everything(here) == await everything(new)
         assert await new.progress() is None
+
+
+def copying(source: object, target: object) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "bot", "copy", str(source), str(target)]
+    return subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+async def test_a_copy_that_was_killed_goes_on_and_is_the_same(full: Path, database: Database) -> None:
+    """Wherever it was just then."""
+    for lines in random.choices(range(1, 15), k=2):  # noqa: S311
+        with copying(full, database.url) as process:
+            assert process.stdout is not None
+            for _ in range(lines):
+                await asyncio.to_thread(process.stdout.readline)
+            process.kill()
+        assert process.returncode in (0, -signal.SIGKILL)
+    async with open_sqlite_side(full) as here, open_postgres_side(database) as there:
+        if process.returncode:
+            await copy(here, there, lambda _: None)
+        assert await everything(here) == await everything(there)
+        assert await there.progress() is None
+
+
+async def test_who_uses_a_side_is_named(full: Path, database: Database) -> None:
+    async with (
+        open_sqlite_side(full) as here,
+        open_postgres_side(database) as there,
+        open_postgres(database, ["page"], me="machine:1:a"),
+        open_postgres(database, ["judge"], me="machine:2:b") as judge,
+        judge.locks.hold("judge.0"),
+    ):
+        with pytest.raises(UsageError, match=r"by machine:1:a \(no lock\), machine:2:b \(judge\.0\): stop"):
+            await copy(here, there, lambda _: None, gone_within=AT_ONCE)
+        assert await there.progress() is None
+        with pytest.raises(StorageError, match="in use by another Washout"):
+            async with open_sqlite_side(full):
+                raise AssertionError("it opened")
+
+
+async def test_who_comes_while_it_is_copied_is_named_in_the_end(
+    full: Path, database: Database, tmp_path: Path
+) -> None:
+    class Visited(SqliteSide):
+        async def put(self, table: Table, rows: Sequence[Row], progress: bytes) -> None:
+            if table.name == "chat":
+                await coming.enter_async_context(open_postgres(database, ["page"], me="machine:1:a"))
+            await super().put(table, rows, progress)
+
+    async with open_sqlite_side(full) as here, open_postgres_side(database) as there:
+        await copy(here, there, lambda _: None)
+        async with open_sqlite_side(tmp_path / "back.db") as back:
+            async with AsyncExitStack() as coming:
+                with pytest.raises(UsageError, match="in use by machine:1:a"):
+                    await copy(there, Visited(back._file), lambda _: None, gone_within=AT_ONCE)
+            await copy(there, back, lambda _: None)
+            assert await everything(here) == await everything(back)
 
 
 async def test_only_an_empty_store_or_the_same_copy_is_copied_into(

@@ -38,6 +38,11 @@ from tests.storage.samples import (
 
 AT_ONCE = timedelta(0)
 HOLD = timedelta(minutes=1)
+POOLER_SAYS = (
+    "unsupported startup parameter: idle_in_transaction_session_timeout",
+    "server login has been failing, try again later (server_login_retry)",
+)
+"""PgBouncer 1.18, both with one SQLSTATE."""
 FAULTS = sorted(
     (
         kind
@@ -99,6 +104,9 @@ def test_what_is_tried_again_is_what_time_may_heal() -> None:
     assert {asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError} <= soon
     for fatal in (asyncpg.InvalidPasswordError, asyncpg.DiskFullError, asyncpg.UndefinedTableError):
         assert again(fatal("")) is Again.NEVER
+    refused, away = map(asyncpg.ProtocolViolationError, POOLER_SAYS)
+    assert (again(refused), again(away)) == (Again.NEVER, Again.WHEN_BACK)
+    assert "is reached through a pooler" in str(explain("PostgreSQL at db/washout", refused))
     assert again(ConnectionRefusedError()) is again(TimeoutError()) is Again.WHEN_BACK
 
 
@@ -327,32 +335,6 @@ async def test_a_change_that_was_under_way_at_the_last_look_is_seen_at_the_next(
         await early
         (having,) = (await pg.subscriptions.wishes()).values()
         assert set(having) == {GROUP, HOME}
-
-
-async def test_readings_lie_in_a_partition_a_day_that_goes_whole(
-    postgres: Server, database: Database, pg: PostgresStore
-) -> None:
-    days = "select string_agg(right(inhrelid::regclass::text, 8), ' ' order by 1) from pg_inherits where"
-    days += " inhparent = 'readings'::regclass"
-    await pg.journal.record([reading(NOW - 4 * DAY), reading(NOW)])
-    assert await postgres.ask(database, days) == "20251006 20251010 20251011"  # and one ahead
-    assert await pg.journal.trim(NOW) == 1
-    assert await postgres.ask(database, days) == "20251010 20251011"
-    assert await pg.journal.readings(NOW - 9 * DAY, NOW) == [reading(NOW)]
-
-
-async def test_processes_that_need_the_same_partition_at_once_all_get_it(
-    database: Database, pg: PostgresStore
-) -> None:
-    async with open_postgres(database) as other:
-        await asyncio.gather(
-            *(
-                store.journal.record([reading(NOW + n * DAY, coins=float(n))])
-                for n in range(6)
-                for store in (pg, other)
-            )
-        )
-    assert len(await pg.journal.readings(NOW - DAY, NOW + 9 * DAY)) == 6
 
 
 async def test_no_fault_tells_the_password(postgres: Server, caplog: pytest.LogCaptureFixture) -> None:

@@ -94,6 +94,17 @@ async def test_a_holder_that_is_cut_off_knows_before_another_follows_within_ten_
         assert await second.journal.kept("state") == b"new"
 
 
+async def test_a_holder_and_its_sessions_are_named_as_their_process_is(
+    postgres: Server, database: Database
+) -> None:
+    async with open_postgres(database, me="machine:1:a") as store, store.locks.hold("judge") as held:
+        (seen,) = await store.locks.holders()
+        assert held.holder == seen.holder == "machine:1:a"
+        sessions = "select string_agg(distinct application_name, ', ') from pg_stat_activity"
+        named = await postgres.ask(database, f"{sessions} where application_name like 'washout %'")
+        assert named == "washout machine:1:a"
+
+
 async def test_a_short_cut_costs_nobody_a_lock(postgres: Server, database: Database) -> None:
     name = database.url.rpartition("/")[2]
     timing = Timing(beat=timedelta(milliseconds=50), sure=timedelta(seconds=30), idle=timedelta(seconds=40))

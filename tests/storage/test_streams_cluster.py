@@ -49,10 +49,14 @@ async def test_of_a_stream_full_of_a_flood_no_more_is_taken_at_once_than_memory_
             await stream.cluster.stream.publish(f"{stream.cluster.name}.seen.0", raw)
         judge = JetInlet(stream.cluster, 0, 2, in_hand_bytes=3 * len(raw) + len(raw) // 2)
         await judge.open()
-        loans = [await judge.take(10) for _ in range(3)]
+        loans = [await judge.take(10) for _ in range(2)]
+        assert not judge.full
+        loans.append(await judge.take(10))
+        assert judge.full
         assert await judge.take(0.5) is None
         assert loans[0] is not None
         await loans[0].done()
+        assert not judge.full
         assert await judge.take(10) is not None
 
 

@@ -10,6 +10,7 @@ import pytest
 from bot.domain.cards import Card
 from bot.domain.charts import Chart
 from bot.domain.posts import Destination
+from bot.ports import Clock
 from bot.running import running
 from handlers.desk import Desk
 from handlers.telegram import Face, open_telegram
@@ -94,12 +95,16 @@ def opened(
 ) -> Opened:
     @asynccontextmanager
     async def open_it(
-        mode: str = "polling", webhook_url: str | None = None, token: str = TOKEN, secret: str = ""
+        mode: str = "polling",
+        webhook_url: str | None = None,
+        token: str = TOKEN,
+        secret: str = "",
+        wall: Clock = lambda: NOW,
     ) -> AsyncIterator[Face]:
         options = Options(api.address, mode, webhook_url)
         async with open_telegram(
             *(options, token, desk, store, studio),
-            wall=lambda: NOW,
+            wall=wall,
             webhook_secret=secret,
             sleep=sleeper,
             speed=speed,

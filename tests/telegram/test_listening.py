@@ -1,14 +1,8 @@
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from itertools import cycle
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from aiohttp import ClientSession, web
 
 from bot.domain.posts import Destination, Subscription
 from bot.errors import ConfigError
@@ -17,7 +11,7 @@ from handlers.commands import COMMANDS
 from handlers.desk import Desk
 from handlers.speech import taught
 from handlers.telegram import Face
-from handlers.telegram.inbox import SECRET_HEADER, TWO_POLLERS_S
+from handlers.telegram.inbox import TWO_POLLERS_S
 from storage.memory import MemoryStore
 from tests.handlers.october import NOW
 from tests.handlers.pseudo import Pseudo, marked
@@ -25,26 +19,11 @@ from tests.telegram.conftest import CHANNEL, GROUP, PRIVATE, Opened, Sleeper
 from tests.telegram.rules import Failure, user
 from tests.telegram.server import BotApi
 
-HOOK = "https://bot.example/telegram"
 THERE = Destination("telegram", str(GROUP))
 
 
 def texts(api: BotApi, chat: int) -> list[str]:
     return [message.get("text") or message.get("caption", "") for message in api.shown(chat)]
-
-
-@asynccontextmanager
-async def reachable(face: Face) -> AsyncIterator[str]:
-    """The webhook behind a port of its own."""
-    app = web.Application(client_max_size=100)
-    app.router.add_post(face.inbox.webhook_path, face.inbox.webhook)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}{urlsplit(HOOK).path}"
-    finally:
-        await runner.cleanup()
 
 
 async def subscribed(store: MemoryStore, place: Destination = THERE, person: str = "8") -> None:
@@ -344,51 +323,3 @@ async def test_telegram_need_not_be_there_at_the_start(opened: Opened, api: BotA
         api.says(PRIVATE, "/status")
         await api.until(lambda: api.shown(PRIVATE))
     assert sleeper.asked[:2] == [1.0, 2.0]
-
-
-async def test_a_webhook_takes_updates_from_telegram_alone(opened: Opened, api: BotApi) -> None:
-    async with opened("webhook", HOOK, secret="known-to-two") as face, reachable(face) as address:
-        update = api.says(PRIVATE, "/status")
-        async with running(face.listen()), ClientSession() as client:
-            await api.until(lambda: api.webhook.get("url"))
-            assert api.webhook["secret_token"] == "known-to-two"
-            for secret, body, code in (
-                ("", update, 403),
-                ("another", update, 403),
-                ("known-to-two", "no update", 400),
-                ("known-to-two", {"no": "update"}, 400),
-                ("known-to-two", ["no update"], 400),
-                ("known-to-two", {"update_id": 1, "message": {"of": "another kind"}}, 200),
-                ("known-to-two", update, 200),
-            ):
-                sent = body if isinstance(body, str) else json.dumps(body)
-                async with client.post(address, data=sent, headers={SECRET_HEADER: secret}) as answer:
-                    assert answer.status == code
-            await api.until(lambda: api.shown(PRIVATE))
-    assert not api.of("getUpdates")
-
-
-async def test_answerers_behind_one_proxy_answer_each_update_once(opened: Opened, api: BotApi) -> None:
-    """As a proxy passes calls on: to one after the other, and twice where an answer was lost on its way."""
-    async with (
-        opened("webhook", HOOK, secret="known-to-two") as one,
-        opened("webhook", HOOK, secret="known-to-two") as other,
-        reachable(one) as first,
-        reachable(other) as second,
-        running(one.listen(), other.listen()),
-        ClientSession(headers={SECRET_HEADER: "known-to-two"}) as proxy,
-    ):
-        chats = range(PRIVATE + 1, PRIVATE + 9)
-        for chat, address in zip(chats, cycle([first, second]), strict=False):
-            api.chat(chat)
-            update = api.says(chat, "/help")
-            for _ in range(2):
-                async with proxy.post(address, json=update) as answer:
-                    assert answer.status == 200
-        last = chats[-1]
-        await api.until(lambda: all(api.shown(chat) for chat in chats), timeout_s=10)
-        async with proxy.post(second, json=api.says(last, "/status")) as answer:
-            assert answer.status == 200
-        await api.until(lambda: len(api.shown(last)) > 1, timeout_s=10)
-    assert [len(api.shown(chat)) for chat in chats[:-1]] == [1] * 7
-    assert len(api.shown(last)) == 2

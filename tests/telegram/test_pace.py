@@ -140,7 +140,7 @@ def test_a_chat_that_was_refused_waits_as_long_as_asked_and_others_do_not() -> N
     budget = Budget()
     turn = budget.ask(Rank.LOUD, "1", 0.0)
     assert budget.start(0.0) is turn
-    budget.refuse(turn, 15.0, 0.1)
+    budget.refuse(turn.chat, 15.0, 0.1)
     budget.finish(turn, 0.1)
     again, other = budget.ask(Rank.LOUD, "1", 0.2), budget.ask(Rank.LOUD, "2", 0.2)
     assert budget.start(0.3) is other
@@ -157,7 +157,7 @@ def test_one_chats_ban_of_hours_closes_no_other_beyond_what_both_were_asked(
         budget.ask(Rank.LOUD, chat, 0.0)
         turn = budget.start(1.0 if chat == "2" else 0.0)
         assert turn is not None
-        budget.refuse(turn, wait_s, 1.0)
+        budget.refuse(turn.chat, wait_s, 1.0)
         budget.finish(turn, 1.0)
     budget.ask(Rank.ANSWER, "3", 1.0)
     assert budget.start(5.9) is None
@@ -169,7 +169,7 @@ def test_after_all_were_refused_the_pace_is_slower_and_recovers() -> None:
     for chat in ("1", "2"):
         turn = budget.ask(Rank.LOUD, chat, 0.0)
         assert budget.start(1.0 if chat == "2" else 0.0) is turn
-        budget.refuse(turn, 3.0, 1.0)
+        budget.refuse(turn.chat, 3.0, 1.0)
         budget.finish(turn, 1.0)
     budget.ask(Rank.LOUD, "3", 1.0)
     assert budget.start(3.9) is None
@@ -185,7 +185,7 @@ def test_who_would_wait_too_long_is_told_how_long() -> None:
     budget = Budget()
     turn = budget.ask(Rank.LOUD, "1", 0.0)
     assert budget.start(0.0) is turn
-    budget.refuse(turn, 3600.0, 0.0)
+    budget.refuse(turn.chat, 3600.0, 0.0)
     budget.finish(turn, 0.0)
     waits = budget.ask(Rank.LOUD, "1", 10.0)
     assert budget.hopeless(10.0) == [(waits, 3590.0)]

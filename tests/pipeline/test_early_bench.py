@@ -9,21 +9,21 @@ from pathlib import Path
 
 import msgspec
 
+from bot.bench import Bench, following
 from bot.domain.market import Liquidation
 from bot.domain.posts import Measure, Subscription, Threshold
 from bot.domain.waves import Stage, Wave
 from bot.health import Health
 from bot.judging import judge
 from bot.pipeline.judge import Judge
-from bot.roles import Bench, following
 from bot.running import running
 from storage.memory import MemoryStore
 from storage.sqlite import open_sqlite
 from storage.streams import LocalStream
 from tests.pipeline.liquidations import FEEDS, SECOND, burst, chatter
 from tests.pipeline.market import CALM, GROUPS, MINUTE, OPENING, PACE, Scene, path, told
+from tests.pipeline.test_bench import CHAT, World, eventually
 from tests.pipeline.test_bursts import AT, LARGE
-from tests.pipeline.test_roles import CHAT, World, eventually
 from tests.storage.samples import wave as sample
 
 HEARD = chatter(40) + burst(AT, LARGE)

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bot.bench import Bench
 from bot.blindness import watch_over
 from bot.domain.market import Group, Instrument, OpenInterest, Price, Venue, Verdict
 from bot.domain.posts import Destination, Measure, Subscription, Threshold
@@ -22,7 +23,6 @@ from bot.judging import judge
 from bot.pipeline.judge import Judge, Stepped
 from bot.pipeline.memory import JudgeState
 from bot.ports import Store
-from bot.roles import Bench
 from bot.running import running
 from storage.memory import MemoryStore
 from storage.sqlite import open_sqlite
