@@ -69,9 +69,9 @@ $(VENV)/.bench: requirements-bench.lock pyproject.toml | $(VENV)/bin/python
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m bot run $(ARGS)
 
-# Two workers: one waits for engines and programs while the other computes (see tests/conftest.py).
+# In two workers, since much of it waits; tests/workers.py says what they may not run beside each other.
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadgroup)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -24,24 +24,13 @@ REQUIRED = {
     "WASHOUT_REQUIRE_POSTGRES": "PostgreSQL",
 }
 """An environment variable, and the word in the reason of every skip that it forbids."""
-ENGINES = {"fleet", "storage"}
-PROGRAMS = {
-    *("browser", "test_cli.py", "test_conftest.py", "test_deliver_killed.py", "test_faults.py"),
-    *("test_secrets.py", "test_whole.py", "test_whole_in_chats.py"),
-}
-"""Tests of the whole program and of a browser, which wait more than they compute."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several workers one has the engines, so that each is started once, and one runs all programs, so
-    that none meets another. Both wait most of the time, so they begin together; the rest computes.
-    """
-    for item in items:
-        place = item.path.relative_to(Path(__file__).parent).parts[0]
-        if place in ENGINES or {"nats", "postgres"}.intersection(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("engines"))
-        elif place in PROGRAMS:
-            item.add_marker(pytest.mark.xdist_group("programs"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    from tests.workers import Apart
+
+    return Apart(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
