@@ -50,6 +50,7 @@ from handlers.picture_words import pictured
 from handlers.series import (
     aligned,
     chart_of,
+    of_wave,
     period_finding,
     step_for,
     step_of,
@@ -247,7 +248,8 @@ class Desk:
     async def wave_chart(self, wave: Wave) -> MarketChart | None:
         since, until = wave_window(wave, self.clock())
         shade = (wave.onset, wave.over_at or wave.at)
-        return await self._chart(wave.asset, since, until, wave_finding(wave), shade, wave.low_at)
+        chart = await self._chart(wave.asset, since, until, wave_finding(wave), shade, wave.low_at)
+        return of_wave(chart, wave) if chart else None
 
     async def recorded(self, asset: Asset, period: timedelta) -> timedelta:
         """``period``, or about how much of it is there: two weeks are not drawn in the steps of years."""

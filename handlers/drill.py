@@ -62,7 +62,7 @@ def drill_shown(
         like,
         title=f"{_(MARK)} · {like.title}",
         footer=_("drill, revision {revision} of {last} · {at}").format(
-            revision=revision, last=LAST_REVISION, at=clock(wave.at)
+            revision=revision, last=LAST_REVISION, at=clock(in_zone(begun + (revision - 1) * EACH, zone))
         ),
         buttons=(),
         banner=f"{_(BANNER)} · {banner}" if banner else _(BANNER),

@@ -112,6 +112,12 @@ def _how_hot(told: Leverage) -> str:
     hotter = told.hotter_than
     if hotter is None:
         return ""
+    if hotter in (0.0, 1.0):
+        return (
+            _("**More leveraged than on every one of these days.**")
+            if hotter
+            else _("**Less leveraged than on every one of these days.**")
+        )
     if hotter >= NEARLY_ALL:
         return _("**More leveraged than on nearly every one of these days.**")
     if hotter <= 1 - NEARLY_ALL:

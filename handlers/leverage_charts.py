@@ -90,11 +90,11 @@ def _compared(by_day: Mapping[Asset, Mapping[date, float]], begin: date) -> str:
 def funding_chart(
     now: Snapshot, rate: float, told: Sequence[VenueStatistics], titles: Titles, at: datetime, banner: str
 ) -> BarsChart:
-    """Of each venue, largest first."""
+    """Of each venue, by open interest."""
     native = {venue.venue: venue.group.native for venue in now.venues}
     return BarsChart(
         title=_("{coin} funding {rate} a year").format(coin=now.asset, rate=yearly(rate)),
-        axis=_("Funding a year by venue, the largest first"),
+        axis=_("Funding a year by venue, in order of their open interest"),
         bars=tuple(
             Bar(venue_title(venue.venue, titles), venue.funding, native.get(venue.venue, True))
             for venue in told[:MOST_BARS]
@@ -127,7 +127,10 @@ def changes_chart(rows: Sequence[tuple[Asset, Change]], span: str, at: datetime,
 def _extremes(rates: Sequence[tuple[Asset, float]]) -> str:
     if not rates:
         return _("Highest and lowest funding")
-    (high, highest), (low, lowest) = (pick(rates, key=lambda one: one[1]) for pick in (max, min))
+    ordered = sorted(rates, key=lambda one: -one[1])
+    (high, highest), (low, lowest) = ordered[0], ordered[-1]
+    if len(ordered) == 1:
+        return _("{coin} funding {rate} a year").format(coin=high, rate=yearly(highest))
     text = _("Funding a year: {high} {highest}, {low} {lowest}")
     return text.format(high=high, highest=yearly(highest), low=low, lowest=yearly(lowest))
 

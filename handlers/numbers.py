@@ -7,7 +7,7 @@ days come from the Unicode CLDR through Babel. Which powers have a short name is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from math import log10
@@ -83,11 +83,21 @@ class Scale:
         return cls(0.01 if largest and exponent < 2 else 1.0, 1.0, "$")
 
     def show(self, amount: float, *, signed: bool = False) -> str:
-        """``amount`` rounded to the step; a rounded zero has no sign."""
+        """``amount`` rounded to the step; a rounded zero has no sign, no decimals and no power of ten."""
         steps = round(amount / self.step)
+        if not steps:
+            return f"{self.prefix}{number(0.0)}"
         decimals = max(0, round(log10(self.unit / self.step)))
-        sign = "" if not steps else "−" if steps < 0 else "+" if signed else ""
+        sign = "−" if steps < 0 else "+" if signed else ""
         return f"{sign}{self.prefix}{number(abs(steps) * self.step / self.unit, decimals)}{self.suffix}"
+
+    def finer(self) -> Scale:
+        """One digit more."""
+        return replace(self, step=self.step / 10)
+
+    def adds_up(self, amounts: Sequence[float]) -> bool:
+        """Is the total of the rounded amounts their rounded total?"""
+        return sum(round(amount / self.step) for amount in amounts) == round(sum(amounts) / self.step)
 
     def parts(self, amounts: Sequence[float]) -> list[float]:
         """The amounts rounded to the step so that they add up to their rounded total (largest remainder)."""
@@ -172,6 +182,13 @@ def share(fraction: float) -> str:
     """A share (0–1) without a sign; it is 100 % only when nothing is left out."""
     before, after = _percent_marks(spoken())
     return f"{before}{_whole(fraction)}{after}"
+
+
+def shares(amounts: Sequence[float]) -> list[str]:
+    """Each amount's share of them all, in whole per cent that add up to 100."""
+    total = sum(amounts) or 1.0
+    parts = Scale(0.01, 1.0).parts([amount / total for amount in amounts])
+    return [percent(part, signed=False, digits=0) for part in parts]
 
 
 def share_range(low: float, high: float) -> str:

@@ -19,10 +19,11 @@ from bot.domain.charts import (
     Values,
     ValueUnit,
     VenuesChart,
+    WaveEnds,
 )
 from bot.domain.waves import Kind
-from handlers.numbers import Scale, coins, dated, duration, percent, price, share, usd
-from handlers.phrases import enumerated, sentences
+from handlers.numbers import Scale, coins, dated, duration, percent, price, share, shares, usd
+from handlers.phrases import capital, enumerated, sentences
 from handlers.speech import _, ngettext, spoken
 
 MOST = 12
@@ -75,8 +76,8 @@ def _known(values: Values) -> list[float]:
 
 
 def _market(chart: MarketChart) -> list[str]:
-    found = []
-    if known := _known(chart.coins):
+    found = [_ends(chart, chart.ends)] if chart.ends else []
+    if (known := _known(chart.coins)) and not chart.ends:
         whole = _("Coin open interest from {first} to {last}, lowest {low}")
         gaps = _(
             "Coin open interest from {first} to {last}, lowest {low}, with gaps where nothing was recorded"
@@ -84,11 +85,13 @@ def _market(chart: MarketChart) -> list[str]:
         first, last, low = (coins(value, chart.asset) for value in (known[0], known[-1], min(known)))
         text = gaps if None in chart.coins else whole
         found.append(text.format(first=first, last=last, low=low))
-    if prices := _known(chart.price_usd):
+    elif None in chart.coins:
+        found.append(_("With gaps where nothing was recorded"))
+    if (prices := _known(chart.price_usd)) and not chart.ends:
         first, last, low = (price(value) for value in (prices[0], prices[-1], min(prices)))
         found.append(_("Price from {first} to {last}, lowest {low}").format(first=first, last=last, low=low))
-    longs, shorts = sum(chart.long_usd), sum(chart.short_usd)
-    if longs or shorts:
+    longs, shorts = chart.liquidated_usd or (sum(chart.long_usd), sum(chart.short_usd))
+    if (longs or shorts) and (chart.long_usd or chart.short_usd):
         text = _("Liquidated: {longs} longs, {shorts} shorts")
         found.append(text.format(longs=usd(longs), shorts=usd(shorts)))
     if chart.unseen:
@@ -96,12 +99,27 @@ def _market(chart: MarketChart) -> list[str]:
     return found or [_("Nothing was recorded in this time")]
 
 
+def _ends(chart: MarketChart, ends: WaveEnds) -> str:
+    """As the wave's card has them."""
+    before, low = ends.coins
+    scale = Scale.coins(before)
+    facts = {"before": scale.show(before), "low": scale.show(low), "coin": chart.asset}
+    price_before, price_low = ends.price_usd
+    if not price_before or not price_low:
+        return _("Coin open interest {before} before and {low} {coin} at the low").format(**facts)
+    return _(
+        "Coin open interest {before} before and {low} {coin} at the low, price {price_before} and {price_low}"
+    ).format(**facts, price_before=price(price_before), price_low=price(price_low))
+
+
 def _venues(chart: VenuesChart) -> list[str]:
     newest = {venue.name: next(iter(reversed(_known(venue.coins))), 0.0) for venue in chart.venues}
     total = sum(newest.values())
     if not total:
         return [_("Nothing was recorded in this time")]
-    parts = enumerated(f"{name} {share(held / total)}" for name, held in newest.items())
+    parts = enumerated(
+        f"{name} {part}" for name, part in zip(newest, shares(list(newest.values())), strict=True)
+    )
     native = sum(newest[venue.name] for venue in chart.venues if venue.native)
     text = _("Crypto-native venues hold {share} of {total}").format(
         share=share(native / total), total=coins(total, chart.asset)
@@ -119,10 +137,12 @@ def _lines(chart: LinesChart) -> list[str]:
             first, last, low, high = (
                 written(chart.unit, value) for value in (known[0], known[-1], min(known), max(known))
             )
-            found.append(text.format(name=each.name, first=first, last=last, low=low, high=high))
+            found.append(text.format(name=capital(each.name), first=first, last=last, low=low, high=high))
     if chart.normal is not None and chart.normal_name:
         low, high = (written(chart.unit, value) for value in chart.normal)
-        found.append(_("{name} between {low} and {high}").format(name=chart.normal_name, low=low, high=high))
+        found.append(
+            _("{name} between {low} and {high}").format(name=capital(chart.normal_name), low=low, high=high)
+        )
     return found if len(found) > 1 else [_("Nothing was recorded in this time")]
 
 
@@ -157,16 +177,11 @@ def _resets(chart: ResetsChart) -> list[str]:
 
 def _after(chart: AfterChart) -> list[str]:
     median, base = (next(iter(reversed(_known(each))), None) for each in (chart.median, chart.base))
-    count = len(chart.paths)
     if median is None:
         return [_("Nothing was recorded in this time")]
     span = duration(timedelta(hours=chart.hours[-1]))
-    text = ngettext(
-        "{axis}: median of {n} reset after {span} {move}",
-        "{axis}: median of {n} resets after {span} {move}",
-        count,
-    )
-    told = [text.format(axis=chart.axis, n=count, span=span, move=percent(median))]
+    text = _("{axis}: {move} after {span} at the median")
+    told = [text.format(axis=chart.axis, span=span, move=percent(median))]
     if base is not None:
         told.append(_("After random hours {move}").format(move=percent(base)))
     return told

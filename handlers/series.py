@@ -8,7 +8,9 @@ from itertools import pairwise
 from math import ceil, exp
 from typing import Protocol
 
-from bot.domain.charts import MarketChart, Span
+from msgspec.structs import replace
+
+from bot.domain.charts import MarketChart, Span, WaveEnds
 from bot.domain.market import LiquidationSum, Point
 from bot.domain.waves import Wave
 from handlers.cards import kind_title, shown_ends
@@ -142,6 +144,16 @@ def wave_window(wave: Wave, now: datetime) -> tuple[datetime, datetime]:
     """What a wave's picture shows: some of the calm before and of what came next."""
     room = max(timedelta(minutes=40), wave.duration)
     return wave.onset - room, min(now, (wave.over_at or wave.at) + room)
+
+
+def of_wave(chart: MarketChart, wave: Wave) -> MarketChart:
+    """With the wave's own figures, so that picture and card say the same."""
+    liquidated = (wave.liquidated_long_usd or 0.0, wave.liquidated_short_usd or 0.0)
+    return replace(
+        chart,
+        ends=WaveEnds((wave.coins_before, wave.coins_now), (wave.price_before_usd, wave.price_now_usd)),
+        liquidated_usd=liquidated if any(liquidated) else None,
+    )
 
 
 def wave_finding(wave: Wave) -> str:

@@ -142,6 +142,12 @@ def _change(now: Snapshot, before: Snapshot | None, period: timedelta, scale: Sc
     return [_("{time}: **{move}** like with like, each venue only while it was seen").format(**moved), told]
 
 
+def told_move(now: Snapshot, before: Snapshot) -> float:
+    """The change as the headline tells it: of plain sums where they say what the index says."""
+    old, new = _both(before, now)
+    return new / old - 1 if _agrees(now, before) else like_with_like(now, before)
+
+
 def like_with_like(now: Snapshot, before: Snapshot) -> float:
     """The change of coin OI as a fraction: every step compares only venues seen at both of its ends."""
     return exp(now.index - before.index) - 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from math import exp
 
 from bot.domain.charts import Span, Values, VenueCoins, VenuesChart
 from bot.domain.market import Snapshot, Venue
@@ -24,6 +23,7 @@ from handlers.series import (
     step_of,
     unbroken,
 )
+from handlers.snapshot_cards import told_move
 from handlers.speech import _, ngettext
 from handlers.titles import Titles, venue_title
 
@@ -42,8 +42,11 @@ def venues_chart(
     banner: str = "",
     shade: Span | None = None,
     anew: Recount | None = None,
+    ends: tuple[Snapshot, Snapshot] | None = None,
 ) -> VenuesChart | None:
     """``None`` where fewer than two snapshots are known; they come oldest first.
+
+    The title compares ``ends``, which a card beside it compares, or else the first and the last of them.
 
     A venue that a snapshot misses keeps what it held when it was last believed, marked as stale; before it
     was first seen it is unknown. A change of what is counted is no move: the stack has a break there, and
@@ -76,9 +79,9 @@ def venues_chart(
             name = ngettext("{n} other", "{n} others", len(others)).format(n=len(others))
             shown.append(VenueCoins(name, is_native, _summed([layers[venue] for venue in others])))
     note = as_of_note(newest.at, newest.coverage, now)
-    first = anew.without(snapshots[0]) if anew else snapshots[0]
+    first, last = ends or (anew.without(snapshots[0]) if anew else snapshots[0], newest)
     return VenuesChart(
-        title=_finding(asset, first, newest, period, titles),
+        title=_finding(asset, first, last, period, titles),
         asset=asset,
         times=tuple(times),
         venues=tuple(shown),
@@ -140,7 +143,7 @@ def _summed(layers: Sequence[Sequence[float | None]]) -> Values:
 
 def _finding(asset: str, first: Snapshot, last: Snapshot, period: timedelta, titles: Titles) -> str:
     """The change of like with like, and the two venues that moved most of it."""
-    span, move = span_words(last.at - first.at, period), percent(exp(last.index - first.index) - 1)
+    span, move = span_words(last.at - first.at, period), percent(told_move(last, first))
     moves = _moves(first, last)
     named = sorted(moves, key=lambda venue: (-abs(moves[venue][0]), venue))[:2]
     if not named or abs(moves[named[0]][1]) < MOVED:

@@ -76,7 +76,8 @@ async def answer(text: str) -> Card:
 
 def draw(data: Chart) -> str:
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 500" width="800" height="500">'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 500" width="800" height="500"'
+        f' lang="{data.language}">'
         f'<rect width="800" height="500" fill="#14181f"/><text y="60">{escape(data.title)}</text></svg>'
     )
 

@@ -30,12 +30,24 @@ class ValueUnit(StrEnum):
     NUMBER = "number"
 
 
+class WaveEnds(msgspec.Struct, frozen=True):
+    """A wave's own figures, as its card tells them: before it and at its low.
+
+    They are of the venues believed at both ends and of those two minutes, so they need not be those of the
+    nearest step of a picture.
+    """
+
+    coins: tuple[float, float]
+    price_usd: tuple[float | None, float | None]
+
+
 class MarketChart(msgspec.Struct, frozen=True, tag_field="kind", tag="market"):
     """Price, coin OI and liquidations of one coin over time: of a wave or of a period.
 
     ``long_usd`` and ``short_usd`` are liquidations within the step that begins at each time; ``shade`` is the
-    wave from onset to over (or to now), ``low_at`` its lowest point. Within ``unseen`` spans too little of
-    the market was fresh.
+    wave from onset to over (or to now), ``low_at`` its lowest point and ``ends`` its figures, which marks and
+    words tell. ``liquidated_usd`` (longs, shorts) is what the card beside it counts, where that is not just
+    the sum of the steps. Within ``unseen`` spans too little of the market was fresh.
     """
 
     title: str
@@ -47,6 +59,8 @@ class MarketChart(msgspec.Struct, frozen=True, tag_field="kind", tag="market"):
     short_usd: tuple[float, ...] = ()
     shade: Span | None = None
     low_at: datetime | None = None
+    ends: WaveEnds | None = None
+    liquidated_usd: tuple[float, float] | None = None
     unseen: tuple[Span, ...] = ()
     note: str = ""
     language: str = ENGLISH

@@ -29,10 +29,10 @@ from handlers.charts.sheet import (
     spread,
 )
 from handlers.numbers import duration
-from handlers.speech import _, ngettext
+from handlers.speech import _
 
 HEAD, AXIS = 66.0, 36.0
-MARKS_H = (1, 6, 24, 72, 168, 336, 720)
+MARKS_H = (1, 4, 12, 24, 72, 168, 336, 720)
 BASE = "#3a4653"
 
 
@@ -97,9 +97,7 @@ def _named(chart: AfterChart) -> tuple[tuple[Values, str, str], ...]:
 def _head(sheet: Sheet, chart: AfterChart) -> None:
     """What is measured, and how to read it."""
     sheet.write(fitted(Label(EDGE, sheet.top + 23, chart.axis, INK), WIDTH - 2 * EDGE))
-    count = len(chart.paths)
-    thin = ngettext("thin: {n} reset", "thin: {n} resets", count).format(n=count)
-    parts = [Part(thin, SKY)]
+    parts = [Part(_("thin: each reset"), SKY)]
     if chart.base_low and chart.base_name:
         parts.append(Part(_("grey: {what}").format(what=chart.base_name), FAINT))
     row(sheet, sheet.top + 50, parts, WIDTH - EDGE)

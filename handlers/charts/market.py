@@ -53,6 +53,8 @@ HEAD = 34.0
 """The room above each panel for its name."""
 UNDER = 0.22
 """The room for a number under the lowest point, as a part of the range."""
+ONE_POINT = 0.005
+"""What differs by less than this fraction is one point of the line."""
 WEIGHTS = {"coins": 1.0, "price": 0.8, "liquidations": 0.62}
 
 
@@ -155,11 +157,21 @@ def _marks(chart: MarketChart, values: Values, alike: float) -> list[_Mark]:
         told = chart.low_at
         low = min(within, key=lambda mark: abs(mark.at - told))._replace(is_low=True)
     first, last = before[0], within[-1]
+    if chart.ends is not None:
+        own = chart.ends.coins if values is chart.coins else chart.ends.price_usd
+        first = _as_told(first, own[0])
+        if chart.low_at is None or abs(low.at - chart.low_at).total_seconds() <= 2 * step_s(chart.times):
+            low = _as_told(low, own[1])
     if chart.shade is not None:
         ends = [first, low] if low.at != first.at else [first]
         return [*ends, last] if abs(last.value - low.value) > alike else ends
     ends = [first, last] if last.at != first.at else [first]
     return [*ends, low] if all(abs(mark.value - low.value) > alike for mark in ends) else ends
+
+
+def _as_told(mark: _Mark, told: float | None) -> _Mark:
+    """With the wave's own figure, where that is the same point told for another moment of its step."""
+    return mark._replace(value=told) if told and abs(mark.value / told - 1) < ONE_POINT else mark
 
 
 def _unseen(sheet: Sheet, chart: MarketChart, plot: Plot) -> None:

@@ -26,7 +26,7 @@ from handlers.charts.sheet import (
     shortened,
     spread,
 )
-from handlers.numbers import Scale, share
+from handlers.numbers import Scale, shares
 from handlers.speech import _
 
 NATIVE = ("#0072b2", "#56b4e9", "#2b8cc4", "#a6d8f5", "#1f6f9f", "#7cc5ee", "#3f7fa6", "#c9e7f8")
@@ -78,11 +78,10 @@ def draw_venues(sheet: Sheet, chart: VenuesChart) -> bool:
 def _names(stacked: Sequence[VenueCoins]) -> list[str]:
     """``Binance 31 %``: each with its share of the newest figures that are known."""
     newest = [next((coins for coins in reversed(venue.coins) if coins is not None), 0.0) for venue in stacked]
-    total = sum(newest) or 1.0
-    shares = [f" {share(coins / total)}" for coins in newest]
+    parts = [f" {part}" for part in shares(newest)]
     return [
         shortened(venue.name, SMALL, NAMES - width(part, SMALL)) + part
-        for venue, part in zip(stacked, shares, strict=True)
+        for venue, part in zip(stacked, parts, strict=True)
     ]
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line
 from bot.domain.charts import Chart, LinesChart, MarketChart, NamedLine, ValueUnit
+from bot.domain.market import Snapshot
 from bot.errors import AskError
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
@@ -81,31 +82,45 @@ def _part(market: MarketChart, what: str, period: timedelta) -> MarketChart | No
     """With a title that states what is left to see."""
     none = (None,) * len(market.times)
     span = span_words(market.times[-1] - market.times[0], period)
-    prices = [value for value in market.price_usd if value is not None]
-    move = percent(prices[-1] / prices[0] - 1) if prices else _("unknown")
+    move = _price_move(market)
     match what:
         case "oi":
             return replace(market, price_usd=none, long_usd=(), short_usd=())
-        case "price" if prices:
+        case "price" if any(market.price_usd):
             title = _("{coin} price {move} in {span}").format(coin=market.asset, move=move, span=span)
             return replace(market, title=title, coins=none, long_usd=(), short_usd=())
         case "liquidations" if any(market.long_usd) or any(market.short_usd):
-            text = _("{coin}: {longs} of longs and {shorts} of shorts liquidated in {span}, price {move}")
-            title = text.format(
-                coin=market.asset,
-                longs=usd(sum(market.long_usd)),
-                shorts=usd(sum(market.short_usd)),
-                span=span,
-                move=move,
-            )
-            return replace(market, title=title, coins=none)
+            return replace(liquidated_first(market, period), coins=none)
         case "":
             return market
     return None
 
 
-async def by_venue(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
-    """Coin OI stacked by venue; ``None`` where too little was recorded."""
+def liquidated_first(
+    market: MarketChart, period: timedelta, told: tuple[float, float] | None = None
+) -> MarketChart:
+    """Titled by what was liquidated; ``told`` is what a card beside it counts (longs, shorts)."""
+    longs, shorts = told or (sum(market.long_usd), sum(market.short_usd))
+    text = _("{coin}: {longs} of longs and {shorts} of shorts liquidated in {span}, price {move}")
+    title = text.format(
+        coin=market.asset,
+        longs=usd(longs),
+        shorts=usd(shorts),
+        span=span_words(market.times[-1] - market.times[0], period),
+        move=_price_move(market),
+    )
+    return replace(market, title=title, liquidated_usd=told)
+
+
+def _price_move(market: MarketChart) -> str:
+    prices = [value for value in market.price_usd if value is not None]
+    return percent(prices[-1] / prices[0] - 1) if prices else _("unknown")
+
+
+async def by_venue(
+    desk: Desk, asset: Asset, period: timedelta, ends: tuple[Snapshot, Snapshot] | None = None
+) -> Chart | None:
+    """Coin OI stacked by venue; ``None`` where too little was recorded. ``ends`` are what a card compares."""
     period = await desk.recorded(asset, period)
     now, step = desk.clock(), step_for(period)
     snapshots = await desk.store.journal.snapshots(asset, aligned(now - period, step), now, step)
@@ -113,7 +128,7 @@ async def by_venue(desk: Desk, asset: Asset, period: timedelta) -> Chart | None:
         return None
     anew = await recount(desk.store, snapshots[-1], snapshots[0])
     titles, banner = desk.titles(), desk.banner
-    return venues_chart(asset, snapshots, period, titles=titles, now=now, banner=banner, anew=anew)
+    return venues_chart(asset, snapshots, period, titles=titles, now=now, banner=banner, anew=anew, ends=ends)
 
 
 async def _funding(desk: Desk, asset: Asset, period: timedelta) -> LinesChart | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Attachment, Card, Line, plain
@@ -16,7 +16,9 @@ from handlers.speech import N_, _, ngettext
 from handlers.words import COIN, PERIOD, Parameter
 
 KINDS = ("waves", "oi", "liquidations")
-A_WEEK, EVER = timedelta(days=7), timedelta(days=5 * 366)
+A_WEEK = timedelta(days=7)
+EVER = datetime(2009, 1, 3, tzinfo=UTC)
+"""Before the first coin."""
 CSV = "text/csv"
 
 
@@ -48,8 +50,8 @@ KIND = Parameter("waves|oi|liquidations", read_kind, looks=r"[a-z]+")
 async def export(desk: Desk, ask: Ask) -> Card:
     await _may(ask)
     kind, asset, now = ask.need(KIND), ask.get(COIN), desk.clock()
-    period = ask.get(PERIOD) or (EVER if kind == "waves" else A_WEEK)
-    since = now - period
+    period = ask.get(PERIOD) or (None if kind == "waves" else A_WEEK)
+    since = now - period if period else EVER
     if kind == "waves":
         told = await export_waves(desk.hindsight, asset, since, now)
     else:
@@ -57,17 +59,20 @@ async def export(desk: Desk, ask: Ask) -> Card:
         make = export_oi if kind == "oi" else export_liquidations
         told = await make(desk.store, asset, since, now)
     if not told.rows:
-        raise AskError(
-            _("Nothing of that was recorded in {period}. `/export waves`").format(period=duration(period)),
-            "/export waves",
-        )
+        nothing = _("Nothing of that was recorded yet. `/resets since 2020`")
+        if period:
+            nothing = _("Nothing of that was recorded in {period}. `/export waves`")
+            raise AskError(nothing.format(period=duration(period)), "/export waves")
+        raise AskError(nothing, "/resets since 2020")
     name = "-".join(("washout", kind, *([asset.lower()] if asset else []), f"{now:%Y%m%dT%H%MZ}"))
     return Card(
         title=_title(kind, told, asset),
         lines=tuple(Line(text) for text in _about(kind, told)),
         footer=_("since {day} · times in UTC · columns: docs/export.md").format(
             day=day(desk.here(since), desk.now())
-        ),
+        )
+        if period
+        else _("all that was recorded · times in UTC · columns: docs/export.md"),
         attachment=Attachment(f"{name}.csv", CSV, told.body),
     )
 

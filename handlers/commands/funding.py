@@ -104,7 +104,7 @@ def _lines(one: Seen, rate: float, told: Sequence[VenueStatistics], titles: Titl
     else:
         texts.append(_("No funding of earlier days is recorded: what is normal is not known yet"))
     high, low = max(told, key=_rate), min(told, key=_rate)
-    if high is not low:
+    if yearly(_rate(high)) != yearly(_rate(low)):
         texts.append(
             _("Highest {venue} {rate}, lowest {other} {least}").format(
                 venue=venue_title(high.venue, titles),
@@ -125,7 +125,7 @@ def _told_by(one: Seen, told: Sequence[VenueStatistics]) -> str:
     of = len(one.told.venues) if one.told else 0
     coins = one.sums.coins if one.sums else 0.0
     seen_share = sum(v.funding_coins for v in told) / coins if coins else 0.0
-    return _("OI-weighted over {n} of {of} venues, {share} of open interest seen").format(
+    return _("OI-weighted over {n} of {of} venues: {share} of open interest tells its funding").format(
         n=len(told), of=of, share=share(min(1.0, seen_share))
     )
 

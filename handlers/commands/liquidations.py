@@ -10,6 +10,7 @@ from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Table, plain
 from bot.domain.market import Completeness, Position, Venue, VenueLiquidations
 from bot.errors import AskError
+from handlers.commands.chart import liquidated_first
 from handlers.commands.registry import Ask, command
 from handlers.core_words import retold, tells_words
 from handlers.desk import Desk
@@ -70,7 +71,7 @@ async def liquidations(desk: Desk, ask: Ask) -> Card:
         kept = _("I keep each of them for {time}, so this is of the last of those")
         lines.append(kept.format(time=duration(TOLD_ONE_BY_ONE)))
     lines += [*_deleveraged(told), await _before(desk, asset, since, told), _unheard(desk)]
-    chart = await desk.period_chart(asset, period)
+    chart = await desk.period_chart(asset, now - since)
     coin, span = asset.lower(), duration(now - since)
     return Card(
         title=_("{asset} liquidations in {time}: {total}").format(
@@ -80,7 +81,9 @@ async def liquidations(desk: Desk, ask: Ask) -> Card:
         table=_venues(desk, told),
         # For translators: a floor is a lower bound.
         footer=_("a floor: not every venue tells every one · as of {at}").format(at=clock(desk.now())),
-        picture=pictured(chart) if chart and any((*chart.long_usd, *chart.short_usd)) else None,
+        picture=pictured(liquidated_first(chart, now - since, _sum(told)))
+        if chart and any((*chart.long_usd, *chart.short_usd))
+        else None,
         buttons=tuple(Button(each, f"/liquidations {coin} {each}") for each in ("1h", "24h", "7d")),
     )
 
@@ -134,7 +137,7 @@ def _worst(desk: Desk, told: Sequence[VenueLiquidations], step: timedelta) -> li
         return []
     at = max((row.at for row in told), key=lambda each: sums[each])
     local = desk.here(at)
-    when = f"{local:%H:%M}" if desk.clock() - at < DAY else day_time(local)
+    when = f"{local:%H:%M}" if local.date() == desk.now().date() else day_time(local)
     text = _("Worst minute {at}: {usd}") if step == MINUTE else _("Worst hour {at}: {usd}")
     return [text.format(at=when, usd=usd(sums[at], fine=True))]
 

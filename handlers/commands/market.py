@@ -37,7 +37,7 @@ async def open_interest(desk: Desk, ask: Ask) -> Card:
     before = await desk.before(now, period)
     if before is not None:
         before = await comparable(desk.store, now, before)
-    chart = await by_venue(desk, asset, period)
+    chart = await by_venue(desk, asset, period, (before, now) if before is not None else None)
     card = snapshot_card(
         now,
         before,

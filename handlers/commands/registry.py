@@ -21,7 +21,7 @@ from handlers.own_cards import error_card
 from handlers.phrases import enumerated
 from handlers.questions import ALSO_WORDS, is_question, nearest_lines
 from handlers.speech import ENGLISH, _, nearest, speaking
-from handlers.words import Parameter
+from handlers.words import COIN, Parameter, read_coin
 
 T = TypeVar("T")
 
@@ -286,7 +286,7 @@ def _taker(
     complaints: list[AskError] = []
     for parameter in left:
         try:
-            return parameter, parameter.read(word, known)
+            return parameter, _read(called, parameter, word, known)
         except AskError as error:
             if re.fullmatch(parameter.looks, word):
                 complaints.append(error)
@@ -294,7 +294,15 @@ def _taker(
         example = called.examples[0]
         text = _('I do not know what "{word}" is for here. Try `{example}`')
         raise AskError(text.format(word=plain(word[:24]), example=example), example)
-    raise complaints[0]
+    complaint = complaints[0]
+    raise complaint if complaint.suggestions else AskError(complaint.text, *called.examples[:2])
+
+
+def _read(called: Command, parameter: Parameter[T], word: str, known: Sequence[Asset]) -> T | Asset:
+    """A coin nobody knows is answered with the nearest one in the command that was typed."""
+    if parameter.name == called.parameters[0].name == COIN.name:
+        return read_coin(word, known, f"/{called.name} {{coin}}")
+    return parameter.read(word, known)
 
 
 def _names_the_next(left: Sequence[Parameter[object]], words: Sequence[str], known: Sequence[Asset]) -> bool:

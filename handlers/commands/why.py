@@ -41,6 +41,10 @@ from handlers.titles import Titles, named, venue_title
 from handlers.why import End, Inputs, Kept, inputs
 from handlers.words import WAVE_ID
 
+DEPTHS = N_(
+    "At its rarest moment, below the highest point within each time. Contracts are counted here: "
+    "one margined in the coin is so many dollars, worth more coins the lower the price"
+)
 HELD_BACK = 4
 VENUES = 14
 """Lines that name a venue; the rest share one."""
@@ -58,6 +62,7 @@ async def why(desk: Desk, ask: Ask) -> Card:
         _index(known),
         _coins(wave),
         _dollars(wave),
+        _(DEPTHS) if wave.depths else "",
         *(_depth(wave, depth, seen) for depth, seen in zip(wave.depths, known.seen, strict=True)),
         _("Rarest at {time}: {rarity}").format(time=duration(wave.horizon), rarity=_rarity(wave)),
         *_magnitude(wave),
@@ -131,9 +136,9 @@ def _dollars(wave: Wave) -> str:
     ).format(
         before=price(wave.price_before_usd),
         low=price(wave.price_now_usd),
-        position=usd(change.position_usd, signed=True),
+        position=usd(change.position_usd, signed=True, fine=True),
         move=_signed_price(wave.price_now_usd - wave.price_before_usd),
-        by_price=usd(change.price_usd, signed=True),
+        by_price=usd(change.price_usd, signed=True, fine=True),
         total=usd(change.total_usd, signed=True),
     )
 
@@ -206,7 +211,7 @@ def _score(basis: Basis) -> str:
         "coins": number(coins, 2),
         "fall": percent(-basis.fall),
         "times": number(basis.fall / basis.coin_scale, 1),
-        "scale": percent(basis.coin_scale, signed=False),
+        "scale": percent(basis.coin_scale, signed=False, digits=2),
     }
     if basis.price_move is None:
         text = _("Score {score}: coins {coins} ({fall} is {times} × the {scale} of one moment in ten)")
@@ -220,7 +225,7 @@ def _score(basis: Basis) -> str:
         price=number(joint(coins, moved) - coins, 2),
         move=percent(basis.price_move),
         price_times=number(abs(basis.price_move) / basis.price_scale, 1),
-        price_scale=percent(basis.price_scale, signed=False),
+        price_scale=percent(basis.price_scale, signed=False, digits=2),
     )
 
 

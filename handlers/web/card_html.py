@@ -13,6 +13,7 @@ from html import escape
 
 from bot.domain.cards import Attachment, Button, Card, Picture, Table, Tone
 from bot.domain.posts import ChatMessage
+from bot.domain.waves import Wave
 from handlers.numbers import dated, day
 from handlers.speech import N_, _, ngettext
 from handlers.web.html import Child, Html, el, join
@@ -179,6 +180,11 @@ def file_html(attached: Attachment | None, number: int) -> Html | None:
 
 def _picture_url(message: ChatMessage) -> str:
     return f"/picture/{message.number}-{message.revision}.svg"
+
+
+def picture_path(wave: Wave) -> str:
+    """Of a wave's picture, to whoever may read its page."""
+    return f"/wave/{wave.id}/{wave.revision}.svg"
 
 
 def figure_html(picture: Picture, url: str) -> Html:

@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
+from msgspec.structs import replace
+
 from bot.domain.cards import Card
 from bot.domain.waves import Wave
 from handlers.speech import _, spoken
-from handlers.web.card_html import card_html, linked, unmarked
+from handlers.web.card_html import card_html, linked, picture_path, unmarked
 from handlers.web.html import Html, el
 
 ATOM = "http://www.w3.org/2005/Atom"
@@ -76,7 +78,7 @@ def _atom_entry(base: str, entry: Entry) -> Html:
         el("category", term=wave.asset),
         el("category", term=wave.kind),
         el("summary", _summary(card)),
-        el("content", str(_content(base, card)), type="html"),
+        el("content", str(_content(base, entry)), type="html"),
     )
 
 
@@ -91,7 +93,7 @@ def json_feed(feed: Feed) -> str:
             "url": f"{feed.base}/wave/{wave.id}",
             "title": unmarked(card.title),
             "summary": _summary(card),
-            "content_html": str(_content(feed.base, card)),
+            "content_html": str(_content(feed.base, entry)),
             "date_published": _time(wave.opened),
             "date_modified": _time(wave.at),
             "tags": [wave.asset, wave.kind],
@@ -105,7 +107,8 @@ def json_feed(feed: Feed) -> str:
                 "coverage": round(wave.coverage, 4),
             },
         }
-        for wave, card in feed.entries
+        for entry in feed.entries
+        for wave, card in (entry,)
     ]
     whole = {
         "version": VERSION,
@@ -125,10 +128,10 @@ def _summary(card: Card) -> str:
     return unmarked(card.lines[0].text) if card.lines else unmarked(card.title)
 
 
-def _content(base: str, card: Card) -> Html:
-    """The card's lines, with addresses that hold wherever the feed is read."""
-    told = card_html(card, "", linked)
-    return Html(told.replace('href="/', f'href="{base}/'))
+def _content(base: str, entry: Entry) -> Html:
+    """The card with its picture, and addresses that hold wherever the feed is read; nothing there to tap."""
+    told = card_html(replace(entry.card, buttons=()), picture_path(entry.wave), linked)
+    return Html(re.sub(r'\b(href|src)="/', rf'\1="{base}/', told))
 
 
 def _time(at: datetime) -> str:

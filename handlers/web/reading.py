@@ -11,6 +11,7 @@ from datetime import timedelta
 from weakref import WeakValueDictionary
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from bot.domain.cards import Card
 from bot.domain.waves import Kind, Wave
@@ -153,6 +154,7 @@ class Reading:
         chart = await self.desk.wave_chart(wave)
         if chart is None:
             raise web.HTTPNotFound(text=_("That wave has no picture."))
+        chart = replace(chart, language=spoken())
         return picture_response(await self.chat.drawn((f"{wave.id} {spoken()}", wave.revision), chart))
 
     async def _scorecard(self, request: web.Request) -> web.Response:

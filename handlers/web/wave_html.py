@@ -13,7 +13,7 @@ from bot.domain.waves import Lead, Stage, Wave
 from handlers.cards import TONES, kind_title, wave_title
 from handlers.numbers import day_time, duration, number, percent, usd
 from handlers.speech import N_, _, ngettext
-from handlers.web.card_html import Tap, card_html, figure_html, mark, stamp
+from handlers.web.card_html import Tap, card_html, figure_html, mark, picture_path, stamp
 from handlers.web.frame import Frame
 from handlers.web.html import Child, Html, el, join
 
@@ -43,12 +43,11 @@ class WavePage(NamedTuple):
 def wave_page(frame: Frame, told: WavePage, tap: Tap) -> str:
     wave = told.wave
     title = wave_title(wave)
-    picture = f"/wave/{wave.id}/{wave.revision}.svg"
     text = replace(told.card, picture=None, buttons=(), banner="")
     card = el(
         "article",
         el("div", card_html(text, "", tap, heading="h1"), cls="in-words"),
-        figure_html(told.card.picture, picture) if told.card.picture else None,
+        figure_html(told.card.picture, picture_path(wave)) if told.card.picture else None,
         cls=f"card in-full tone-{told.card.tone}",
         aria_label=title,
     )

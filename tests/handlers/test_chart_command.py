@@ -9,18 +9,19 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from bot.domain.charts import Chart, LinesChart, MarketChart, VenuesChart
+from bot.domain.charts import Chart, LinesChart, MarketChart, VenueCoins, VenuesChart
 from bot.domain.market import Group, Missing, Snapshot, Venue, VenueOpenInterest, Verdict
 from bot.domain.statistics import Statistics, VenueStatistics
 from handlers.charts import svg
 from handlers.commands import Ask, answer
+from handlers.commands.chart import liquidated_first
 from handlers.desk import Desk
 from handlers.hindsight import Recount
 from handlers.picture_words import said
 from handlers.venue_series import venues_chart
 from storage.memory import MemoryStore
 from tests.handlers.conftest import HERE
-from tests.handlers.october import ETH, MINUTE, NOW, ONSET, TITLES, snapshot, snapshots
+from tests.handlers.october import BTC, ETH, MINUTE, NOW, ONSET, TITLES, snapshot, snapshots
 
 ASK = Ask(HERE)
 STEP = timedelta(minutes=2)
@@ -74,6 +75,41 @@ async def test_venues_fall_as_they_fell(desk: Desk) -> None:
     title = chart.title.replace("\u00a0", " ")
     assert title == "BTC open interest −19.0 % in 6 h: Binance −19.2 %, Bybit −23.0 %"
     assert "Crypto-native venues hold 96 % of 336,000 BTC" in said(chart)
+
+
+async def test_the_picture_of_an_answer_has_its_figures(desk: Desk) -> None:
+    """Also where some venues were not seen at both ends, and where shares are rounded to add up."""
+    desk.store = store = MemoryStore()
+    before, now = snapshots(NOW - 120 * MINUTE, NOW, 120 * MINUTE)
+    few = tuple(replace(held, coins=held.coins * 1.002) for held in before.venues[:3])
+    soon = tuple(replace(held, coins=held.coins * 0.99) for held in few)
+    between = [replace(now, at=NOW - n * 20 * MINUTE) for n in (1, 2, 3)]
+    between.append(replace(before, at=NOW - 119 * MINUTE, venues=soon, index=-0.01))
+    await store.journal.snap(
+        [replace(before, venues=few, coins=sum(held.coins for held in few)), *between, now]
+    )
+    card = await answer(desk, ASK, "/oi btc 2h")
+    assert card.picture is not None
+    assert card.table is not None
+    (move,) = re.findall(r"2 h: \*\*[^(]*\((.*?)\)", card.lines[0].text)
+    assert card.picture.alt.startswith(f"BTC open interest {move} in 2 h")
+    told = [f"{row[0]} {row[1].replace('%', ' %')}" for row in card.table.rows]
+    assert all(part in card.picture.alt for part in told if "Coinbase" not in part)
+
+
+def test_shares_on_a_picture_add_up() -> None:
+    held = tuple(VenueCoins(name, True, (1.0, 1.0)) for name in ("A", "B", "C"))
+    chart = VenuesChart("t", BTC, (NOW - MINUTE, NOW), held)
+    assert "A 34 %, B 33 %, C 33 %" in said(chart)
+    assert [f">{name}<" in svg(chart) for name in ("A 34 %", "B 33 %", "C 33 %")] == [True] * 3
+
+
+async def test_what_was_liquidated_is_told_as_the_card_counts_it(desk: Desk) -> None:
+    market = await shown(desk, "/chart btc 6h")
+    assert isinstance(market, MarketChart)
+    told = said(liquidated_first(market, timedelta(hours=6), (3e9, 4e8)))
+    assert "BTC: $3.0 B of longs and $400 M of shorts liquidated in 6 h" in told
+    assert "Liquidated: $3.0 B longs, $400 M shorts" in told
 
 
 async def test_funding_is_shown_where_it_was_recorded(desk: Desk) -> None:

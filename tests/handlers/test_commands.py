@@ -181,6 +181,9 @@ async def test_a_wave_in_full_has_its_picture_and_what_came_next(desk: Desk) -> 
     assert chart.title == "BTC long flush: 79,000 BTC closed (−19.0 %) in 41 min"
     assert sum(chart.long_usd) == pytest.approx(2.8e9)
     assert sum(chart.short_usd) == pytest.approx(0.51e9)
+    assert card.picture is not None
+    figures = "Coin open interest 415,000 before and 336,000 BTC at the low, price $122,000 and $107,000"
+    assert figures in card.picture.alt
     assert BANNER in chart.note
     assert "1 h after the end: price 0.0 %, 0 % of the closed coins open again" in words(card)
 
@@ -188,8 +191,9 @@ async def test_a_wave_in_full_has_its_picture_and_what_came_next(desk: Desk) -> 
 async def test_why_shows_the_inputs(desk: Desk) -> None:
     told = await said(desk, "/why 1a")
     assert "Index (natural log), 20:49 UTC → 21:31 UTC: +0.0000 → −0.2112, so −19.0 %, like with like" in told
-    assert "coins closed × $107,000 = −$8.5 B. Price: coins before × −$15,000 = −$6.2 B" in told
+    assert "coins closed × $107,000 = −$8.45 B. Price: coins before × −$15,000 = −$6.22 B" in told
     assert "Together −$14.7 B" in told
+    assert "At its rarest moment, below the highest point within each time" in told
     assert "1 h: −19.0 %, price −12.3 %; so deep once in 16 days of BTC history" in told
     assert "Rarest at 1 h: W 4.70" in told
     assert "BTC history counts since 12 Mar 2020, 5.6 years before the onset" in told

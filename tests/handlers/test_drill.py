@@ -121,7 +121,9 @@ async def test_a_drill_is_told_by_the_chats_clock(desk: Desk) -> None:
     await answer(desk, ASK, "/test")
     recorder = Recorder()
     await deliver(desk, recorder, 20)
-    assert recorder.calls[-1][1].footer == "drill, revision 3 of 3 · 01:50 CEST"
+    assert [card.footer for _, card in recorder.calls] == [
+        f"drill, revision {number} of 3 · 01:50 CEST" for number in (1, 2, 3)
+    ], "when it is told, not when the invented wave was"
 
 
 async def test_in_silence_a_drill_is_not_even_begun(desk: Desk, store: MemoryStore) -> None:

@@ -62,6 +62,8 @@ async def test_a_wave_is_exported_with_what_came_next(desk: Desk, store: MemoryS
     assert float(by_id["1a"]["fall"]) == wave().fall
     assert float(by_id["1a"]["price_1h"]) == 0.0
     assert by_id["1a"]["price_24h"] == ""
+    assert (await answer(desk, ASK, "/export waves")).footer.startswith("all that was recorded · ")
+    assert (await answer(desk, ASK, "/export waves 7d")).footer.startswith("since 3 Oct · ")
 
 
 async def test_liquidations_are_exported_by_venue(desk: Desk) -> None:

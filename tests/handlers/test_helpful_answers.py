@@ -38,6 +38,8 @@ async def test_a_coin_is_known_by_the_name_people_have_for_it(desk: Desk, said: 
         ("/compare", "/compare btc eth"),
         ("/wave", "/resets"),
         ("/resets since yesterday", "/resets 2020"),
+        ("/leverage bct", "/leverage btc"),
+        ("/resets zzz full", "/resets btc"),
     ],
 )
 async def test_what_is_proposed_can_be_answered(desk: Desk, typed: str, works: str) -> None:
@@ -45,6 +47,11 @@ async def test_what_is_proposed_can_be_answered(desk: Desk, typed: str, works: s
     assert [button.command for button in refused.buttons] == [works]
     assert f"`{works}`" in refused.lines[0].text
     assert (await answer(desk, ASK, works)).tone != refused.tone
+
+
+async def test_whatever_cannot_be_read_is_answered_with_lines_that_work(desk: Desk) -> None:
+    refused = await answer(desk, ASK, "/oi btc 24x")
+    assert [button.command for button in refused.buttons] == ["/oi btc", "/oi btc 24h"]
 
 
 async def test_a_choice_is_taken_back_in_the_words_that_made_it(desk: Desk) -> None:

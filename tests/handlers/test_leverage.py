@@ -11,15 +11,16 @@ from bot.domain.assets import Asset
 from bot.domain.cards import Card
 from bot.domain.charts import BarsChart, LinesChart
 from bot.domain.posts import Destination
-from bot.domain.statistics import totals
+from bot.domain.statistics import Statistics, totals
 from bot.domain.waves import Stage
 from bot.pipeline.leverage import Measure
 from handlers.commands import Ask, answer
 from handlers.desk import Desk
 from handlers.leverage import seen
+from handlers.leverage_charts import extremes_chart
 from handlers.titles import TABLE_WIDTH
 from storage.memory import MemoryStore
-from tests.handlers.october import BTC, LOW, MINUTE, NOW, ONSET, snapshot, snapshots, statistics, wave
+from tests.handlers.october import BTC, ETH, LOW, MINUTE, NOW, ONSET, snapshot, snapshots, statistics, wave
 
 ASK = Ask(Destination("local", "main"))
 DAY = timedelta(days=1)
@@ -51,7 +52,7 @@ async def test_a_coin_whose_leverage_was_washed_out(desk: Desk) -> None:
     assert "long/short accounts 1.38" in told
     assert "Margined in the coin 20 %" in told
     assert "top 3 venues 71 %" in told
-    assert "Less leveraged than on nearly every one of these days" in told
+    assert "Less leveraged than on every one of these days" in told
     assert "Shorts pay longs to hold." in told
     assert "Compared with 16 days, since 24 Sep: not yet a year" in told
     assert "Market cap from 19.93 M BTC in circulation as of 10 Oct" in told
@@ -109,7 +110,7 @@ async def test_funding_by_venue_as_it_is_charged_and_per_year(desk: Desk) -> Non
     told = lines(card)
     assert "A position of $10,000 short pays $0.87 a day" in told
     assert "above 0 of the last 16 days" in told
-    assert "OI-weighted over 6 of 6 venues, 90 % of open interest seen" in told
+    assert "OI-weighted over 6 of 6 venues: 90 % of open interest tells its funding" in told
     assert card.table is not None
     rows = {row[0]: row[1:] for row in card.table.rows}
     assert rows["Binance"] == ("−0.0023%/8h", "−2.5%")
@@ -118,6 +119,16 @@ async def test_funding_by_venue_as_it_is_charged_and_per_year(desk: Desk) -> Non
     assert card.picture is not None
     assert isinstance(card.picture.chart, BarsChart)
     assert [bar.native for bar in card.picture.chart.bars].count(False) == 1
+
+
+async def test_no_venue_is_called_highest_where_all_are_told_alike(desk: Desk, store: MemoryStore) -> None:
+    desk.clock = lambda: NOW + MINUTE
+    told = statistics(NOW, NOW, MINUTE)[0]
+    alike = tuple(replace(venue, funding=-0.04 + n * 1e-6) for n, venue in enumerate(told.venues))
+    await store.statistics.record([replace(told, at=NOW + MINUTE, venues=alike)])
+    text = lines(await said(desk, "/funding btc"))
+    assert "A position of $10,000 short pays" in text
+    assert "Highest" not in text
 
 
 async def test_the_extremes_of_funding_leave_small_coins_out_and_say_so(
@@ -133,6 +144,13 @@ async def test_the_extremes_of_funding_leave_small_coins_out_and_say_so(
     assert card.table is not None
     assert {row[0] for row in card.table.rows} == {"BTC", "ETH"}
     assert "Left out: 2 coins of less than $10.0 M" in lines(card)
+
+
+def test_the_extremes_of_funding_are_two_coins_even_where_they_are_alike() -> None:
+    one = totals(Statistics(BTC, NOW, ()))
+    rows = [(asset, replace(one, funding=-0.033)) for asset in (BTC, ETH)]
+    assert extremes_chart(rows, NOW, "").title == "Funding a year: BTC −3.3 %, ETH −3.3 %"
+    assert extremes_chart(rows[:1], NOW, "").title == "BTC funding −3.3 % a year"
 
 
 async def test_without_prices_there_is_no_funding_weighed_by_dollars(desk: Desk, store: MemoryStore) -> None:

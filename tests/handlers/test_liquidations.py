@@ -88,6 +88,8 @@ async def test_both_sides_the_worst_minute_and_how_unusual_it_is(told: MemorySto
     assert "180 × the usual $20.0 M in 24 h" in text
     assert "as of" in card.footer
     assert card.picture is not None
+    assert "BTC: $3.1 B of longs and $510 M of shorts liquidated in 24 h" in card.picture.alt
+    assert "Liquidated: $3.1 B longs, $510 M shorts" in card.picture.alt
 
 
 async def test_venues_stand_with_what_their_feeds_tell(told: MemoryStore) -> None:

@@ -64,6 +64,10 @@ async def test_a_wave_has_its_card_its_revisions_and_its_reasons() -> None:
         async with session.get("/wave/1a/3.svg") as response:
             assert response.content_type == "image/svg+xml"
             assert "sandbox" in response.headers["Content-Security-Policy"]
+        async with session.get("/wave/1a/3.svg", headers={"Accept-Language": "ru"}) as response:
+            picture = await response.text()
+            assert "вынос лонгов" in picture
+            assert 'lang="ru"' in picture, "its labels too, which are drawn by a process of its own"
     text = words(page)
     assert "BTC long flush · W 4.7 · over after 41 min" in text
     assert "3 revisions in 29 min" in text
@@ -150,6 +154,11 @@ async def test_the_feeds_are_whole_and_agree() -> None:
     assert atom.find(f"{ATOM}author/{ATOM}name") is not None
     links = {link.get("rel"): link.get("href") for link in atom.findall(f"{ATOM}link")}
     assert links == {"self": f"{base}/feed.atom", "alternate": f"{base}/waves"}
+    contents = [entry.findtext(f"{ATOM}content") or "" for entry in entries]
+    addresses = {address for text in contents for address in re.findall(r'(?:href|src)="([^"]*)"', text)}
+    assert f"{base}/wave/1a/{wave().revision}.svg" in addresses
+    assert all(address.startswith(f"{base}/") for address in addresses)
+    assert not any("Mute" in text for text in contents), "a reader of feeds has nothing to tap"
     assert told["version"] == "https://jsonfeed.org/version/1.1"
     assert told["feed_url"] == f"{base}/feed.json"
     as_atom = [

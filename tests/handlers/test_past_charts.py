@@ -89,6 +89,21 @@ def test_what_followed_is_shown_at_the_times_that_are_known() -> None:
     )
 
 
+def test_resets_that_overlap_are_one_in_words_and_on_the_picture() -> None:
+    hour = Aftermath(timedelta(hours=1), 1, 0.011, 0.011, 0.011)
+    later = Aftermath(timedelta(hours=4), 1, 0.014, 0.014, 0.014)
+    chart = after_chart(alike(hour, later), NOW)
+    assert chart is not None
+    assert len(chart.paths) == 2
+    assert said(chart) == (
+        "After one reset of BTC (long flushes): +1.1 % in 1 h, no clear edge. "
+        "Price since the end: +1.4 % after 4 h at the median"
+    )
+    drawn = svg(chart)
+    assert "2 resets" not in drawn
+    assert ">+4 h<" in drawn, "the last time that is shown is named"
+
+
 def test_without_random_times_there_is_nothing_to_compare_with() -> None:
     chart = after_chart(alike(Aftermath(DAY, 2, 0.021, -0.04, 0.095)), NOW)
     assert chart is not None

@@ -7,10 +7,12 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.charts import MarketChart
-from bot.domain.market import LiquidationSum, Point
+from bot.domain.market import Group, LiquidationSum, Point, Venue
+from bot.domain.waves import Stage, VenueChange
+from handlers.charts import svg
 from handlers.picture_words import said
-from handlers.series import aligned, chart_of, period_finding, step_for, step_of
-from tests.handlers.october import MINUTE, NOW, ONSET
+from handlers.series import aligned, chart_of, of_wave, period_finding, step_for, step_of
+from tests.handlers.october import MINUTE, NOW, ONSET, wave
 
 STEP = timedelta(minutes=2)
 
@@ -64,6 +66,29 @@ def test_a_title_names_the_period_asked_for_unless_less_was_seen(seen_min: int, 
 
 def test_the_words_say_what_the_picture_shows() -> None:
     assert "from 1,000 BTC to 1,030 BTC, lowest 1,000 BTC, with gaps" in said(made(0, 4, 30))
+
+
+def test_a_waves_picture_tells_the_figures_of_its_card() -> None:
+    """Though the nearest steps of the picture hold others."""
+    fallen = replace(points(2)[0], index=math.log(0.8105), price_usd=87.75)
+    told = [replace(points(0)[0], index=0.0), fallen, replace(fallen, at=ONSET + 2 * STEP)]
+    chart = chart_of(
+        "BTC", "t", told, [LiquidationSum(ONSET + STEP, 9.0, 3.0, 2)], STEP, now=NOW, low_at=ONSET + STEP
+    )
+    assert chart is not None
+    shade = (ONSET + STEP, ONSET + 2 * STEP)
+    before, low = 1002.0 / 0.8105, 1002.0
+    over = replace(
+        wave(Stage.OVER, liquidated_long_usd=7e6, liquidated_short_usd=1e6),
+        venues=(VenueChange(Venue("okx"), Group.OFFSHORE, before * 1.001, low * 0.999),),
+        price_before_usd=100.1,
+        price_now_usd=87.7,
+    )
+    shown = of_wave(replace(chart, shade=shade), over)
+    drawn = svg(shown)
+    assert all(f">{figure}<" in drawn for figure in ("1,238", "1,001", "$100.10", "$87.70"))
+    assert "Coin open interest 1,238 before and 1,001 BTC at the low, price $100.10 and $87.70" in said(shown)
+    assert "Liquidated: $7.0 M longs, $1.0 M shorts" in said(shown)
 
 
 @pytest.mark.parametrize(
