@@ -26,6 +26,13 @@ REQUIRED = {
 """An environment variable, and the word in the reason of every skip that it forbids."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from tests.workers import StepsBack
+
+        config.pluginmanager.register(StepsBack())
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     from tests.workers import Apart
