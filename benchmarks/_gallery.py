@@ -1,11 +1,16 @@
-"""Pictures of every kind, ordinary and nasty ones, from invented series: the same at every call."""
+"""Pictures of every kind, ordinary and nasty ones, from invented series: the same at every call.
+
+Those of the docs say in their titles what is drawn: the figures are read off the series.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
+from statistics import median
 
 from msgspec.structs import replace
 
@@ -25,6 +30,7 @@ from bot.domain.charts import (
     VenuesChart,
 )
 from bot.domain.waves import Kind
+from handlers.numbers import dated, percent
 
 START = datetime(2025, 10, 10, 20, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -62,6 +68,10 @@ def times(count: int, step: timedelta, start: datetime = START) -> tuple[datetim
     return tuple(start + n * step for n in range(count))
 
 
+def moved(values: Sequence[float]) -> str:
+    return percent(values[-1] / values[0] - 1)
+
+
 def without(values: list[float], since: int, until: int) -> tuple[float | None, ...]:
     return tuple(None if since <= n < until else value for n, value in enumerate(values))
 
@@ -71,7 +81,7 @@ def week() -> MarketChart:
     coins, usd = walk(1, 168, 9_812_000, 0.004), walk(2, 168, 187.4, 0.006)
     chance = Random(3)
     return MarketChart(
-        title="SOL open interest −6.2 % in 7 days, price +3.1 %",
+        title=f"SOL open interest {moved(coins)} in 7 days, price {moved(usd)}",
         asset="SOL",
         times=times(168, HOUR, START - 7 * DAY),
         coins=without(coins, 60, 84),
@@ -79,14 +89,14 @@ def week() -> MarketChart:
         long_usd=tuple(0.0 if 60 <= n < 84 else 1e6 * chance.expovariate(1) ** 2 for n in range(168)),
         short_usd=tuple(0.0 if 60 <= n < 84 else 7e5 * chance.expovariate(1) ** 2 for n in range(168)),
         unseen=((START - 3 * DAY, START - 2.4 * DAY),),
-        note="As of 20:00 UTC, seen 71 % of usual open interest. Missing: Gate (4 min).",
+        note="As of 20:00 UTC, seen 97 % of usual open interest.",
     )
 
 
 def year() -> MarketChart:
     coins, usd = walk(4, 180, 412_000, 0.02, 0.02), walk(5, 180, 98_000, 0.03, 0.01)
     return MarketChart(
-        "BTC open interest +4.4 % in 365 days, price −12.0 %",
+        f"BTC open interest {moved(coins)} in 360 days, price {moved(usd)}",
         "BTC",
         times(180, 2 * DAY, START - 360 * DAY),
         tuple(coins),
@@ -193,8 +203,10 @@ def funding_lines() -> LinesChart:
         NamedLine(name, tuple(0.1 + 0.2 * (v - 1) for v in walk(60 + n, 168, 1.0, 0.05, 0.05)), n < 4)
         for n, name in enumerate(names)
     )
+    ends = {line.name: line.values[-1] or 0.0 for line in lines}
+    high, low = max(ends, key=ends.__getitem__), min(ends, key=ends.__getitem__)
     return LinesChart(
-        "BTC funding fell from 11 % to −4 % a year within the flush",
+        f"BTC funding: {high} {percent(ends[high])} a year, {low} {percent(ends[low])}",
         "Funding, % a year",
         times(168, HOUR, START - 7 * DAY),
         lines,
@@ -209,25 +221,30 @@ def funding_lines() -> LinesChart:
 def leverage() -> LinesChart:
     heat = [50 + 45 * math.sin(n / 23) * math.sin(n / 57 + 1) for n in range(180)]
     return LinesChart(
-        "BTC leverage 38 of 100: below its middle (was 96 two days ago)",
-        "Leverage heat, 0–100",
+        f"BTC leverage: {heat[-1]:.0f} of 100",
+        "Heat: 0 to 100 among its own days",
         times(180, 2 * DAY, START - 360 * DAY),
         (NamedLine("BTC", without(heat, 70, 90)),),
         normal=(25.0, 75.0),
-        normal_name="normal: the middle half of a year",
+        normal_name="8 days in 10",
         limits=(0.0, 100.0),
         note=NOTE,
     )
 
 
 def compare() -> LinesChart:
-    lines = tuple(
-        NamedLine(name, tuple(walk(70 + n, 168, 100.0, 0.006 + 0.002 * n)))
+    paths = {
+        name: walk(70 + n, 168, 100.0, 0.006 + 0.002 * n)
         for n, name in enumerate(("BTC", "ETH", "SOL", "1000CHEEMS", "HYPE", "XRP"))
+    }
+    lines = tuple(
+        NamedLine(name, tuple(100 * value / path[0] for value in path)) for name, path in paths.items()
     )
+    most, *_others, least = sorted(paths, key=lambda name: -paths[name][-1] / paths[name][0])
+    since = dated(START - 7 * DAY)
     return LinesChart(
-        "HYPE lost most coin OI in 7 days, BTC least",
-        "Coin OI, 100 at the start",
+        f"Open interest since {since}: {most} {moved(paths[most])}, {least} {moved(paths[least])}",
+        "Coins, like with like; the first day is 100",
         times(168, HOUR, START - 7 * DAY),
         lines,
         base=100.0,
@@ -240,7 +257,7 @@ def resets() -> ResetsChart:
     marks = [
         ResetMark(
             START - timedelta(days=chance.uniform(0, 1800)),
-            w := min(4.7, 2.2 + chance.expovariate(2.2)),
+            w := min(4.4, 2.2 + chance.expovariate(2.2)),
             chance.choice((Kind.FLUSH, Kind.FLUSH, Kind.SQUEEZE, Kind.UNWIND)),
             min(0.3, 0.02 + 0.05 * (w - 2.2)),
         )
@@ -248,35 +265,35 @@ def resets() -> ResetsChart:
     ]
     marks.append(ResetMark(START, 4.7, Kind.FLUSH, 0.19))
     return ResetsChart(
-        "BTC: 61 resets in 5 years, the largest on 10 Oct (W 4.7)",
+        "BTC: 61 resets in 5 years, the rarest on 10 Oct 2025 (W 4.7)",
         START - timedelta(days=1826),
         START + DAY,
         tuple(marks),
-        "As of 11 Oct 20:00 UTC. Size: part of coin OI closed.",
+        "As of 11 Oct 20:00 UTC. The larger the sign, the more of the coins was closed.",
     )
 
 
 def after() -> AfterChart:
-    hours = (0.0, 1.0, 3.0, 6.0, 12.0, 24.0, 48.0, 72.0, 120.0, 168.0)
+    hours = (0.0, 1.0, 4.0, 12.0, 24.0, 72.0, 168.0)
     paths: list[tuple[float | None, ...]] = []
     for seed in range(14):
         chance = Random(80 + seed)
         path = [0.0]
         for before, now in pairwise(hours):
             path.append(path[-1] + chance.gauss(0.0003 * (now - before), 0.007 * math.sqrt(now - before)))
-        paths.append(without(path, 6, 10) if seed == 3 else tuple(path))
-    median = tuple(sorted(p[n] or 0.0 for p in paths)[7] for n in range(len(hours)))
+        paths.append(without(path, 5, 7) if seed == 3 else tuple(path))
+    middle = tuple(median(v for p in paths if (v := p[n]) is not None) for n in range(len(hours)))
     return AfterChart(
-        "After 14 BTC flushes: +2.1 % in 24 h at the median, no clear edge",
+        f"After 14 long flushes of BTC: {percent(middle[4])} in 24 h at the median, no clear edge",
         "Price since the end",
         hours,
         tuple(paths),
-        median,
+        middle,
         tuple(0.0001 * h for h in hours),
         tuple(-0.0045 * math.sqrt(h) for h in hours),
         tuple(0.005 * math.sqrt(h) for h in hours),
-        "middle half after random hours",
-        "Flushes of W 3 or more since 2020; random hours of the same years. Past, not promise.",
+        "19 of 20 medians of as many random times",
+        "As of 11 Oct 20:00 UTC. What was is no promise.",
     )
 
 

@@ -21,7 +21,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bot.config import Settings
-from bot.domain.market import Completeness, Group, Liquidation, Quarantined, Reading, Report, Venue
+from bot.domain.market import Completeness, Group, Liquidation, Quarantined, Reading, Report, Venue, Verdict
 from bot.domain.waves import Wave
 from bot.errors import StorageError, UsageError
 from bot.exchanges import EXCHANGES
@@ -153,6 +153,7 @@ def _judged(
         match said:
             case Reading():
                 judge.trust(said)
+                judge.why[said.instrument.venue, said.instrument.symbol] = Verdict.ACCEPT
             case Quarantined():
                 judge.why[said.venue, said.what] = said.verdict
             case _:

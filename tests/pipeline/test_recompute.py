@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace as replace_scene
 from io import StringIO
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from bot.cases import KEPT, forget_cases
 from bot.config import Settings, load
-from bot.domain.market import ReportKind
+from bot.domain.market import ReportKind, Verdict
 from bot.domain.waves import Stage, Wave
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES
@@ -27,7 +28,18 @@ from handlers.desk import About, Desk
 from storage.sqlite import open_sqlite
 from tests.handlers.october import SeenVenues
 from tests.pipeline.liquidations import FEEDS, SECOND, burst
-from tests.pipeline.market import BTC, GROUPS, MINUTE, OPENING, PACE, Scene, path
+from tests.pipeline.market import (
+    BTC,
+    GROUPS,
+    MINUTE,
+    OPENING,
+    PACE,
+    Scene,
+    changed,
+    outage,
+    path,
+    times,
+)
 from tests.pipeline.test_bench import CHAT
 from tests.pipeline.test_early_bench import HEARD, Bursting
 from tests.storage.samples import report
@@ -39,19 +51,21 @@ LATER = burst(45 * 60, 40_000_000)
 
 
 @asynccontextmanager
-async def recorded(tmp_path: Path, quiet: bytes) -> AsyncIterator[tuple[Bursting, Wave]]:
+async def recorded(
+    tmp_path: Path, quiet: bytes, scene: Scene = CRASH
+) -> AsyncIterator[tuple[Bursting, Wave]]:
     """A crash with liquidations, a venue that fails in it and a report after it; the bot still runs."""
     async with open_sqlite(tmp_path / "washout.db") as store:
         world = Bursting(store, quiet)
         bench = await world.begin()
-        await world.hear(bench, 0, 150, CRASH, [*HEARD, *LATER])
+        await world.hear(bench, 0, 150, scene, [*HEARD, *LATER])
         told_later = replace(
             report(OPENING + 149 * MINUTE, OPENING + 150 * MINUTE + SECOND),
             kind=ReportKind.DAILY,
             previous_as_of=OPENING - MINUTE,
         )
         bench.hear(told_later)
-        await world.hear(bench, 150, 154, CRASH, [])
+        await world.hear(bench, 150, 154, scene, [])
         [wave] = [one for one in await store.waves.recent(BTC) if one.stage is Stage.OVER]
         yield world, wave
 
@@ -70,6 +84,18 @@ async def test_every_revision_is_the_same_byte_for_byte(
         assert any(one.burst is not None for one in again.told.values())
         assert any(one.reports for one in again.told.values())
         assert [n for n in again.told if not again.same(n)] == []
+
+
+async def test_who_is_missing_is_missing_for_the_same_reason(
+    tmp_path: Path, quiet_days: tuple[bytes, list[Wave]]
+) -> None:
+    """What was refused once and believed since is no reason for its silence later."""
+    faults = (changed("okx", 34, 35, times("0")), outage("okx", 38, 90))
+    async with recorded(tmp_path, quiet_days[0], replace_scene(CRASH, faults=faults)) as (world, wave):
+        again = await recompute(world.store, wave.id, GROUPS, FEEDS)
+    gone = {missing.why for told in again.told.values() for missing in told.missing}
+    assert gone == {Verdict.STALE}
+    assert [n for n in again.told if not again.same(n)] == []
 
 
 async def test_the_command_reads_a_copy_beside_the_running_bot(
