@@ -16,6 +16,8 @@ KNOWN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientEr
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: states, or classes of them, and what a
 # person can do about each.
 _MEANS = {
+    "25006": "takes no writes; let url under [storage] lead to the primary (with several hosts:"
+    " target_session_attrs=read-write), and see that it is not read-only",
     "28": "refuses this user or its password; check url under [storage] and the password, which is read from"
     " password_env or password_file",
     "3D000": "has no such database; create it, or correct url under [storage]",

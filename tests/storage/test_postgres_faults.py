@@ -92,6 +92,21 @@ def test_every_fault_of_the_server_is_one_sentence_that_names_it(kind: type[asyn
     assert "\n" not in sentence
 
 
+async def test_a_standby_is_told_as_one_that_takes_no_writes(postgres: Server, database: Database) -> None:
+    name = database.url.rpartition("/")[2]
+    await postgres.ask(
+        elsewhere(postgres, "postgres"), f"alter database {name} set default_transaction_read_only = on"
+    )
+    try:
+        async with open_postgres(database, patience=AT_ONCE) as store:
+            with pytest.raises(StorageError, match="takes no writes"):
+                await store.journal.keep("a", b"b")
+    finally:
+        await postgres.ask(
+            elsewhere(postgres, "postgres"), f"alter database {name} reset default_transaction_read_only"
+        )
+
+
 def test_what_is_tried_again_is_what_time_may_heal() -> None:
     heal = {kind for kind in FAULTS if again(kind("")) is Again.WHEN_BACK}
     assert {
