@@ -342,6 +342,7 @@ class Process:
                 return share(venues, self.me, self._with(Role.COLLECT))
 
             await asyncio.sleep(MEET_S)
+            self._presence.check_clock()
             async with open_lines(self.stage.venues, setting) as lines:
                 sources = Sources(
                     self.stage.venues, setting, watched=self.settings.assets, lines=lines, mine=mine

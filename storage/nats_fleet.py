@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import median_low
 from time import monotonic
 
 import msgspec
@@ -12,6 +14,8 @@ from nats.aio.msg import Msg
 
 from bot.domain.bot_news import BotNews
 from bot.domain.fleet import Member
+from bot.errors import ConfigError
+from bot.ports import Clock
 from storage.jetstream import FAULTS, Cluster
 
 log = logging.getLogger(__name__)
@@ -20,6 +24,8 @@ TOLD_EVERY_S = 1.0
 GONE_AFTER_S = 5.0
 """Who is not heard for so long is not there: its venues go to others."""
 LAG_EVERY_S = 2.0
+CLOCKS_AGREE = timedelta(seconds=10)
+"""Judges go by what collectors call now; more than a wake-up takes on a busy machine."""
 MEET_S = 2.5
 """So long a newcomer listens before it takes anything: everybody has told of itself then."""
 
@@ -31,21 +37,37 @@ class _Goodbye(msgspec.Struct):
     leaves: str
 
 
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
 class Presence:
     """Each process tells of itself every second, and hears all of them, itself too.
 
     A process that no longer hears itself is cut off: it is not there for the others, nor for itself.
     """
 
-    def __init__(self, cluster: Cluster, me: str, describe: Callable[[], Member]) -> None:
-        self._cluster, self.me, self._describe = cluster, me, describe
+    def __init__(self, cluster: Cluster, me: str, describe: Callable[[], Member], wall: Clock = _wall) -> None:
+        self._cluster, self.me, self._describe, self._wall = cluster, me, describe, wall
         self._heard: dict[str, tuple[float, Member]] = {}
+        self._ahead: dict[str, timedelta] = {}
         self._subject = f"{cluster.name}.members"
 
     def members(self) -> Sequence[Member]:
         """Those that are there, by name."""
         since = monotonic() - GONE_AFTER_S
         return [member for _, (at, member) in sorted(self._heard.items()) if at >= since]
+
+    def check_clock(self) -> None:
+        """Raises ``ConfigError`` where most of the others have another time than this machine."""
+        off = [ahead for ahead in self._ahead.values() if abs(ahead) > CLOCKS_AGREE]
+        if 2 * len(off) > len(self._ahead):
+            ahead = median_low(off)
+            raise ConfigError(
+                f"The clock of this machine is {abs(ahead).total_seconds():.0f} s"
+                f" {'ahead of' if ahead > timedelta(0) else 'behind'} those of the other processes:"
+                " let NTP set them all"
+            )
 
     async def listen(self) -> None:
         async def hear(message: Msg) -> None:
@@ -77,6 +99,9 @@ class Presence:
         if member.name not in self._heard:
             log.info("%s is there: %s", member.name, ", ".join(member.roles), extra={"event": "fleet.joined"})
         self._heard[member.name] = monotonic(), member
+        if member.name != self.me:
+            ahead = self._wall() - member.at  # and as long as it was on its way
+            self._ahead[member.name] = min(ahead, self._ahead.get(member.name, ahead))
 
     def _left(self, said: bytes) -> None:
         try:
@@ -85,6 +110,7 @@ class Presence:
             log.warning("a member cannot be read: %s", fault, extra={"event": "fleet.unread"})
             return
         self._heard.pop(name, None)
+        self._ahead.pop(name, None)
 
 
 class Lag:

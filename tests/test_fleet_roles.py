@@ -14,12 +14,13 @@ from bot.domain.fleet import Member, Role
 from bot.domain.health import SourceState
 from bot.domain.market import Group, Venue
 from bot.domain.posts import Destination
-from bot.errors import LockLost, StorageError, TryLater
+from bot.errors import ConfigError, LockLost, StorageError, TryLater
 from bot.fleet import BotShare, Lane, only_one
 from bot.health import Health
 from bot.health_fleet import FleetHealth
 from bot.ports import Held, Store
 from bot.ports_fleet import Parcel
+from storage.jetstream import Cluster
 from storage.jetstream_wire import pack
 from storage.locks import LocalHeld
 from storage.memory import MemoryStore
@@ -48,12 +49,12 @@ def asking(*venues: Venue, heard: datetime = NOON) -> Health:
 
 def member(name: str, health: Health, **more: object) -> Member:
     told: dict[str, object] = {"sources": tuple(health.sources()), "open_interest": health.open_interest}
+    told["at"] = NOON
     return Member(
         name=name,
         roles=(Role.COLLECT,),
         version="0",
         started=NOON,
-        at=NOON,
         began=health.began,
         **(told | more),  # type: ignore[arg-type]
     )
@@ -244,3 +245,29 @@ async def test_what_waits_where_nobody_judges_is_told_by_one_for_each_partition(
                 await ours.look()
     await ours.look()
     assert ours.waiting == {}, "unknown is not nothing"
+
+
+def seated(cluster: Cluster, name: str, at: datetime) -> Presence:
+    return Presence(cluster, name, lambda: member(name, asking(), at=at), lambda: at)
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=1), timedelta(hours=-1)], ids=["ahead", "behind"])
+async def test_whose_clock_is_another_than_everybodys_is_told_so_and_the_others_are_not(
+    nats: NatsCluster, off: timedelta
+) -> None:
+    async with jetstream(nats) as stream:
+        assert stream.cluster
+        clocks = {"a": NOON, "b": NOON + timedelta(seconds=1), "wrong": NOON + off}
+        there = {name: seated(stream.cluster, name, at) for name, at in clocks.items()}
+        for one in there.values():
+            await one.listen()
+        telling = [asyncio.create_task(one.run()) for one in there.values()]
+        for one in there.values():
+            await seen(one, sorted(there))
+        there["a"].check_clock()
+        there["b"].check_clock()
+        with pytest.raises(ConfigError, match=r"clock of this machine is (3600|3601|3599) s"):
+            there["wrong"].check_clock()
+        for task in telling:
+            task.cancel()
+        await asyncio.gather(*telling, return_exceptions=True)
