@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import signal
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -43,7 +42,7 @@ from bot.later import Later, say_later
 from bot.opening import open_store, remove_play
 from bot.past import Past
 from bot.ports import Store
-from bot.running import running
+from bot.running import running, stopped_by_signals
 from bot.stage import PLAY, Stage, live, played, told_to_the_end, wall
 from handlers.desk import Desk
 from handlers.play_cards import end_card
@@ -69,17 +68,14 @@ async def run(
 
     Raises ``ConfigError`` (port taken), ``StorageError`` and whatever ends a role.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    if scenario is not None:
-        await _clear_the_stage(settings, scenario)
-    async with (
-        open_store(settings, scenario) as store,
-        _stage(settings, scenario, speed, store) as stage,
-    ):
-        await work(settings, store, stage, settings.page.port if port is None else port, stop, shards)
+    async with stopped_by_signals() as stop:
+        if scenario is not None:
+            await _clear_the_stage(settings, scenario)
+        async with (
+            open_store(settings, scenario) as store,
+            _stage(settings, scenario, speed, store) as stage,
+        ):
+            await work(settings, store, stage, settings.page.port if port is None else port, stop, shards)
     return 0
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext, suppress
@@ -52,13 +51,13 @@ from bot.opening import open_store
 from bot.past import Past
 from bot.pipeline.judge import Judge
 from bot.ports import Held, Messenger, Store
-from bot.running import running
+from bot.running import running, stopped_by_signals
 from bot.stage import Stage, shared_stage, wall
 from handlers.desk import Desk
 from handlers.web import LOCAL, LocalChat, Site
 from storage.jetstream import Cluster, open_cluster
 from storage.jetstream_seen import JetInlet, JetOutlet, open_outlet, partition_of
-from storage.nats_fleet import MEET_S, BotLine, Presence, WakeUps
+from storage.nats_fleet import MEET_S, BotLine, Lag, Presence, WakeUps
 from storage.places import process_name
 
 log = logging.getLogger(__name__)
@@ -80,12 +79,9 @@ async def run(
     streams = settings.streams
     if streams is None:
         raise ConfigError("a fleet needs [streams] url")
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     me = process_name()
     async with (
+        stopped_by_signals() as stop,
         open_store(settings, scenario, roles, me) as store,
         open_cluster(streams) as cluster,
         shared_stage(settings, scenario, speed, store, roles) as stage,
@@ -109,7 +105,6 @@ class Process:
     me: str
     shards: tuple[int, int, int] | None = None
     _outlet: JetOutlet | None = None
-    _inlets: dict[int, JetInlet] = field(default_factory=dict)
     _lanes: dict[str, Lane] = field(default_factory=dict)
     _shares: dict[str, BotShare] = field(default_factory=dict)
 
@@ -125,6 +120,7 @@ class Process:
         self._woken: list[asyncio.Event] = []
         self._waking = asyncio.Event()
         self._delivered = Delivered()
+        self._lag = Lag(self.cluster, lambda queue: owner(queue, self._with(Role.COLLECT)) == self.me)
 
     async def work(self, port: int, stop: asyncio.Event) -> None:
         async with AsyncExitStack() as rings:
@@ -151,7 +147,7 @@ class Process:
     # --- what the others are told ------------------------------------------------------------------
 
     def _describe(self) -> Member:
-        waiting = {f"seen {number}": inlet.behind for number, inlet in self._inlets.items()}
+        waiting = dict(self._lag.waiting)
         if self._outlet is not None:
             waiting["to send"] = self._outlet.waiting
         return Member(
@@ -313,7 +309,7 @@ class Process:
         await bench.recover(behind=True)
         past = Past(judge, own, GROUPS, self._setting(None), mine=mine)
         await past.load()
-        inlet = self._inlets[partition] = JetInlet(self.cluster, partition, held.token)
+        inlet = JetInlet(self.cluster, partition, held.token)
         await inlet.open()
         besides = [past.keep_learning(own.locks)]
         if partition == 0:
@@ -322,11 +318,8 @@ class Process:
             besides.append(tidy(own, stage.clock, sleep_s=TIDY_EVERY_S))
             later = Later(own, stage.clock, wall, self._desk.outcome, bench.wake)
             besides.append(say_later(later, sleep_s=LATER_EVERY_S / stage.speed))
-        try:
-            async with running(*besides):
-                await follow(bench, inlet, speed=stage.speed, lost=lambda: not held.holds)
-        finally:
-            del self._inlets[partition]
+        async with running(*besides):
+            await follow(bench, inlet, speed=stage.speed, lost=lambda: not held.holds)
 
     async def _destinations(self) -> Sequence[Destination]:
         subscribed = {s.destination for s in await self.store.subscriptions.all()}
@@ -353,7 +346,7 @@ class Process:
                 sources = Sources(
                     self.stage.venues, setting, watched=self.settings.assets, lines=lines, mine=mine
                 )
-                async with running(self._look_back(setting, lines, mine)):
+                async with running(self._look_back(setting, lines, mine), self._lag.run()):
                     await sources.run(asyncio.Event())
 
     async def _look_back(

@@ -7,14 +7,14 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import timedelta
 from hashlib import sha256
 from time import monotonic
 from typing import Any
 
 from bot.domain.cards import Card
 from bot.domain.posts import Destination
-from bot.errors import LockLost, StorageError, TryLater
+from bot.errors import LockLost, StorageError
+from bot.fence import check_fence, fenced
 from bot.ports import Held, Locks, Messenger, Store
 from bot.running import finish
 
@@ -79,16 +79,17 @@ class Lane:
         return len(self._sent)
 
     async def send(self, destination: Destination, card: Card, *, reply_to: str | None = None) -> str:
-        self._check()
-        return await self._face.send(destination, card, reply_to=reply_to)
+        with fenced(self._held):
+            self._begin()
+            return await self._face.send(destination, card, reply_to=reply_to)
 
     async def edit(self, destination: Destination, message: str, card: Card) -> None:
-        self._check()
-        await self._face.edit(destination, message, card)
+        with fenced(self._held):
+            self._begin()
+            await self._face.edit(destination, message, card)
 
-    def _check(self) -> None:
-        if not self._held.holds:
-            raise TryLater("another process sends now", retry_after=timedelta(0))
+    def _begin(self) -> None:
+        check_fence()
         self._sent.append(monotonic())
 
 

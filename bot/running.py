@@ -1,11 +1,12 @@
-"""Tasks that live as long as a ``with`` block; what is in hand is finished."""
+"""Tasks that live as long as a ``with`` block; what is in hand is finished. And how a process is stopped."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
 Work = Coroutine[Any, Any, None]
@@ -58,3 +59,34 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
     if stop is not None:
         raise stop
     return result
+
+
+class Stop(asyncio.Event):
+    """Set when the process is to stop. Who comes to ``wait`` has started, and ends in its own way then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started = False
+
+    async def wait(self) -> Literal[True]:
+        self.started = True
+        return await super().wait()
+
+
+@asynccontextmanager
+async def stopped_by_signals() -> AsyncIterator[Stop]:
+    """SIGINT and SIGTERM stop the block. While it starts it is cut short, whatever it waits for."""
+    loop, stop, block = asyncio.get_running_loop(), Stop(), asyncio.current_task()
+
+    def told() -> None:
+        if not stop.started and not stop.is_set() and block is not None:
+            block.cancel()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told)
+    try:
+        yield stop
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise

@@ -20,8 +20,8 @@ import nats
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
+from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 from nats.js.errors import Error as JetStreamError
-from nats.js.errors import NotFoundError
 
 from bot.errors import StorageError
 
@@ -40,6 +40,8 @@ CALL_S = 2.0
 """One question to the cluster; a leader is elected anew within a second or two."""
 DUPLICATES = timedelta(minutes=2)
 MIB = 1024 * 1024
+MESSAGE_BYTES = MIB
+"""Of what a collector sends in one go; NATS takes as much unless it is told otherwise."""
 SEEN_BYTES = 1024 * MIB
 """Of one partition's waiting observations; then collectors wait."""
 SET_ASIDE_FOR = timedelta(days=7)
@@ -75,6 +77,7 @@ class Cluster:
     client: Client
     stream: JetStreamContext
     options: Options
+    patience_s: float = PATIENCE_S
 
     @property
     def name(self) -> str:
@@ -87,13 +90,14 @@ class Cluster:
     async def patiently(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask until it is done: the cluster may be electing a leader. Raises ``StorageError`` in the end."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE_S
+        until = loop.time() + self.patience_s
         while True:
             try:
                 return await ask()
             except FAULTS as fault:
                 if loop.time() > until:
-                    raise StorageError(f"NATS JetStream does not {what}: {_words(fault)}") from fault
+                    why, remedy = _words(fault), _remedy(fault)
+                    raise StorageError(f"NATS JetStream does not {what} ({why}){remedy}.") from fault
             await asyncio.sleep(RECONNECT_S)
 
     async def ensure(self, config: api.StreamConfig) -> None:
@@ -120,7 +124,12 @@ class Cluster:
         )
 
     async def make_streams(self, *, seen_bytes: int = SEEN_BYTES) -> None:
-        """One stream for each partition, so that each has its own leader; one for what nobody can use."""
+        """One stream for each partition, so that each has its own leader; one for what nobody can use.
+
+        Raises ``StorageError``.
+        """
+        if (most := self.client.max_payload) < MESSAGE_BYTES:
+            raise StorageError(f"NATS takes messages of {most} bytes at most; set its max_payload to 1MB.")
         for partition in range(self.options.partitions):
             await self.ensure(
                 self.config(
@@ -135,8 +144,30 @@ class Cluster:
         await self.ensure(self.config("aside", "aside.>", **aside))
 
 
+_NO_ROOM = "[streams] replicas asks for so many servers, each with room for 1 GiB a partition and 64 MiB"
+_REMEDIES = {
+    10005: _NO_ROOM,
+    10023: _NO_ROOM,
+    10028: _NO_ROOM,
+    10039: "switch JetStream on for this account",
+    10047: _NO_ROOM,
+    10074: "start its servers as one cluster, or set [streams] replicas = 1",
+    10076: "switch JetStream on (nats-server -js)",
+}
+"""By ``err_code``: https://github.com/nats-io/nats-server/blob/main/server/errors.json"""
+
+
+def _remedy(fault: BaseException) -> str:
+    if isinstance(fault, ServiceUnavailableError) and fault.err_code is None:  # nobody answers for JetStream
+        return f"; {_REMEDIES[10076]}, and see that most of its servers run"
+    known = _REMEDIES.get(fault.err_code or 0) if isinstance(fault, APIError) else None
+    return f"; {known}" if known else ""
+
+
 def _words(fault: BaseException) -> str:
     """Without addresses: they may hold a password."""
+    if isinstance(fault, APIError):
+        return str(fault.description or "nobody answers for it")
     told = re.sub(r"\w+://\S+", "the server", str(fault))
     return f"{type(fault).__name__}: {told}" if told else type(fault).__name__
 
@@ -192,7 +223,7 @@ async def open_cluster(options: Options, *, patience_s: float = PATIENCE_S) -> A
             f"NATS cannot be reached ({_words(why)}); check [streams] url and that a server runs there."
         ) from fault
     try:
-        yield Cluster(client, client.jetstream(timeout=CALL_S), options)
+        yield Cluster(client, client.jetstream(timeout=CALL_S), options, patience_s)
     finally:
         ends.set()
         await client.close()

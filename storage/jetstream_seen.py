@@ -193,8 +193,6 @@ class JetInlet:
         self._name = ""
         self._most = in_hand
         self._subscription: Subscription | None = None
-        self.behind = 0
-        """Messages that wait in the stream, as of the newest that was taken."""
 
     @property
     def full(self) -> bool:
@@ -259,7 +257,6 @@ class JetInlet:
             await self.open()
             return None
         self._next = max(self._next, turn + 1)
-        self.behind = message.metadata.num_pending or 0
         if number in self._done:
             await _quietly(message.ack())
             return None

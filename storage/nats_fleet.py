@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
 import msgspec
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 TOLD_EVERY_S = 1.0
 GONE_AFTER_S = 5.0
 """Who is not heard for so long is not there: its venues go to others."""
+LAG_EVERY_S = 2.0
 MEET_S = 2.5
 """So long a newcomer listens before it takes anything: everybody has told of itself then."""
 
@@ -84,6 +85,36 @@ class Presence:
             log.warning("a member cannot be read: %s", fault, extra={"event": "fleet.unread"})
             return
         self._heard.pop(name, None)
+
+
+class Lag:
+    """How much waits in the streams of observations, also where nobody takes it.
+
+    Everybody is told of each stream by one: ``mine`` says whether that is this process.
+    """
+
+    def __init__(self, cluster: Cluster, mine: Callable[[str], bool]) -> None:
+        self._cluster, self._mine = cluster, mine
+        self.waiting: Mapping[str, int] = {}
+        """Messages not given back, by ``seen PARTITION``; without those that the cluster did not tell."""
+
+    async def look(self) -> None:
+        told = {}
+        for partition in range(self._cluster.options.partitions):
+            if not self._mine(name := f"seen {partition}"):
+                continue
+            try:
+                stream = await self._cluster.stream.stream_info(f"{self._cluster.name}-seen-{partition}")
+            except FAULTS as fault:
+                log.debug("not known how much waits: %r", fault, extra={"event": "fleet.unknown"})
+            else:
+                told[name] = stream.state.messages
+        self.waiting = told
+
+    async def run(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(LAG_EVERY_S)
 
 
 class WakeUps:

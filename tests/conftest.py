@@ -26,6 +26,20 @@ REQUIRED = {
 """An environment variable, and the word in the reason of every skip that it forbids."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from tests.workers import StepsBack
+
+        config.pluginmanager.register(StepsBack())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    from tests.workers import Apart
+
+    return Apart(config, log)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One authority instead of all: each HTTP client reads their file anew, and none asks anybody outside."""

@@ -112,14 +112,24 @@ class NatsCluster:
         return True
 
     async def leader(self, stream: str) -> int:
-        """The node that leads a stream."""
-        client = await nats.connect(servers=self.servers)
+        """The node that leads a stream, once one is elected."""
+        async with asyncio.timeout(READY_S):
+            while (found := await self._led(stream)) is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        return found
+
+    async def _led(self, stream: str) -> int | None:
         try:
-            info = await client.jetstream().stream_info(stream)
+            client = await nats.connect(servers=self.servers, connect_timeout=1, error_cb=quiet)
+        except FAULTS:
+            return None
+        try:
+            info = await client.jetstream(timeout=1).stream_info(stream)
+        except FAULTS:
+            return None
         finally:
             await client.close()
-        assert info.cluster
-        return int(str(info.cluster.leader).removeprefix("n"))
+        return int(info.cluster.leader.removeprefix("n")) if info.cluster and info.cluster.leader else None
 
 
 @contextmanager
@@ -139,9 +149,16 @@ def nats_cluster(folder: Path) -> Iterator[NatsCluster]:
 @contextmanager
 def guarded(folder: Path) -> Iterator[str]:
     """The address of a single server that lets nobody in who does not know its password."""
+    with single(folder, "--user", "washout", "--pass", "another") as url:
+        yield url
+
+
+@contextmanager
+def single(folder: Path, *words: str) -> Iterator[str]:
+    """The address of a server alone."""
     [port] = free_ports(1)
     process = subprocess.Popen(
-        [*(server(), "-a", "127.0.0.1", "-p", str(port)), *("--user", "washout", "--pass", "another")],
+        [*(server(), "-a", "127.0.0.1", "-p", str(port)), *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=folder,

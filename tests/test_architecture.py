@@ -61,7 +61,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.simulator": SOURCES,
     "bot.decode": SOURCES | {"bot.feeds", "bot.pipeline"},
     "bot.deliver": INSIDE,
-    "bot.fleet": CORE | {"bot.running"},
+    "bot.fence": CORE,
+    "bot.fleet": CORE | {"bot.fence", "bot.running"},
     "bot.bench": INSIDE,
     "bot.blindness": INSIDE | {"bot.bench"},
     "bot.judging": INSIDE | {"bot.bench"},
@@ -69,7 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bot.cases": CORE | {"bot.pipeline"},
     "bot.later": CORE,
     "bot.stage": INSIDE,
-    "handlers": CORE | {"bot.known", "bot.pipeline", "bot.running"},
+    "handlers": CORE | {"bot.fence", "bot.known", "bot.pipeline", "bot.running"},
     "storage": CORE,
 }
 """A package or module of ours, and what of ours it may import besides itself."""

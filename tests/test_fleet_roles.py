@@ -19,11 +19,14 @@ from bot.fleet import BotShare, Lane, only_one
 from bot.health import Health
 from bot.health_fleet import FleetHealth
 from bot.ports import Held, Store
+from bot.ports_fleet import Parcel
+from storage.jetstream_wire import pack
 from storage.locks import LocalHeld
 from storage.memory import MemoryStore
-from storage.nats_fleet import MEET_S, Presence
+from storage.nats_fleet import MEET_S, Lag, Presence
 from tests.nats_cluster import NatsCluster
 from tests.storage.streams import jetstream
+from tests.storage.streams import told as said
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -216,3 +219,28 @@ async def test_an_answerer_takes_its_share_once_all_know_of_it_and_keeps_it_whil
         await share.among(lambda: others.pop(0))
     assert used == [(False, 0), (True, 0), (True, 2), (True, 3), (True, 1), (True, 0), (False, 0)]
     assert waits[0] >= MEET_S
+
+
+async def test_what_waits_where_nobody_judges_is_told_by_one_for_each_partition(nats: NatsCluster) -> None:
+    async with jetstream(nats) as stream:
+        assert stream.cluster
+        for number in range(3):
+            raw = pack(Parcel([said("BTC", number)], "a"), NOON)
+            await stream.cluster.stream.publish(f"{stream.cluster.name}.seen.0", raw)
+        ours, theirs = (
+            Lag(stream.cluster, lambda name: name == "seen 0"),
+            Lag(stream.cluster, lambda _: False),
+        )
+        await ours.look()
+        await theirs.look()
+        assert (ours.waiting, theirs.waiting) == ({"seen 0": 3}, {})
+        loan = await stream.inlet.take(10)
+        assert loan is not None
+        await ours.look()
+        assert ours.waiting == {"seen 0": 3}, "taken, and not given back"
+        await loan.done()
+        async with asyncio.timeout(10):
+            while ours.waiting != {"seen 0": 2}:
+                await ours.look()
+    await ours.look()
+    assert ours.waiting == {}, "unknown is not nothing"

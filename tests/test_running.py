@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 
 import pytest
 
 from bot.errors import ConfigError, StorageError
-from bot.running import finish, running
+from bot.running import finish, running, stopped_by_signals
 
 
 async def forever(ended: list[str], name: str = "forever") -> None:
@@ -147,3 +149,34 @@ async def test_finish_gives_back_what_the_work_returned() -> None:
         return 7
 
     assert await finish(work()) == 7
+
+
+async def test_a_signal_cuts_short_a_start_that_waits() -> None:
+    ended: list[str] = []
+    async with stopped_by_signals(), running(forever(ended)):
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(5)
+        ended.append("went on")
+    assert ended == ["forever"]
+
+
+async def test_what_has_started_hears_of_a_signal_and_ends_in_its_own_way() -> None:
+    ended: list[str] = []
+    async with stopped_by_signals() as stop:
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
+        await stop.wait()
+        await asyncio.sleep(0)
+        ended.append("its own way")
+    assert ended == ["its own way"]
+
+
+async def test_a_block_that_is_cancelled_by_another_is_no_stop() -> None:
+    async def start() -> None:
+        async with stopped_by_signals():
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(start())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -6,7 +6,6 @@ the rest of it falls.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -22,7 +21,7 @@ from bot.exchanges.spec import MINUTE, SECOND
 from bot.simulator.everything import PEAK, everything
 from bot.simulator.faults import Fault
 from bot.simulator.venues import WIRE_FORMATS
-from tests.simulator.fleet import PATIENT, TICK, Fleet, eventually, fleet, learned
+from tests.simulator.fleet import PATIENT, Fleet, eventually, fleet, learned
 
 PRICES_USD = {"BTC": 113_000.0, "ETH": 4_100.0}
 VENUES = [v for v, form in WIRE_FORMATS.items() if form.lists and not EXCHANGES[Venue(v)].closed]
@@ -146,7 +145,7 @@ async def test_what_a_socket_tells_in_place_of_liquidations_is_seen_and_never_co
         while SourceState.CHANGED not in socket_states(alone, venue):
             assert alone.clock.now < since + 5 * MINUTE, "never seen"
             alone.clock.now += 5 * SECOND  # nothing is asked meanwhile: what is seen is of the sockets
-            await asyncio.sleep(2 * TICK.total_seconds())
+            await eventually(lambda: alone.told.get(venue) == alone.clock.now)
         assert (before, await alone.verdicts(venue)) == (set(), {Verdict.UNREADABLE})
         alone.clock.now = since + 5 * MINUTE
         await alone.minutes(1)

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import aiohttp
 
 from bot.errors import TryLater
+from bot.fence import check_fence
 
 PER_SECOND = 50
 """Discord developer documentation, "Global rate limit"."""
@@ -82,6 +83,7 @@ class Guard:
         ) -> None:
             if not any(part in sent.url.path for part in UNCOUNTED):
                 await self.turn()
+            check_fence()
 
         async def end(
             _s: aiohttp.ClientSession, _c: SimpleNamespace, got: aiohttp.TraceRequestEndParams

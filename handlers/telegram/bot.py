@@ -68,15 +68,17 @@ async def open_telegram(
     wall: Clock,
     webhook_secret: str = "",
     sleep: Sleep = asyncio.sleep,
+    speed: float = 1.0,
 ) -> AsyncIterator[Face]:
     """Opens the lines to Telegram and closes them; ``Face.listen`` must run beside ``deliver``.
 
+    ``speed``: how much faster than the wall the seconds of its limits pass, beside a service that agrees.
     Raises ``ConfigError`` for a token or a webhook's secret that cannot be one.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]{0,256}", webhook_secret):
         raise ConfigError("The secret of Telegram's webhook must be 1-256 of the letters A-Z a-z 0-9 _ -")
     _keep_out_of_logs(token)
-    pacer = Pacer()
+    pacer = Pacer(speed)
     lines = (
         Wire(
             CONNECTIONS,

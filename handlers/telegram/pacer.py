@@ -14,6 +14,7 @@ from telegram.ext import BaseRateLimiter
 
 from bot.domain.bot_news import Began, BotNews, Ended, Refused
 from bot.errors import TryLater
+from bot.fence import check_fence
 from handlers.telegram.pace import Budget, Rank, Turn
 
 Tell = Callable[[BotNews], Awaitable[None]]
@@ -27,11 +28,14 @@ class Stopping(TryLater):
 class Pacer(BaseRateLimiter[Rank]):
     """Every request of one bot passes here (the library leaves out ``getUpdates``, which is no message).
 
-    ``rate_limit_args`` is the request's ``Rank``. Raises ``TryLater`` for one that would wait too long.
+    ``rate_limit_args`` is the request's ``Rank``. Raises ``TryLater`` for one that would wait too long, and
+    for what a lane asks whose lock was lost meanwhile.
+    ``speed``: how much faster than the wall the budget's clock runs, beside a service that agrees.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, speed: float = 1.0) -> None:
         self.budget = Budget()
+        self._speed = speed
         self._tell: Tell | None = None
         self._waiting: dict[Turn, asyncio.Future[None]] = {}
         self._alarm: asyncio.TimerHandle | None = None
@@ -40,7 +44,7 @@ class Pacer(BaseRateLimiter[Rank]):
     def share(self, share: int) -> None:
         """Use ``share`` of all requests that Telegram takes in a second, from now on."""
         loop = asyncio.get_running_loop()
-        self.budget.share(share, loop.time())
+        self.budget.share(share, self._now_s(loop))
         self._look(loop)
 
     def close(self) -> None:
@@ -58,7 +62,7 @@ class Pacer(BaseRateLimiter[Rank]):
     def hear(self, whose: str, news: Began | Ended | Refused) -> None:
         """What another process, named ``whose``, asks of Telegram for the same bot counts as our own."""
         loop = asyncio.get_running_loop()
-        now_s = loop.time()
+        now_s = self._now_s(loop)
         match news:
             case Began(call, chat, message):
                 self.budget.began_elsewhere(f"{whose} {call}", chat, now_s, message=message)
@@ -95,7 +99,7 @@ class Pacer(BaseRateLimiter[Rank]):
         turn = self.budget.ask(
             Rank.CHORE if rate_limit_args is None else rate_limit_args,
             None if chat is None else str(chat),
-            loop.time(),
+            self._now_s(loop),
             message=not endpoint.startswith("get"),
         )
         await self._wait(turn, loop)
@@ -104,11 +108,11 @@ class Pacer(BaseRateLimiter[Rank]):
                 await self._say(Began(turn.number, turn.chat, turn.message))
             return await callback(*args, **kwargs)
         except RetryAfter as asked:
-            self.budget.refuse(turn.chat, seconds(asked), loop.time())
+            self.budget.refuse(turn.chat, seconds(asked), self._now_s(loop))
             await self._say(Refused(turn.chat, seconds(asked)))
             raise
         finally:
-            self.budget.finish(turn, loop.time())
+            self.budget.finish(turn, self._now_s(loop))
             self._look(loop)
             if turn.chat is not None:
                 await self._say(Ended(turn.number, turn.chat, turn.message))
@@ -118,17 +122,18 @@ class Pacer(BaseRateLimiter[Rank]):
         self._look(loop)
         try:
             await may_go
-        except asyncio.CancelledError:
+            check_fence()
+        except (asyncio.CancelledError, TryLater):
             if self._waiting.pop(turn, None) is not None:
                 self.budget.withdraw(turn)
-            elif turn.began_s < inf:  # it was its turn in the same moment
-                self.budget.finish(turn, loop.time())
+            elif turn.began_s < inf:  # it was its turn in the same moment, or is nobody's to take
+                self.budget.finish(turn, self._now_s(loop))
                 self._look(loop)
             raise
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let go whoever may go, and look again when the next one may."""
-        now_s = loop.time()
+        now_s = self._now_s(loop)
         for turn, wait_s in self.budget.hopeless(now_s):
             later = TryLater("Telegram asks to wait", retry_after=timedelta(seconds=wait_s))
             self._let(turn, later)
@@ -137,7 +142,10 @@ class Pacer(BaseRateLimiter[Rank]):
         if self._alarm is not None:
             self._alarm.cancel()
         wakes_s = self.budget.wakes_s()
-        self._alarm = None if wakes_s is None else loop.call_at(wakes_s, self._look, loop)
+        self._alarm = None if wakes_s is None else loop.call_at(wakes_s / self._speed, self._look, loop)
+
+    def _now_s(self, loop: asyncio.AbstractEventLoop) -> float:
+        return loop.time() * self._speed
 
     def _let(self, turn: Turn, refusal: TryLater | None = None) -> None:
         may_go = self._waiting.pop(turn)

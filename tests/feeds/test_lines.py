@@ -76,6 +76,7 @@ def test_a_gzip_frame_is_unpacked() -> None:
         (gzip.compress(b"x" * 50)[:-9], "cut off"),
         (gzip.compress(b"x" * 5000), "more than 1 KiB"),
     ],
+    ids=["plain", "cut off", "too large"],
 )
 def test_a_bad_gzip_frame_is_not_what_the_venue_sends(frame: bytes, why: str) -> None:
     with pytest.raises(SourceChanged, match=why):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -25,6 +25,7 @@ from bot.pipeline.judge import Judge
 from bot.pipeline.memory import JudgeState, Pace
 from bot.running import running
 from bot.simulator.faults import Faults
+from bot.simulator.forced import Forced, forced
 from bot.simulator.scenario import Scenario
 from bot.simulator.servers import serve
 from bot.stage import wall
@@ -56,6 +57,8 @@ class Fleet:
     health: Health
     feeds: Sequence[VenueFeeds]
     watch: Watch
+    told: Mapping[str, datetime]
+    """Until when each venue's sockets have told what was liquidated."""
     _due: dict[str, datetime] = field(default_factory=dict)
 
     async def minutes(self, count: int, every: timedelta = MINUTE) -> None:
@@ -147,15 +150,22 @@ async def fleet(
     else:
         await bench.recover()
     setting = Setting(seen, store.journal, health, clock, sleep=nap, chance=lambda: 0.5)
+    told: dict[str, datetime] = {}
+
+    def events(venue: str, since: datetime, until: datetime) -> Sequence[Forced]:
+        told[venue] = until
+        return [one for one in forced(scenario, since, until) if one.contract.venue == venue]
+
     async with AsyncExitStack() as lines:
-        addresses = await lines.enter_async_context(serve(scenario, clock, faults=faults, tick=TICK))
+        served = serve(scenario, clock, faults=faults, tick=TICK, events=events)
+        addresses = await lines.enter_async_context(served)
         feeds = []
         for venue in sorted(scenario.venues):
             exchange = replace(EXCHANGES[Venue(venue)], budget=RICH)
             source = VenueSource(exchange, addresses[venue].base_url, addresses[venue].ws_url)
             feeds.append(await lines.enter_async_context(_opened(source, setting, clock, patience)))
         watch = Watch([socket for each in feeds for socket in each.sockets], setting)
-        whole = Fleet(scenario, faults, clock, store, bench, health, feeds, watch)
+        whole = Fleet(scenario, faults, clock, store, bench, health, feeds, watch, told)
         await lines.enter_async_context(
             running(judge(bench, seen, speed=HURRY), *(s.run() for each in feeds for s in each.sockets))
         )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.clusters import StreamsSettings
 from bot.errors import StorageError
 from bot.ports_fleet import Parcel
+from storage.jetstream import open_cluster
 from storage.jetstream_seen import JetInlet, partition_of
 from storage.jetstream_wire import Unreadable, pack, unpack
-from tests.nats_cluster import NatsCluster
+from tests.nats_cluster import NatsCluster, single
 from tests.storage.streams import NOON, Opened, all_taken, jetstream, told
 
 
@@ -156,3 +159,24 @@ async def test_a_message_under_way_when_the_line_broke_comes_again(nats: NatsClu
         await out.put([told("BTC", 1)])
         assert await all_taken(inlet, 1) == [told("BTC", 1)]
         await loan.done()
+
+
+@pytest.mark.parametrize(
+    ("given", "replicas", "remedy"),
+    [
+        ("", 1, "nobody answers for it); switch JetStream on"),
+        ("jetstream {}", 3, "set [streams] replicas = 1"),
+        ("jetstream {max_file_store: 100MB}", 1, "room for 1 GiB a partition"),
+        ("jetstream {}\nmax_payload: 64KB", 1, "set its max_payload to 1MB"),
+    ],
+    ids=["no JetStream", "alone", "no room", "small messages"],
+)
+async def test_a_cluster_that_cannot_keep_a_stream_is_told_with_what_to_do(
+    tmp_path: Path, given: str, replicas: int, remedy: str
+) -> None:
+    (tmp_path / "nats.conf").write_text(given.replace("{", '{store_dir: "js"\n'))
+    with single(tmp_path, "-c", "nats.conf") as url:
+        async with open_cluster(StreamsSettings(servers=(url,), replicas=replicas), patience_s=1) as cluster:
+            with pytest.raises(StorageError) as refused:
+                await cluster.make_streams()
+    assert remedy in str(refused.value)

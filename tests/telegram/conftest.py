@@ -84,7 +84,15 @@ Opened = Callable[..., AbstractAsyncContextManager[Face]]
 
 
 @pytest.fixture
-def opened(api: BotApi, desk: Desk, store: MemoryStore, studio: Studio, sleeper: Sleeper) -> Opened:
+def speed() -> float:
+    """Of Telegram's seconds, since ``BotApi`` counts none; what a second means is seen at 1."""
+    return 10.0
+
+
+@pytest.fixture
+def opened(
+    api: BotApi, desk: Desk, store: MemoryStore, studio: Studio, sleeper: Sleeper, speed: float
+) -> Opened:
     @asynccontextmanager
     async def open_it(
         mode: str = "polling",
@@ -95,7 +103,11 @@ def opened(api: BotApi, desk: Desk, store: MemoryStore, studio: Studio, sleeper:
     ) -> AsyncIterator[Face]:
         options = Options(api.address, mode, webhook_url)
         async with open_telegram(
-            *(options, token, desk, store, studio), wall=wall, webhook_secret=secret, sleep=sleeper
+            *(options, token, desk, store, studio),
+            wall=wall,
+            webhook_secret=secret,
+            sleep=sleeper,
+            speed=speed,
         ) as face:
             yield face
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from telegram.error import RetryAfter
 
 from bot.errors import TryLater
+from bot.fence import fenced
 from handlers.telegram.pace import (
     ALL_A_SECOND,
     CHAT_GAP_S,
@@ -26,6 +27,7 @@ from handlers.telegram.pace import (
     share_of,
 )
 from handlers.telegram.pacer import Pacer
+from storage.locks import LocalHeld
 
 ANSWER_S = 0.05
 Asked = tuple[float, Rank, str]
@@ -261,6 +263,31 @@ async def test_a_refusal_is_learnt_from_and_passed_on() -> None:
     with pytest.raises(TryLater) as later:
         await request(pacer, 1, refused)
     assert later.value.retry_after == pytest.approx(timedelta(hours=1), abs=timedelta(seconds=1))
+    await pacer.shutdown()
+
+
+async def test_what_a_lane_waited_to_say_is_not_said_once_its_lock_is_lost() -> None:
+    pacer, begun, may_end, held = Pacer(), asyncio.Event(), asyncio.Event(), LocalHeld("lane", 1, "a")
+
+    async def answer() -> bool:
+        begun.set()
+        await may_end.wait()
+        return True
+
+    async def say() -> bool:
+        raise AssertionError
+
+    answering = asyncio.create_task(request(pacer, 1, answer, Rank.ANSWER))
+    await begun.wait()
+    with fenced(held):
+        waiting = asyncio.create_task(request(pacer, 1, say))
+    await asyncio.sleep(0)
+    held.lost.set()
+    may_end.set()
+    with pytest.raises(TryLater, match="another process"):
+        await waiting
+    assert await answering, "a person is answered by whoever was asked"
+    assert not pacer.budget._chats["1"].busy
     await pacer.shutdown()
 
 

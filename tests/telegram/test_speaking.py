@@ -196,6 +196,7 @@ async def test_a_closed_topic_is_told_apart_from_a_chat_that_is_gone(face: Face,
     assert gone.value.topic_only
 
 
+@pytest.mark.parametrize("speed", [1.0])
 async def test_a_flood_ban_of_hours_is_told_and_not_tried_against(face: Face, api: BotApi) -> None:
     api.fail(Failure(429, "Too Many Requests: retry after 7200", {"retry_after": 7200}), method="send")
     for _ in range(3):
@@ -206,6 +207,7 @@ async def test_a_flood_ban_of_hours_is_told_and_not_tried_against(face: Face, ap
     await face.send(Destination("telegram", "7"), card())
 
 
+@pytest.mark.parametrize("speed", [1.0])
 async def test_two_chats_refused_close_the_whole_lane(face: Face, api: BotApi) -> None:
     api.fail(Failure(429, "Too Many Requests: retry after 60", {"retry_after": 60}), method="send", times=2)
     for chat in ("42", "7"):
@@ -231,6 +233,7 @@ async def test_whoever_subscribed_a_chat_that_is_closed_is_told_once(
     assert "bot was kicked" in told["text"]
 
 
+@pytest.mark.parametrize("speed", [1.0])
 async def test_a_chat_has_one_request_at_a_time_and_a_second_between(face: Face, api: BotApi) -> None:
     api.latency_s = 0.05
     await asyncio.gather(*(face.send(HERE, card(str(number))) for number in range(3)))

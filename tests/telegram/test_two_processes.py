@@ -28,6 +28,12 @@ from tests.telegram.server import BotApi
 numbers = count()
 
 
+@pytest.fixture
+def speed() -> float:
+    """What goes between processes takes the wall's seconds."""
+    return 1.0
+
+
 @dataclass
 class Process:
     """``face`` and what it was told by others."""
