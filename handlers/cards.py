@@ -259,11 +259,12 @@ def usd_split(change: UsdChange) -> str:
     """``−$8.1 B: positions −$4.7 B, price −$3.4 B``: as shown, the two add up.
 
     Where they would not, one more digit is told: −$14.72 B is −$8.46 B and −$6.26 B, not −$8.4 B and −$6.3 B.
+    Each part is told as everywhere else; the total is that of the parts told.
     """
     scale = Scale.usd(max(abs(change.total_usd), abs(change.position_usd), abs(change.price_usd)))
     if not scale.adds_up((change.position_usd, change.price_usd)):
         scale = scale.finer()
-    position, by_price = scale.parts((change.position_usd, change.price_usd))
+    position, by_price = scale.rounded(change.position_usd), scale.rounded(change.price_usd)
     return _("{total}: positions {position}, price {price}").format(
         total=scale.show(position + by_price, signed=True),
         position=scale.show(position, signed=True),

@@ -99,6 +99,9 @@ class Scale:
         """Is the total of the rounded amounts their rounded total?"""
         return sum(round(amount / self.step) for amount in amounts) == round(sum(amounts) / self.step)
 
+    def rounded(self, amount: float) -> float:
+        return round(amount / self.step) * self.step
+
     def parts(self, amounts: Sequence[float]) -> list[float]:
         """The amounts rounded to the step so that they add up to their rounded total (largest remainder)."""
         exact = [amount / self.step for amount in amounts]

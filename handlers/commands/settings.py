@@ -123,16 +123,16 @@ def _more(here: Sequence[Subscription], chosen: ChatSettings) -> tuple[Button, .
 
 
 async def _log(desk: Desk, ask: Ask) -> Card:
+    """English chosen where it was spoken anyway is no change that anybody could read."""
     changes = await desk.store.chats.changes(ask.destination, LOG_ROWS)
     now, somebody = desk.wall(), _("somebody")
+    told = [(change, words) for change in changes if (words := change_words(change))]
     lines = [
-        Line(f"{moment(desk.here(c.at), now)} · {titled(plain(c.who) or somebody, plain(change_words(c)))}")
-        for c in changes
+        Line(f"{moment(desk.here(change.at), now)} · {titled(plain(change.who) or somebody, plain(words))}")
+        for change, words in told
     ]
     return Card(
-        title=_("Who changed what here, newest first")
-        if changes
-        else _("Nobody has changed anything here yet"),
+        title=_("Who changed what here, newest first") if told else _("Nobody has changed anything here yet"),
         lines=tuple(lines),
         footer="`/settings`",
         buttons=(Button(_("All settings"), "/settings"),),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
@@ -34,6 +35,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 QUARANTINE_ROWS = 500
 LOG_ROWS = 1000
+_MEASURE = re.compile(r"(\d+\.\d) (\w?B)")
 TOLD_OF_STORE = {"store": N_("store {what}"), "size": N_("size {what}")}
 """Anyone in a group may ask: where the file lies is nobody's affair but the operator's."""
 NEWEST = 10
@@ -216,6 +218,12 @@ async def _quarantined(desk: Desk) -> str:
     return _("Held back in the last hour: {reasons}").format(reasons=said)
 
 
+def _measured(fact: str) -> str:
+    """A size with the marks of the language."""
+    found = _MEASURE.fullmatch(fact)
+    return f"{number(float(found[1]), 1)} {found[2]}" if found else fact
+
+
 @command("status", N_("How the bot itself is doing"), examples=("/status",))
 async def status(desk: Desk, ask: Ask) -> Card:
     store, now, local = desk.store, desk.clock(), desk.now()
@@ -244,7 +252,9 @@ async def status(desk: Desk, ask: Ask) -> Card:
         ),
         *await _fleet(desk),
         " · ".join(
-            _(text).format(what=plain(facts[name])) for name, text in TOLD_OF_STORE.items() if name in facts
+            _(text).format(what=plain(_measured(facts[name])))
+            for name, text in TOLD_OF_STORE.items()
+            if name in facts
         ),
     ]
     title = _("Washout {version} is blind") if blind else _("Washout {version} is watching")

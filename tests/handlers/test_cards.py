@@ -257,6 +257,7 @@ def test_the_dollar_parts_shown_add_up_to_the_dollars_shown(position: float, by_
 
 def test_no_dollar_part_is_told_as_what_it_is_not() -> None:
     assert usd_split(UsdChange(-8.459e9, -6.262e9)) == "−$14.72 B: positions −$8.46 B, price −$6.26 B"
+    assert usd_split(UsdChange(-8.464e9, -6.252e9)) == "−$14.71 B: positions −$8.46 B, price −$6.25 B"
     assert usd_split(UsdChange(-8.459e9, -6.23e9)) == "−$14.7 B: positions −$8.5 B, price −$6.2 B"
 
 

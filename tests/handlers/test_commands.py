@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -265,7 +266,9 @@ async def test_status_does_not_say_where_the_operators_files_are(desk: Desk, tmp
     async with open_sqlite(tmp_path / "washout.db") as store:
         desk.store = store
         told = await said(desk, "/status")
-    assert "store SQLite" in told
+        await answer(desk, ASK, "/language es")
+        assert re.search(r"tamaño \d+,\d MB", await said(desk, "/status"))
+    assert re.search(r"store SQLite .* size \d+\.\d MB", told)
     assert str(tmp_path) not in told
 
 

@@ -39,3 +39,8 @@ async def test_each_reader_reads_the_log_in_the_language_of_then(desk: Desk, sto
     told = "\n".join(await log(desk))
     assert "digest none → daily at 08:00" in told
     assert "quiet hours none → 23:00–07:00; clock UTC → Berlin (CEST)" in told
+
+
+async def test_what_nobody_could_see_change_is_not_in_the_log(desk: Desk) -> None:
+    await answer(desk, ASK, "/language en")
+    assert await log(desk) == ["Nobody has changed anything here yet"]
