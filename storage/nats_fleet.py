@@ -47,7 +47,9 @@ class Presence:
     A process that no longer hears itself is cut off: it is not there for the others, nor for itself.
     """
 
-    def __init__(self, cluster: Cluster, me: str, describe: Callable[[], Member], wall: Clock = _wall) -> None:
+    def __init__(
+        self, cluster: Cluster, me: str, describe: Callable[[], Member], wall: Clock = _wall
+    ) -> None:
         self._cluster, self.me, self._describe, self._wall = cluster, me, describe, wall
         self._heard: dict[str, tuple[float, Member]] = {}
         self._ahead: dict[str, timedelta] = {}
