@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # the platforms' libraries are heavy, and imported where a to
 
 STEP = timedelta(minutes=1)
 GROUPS = {venue: exchange.group for venue, exchange in EXCHANGES.items()}
+TITLES = {venue: exchange.title for venue, exchange in EXCHANGES.items()}
 FEEDS = {venue: exchange.liquidations for venue, exchange in EXCHANGES.items()}
 FRESH_POLLS = 3
 """A figure counts until three polls were missed."""
@@ -63,6 +64,7 @@ def desk_of(settings: Settings, store: Store, health: HealthView, stage: Stage) 
         recompute=_again(stage),
         threshold=settings.alert_threshold,
         speed=stage.speed,
+        titles=TITLES,
     )
     return Desk(store, health, stage.clock, about, wall=wall)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from math import exp
 from typing import TypeVar
@@ -76,7 +76,8 @@ class About:
     """What this process is.
 
     ``started`` is real time; ``banner`` stands on every card; ``recompute`` holds ``{wave}``;
-    ``threshold`` is for who names none; ``speed`` is how many of the market's seconds pass in a real one.
+    ``threshold`` is for who names none; ``speed`` is how many of the market's seconds pass in a real one;
+    ``titles`` are of venues that may be recorded, whether anybody asks them now or not.
     """
 
     version: str
@@ -85,6 +86,7 @@ class About:
     recompute: str = "python -m bot replay --wave {wave}"
     threshold: Threshold = WEEKLY
     speed: float = 1.0
+    titles: Titles = field(default_factory=dict)
 
 
 class Desk:
@@ -142,7 +144,7 @@ class Desk:
     # --- sources -----------------------------------------------------------------------------------
 
     def titles(self) -> Titles:
-        return {source.venue: source.title for source in self.health.sources()}
+        return {**self.about.titles, **{source.venue: source.title for source in self.health.sources()}}
 
     def counted(self) -> Mapping[Venue, str]:
         """Venues that do not count one side of each position, and how they do."""
