@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -226,4 +226,5 @@ async def open_cluster(options: Options, *, patience_s: float = PATIENCE_S) -> A
         yield Cluster(client, client.jetstream(timeout=CALL_S), options, patience_s)
     finally:
         ends.set()
-        await client.close()
+        with suppress(*FAULTS):  # of a line that is lost already
+            await client.close()

@@ -171,6 +171,21 @@ def single(folder: Path, *words: str) -> Iterator[str]:
 
 
 @asynccontextmanager
+async def resetting(url: str) -> AsyncIterator[asyncio.Event]:
+    """In the place of a server that is gone: who comes is cut off. Yields what is set then."""
+    came = asyncio.Event()
+
+    async def cut(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        now = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+        writer.close()
+        came.set()
+
+    async with await asyncio.start_server(cut, "127.0.0.1", int(url.rpartition(":")[2])):
+        yield came
+
+
+@asynccontextmanager
 async def refusing_once() -> AsyncIterator[tuple[str, list[str]]]:
     """The address of a server that refuses whoever comes first and hangs up on all who come later.
 

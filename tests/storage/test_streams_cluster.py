@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from bot.ports_fleet import Parcel
 from storage.jetstream import open_cluster
 from storage.jetstream_seen import JetInlet, partition_of
 from storage.jetstream_wire import Unreadable, pack, unpack
-from tests.nats_cluster import NatsCluster, single
+from tests.nats_cluster import NatsCluster, resetting, single
 from tests.storage.streams import NOON, Opened, all_taken, jetstream, told
 
 
@@ -180,3 +181,16 @@ async def test_a_cluster_that_cannot_keep_a_stream_is_told_with_what_to_do(
             with pytest.raises(StorageError) as refused:
                 await cluster.make_streams()
     assert remedy in str(refused.value)
+
+
+async def test_who_stops_while_the_cluster_is_away_stops_without_a_fault(tmp_path: Path) -> None:
+    async with AsyncExitStack() as later:
+        with ExitStack() as server:
+            url = server.enter_context(single(tmp_path))
+            async with open_cluster(StreamsSettings(servers=(url,))) as cluster, asyncio.timeout(10):
+                server.close()
+                came = await later.enter_async_context(resetting(url))
+                await came.wait()
+                await cluster.client.publish("members", b"good-bye")
+                while not isinstance(cluster.client.last_error, ConnectionResetError):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
