@@ -34,7 +34,7 @@ from bot.config import Settings
 from bot.deliver import deliver
 from bot.domain.assets import Asset
 from bot.domain.figures import Delivered, Sample
-from bot.domain.fleet import Member, Role, owner, share
+from bot.domain.fleet import Member, Role, owner, played, share
 from bot.domain.health import LockHolder
 from bot.domain.market import Venue
 from bot.domain.posts import Destination
@@ -166,6 +166,8 @@ class Process:
         )
 
     def _figures(self) -> Iterable[Sample]:
+        for role, count in played(self._presence.members()).items():
+            yield Sample("role_members", count, {"role": role})
         for member in self._presence.members():
             yield Sample("member_up", 1, {"member": member.name, "roles": ",".join(member.roles)})
             for queue, count in member.waiting.items():

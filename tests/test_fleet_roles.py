@@ -20,6 +20,8 @@ from bot.health import Health
 from bot.health_fleet import FleetHealth
 from bot.ports import Held, Store
 from bot.ports_fleet import Parcel
+from handlers.web.door import Visitor
+from handlers.web.figures import healthz
 from storage.jetstream import Cluster
 from storage.jetstream_wire import pack
 from storage.locks import LocalHeld
@@ -82,6 +84,12 @@ def test_a_fleet_is_blind_once_none_of_it_was_told_anything() -> None:
     assert seen.blind(NOON + 4 * MINUTE, 5 * MINUTE) is None
     assert seen.blind(NOON + 6 * MINUTE, 5 * MINUTE) == NOON
     assert FleetHealth(Health(clock), list).blind(NOON, 5 * MINUTE) is None
+
+
+def test_what_nobody_does_is_told() -> None:
+    told = healthz((), NOON, Visitor.OPERATOR, [member("a", asking(BYBIT)), member("b", asking(OKX))])
+    assert told["roles"] == {"collect": 2, "judge": 0, "deliver": 0, "talk": 0, "page": 0}
+    assert "roles" not in healthz((), NOON, Visitor.OPERATOR), "one process does everything"
 
 
 @dataclass

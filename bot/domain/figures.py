@@ -57,6 +57,7 @@ FIGURES = {
         Figure("source_missed", _G, "messages it numbered that never arrived"),
         Figure("observations_waiting", _G, "observations on their way from the feeds to the judge"),
         Figure("member_up", _G, "1 for each process of a fleet that is there"),
+        Figure("role_members", _G, "processes of a fleet that play a role; 0: nobody does its work"),
         Figure("waiting", _G, "what waits in a queue of a process: messages or observations"),
         Figure("lane_calls", _G, "calls of a sending lane within the last minute"),
         Figure("lock_token", _G, "how often an only-one role has changed hands"),

@@ -52,6 +52,12 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     began: datetime | None = None
 
 
+def played(members: Iterable[Member]) -> Mapping[Role, int]:
+    """How many play each role; 0 where its work is not done."""
+    roles = [role for member in members for role in member.roles]
+    return {role: roles.count(role) for role in Role}
+
+
 def owner(thing: str, members: Iterable[str]) -> str | None:
     """Whose it is, by rendezvous: whoever comes or goes moves only what it gets or had.
 

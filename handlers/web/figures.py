@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bot.domain.figures import FIGURES, Figure, Sample
-from bot.domain.fleet import Member
+from bot.domain.fleet import Member, played
 from bot.domain.health import LockHolder, SourceHealth, SourceState
 from bot.domain.market import Group
 from handlers.web.door import Visitor
@@ -63,6 +63,8 @@ def healthz(
             }
             for source in sources
         ]
+        if members:
+            known["roles"] = played(members)
         known["members"] = [
             {
                 "name": member.name,
