@@ -69,8 +69,9 @@ $(VENV)/.bench: requirements-bench.lock pyproject.toml | $(VENV)/bin/python
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m bot run $(ARGS)
 
+# In two workers, since much of it waits; tests/workers.py says what they may not run beside each other.
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
