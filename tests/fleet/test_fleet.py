@@ -15,7 +15,8 @@ from tests.fleet.members import Lines
 from tests.nats_cluster import NODES, NatsCluster
 from tests.postgres import Proxy, Server
 
-FOUND_S, LATER_S, CUT_S = 90.0, 10.0, 15.0
+FOUND_S, LATER_S = 90.0, 10.0
+GONE_S, CUT_S = 3.0, 15.0
 OVER_S = 50.0
 """So long after all chats were told of the wave its end is told in all of them, where nothing goes wrong."""
 MOMENT = 0.002
@@ -63,6 +64,18 @@ async def in_the_wave(one: Fleet, undisturbed: Done) -> AsyncIterator[None]:
     assert list(one.hasty()) == [], "processes that speak to one chat do so a second apart"
 
 
+@asynccontextmanager
+async def gone(nats: NatsCluster, node: int) -> AsyncIterator[None]:
+    """A server of the stream is killed, and is back after the block."""
+    nats.kill(node)
+    try:
+        await asyncio.sleep(GONE_S)
+        yield
+    finally:
+        nats.start(node)
+        await nats.ready()
+
+
 async def answered_once(one: Fleet) -> None:
     """A person who asks is answered, by one process."""
     chat = CHATS[0]
@@ -102,21 +115,14 @@ async def test_the_engines_fail(
     name = "fleet_engines"
     async with fleet(tmp_path, prepared, nats, name) as one:
         async with in_the_wave(one, undisturbed):
-            node = await nats.leader(f"{name}-seen-0")
-            nats.kill(node)
-            await asyncio.sleep(3)
-            await asyncio.to_thread(prepared.stop)
-            prepared.start()
-            await asyncio.sleep(3)
-            nats.start(node)
-            await nats.ready()
+            async with gone(nats, await nats.leader(f"{name}-seen-0")):
+                await asyncio.to_thread(prepared.stop)
+                prepared.start()
+                await asyncio.sleep(GONE_S)
             leader = await nats.leader(f"{name}-seen-0")
-            follower = next(other for other in range(NODES) if other != leader)
-            nats.kill(follower)
-            await asyncio.sleep(3)
-            nats.start(follower)
+            async with gone(nats, next(other for other in range(NODES) if other != leader)):
+                pass
             await answered_once(one)
-        await nats.ready()
         codes = await asyncio.gather(*(member.stop() for member in one.members.values()))
         assert set(codes) == {0}, str(one)
 
