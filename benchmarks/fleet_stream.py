@@ -46,8 +46,8 @@ from tests.nats_cluster import NODES, nats_cluster
 COINS, EVERY_S = 250, 0.01
 IDLE_S, RECORD_EVERY_S = 2.0, 1.0
 BEGINS_S = 6.0
-"""What came first is counted, but not how late it was: a judge that begins waits 3 s for whoever may be there,
-and then hears all that came meanwhile."""
+"""What came first is counted, but not how late it was: a judge that begins waits 3 s for whoever may be
+there, and then hears all that came meanwhile."""
 RATE_GOAL, P99_GOAL_S = 20_000, 0.100
 COLLECTORS = ("bybit", "okx")
 
