@@ -69,9 +69,7 @@ def _running(board: Board) -> Html:
     if board.running:
         content: Child = el("ul", map(_running_wave, board.running), cls="running-waves")
     else:
-        calm = board.coins and board.blind_since is None
-        text = _("No wave is running: every coin is within its normal.") if calm else _("No wave is running.")
-        content = el("p", text, cls="empty")
+        content = el("p", _("No wave is running."), cls="empty")
     return el(
         "section",
         el("h2", _("Running waves"), id="running"),
@@ -121,8 +119,8 @@ COIN_HEADS = (
     (N_("24 h"), "right"),
     (N_("Course, 24 h"), "wide-only"),
     (N_("Open interest"), "right wide-only"),
-    (N_("Price"), "right wide-only"),
-    (N_("Funding"), "right wide-only"),
+    (N_("Price, 24 h"), "right wide-only"),
+    (N_("Funding, % a year"), "right wide-only"),
     (N_("Seen"), "right wide-only"),
 )
 

@@ -56,6 +56,16 @@ async def test_a_coin_that_is_told_no_more_is_told_from_where_it_stands() -> Non
     assert len(later.line) < len(before.line)
 
 
+async def test_every_change_names_its_span_and_a_fall_that_is_over_is_called_no_calm() -> None:
+    async with visiting(await october()) as session:
+        page = await got(session, "/board")
+    heads = re.findall(r"<th[^>]*>([^<]*)</th>", page)
+    assert {"1 h", "24 h", "Price, 24 h", "Funding, % a year"} <= set(heads)
+    empty = re.search(r'<p class="empty">([^<]*)</p>', page)
+    assert empty is not None
+    assert empty[1] == "No wave is running."
+
+
 async def test_a_coin_in_a_wave_stands_first_and_leads_to_it() -> None:
     site = await october(wave(Stage.BUILDING))
     await site.desk.store.journal.snap(snapshots(NOW - MINUTE, NOW, MINUTE, asset=ETH))
