@@ -111,7 +111,7 @@ class Marks:
 
 
 @dataclass(eq=False)
-class _Held:
+class _Parcel:
     """A parcel of which ``left`` observations are still to be heard; ``odd`` is why one could not be."""
 
     loan: Loan[Parcel]
@@ -127,7 +127,7 @@ class _Waiting(NamedTuple):
     market: str
     number: int
     said: Observation
-    parcel: _Held
+    parcel: _Parcel
 
 
 _RANKS: Mapping[type, int] = {Price: 0, OpenInterest: 2, Report: 3, Liquidation: 4}
@@ -154,8 +154,8 @@ class Follower:
     lost: Callable[[], bool]
     due: datetime | None = None
     _waiting: list[_Waiting] = field(default_factory=list)
-    _parcels: dict[int, _Held] = field(default_factory=dict)
-    _heard: list[_Held] = field(default_factory=list)
+    _parcels: dict[int, _Parcel] = field(default_factory=dict)
+    _heard: list[_Parcel] = field(default_factory=list)
     _newest: datetime | None = None
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _count: int = 0
@@ -178,7 +178,7 @@ class Follower:
         self._newest = self.due - step
 
     def _keep(self, loan: Loan[Parcel]) -> None:
-        parcel = _Held(loan, len(loan.item.said))
+        parcel = _Parcel(loan, len(loan.item.said))
         if not parcel.left:
             self._heard.append(parcel)
             return

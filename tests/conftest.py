@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import certifi
 import pytest
+import pytest_asyncio
 
 if TYPE_CHECKING:
+    from storage.postgres import Database
     from tests.nats_cluster import NatsCluster
     from tests.postgres import Server
 
@@ -90,6 +92,14 @@ def postgres() -> Iterator[Server]:
         pytest.skip(f"there is no PostgreSQL to test with: {fault} (make setup installs it)")
     with serve() as server:
         yield server
+
+
+@pytest_asyncio.fixture
+async def database(postgres: Server) -> AsyncIterator[Database]:
+    """One with the tables of this release and nothing in them."""
+    made = await postgres.database()
+    yield made
+    await postgres.give_back(made)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from bot.config import Settings, load
 from bot.engines import DatabaseSettings
@@ -102,13 +100,6 @@ def test_without_the_extra_it_is_said_how_to_install_it(tmp_path: Path) -> None:
         3,
         "washout: [storage] url needs asyncpg, which is not installed: run  pip install 'washout[scale]'\n",
     )
-
-
-@pytest_asyncio.fixture
-async def database(postgres: Server) -> AsyncIterator[Database]:
-    made = await postgres.database()
-    yield made
-    await postgres.give_back(made)
 
 
 def settings_for(folder: Path, url: str, direct_url: str | None = None) -> Settings:

@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -45,13 +45,6 @@ from tests.storage.samples import (
 
 AT_ONCE = timedelta(0)
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest_asyncio.fixture
-async def database(postgres: Server) -> AsyncIterator[Database]:
-    made = await postgres.database()
-    yield made
-    await postgres.give_back(made)
 
 
 @pytest_asyncio.fixture

@@ -28,13 +28,6 @@ FOREVER_S = 60
 
 
 @pytest_asyncio.fixture
-async def database(postgres: Server) -> AsyncIterator[Database]:
-    made = await postgres.database()
-    yield made
-    await postgres.give_back(made)
-
-
-@pytest_asyncio.fixture
 async def other(database: Database) -> AsyncIterator[PostgresStore]:
     async with open_postgres(database, timing=QUICK) as opened:
         yield opened

@@ -18,13 +18,6 @@ FOREVER_S = 30
 
 
 @pytest_asyncio.fixture
-async def database(postgres: Server) -> AsyncIterator[Database]:
-    made = await postgres.database()
-    yield made
-    await postgres.give_back(made)
-
-
-@pytest_asyncio.fixture
 async def pg(database: Database) -> AsyncIterator[PostgresStore]:
     async with open_postgres(database) as opened:
         yield opened
