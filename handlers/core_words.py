@@ -21,6 +21,7 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.ZERO: N_("zero where there was open interest"),
     Verdict.JUMPED: N_("a jump, held back until the next readings agree"),
     Verdict.RESIZED: N_("the venue changed how it counts; a new beginning, not a fall"),
+    Verdict.RECOUNTED: N_("liquidations held back: its open interest seems to be told in other units"),
     Verdict.EXPIRED: N_("the contract expired"),
     Verdict.FUTURE: N_("stamped in the future"),
     Verdict.REPEATED: N_("told twice"),
