@@ -77,6 +77,7 @@ FACTS = facts(
     """
 )
 
+HELD_V3 = "/api/v3/market/open-interest"
 PRODUCTS = ("USDT-FUTURES", "USDC-FUTURES", "COIN-FUTURES")
 TRADING = ("normal", "online")
 KINDS = ("perpetual", "delivery")
@@ -258,10 +259,6 @@ def _by_product(path: str, name: str = "productType") -> Callable[..., Sequence[
     return lambda *_: [Request(path, {name: product}) for product in PRODUCTS]
 
 
-def _nothing(_: Book) -> Sequence[Request]:
-    return ()
-
-
 EXCHANGE = Exchange(
     venue=VENUE,
     title="Bitget",
@@ -284,8 +281,8 @@ EXCHANGE = Exchange(
     facts=FACTS,
     read_refusal=refusal,
     unasked=(
-        Poll("open-interest", MINUTE, _nothing, parse_open_interest),
-        Poll("open-interest-v3", MINUTE, _nothing, parse_open_interest),
+        Poll("open-interest", MINUTE, _by_product("/api/v2/mix/market/open-interest"), parse_open_interest),
+        Poll("open-interest-v3", MINUTE, _by_product(HELD_V3, "category"), parse_open_interest),
     ),
     unheard="its liquidation channel is unproven: silent for 22 minutes of trades, its sides unclear",
     counted="as its tickers count; its other address was seen to say 2.4 times as much",

@@ -224,5 +224,7 @@ EXCHANGE = Exchange(
     by_default=False,
     key_header=KEY_HEADER,
     retold=RetoldPast(timedelta(days=3650), _past_of, parse_history),
-    unasked=(Poll("history", timedelta(days=1), lambda _: (), parse_history),),
+    unasked=(
+        Poll("history", timedelta(days=1), lambda _: [Request("/open-interest-history")], parse_history),
+    ),
 )

@@ -207,7 +207,11 @@ EXCHANGE = Exchange(
         Poll("tickers", MINUTE, lambda _: [Request("/v2/futures/ticker")], parse_tickers),
         Poll("funding", 5 * MINUTE, lambda _: [Request("/v2/futures/funding-rate")], parse_funding),
     ),
-    unasked=(Poll("liquidation-history", MINUTE, lambda _: (), parse_lost),),
+    unasked=(
+        Poll(
+            "liquidation-history", MINUTE, lambda _: [Request("/v2/futures/liquidation-history")], parse_lost
+        ),
+    ),
     budget=Budget(20, SECOND),
     facts=FACTS,
     read_refusal=refusal,

@@ -330,5 +330,5 @@ EXCHANGE = Exchange(
     history=History(STEP, timedelta(days=30), _past, parse_history, parse_liquidated),
     counted="probably both sides",
     headers={"X-Gate-Size-Decimal": "1"},
-    unasked=(Poll("liq-orders", MINUTE, lambda _: (), parse_lost),),
+    unasked=(Poll("liq-orders", MINUTE, _from_each("liq_orders", BOOKS[:2]), parse_lost),),
 )
