@@ -50,6 +50,21 @@ from bot.exchanges.spec import Exchange
         ("bitget", "tickers_v3_usdt_futures", "tickers-v3"),
         ("okx", "instruments_swap", "book"),
         ("okx", "ws_liquidation_orders", "liquidations"),
+        ("bitget", "account-long-short", "accounts"),
+        (
+            "bitget",
+            "https://api.bitget.com/api/v3/market/open-interest?category=USDT-FUTURES",
+            "open-interest-v3",
+        ),
+        ("bybit", "/v5/market/open-interest", "history"),
+        ("gate", "/api/v4/delivery/usdt/tickers", "tickers"),
+        ("gate", "futures/usdt/liq_orders", "liq-orders"),
+        ("htx", "https://api.hbdm.vn/swap-api/v1/swap_open_interest", "coin-margined"),
+        ("htx", "/v5/market/open_interest", "open-interest-v5"),
+        ("htx", "wss://api.hbdm.com/notification", "liquidations-coin-futures"),
+        ("kraken_futures", "/api/charts/v1/analytics/PF_XBTUSD/open-interest", "history"),
+        ("kucoin", "contracts/active", "active"),
+        ("mexc", "https://contract.mexc.com/api/v1/contract/ticker", "tickers"),
     ],
 )
 def test_a_word_that_means_one_source_finds_it(venue: str, asked: str, found: str) -> None:
@@ -111,6 +126,19 @@ def test_each_source_is_told_at_the_address_that_the_list_gives(
     for venue, name, kind, *where in rows:
         if venue == exchange.venue and kind != "book" and where and where[0] != exchange.base_url:
             assert name in at_address(exchange, sources, where[0])
+
+
+@pytest.mark.parametrize(
+    ("venue", "asked", "why"),
+    [
+        ("bitget", "liquidations", "its liquidation channel is unproven"),
+        ("mexc", "liquidation-orders", "there is no public feed of liquidations"),
+        ("bingx", "history", "its past is not told"),
+    ],
+)
+def test_what_a_venue_does_not_tell_is_said(venue: str, asked: str, why: str) -> None:
+    with pytest.raises(UsageError, match=f"has no source {asked}: {why}"):
+        the_source(the_venue(venue), asked)
 
 
 def test_a_word_that_means_two_sources_finds_none() -> None:

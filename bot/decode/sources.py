@@ -90,9 +90,16 @@ def the_source(exchange: Exchange, asked: str) -> Source:
     ):
         if (found := _one(names, sources, word)) is not None:
             return found
-    raise UsageError(
-        f"{exchange.venue} has no source {asked}{_hint(word, sources)} (it has: {', '.join(sources)})"
-    )
+    why = _none(exchange, word) or _hint(word, sources)
+    raise UsageError(f"{exchange.venue} has no source {asked}{why} (it has: {', '.join(sources)})")
+
+
+def _none(exchange: Exchange, word: str) -> str:
+    """Why there is none of its kind, where that is known."""
+    kind = _like(word)[:1]
+    if kind == ("liquidations",) and exchange.unheard:
+        return f": {exchange.unheard}"
+    return ": its past is not told, or not asked for" if kind == ("history",) else ""
 
 
 def _at(exchange: Exchange, sources: Mapping[str, Source], address: str) -> Source:
