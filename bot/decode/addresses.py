@@ -29,6 +29,8 @@ def addresses(exchange: Exchange, of: Told) -> Sequence[str]:
         requests = exchange.book.requests()
     elif isinstance(of, History):
         requests = [request for one in _samples(exchange) for request in of.requests(one, THEN, THEN)]
+    elif of.told_at:
+        requests = [Request(of.told_at)]
     else:
         requests = of.requests({}) or [
             request for one in _samples(exchange) for request in of.requests({one.symbol: one})

@@ -183,4 +183,4 @@ def table() -> Iterator[str]:
 
 
 def _where(exchange: Exchange, source: Source) -> str:
-    return next(iter(addresses(exchange, source.of)), exchange.base_url).replace(ANY, "…")
+    return " ".join(addresses(exchange, source.of)).replace(ANY, "SYMBOL") or "nowhere: contracts are named"

@@ -48,6 +48,7 @@ from bot.exchanges.spec import (
     Request,
     facts,
     from_ms,
+    only_read,
     optional,
     quoted,
     required,
@@ -77,7 +78,6 @@ FACTS = facts(
     """
 )
 
-HELD_V3 = "/api/v3/market/open-interest"
 PRODUCTS = ("USDT-FUTURES", "USDC-FUTURES", "COIN-FUTURES")
 TRADING = ("normal", "online")
 KINDS = ("perpetual", "delivery")
@@ -281,8 +281,8 @@ EXCHANGE = Exchange(
     facts=FACTS,
     read_refusal=refusal,
     unasked=(
-        Poll("open-interest", MINUTE, _by_product("/api/v2/mix/market/open-interest"), parse_open_interest),
-        Poll("open-interest-v3", MINUTE, _by_product(HELD_V3, "category"), parse_open_interest),
+        only_read("open-interest", "/api/v2/mix/market/open-interest", parse_open_interest),
+        only_read("open-interest-v3", "/api/v3/market/open-interest", parse_open_interest),
     ),
     doubts=("open interest at its other address was seen to be 2.4 times that of its tickers",),
     unheard="its liquidation channel is unproven: silent for 22 minutes of trades, its sides unclear",

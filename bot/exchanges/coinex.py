@@ -41,6 +41,7 @@ from bot.exchanges.spec import (
     Request,
     facts,
     from_ms,
+    only_read,
     optional,
     quoted,
     required,
@@ -207,11 +208,7 @@ EXCHANGE = Exchange(
         Poll("tickers", MINUTE, lambda _: [Request("/v2/futures/ticker")], parse_tickers),
         Poll("funding", 5 * MINUTE, lambda _: [Request("/v2/futures/funding-rate")], parse_funding),
     ),
-    unasked=(
-        Poll(
-            "liquidation-history", MINUTE, lambda _: [Request("/v2/futures/liquidation-history")], parse_lost
-        ),
-    ),
+    unasked=(only_read("liquidation-history", "/v2/futures/liquidation-history", parse_lost),),
     budget=Budget(20, SECOND),
     facts=FACTS,
     read_refusal=refusal,
