@@ -98,6 +98,7 @@ SENTENCES = (
     N_("shares and metals would not be told apart from coins"),
     N_("sides of liquidations are little proven"),
     N_("the layout of its page could not be seen, so a figure may be refused that is right"),
+    N_("where the page fills its table by a script, as others report, no figure is read"),
     N_("asked to wait"),
     N_("asked too often"),
     N_("HTTP {status}: asked too often"),

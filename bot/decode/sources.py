@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -34,6 +34,9 @@ MEANING = (
     ("reports", "report", "cot", "positions", "volume", "exchange-list"),
 )
 """Words that mean the same; the first is ours where the venue has no name of its own for it."""
+
+SYMBOL, SAMPLED = "SYMBOL", datetime(2026, 1, 1, tzinfo=UTC)
+"""What stands in an address for the contract that is asked for, and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,45 +71,87 @@ def the_venue(asked: str) -> Exchange:
 
 
 def the_source(exchange: Exchange, asked: str) -> Source:
-    """By its own name, its endpoint's, a word that means the same, or a part that only one has."""
+    """By its own name, its address or a part of that, a word that means the same, or a part only one has."""
     sources = sources_of(exchange)
-    word = asked.strip().lower().replace("_", "-").replace(" ", "-")
+    path, _, _ = asked.strip().partition("?")
+    word = path.rstrip("/").rpartition("/")[2].lower().replace("_", "-").replace(" ", "-")
     for prefix in ("poll:", "ws:", "http:"):
         word = word.removeprefix(prefix)
+    polls = [name for name, source in sources.items() if source.kind == "poll"]
+    others = [name for name, source in sources.items() if source.kind in ("book", "history")]
     for names in (
+        [name for name, source in sources.items() if "/" in path and _at(path, exchange, source)],
+        [name for name in sources if "/v3/" in path and name == f"{word}-v3"],
         [name for name in sources if name == word],
         [name for name in sources if name in _like(word)],
-        [name for name, source in sources.items() if _plain(word) in _asked_as(source)],
+        [name for name in polls if _plain(word) in _parts(exchange, sources[name])],
         _meant(word, sources),
-        [name for name in sources if _plain(word) in _listed_as(exchange, name)],
+        [name for name in others if _plain(word) in _parts(exchange, sources[name])],
         [name for name in sources if word in name] if len(word) > 2 else [],
     ):
         if names and len({_reads(sources[name]) for name in names}) == 1:
             return sources[names[0]]
-    raise UsageError(
-        f"{exchange.venue} has no source {asked}{_hint(word, sources)} (it has: {', '.join(sources)})"
-    )
+    why = _none(exchange, word, sources) or _hint(word, sources)
+    raise UsageError(f"{exchange.venue} has no source {asked}{why} (it has: {', '.join(sources)})")
+
+
+def _none(exchange: Exchange, word: str, sources: Mapping[str, Source]) -> str:
+    """Why there is none of its kind, where that is known."""
+    kind = _like(word)[:1]
+    if kind == ("liquidations",) and exchange.unheard:
+        return f": {exchange.unheard}"
+    return ": its past is not told, or not asked for" if kind == ("history",) else ""
+
+
+def _at(path: str, exchange: Exchange, source: Source) -> bool:
+    """Is the source found at an address, whatever the host, or at the end of one?"""
+    wanted = _steps(path)
+    for address in addresses(exchange, source):
+        last = _steps(address)[-len(wanted) :]
+        if len(last) == len(wanted) and all(map(_same_step, last, wanted)):
+            return True
+    return False
+
+
+def _steps(address: str) -> Sequence[str]:
+    _, named, rest = address.partition("://")
+    return (rest.partition("/")[2] if named else address).strip("/").split("/")
+
+
+def _same_step(known: str, asked: str) -> bool:
+    return known == SYMBOL or known.lower() == asked.lower()
+
+
+def addresses(exchange: Exchange, source: Source) -> Sequence[str]:
+    """Where the source is asked or heard, each once; none where it is only read."""
+    if isinstance(source.of, Socket):
+        return [source.of.url]
+    samples = [
+        Instrument(exchange.venue, SYMBOL, Asset(SYMBOL), inverse=inverse, expiry=expiry, quote=quote)
+        for inverse, quote in ((False, "USDT"), (True, "USD"))
+        for expiry in (None, SAMPLED)
+    ]
+    requests: list[Request] = []
+    if source.of is None:
+        requests += exchange.book.requests()
+    elif isinstance(source.of, Poll):
+        for one in samples:
+            requests += source.of.requests({SYMBOL: one})
+    else:
+        for one in samples:
+            requests += source.of.requests(one, SAMPLED, SAMPLED)
+    return list(dict.fromkeys((request.host or exchange.base_url) + request.path for request in requests))
 
 
 def _plain(word: str) -> str:
     return word.replace("-", "").lower().removesuffix("s")
 
 
-def _asked_as(source: Source) -> Collection[str]:
+def _parts(exchange: Exchange, source: Source) -> Collection[str]:
     """The words of the address it is asked at (``premiumindex``, ``orderbookdetail``)."""
-    return _parts(source.of.requests({}) if isinstance(source.of, Poll) else ())
-
-
-def _listed_as(exchange: Exchange, name: str) -> Collection[str]:
-    """The same of the list of contracts and of the past."""
-    if name == "history" and exchange.history is not None:
-        anything, then = Instrument(exchange.venue, "X", Asset("X")), datetime(2026, 1, 1, tzinfo=UTC)
-        return _parts(exchange.history.requests(anything, then, then))
-    return _parts(exchange.book.requests()) if name == "book" else ()
-
-
-def _parts(requests: Iterable[Request]) -> Collection[str]:
-    parts = [part for request in requests for part in request.path.replace("_", "-").split("/")]
+    parts = [
+        part for address in addresses(exchange, source) for part in address.replace("_", "-").split("/")[3:]
+    ]
     return {_plain(part) for part in parts if len(part) > 3}
 
 
@@ -153,9 +198,4 @@ def table() -> Iterator[str]:
 
 
 def _where(exchange: Exchange, source: Source) -> str:
-    if isinstance(source.of, Socket):
-        return source.of.url
-    if isinstance(source.of, History):
-        return exchange.base_url
-    requests = exchange.book.requests() if source.of is None else source.of.requests({})
-    return ((requests[0].host or exchange.base_url) + requests[0].path) if requests else exchange.base_url
+    return " ".join(addresses(exchange, source)) or "read, never asked for"

@@ -287,6 +287,7 @@ EXCHANGE = Exchange(
         Poll("open-interest", MINUTE, _nothing, parse_open_interest),
         Poll("open-interest-v3", MINUTE, _nothing, parse_open_interest),
     ),
+    doubts=("open interest at its other address was seen to be 2.4 times that of its tickers",),
     unheard="its liquidation channel is unproven: silent for 22 minutes of trades, its sides unclear",
     counted="as its tickers count; its other address was seen to say 2.4 times as much",
 )

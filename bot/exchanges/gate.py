@@ -27,7 +27,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError, SourceThrottled, SourceUnreachable
-from bot.exchanges.gate_socket import socket
+from bot.exchanges.gate_socket import moment, socket
 from bot.exchanges.reading import (
     DOLLARS,
     account_ratio,
@@ -37,6 +37,7 @@ from bot.exchanges.reading import (
     pages,
     past_sum,
     peek,
+    read_all,
     read_book,
     read_rows,
     refusal,
@@ -77,6 +78,7 @@ FACTS = facts(
     …/contracts | contract_type, is_pre_market | others than coins are left out | recorded answer | [1]
     X-Gate-Size-Decimal | sizes | decimal strings, else cut to whole contracts | documentation | [2]
     …/contract_stats | open_interest | contracts | agrees with open_interest_usd, mark_price | [2]
+    …/contract_stats | open_interest_usd | dollars; must not contradict open_interest | recorded answer | [2]
     …/contract_stats | time | seconds, the beginning of its 5 minutes | recorded answer, measurement | [2]
     …/contract_stats | lsr_account, lsr_taker | swapped in older documentation: not read | documentation | [?]
     …/contract_stats | long_liq_size, short_liq_size | contracts lost by each side | documentation | [1]
@@ -127,6 +129,7 @@ class _Ticker(msgspec.Struct):
 class _Past(msgspec.Struct):
     time: int | str
     contracts: Figure = field(name="open_interest")
+    usd: Figure | None = field(name="open_interest_usd", default=None)
     mark_price: Figure | None = None
     long_contracts: Figure | None = field(name="long_liq_size", default=None)
     long_amount: Figure | None = field(name="long_liq_amount", default=None)
@@ -248,10 +251,6 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
     return read_rows(rows, book, read, may_be_silent=True)
 
 
-def _seconds(stamp: Figure | None) -> datetime:
-    return from_ms(int(required(stamp, "time") * 1000))
-
-
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
     """Pages go forward from ``from``; none are kept of dated contracts."""
     if instrument.expiry is not None:
@@ -264,18 +263,29 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
 
 
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
-    """``[{"time": 1674057000, "open_interest": "2851725", "mark_price", …}]``: seconds, contracts."""
-    points = [
-        OpenInterest(
-            instrument,
-            Amount(required(row.contracts, "open_interest"), Unit.CONTRACTS),
-            _seconds(row.time),
-            now,
-            quoted(row.mark_price, "mark_price"),
-        )
-        for row in decode(_PASTS, body, _told)
-    ]
-    return sorted(points, key=lambda point: point.at)
+    """``[{"time": 1674057000, "open_interest": "2851725", "open_interest_usd", "mark_price", …}]``: seconds,
+    contracts, dollars. A row whose contracts do not make up its dollars is left out.
+    """
+
+    def read(row: _Past) -> OpenInterest:
+        price = quoted(row.mark_price, "mark_price")
+        return OpenInterest(instrument, _held(row, instrument, price), moment(row.time), now, price)
+
+    rows = decode(_PASTS, body, _told)
+    return sorted(read_all(rows, read)[0], key=lambda point: point.at)
+
+
+def _held(row: _Past, instrument: Instrument, price: Decimal | None) -> Amount:
+    """Contracts; or, where their size is not known, the coins that follow from their dollars."""
+    contracts, usd = required(row.contracts, "open_interest"), optional(row.usd, "open_interest_usd")
+    size = instrument.contract
+    if usd and price and size is None and not instrument.inverse:
+        return Amount(usd / price, Unit.BASE)
+    if usd and price and size is not None and size.unit is Unit.BASE:
+        worth = contracts * size.value * price
+        if not worth / 2 < usd < worth * 2:
+            raise SourceChanged(f"{contracts} contracts of {size.value} at {price} are told as {usd} dollars")
+    return Amount(contracts, Unit.CONTRACTS)
 
 
 def parse_liquidated(body: bytes, instrument: Instrument) -> Sequence[PastLiquidations]:
@@ -284,7 +294,7 @@ def parse_liquidated(body: bytes, instrument: Instrument) -> Sequence[PastLiquid
     """
     sums = []
     for row in decode(_PASTS, body, _told):
-        when, price = (_seconds(row.time), STEP), quoted(row.mark_price, "mark_price")
+        when, price = (moment(row.time), STEP), quoted(row.mark_price, "mark_price")
         longs = (row.long_contracts, row.long_amount, row.long_marked_usd, row.long_usd)
         shorts = (row.short_contracts, row.short_amount, row.short_marked_usd, row.short_usd)
         sums.append(past_sum(instrument, Position.LONG, when, price, *longs))
@@ -300,7 +310,7 @@ def parse_lost(body: bytes, book: Book, now: datetime) -> Answer:
         size, price = required(row.size, "size"), required(row.price, "fill_price")
         lost = Position.LONG if size > 0 else Position.SHORT
         amount = Amount(abs(size), Unit.CONTRACTS)
-        return [Liquidation(instrument, lost, amount, price, _seconds(row.time), now)]
+        return [Liquidation(instrument, lost, amount, price, moment(row.time), now)]
 
     return read_rows(rows, book, read)
 

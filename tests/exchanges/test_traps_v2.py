@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.market import Funding, Instrument, Liquidation, OpenInterest, Position, Venue
+from bot.domain.market import Funding, Instrument, Liquidation, OpenInterest, Position, Venue, Volume
 from bot.domain.units import Amount, Unit, measure
 from bot.errors import SourceChanged, SourceThrottled, SourceUnreachable
 from bot.exchanges import EXCHANGES
@@ -132,6 +132,15 @@ def test_kucoin_inverse_contracts_have_a_negative_multiplier_and_count_dollars()
     assert coins(told["XBTUSDTM"]) == pytest.approx(6273.644)
 
 
+def test_kucoin_inverse_volume_is_contracts_of_a_dollar() -> None:
+    row = payload("kucoin", "contract_inverse")["data"][0]
+    assert row["volumeOf24h"] * abs(row["multiplier"]) / row["turnoverOf24h"] == pytest.approx(
+        16_530, rel=1e-3
+    )
+    (volume,) = (one for one in kept("kucoin", "contract_inverse").observations if isinstance(one, Volume))
+    assert volume.amount == Amount(Decimal("1124530.0"), Unit.CONTRACTS)
+
+
 def test_kucoin_contracts_without_a_multiplier_have_unknown_coins() -> None:
     page = payload("kucoin", "book")
     for row in page["data"]:
@@ -180,6 +189,14 @@ def test_mexc_counts_contracts_of_coins_or_where_it_settles_in_the_coin_of_dolla
     assert coins(told["BTC_USDT"]) == pytest.approx(41_234.5678)
     assert told["BTC_USD"].instrument.inverse
     assert coins(told["BTC_USD"]) == pytest.approx(1_234_567 * 100 / 64_901)
+
+
+@pytest.mark.parametrize(("worth", "read"), [(3614.2, True), (234_567_800, True), (36.1, False)])
+def test_mexc_inverse_sizes_are_dollars_by_what_was_traded(worth: float, read: bool) -> None:
+    page = payload("mexc", "tickers")
+    (row,) = (row for row in page["data"] if row["symbol"] == "BTC_USD")
+    row["amount24"] = worth
+    assert ("BTC_USD" in interest(polled("mexc", "tickers", page))) is read
 
 
 def test_mexc_contracts_without_a_size_have_unknown_coins() -> None:

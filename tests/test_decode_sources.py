@@ -1,0 +1,91 @@
+"""The words with which a source is asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.__main__ import main as washout
+from bot.decode.sources import the_source, the_venue
+from bot.errors import UsageError
+from bot.exchanges import EXCHANGES
+
+
+@pytest.mark.parametrize(
+    ("venue", "asked", "found"),
+    [
+        ("binance_usdm", "OI", "open-interest"),
+        ("binance-usdm", "open_interest", "open-interest"),
+        ("binance_usdm", "contracts", "book"),
+        ("binance_usdm", "ws", "liquidations"),
+        ("bybit", "liquidations", "liquidations-linear"),
+        ("bybit", "open-interest", "tickers"),
+        ("deribit", "oi", "summaries"),
+        ("okx", "open-interest-history", "history"),
+        ("binance_usdm", "premiumIndex", "prices"),
+        ("binance_usdm", "funding", "prices"),
+        ("lighter", "orderBookDetails", "details"),
+        ("lighter", "oi", "details"),
+        ("hyperliquid", "tickers", "contexts"),
+        ("whitebit", "funding-rate", "futures"),
+        ("cryptocom", "prices", "marks"),
+        ("coinex", "liquidations", "liquidation-history"),
+        ("coinbase_cde", "volume", "products"),
+        ("kucoin", "tickers", "active"),
+        ("kucoin", "contracts", "book"),
+        ("okx", "tickers", "volume"),
+        ("bingx", "ticker", "volume"),
+        ("gate", "contracts", "book"),
+        ("gate", "contract_stats", "history"),
+        ("gate", "public_liquidates", "liquidations-usdt"),
+        ("htx", "swap_open_interest", "open-interest"),
+        ("htx", "swap_his_open_interest", "history"),
+        ("mexc", "detail", "book"),
+        ("phemex", "tickers", "linear"),
+        ("bitget", "account-long-short", "accounts"),
+        (
+            "bitget",
+            "https://api.bitget.com/api/v3/market/open-interest?category=USDT-FUTURES",
+            "open-interest-v3",
+        ),
+        ("bybit", "/v5/market/open-interest", "history"),
+        ("gate", "/api/v4/delivery/usdt/tickers", "tickers"),
+        ("gate", "futures/usdt/liq_orders", "liq-orders"),
+        ("htx", "https://api.hbdm.vn/swap-api/v1/swap_open_interest", "coin-margined"),
+        ("htx", "/v5/market/open_interest", "open-interest-v5"),
+        ("htx", "wss://api.hbdm.com/notification", "liquidations-coin-futures"),
+        ("kraken_futures", "/api/charts/v1/analytics/PF_XBTUSD/open-interest", "history"),
+        ("kucoin", "contracts/active", "active"),
+        ("mexc", "https://contract.mexc.com/api/v1/contract/ticker", "tickers"),
+    ],
+)
+def test_a_word_that_means_one_source_finds_it(venue: str, asked: str, found: str) -> None:
+    assert the_source(the_venue(venue), asked).name == found
+
+
+@pytest.mark.parametrize(
+    ("venue", "asked", "why"),
+    [
+        ("bitget", "liquidations", "its liquidation channel is unproven"),
+        ("mexc", "liquidation-orders", "there is no public feed of liquidations"),
+        ("bingx", "history", "its past is not told"),
+    ],
+)
+def test_what_a_venue_does_not_tell_is_said(venue: str, asked: str, why: str) -> None:
+    with pytest.raises(UsageError, match=f"has no source {asked}: {why}"):
+        the_source(the_venue(venue), asked)
+
+
+def test_a_word_that_means_two_sources_finds_none() -> None:
+    with pytest.raises(UsageError, match="it has"):
+        the_source(EXCHANGES["binance_usdm"], "o")  # type: ignore[index]
+
+
+def test_the_list_names_every_source(capsys: pytest.CaptureFixture[str]) -> None:
+    assert washout(["decode", "--list"]) == 0
+    rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    for venue, exchange in EXCHANGES.items():
+        for poll in (*exchange.polls, *exchange.unasked):
+            assert [venue, poll.name] in rows
+        assert [venue, "book"] in rows
+    for of, name in rows:
+        assert the_source(the_venue(of), name).name == name
