@@ -238,8 +238,9 @@ def test_phemex_inverse_contract_is_sized_by_the_venue_and_never_assumed(
 def test_phemex_contract_settled_in_dollars_is_linear_and_sized_in_coins() -> None:
     xrp = open_interest("phemex", "linear_in_contracts")["XRPUSD"]
     assert not xrp.instrument.inverse
-    assert (str(xrp.instrument.contract.value), xrp.instrument.contract.unit) == ("5", "base")
-    assert xrp.amount.unit == "contracts"
+    size = measure(xrp.amount, xrp.instrument.contract, float(str(xrp.price)))
+    assert size.coins == 5 * 1_298_050
+    assert size.usd == pytest.approx(5 * 1_298_050 * 232.9232)
 
 
 def test_phemex_shares_metals_and_oil_have_no_class_and_are_left_out_by_name() -> None:
