@@ -312,7 +312,7 @@ EXCHANGE = Exchange(
     budget=Budget(60, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
-    doubts=("shares, metals and currencies are left out by name, so a new one is counted until it is known",),
+    doubts=("shares, metals and the like are left out by name: a new one counts until its name is known",),
     sockets=(
         Socket(
             "liquidations",

@@ -299,7 +299,7 @@ EXCHANGE = Exchange(
     read_refusal=refusal,
     doubts=(
         "funding of contracts whose interval its list does not tell is taken for one of 8 hours",
-        "shares, metals and oil are left out by name, so a new one is counted until its name is known",
+        "shares, metals and the like are left out by name: a new one counts until its name is known",
     ),
     unheard="the venue has no public feed of liquidations",
 )
