@@ -76,6 +76,7 @@ FACTS = facts(
     …/contracts | type inverse, quanto_multiplier 0 | a contract is 1 USD | client library | [1]
     …/contracts | funding_rate | fraction per funding_interval seconds | recorded answer | [2]
     …/contracts | long_users ÷ short_users | accounts long per account short | recorded answers | [1]
+    …/contracts | status | trading, or stopped for a moment (circuit_breaker) | documentation | [1]
     …/contracts | contract_type, is_pre_market | others than coins are left out | recorded answer | [1]
     X-Gate-Size-Decimal | sizes | decimal strings, else cut to whole contracts | documentation | [2]
     …/contract_stats | open_interest | contracts | agrees with open_interest_usd, mark_price | [2]
@@ -91,6 +92,7 @@ FACTS = facts(
     public_liquidates | price | of the closing order | documentation | [1]
     public_liquidates | completeness | each one since August 2026 | documentation | [1]
     …/liq_orders | size | sign of the position lost: negative is a short | order_price above fill_price | [1]
+    …/liq_orders | order_size | contracts that were closed of it | documentation | [1]
     …/liq_orders | size | told again at each step of a closing: never asked | a data provider | [1]
     label | TOO_MANY_REQUESTS | throttled | documentation | [1]
     limits | x-gate-ratelimit-limit | 200 questions in 10 s to one address | two measurements | [2]
@@ -98,6 +100,7 @@ FACTS = facts(
 )
 
 BOOKS = ("futures/usdt", "futures/btc", "delivery/usdt")
+TRADING = ("trading", "circuit_breaker")  # what a crash has stopped is held on
 STEP = 5 * MINUTE
 PAGE = 1000
 THROTTLED = {"TOO_MANY_REQUESTS": 10 * SECOND}
@@ -145,6 +148,7 @@ class _Past(msgspec.Struct):
 class _Lost(msgspec.Struct):
     symbol: str = field(name="contract")
     size: Figure
+    ordered: Figure | None = field(name="order_size", default=None)
     price: Figure | None = field(name="fill_price", default=None)
     time: Figure | None = None
 
@@ -187,7 +191,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         base, _, rest = row.symbol.partition("_")
         quote = rest.partition("_")[0]
         inverse = row.type == "inverse"
-        trades = row.status == "trading" and not (row.in_delisting or row.is_pre_market)
+        trades = row.status in TRADING and not (row.in_delisting or row.is_pre_market)
         if not trades or row.contract_type or row.type not in ("direct", "inverse"):
             return None
         if quote not in DOLLARS or inverse is not (quote == "USD"):
@@ -304,13 +308,16 @@ def parse_liquidated(body: bytes, instrument: Instrument) -> Sequence[PastLiquid
 
 
 def parse_lost(body: bytes, book: Book, now: datetime) -> Answer:
-    """``[{"contract": "BTC_USDT", "size": -165, "fill_price": "28070", "time": 1696736132}]``: positions."""
+    """``[{"contract": "BTC_USDT", "size": -165, "fill_price": "28070", "time": 1696736132}]``: positions.
+
+    ``order_size``, where it is told, is the part that was closed.
+    """
     rows = decode(_LOST, body, _told)
 
     def read(row: _Lost, instrument: Instrument) -> list[Observation]:
         size, price = required(row.size, "size"), required(row.price, "fill_price")
         lost = Position.LONG if size > 0 else Position.SHORT
-        amount = Amount(abs(size), Unit.CONTRACTS)
+        amount = Amount(abs(optional(row.ordered, "order_size") or size), Unit.CONTRACTS)
         return [Liquidation(instrument, lost, amount, price, moment(row.time), now)]
 
     return read_rows(rows, book, read)

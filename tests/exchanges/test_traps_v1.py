@@ -224,6 +224,7 @@ def test_gate_socket_sizes_are_orders_and_http_sizes_are_positions() -> None:
     assert [(one.position, str(one.amount.value)) for one in lost] == [
         (Position.SHORT, "165"),
         (Position.LONG, "40.5"),
+        (Position.SHORT, "300"),  # a part of a larger position
     ]
 
 
