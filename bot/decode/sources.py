@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from difflib import get_close_matches
 
-from bot.domain.assets import Asset
-from bot.domain.market import Instrument, Venue
+from bot.decode.addresses import ANY, Told, addresses, at_address
+from bot.domain.market import Venue
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES
-from bot.exchanges.spec import Exchange, History, Poll, Request, Socket
+from bot.exchanges.spec import Exchange
 
 MEANING = (
     ("book", "contracts", "instruments", "markets", "symbols", "products"),
@@ -31,6 +30,7 @@ MEANING = (
         "public-liquidates",
     ),
     ("socket", "sockets", "ws", "websocket", "stream"),
+    ("contexts", "metaandassetctxs", "meta-and-asset-ctxs", "asset-ctxs"),
     ("reports", "report", "cot", "positions", "volume", "exchange-list"),
 )
 """Words that mean the same; the first is ours where the venue has no name of its own for it."""
@@ -42,7 +42,7 @@ class Source:
 
     name: str
     kind: str
-    of: Poll | Socket | History | None
+    of: Told
 
 
 def sources_of(exchange: Exchange) -> Mapping[str, Source]:
@@ -68,45 +68,75 @@ def the_venue(asked: str) -> Exchange:
 
 
 def the_source(exchange: Exchange, asked: str) -> Source:
-    """By its own name, its endpoint's, a word that means the same, or a part that only one has."""
+    """By its own name, its address, a word that means the same, or a part that only one has.
+
+    Raises ``UsageError`` that names what there is.
+    """
     sources = sources_of(exchange)
+    if "/" in asked:
+        return _at(exchange, sources, asked.split()[-1])
     word = asked.strip().lower().replace("_", "-").replace(" ", "-")
-    for prefix in ("poll:", "ws:", "http:"):
+    for prefix in ("poll:", "ws:", "http:", "ws-"):
         word = word.removeprefix(prefix)
+    at = [name for name, source in sources.items() if _plain(word) in _words_of(exchange, source)]
     for names in (
         [name for name in sources if name == word],
         [name for name in sources if name in _like(word)],
-        [name for name, source in sources.items() if _plain(word) in _asked_as(source)],
+        [name for name in at if sources[name].kind == "poll" or (name == "history" and "hist" in word)],
         _meant(word, sources),
-        [name for name in sources if _plain(word) in _listed_as(exchange, name)],
+        at,
         [name for name in sources if word in name] if len(word) > 2 else [],
+        _within(word, sources),
     ):
-        if names and len({_reads(sources[name]) for name in names}) == 1:
-            return sources[names[0]]
-    raise UsageError(
-        f"{exchange.venue} has no source {asked}{_hint(word, sources)} (it has: {', '.join(sources)})"
-    )
+        if (found := _one(names, sources, word)) is not None:
+            return found
+    why = _none(exchange, word) or _hint(word, sources)
+    raise UsageError(f"{exchange.venue} has no source {asked}{why} (it has: {', '.join(sources)})")
+
+
+def _none(exchange: Exchange, word: str) -> str:
+    """Why there is none of its kind, where that is known."""
+    kind = _like(word)[:1]
+    if kind == ("liquidations",) and exchange.unheard:
+        return f": {exchange.unheard}"
+    return ": its past is not told, or not asked for" if kind == ("history",) else ""
+
+
+def _at(exchange: Exchange, sources: Mapping[str, Source], address: str) -> Source:
+    """Raises ``UsageError`` where nothing, or more than one thing, is told there."""
+    names = at_address(exchange, {name: source.of for name, source in sources.items()}, address)
+    if (found := _one(names, sources, address)) is not None:
+        return found
+    if names:
+        raise UsageError(f"{exchange.venue} tells more than one thing at {address}: say {' or '.join(names)}")
+    raise UsageError(f"{exchange.venue} is not asked at {address} (its sources are: {', '.join(sources)})")
+
+
+def _one(names: Sequence[str], sources: Mapping[str, Source], asked: str) -> Source | None:
+    """What all of ``names`` are to whoever has a payload; the past where it is asked for."""
+    if "history" in names and "hist" in asked.lower():
+        return sources["history"]
+    alike = {_reads(sources[name]) for name in names}
+    return sources[names[0]] if len(alike) == 1 else None
+
+
+def _within(word: str, sources: Mapping[str, Source]) -> list[str]:
+    """Those whose name, or a word that means the same, is the longest that stands whole in ``word``."""
+    named = {name: [name] for name in sources}
+    for words in MEANING:
+        for same in set(words) - sources.keys():
+            named[same] = [name for name in sources if name in words] or _meant(same, sources)
+    standing = [name for name in named if f"-{name}-" in f"-{word}-" and named[name]]
+    return named[max(standing, key=len)] if standing else []
 
 
 def _plain(word: str) -> str:
     return word.replace("-", "").lower().removesuffix("s")
 
 
-def _asked_as(source: Source) -> Collection[str]:
-    """The words of the address it is asked at (``premiumindex``, ``orderbookdetail``)."""
-    return _parts(source.of.requests({}) if isinstance(source.of, Poll) else ())
-
-
-def _listed_as(exchange: Exchange, name: str) -> Collection[str]:
-    """The same of the list of contracts and of the past."""
-    if name == "history" and exchange.history is not None:
-        anything, then = Instrument(exchange.venue, "X", Asset("X")), datetime(2026, 1, 1, tzinfo=UTC)
-        return _parts(exchange.history.requests(anything, then, then))
-    return _parts(exchange.book.requests()) if name == "book" else ()
-
-
-def _parts(requests: Iterable[Request]) -> Collection[str]:
-    parts = [part for request in requests for part in request.path.replace("_", "-").split("/")]
+def _words_of(exchange: Exchange, source: Source) -> Collection[str]:
+    """The words of the addresses it is told at (``premiumindex``, ``orderbookdetail``)."""
+    parts = [part for one in addresses(exchange, source.of) for part in one.replace("_", "-").split("/")[3:]]
     return {_plain(part) for part in parts if len(part) > 3}
 
 
@@ -153,9 +183,4 @@ def table() -> Iterator[str]:
 
 
 def _where(exchange: Exchange, source: Source) -> str:
-    if isinstance(source.of, Socket):
-        return source.of.url
-    if isinstance(source.of, History):
-        return exchange.base_url
-    requests = exchange.book.requests() if source.of is None else source.of.requests({})
-    return ((requests[0].host or exchange.base_url) + requests[0].path) if requests else exchange.base_url
+    return " ".join(addresses(exchange, source.of)).replace(ANY, "SYMBOL") or "nowhere: contracts are named"
