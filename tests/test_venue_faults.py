@@ -72,8 +72,8 @@ IN_DOLLARS = {"bingx"}
 """Tells dollars: the same coins are other dollars whenever the price moves."""
 UNSEEN = {Fault.SKEWED: WITHOUT_A_CLOCK, Fault.BEHIND: WITHOUT_A_CLOCK, Fault.FREEZE: IN_DOLLARS}
 BESIDE = {Fault.DELISTED: {Verdict.UNREADABLE}, Fault.THOUSANDFOLD: {Verdict.RECOUNTED}}
-"""Whoever is asked symbol by symbol refuses one that is gone, until the book is asked again; liquidations are told
-in the other units too."""
+"""Whoever is asked symbol by symbol refuses one that is gone, until the book is asked again; liquidations are
+told in the other units too."""
 
 
 def test_every_fault_has_its_meaning() -> None:
