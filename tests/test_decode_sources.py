@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bot.__main__ import main as washout
+from bot.decode import read_otherwise
 from bot.decode.sources import the_source, the_venue
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES
+from tests.exchanges.payloads import PAYLOADS
 
 
 @pytest.mark.parametrize(
@@ -89,3 +91,14 @@ def test_the_list_names_every_source(capsys: pytest.CaptureFixture[str]) -> None
         assert [venue, "book"] in rows
     for of, name in rows:
         assert the_source(the_venue(of), name).name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "others"),
+    [("liq_orders", "liquidations", ["liq-orders"]), ("contract_stats", "tickers", ["history"])],
+)
+def test_a_payload_of_another_source_is_told_which(name: str, asked: str, others: list[str]) -> None:
+    gate = the_venue("gate")
+    payload, book = (next(p.body for p in PAYLOADS if str(p) == f"gate/{n}") for n in (name, "book_usdt"))
+    assert read_otherwise(gate, the_source(gate, asked), payload, books=[book]) == others
+    assert read_otherwise(gate, the_source(gate, asked), b"<html>") == []

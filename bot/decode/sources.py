@@ -89,7 +89,7 @@ def the_source(exchange: Exchange, asked: str) -> Source:
         [name for name in others if _plain(word) in _parts(exchange, sources[name])],
         [name for name in sources if word in name] if len(word) > 2 else [],
     ):
-        if names and len({_reads(sources[name]) for name in names}) == 1:
+        if names and len({reads(sources[name]) for name in names}) == 1:
             return sources[names[0]]
     why = _none(exchange, word, sources) or _hint(word, sources)
     raise UsageError(f"{exchange.venue} has no source {asked}{why} (it has: {', '.join(sources)})")
@@ -155,7 +155,7 @@ def _parts(exchange: Exchange, source: Source) -> Collection[str]:
     return {_plain(part) for part in parts if len(part) > 3}
 
 
-def _reads(source: Source) -> object:
+def reads(source: Source) -> object:
     """Sources that are read alike are one to whoever has a payload."""
     return source.name if source.of is None else source.of.parse
 
