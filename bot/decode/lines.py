@@ -224,7 +224,8 @@ class Told:
         return replace(one, instrument=replace(one.instrument, expiry=None))
 
     def _liquidation(self, one: Liquidation, more: Mapping[str, Any]) -> None:
-        key = (one.instrument.symbol, one.at, one.amount.value, one.number)
+        each = () if one.whole else (one.at, one.amount.value)
+        key = (one.instrument.symbol, *each, one.number)
         verdict = self._plain(one, one.amount.value > 0 and one.price > 0)
         if verdict is Verdict.ACCEPT and _size(one.amount, one.instrument, one.price).usd is None:
             verdict = Verdict.UNPRICED

@@ -157,6 +157,8 @@ class Liquidation(msgspec.Struct, frozen=True, gc=False, tag="liquidation"):
     number: str = ""
     deleveraged: bool = False
     """Closed by auto-deleveraging, against a winner, rather than by a liquidation order."""
+    whole: bool = False
+    """Each part of a closing tells the whole position: only the first that is told of a ``number`` counts."""
 
 
 class ReportKind(StrEnum):

@@ -64,10 +64,10 @@ class _Quote(msgspec.Struct):
 
 class _Row(msgspec.Struct):
     symbol: str
-    type: str
-    trading_state: str
-    base_asset_name: str
-    quote_asset_name: str
+    type: str = ""
+    trading_state: str = ""
+    base_asset_name: str = ""
+    quote_asset_name: str = ""
     open_interest: Figure | None = None
     qty_24hr: Figure | None = None
     funding_interval: Nanoseconds | None = None

@@ -58,15 +58,15 @@ KINDS = ("PERPETUAL_SWAP", "FUTURE")
 CRYPTO = ("", "DIGITAL_CURRENCIES")
 ONE = Decimal(1)
 THROTTLED = {"42901": 10 * SECOND}
-BUSY = frozenset({"50001"})
+BUSY = frozenset({"40801", "50001"})
 
 
 class _Listed(msgspec.Struct):
     symbol: str
-    inst_type: str
-    base_ccy: str
-    quote_ccy: str
-    tradable: bool
+    inst_type: str = ""
+    base_ccy: str = ""
+    quote_ccy: str = ""
+    tradable: bool = False
     expiry_timestamp_ms: int | None = None
     product_type: str = ""
     contract_size: Figure | None = None
@@ -74,15 +74,15 @@ class _Listed(msgspec.Struct):
 
 class _Ticker(msgspec.Struct):
     symbol: str = field(name="i")
-    at: int = field(name="t")
+    at: int = field(name="t", default=0)
     open_interest: Figure | None = field(name="oi", default=None)
     last: Figure | None = field(name="a", default=None)
     volume: Figure | None = field(name="v", default=None)
 
 
 class _Value(msgspec.Struct):
-    value: Figure = field(name="v")
-    at: int = field(name="t")
+    value: Figure | None = field(name="v", default=None)
+    at: int = field(name="t", default=0)
 
 
 class _Listing(msgspec.Struct):

@@ -86,6 +86,15 @@ def test_kraken_bitcoin_is_xbt_and_shares_and_currencies_are_left_out() -> None:
     assert {one.asset for one in book("kraken_futures").values()} == {"BTC", "ETH", "PEPE"}
 
 
+def test_kraken_shares_written_with_a_small_x_are_left_out_where_no_class_is_told() -> None:
+    page = payload("kraken_futures", "book")
+    coins = set(listed("kraken_futures", page))
+    shares = page["instruments"][0] | {"symbol": "PF_AAPLxUSD", "base": "AAPLx", "pair": "AAPLx:USD"}
+    del shares["tradfi"]
+    page["instruments"].append(shares)
+    assert set(listed("kraken_futures", page)) == coins
+
+
 def test_kraken_trades_of_a_snapshot_are_not_liquidations_of_now() -> None:
     trade = payload("kraken_futures", "trade_liquidation")
     assert [one.position for one in heard("kraken_futures", trade)] == [Position.LONG]
@@ -296,6 +305,15 @@ def test_bitfinex_trigger_and_execution_are_counted_once() -> None:
     assert (trigger[8], execution[8]) == (0, 1)
     trigger[11] = execution[11]
     assert len(heard("bitfinex", frame)) == 1
+
+
+def test_bitfinex_a_position_closed_in_parts_is_told_whole_each_time_and_earliest_first() -> None:
+    first, rest = kept("bitfinex", "liquidation_in_parts")
+    assert first.number == rest.number
+    assert first.amount.value > rest.amount.value
+    assert first.at < rest.at
+    assert first.whole
+    assert rest.whole
 
 
 def test_bitfinex_liquidations_of_spot_pairs_on_margin_are_not_counted() -> None:
