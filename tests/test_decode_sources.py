@@ -1,4 +1,4 @@
-"""The words with which a source is asked for."""
+"""The words and addresses by which a venue's sources are found."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import pytest
 
 from bot.__main__ import main as washout
 from bot.decode import read_otherwise
-from bot.decode.sources import the_source, the_venue
+from bot.decode.addresses import at_address
+from bot.decode.sources import sources_of, the_source, the_venue
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES
+from bot.exchanges.spec import Exchange
 from tests.exchanges.payloads import PAYLOADS
 
 
@@ -43,6 +45,13 @@ from tests.exchanges.payloads import PAYLOADS
         ("htx", "swap_his_open_interest", "history"),
         ("mexc", "detail", "book"),
         ("phemex", "tickers", "linear"),
+        ("binance_usdm", "openInterestHist", "history"),
+        ("htx", "linear-swap-notification", "liquidations-linear"),
+        ("hyperliquid", "metaAndAssetCtxs", "contexts"),
+        ("bybit", "open_interest_history_inverse", "history"),
+        ("bitget", "tickers_v3_usdt_futures", "tickers-v3"),
+        ("okx", "instruments_swap", "book"),
+        ("okx", "ws_liquidation_orders", "liquidations"),
         ("bitget", "account-long-short", "accounts"),
         (
             "bitget",
@@ -62,6 +71,63 @@ from tests.exchanges.payloads import PAYLOADS
 )
 def test_a_word_that_means_one_source_finds_it(venue: str, asked: str, found: str) -> None:
     assert the_source(the_venue(venue), asked).name == found
+
+
+@pytest.mark.parametrize(
+    ("venue", "address", "found"),
+    [
+        ("binance_usdm", "https://fapi.binance.com/fapi/v1/openInterest?symbol=BTCUSDT", "open-interest"),
+        ("binance_usdm", "GET /futures/data/openInterestHist", "history"),
+        ("binance_usdm", "wss://fstream.binance.com/market/stream?streams=!forceOrder@arr", "liquidations"),
+        ("bybit", "/v5/market/open-interest", "history"),
+        ("bybit", "market/tickers", "tickers"),
+        ("bybit", "wss://stream.bybit.com/v5/public/inverse", "liquidations-inverse"),
+        ("bitget", "https://api.bitget.com/api/v3/market/tickers", "tickers-v3"),
+        ("htx", "https://api.hbdm.com/swap-api/v1/swap_open_interest", "coin-margined"),
+        ("htx", "https://api.hbdm.vn/linear-swap-api/v1/swap_open_interest", "open-interest"),
+        ("hyperliquid", "POST https://api.hyperliquid.xyz/info", "contexts"),
+        ("kraken_futures", "/api/charts/v1/analytics/PF_XBTUSD/open-interest", "history"),
+        ("bitfinex", "https://api-pub.bitfinex.com/v2/status/deriv/tBTCF0:USTF0/hist?limit=100", "history"),
+        ("bitfinex", "https://api-pub.bitfinex.com/v2/status/deriv?keys=ALL", "open-interest"),
+        ("kucoin", "https://api-futures.kucoin.com/api/v1/contracts/active", "active"),
+    ],
+)
+def test_an_address_finds_what_is_told_there(venue: str, address: str, found: str) -> None:
+    assert the_source(the_venue(venue), address).name == found
+
+
+@pytest.mark.parametrize(
+    ("venue", "address", "told"),
+    [
+        (
+            "cryptocom",
+            "/public/get-valuations",
+            "more than one thing at /public/get-valuations: say marks or funding",
+        ),
+        (
+            "okx",
+            "/api/v5/public/time",
+            "okx is not asked at /api/v5/public/time (its sources are: book, prices,",
+        ),
+        ("okx", "/", "okx is not asked at /"),
+    ],
+)
+def test_an_address_of_several_things_or_of_none_says_so(venue: str, address: str, told: str) -> None:
+    with pytest.raises(UsageError) as fault:
+        the_source(the_venue(venue), address)
+    assert told in str(fault.value)
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES.values(), ids=EXCHANGES)
+def test_each_source_is_told_at_the_address_that_the_list_gives(
+    exchange: Exchange, capsys: pytest.CaptureFixture[str]
+) -> None:
+    washout(["decode", "--list"])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    sources = {name: source.of for name, source in sources_of(exchange).items()}
+    for venue, name, kind, *where in rows:
+        if venue == exchange.venue and kind != "book" and where and where[0] != exchange.base_url:
+            assert name in at_address(exchange, sources, where[0])
 
 
 @pytest.mark.parametrize(

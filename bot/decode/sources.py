@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from difflib import get_close_matches
 
-from bot.domain.assets import Asset
-from bot.domain.market import Instrument, Venue
+from bot.decode.addresses import ANY, Told, addresses, at_address
+from bot.domain.market import Venue
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES
-from bot.exchanges.spec import Exchange, History, Poll, Request, Socket
+from bot.exchanges.spec import Exchange
 
 MEANING = (
     ("book", "contracts", "instruments", "markets", "symbols", "products"),
@@ -31,12 +30,10 @@ MEANING = (
         "public-liquidates",
     ),
     ("socket", "sockets", "ws", "websocket", "stream"),
+    ("contexts", "metaandassetctxs", "meta-and-asset-ctxs", "asset-ctxs"),
     ("reports", "report", "cot", "positions", "volume", "exchange-list"),
 )
 """Words that mean the same; the first is ours where the venue has no name of its own for it."""
-
-SYMBOL, SAMPLED = "SYMBOL", datetime(2026, 1, 1, tzinfo=UTC)
-"""What stands in an address for the contract that is asked for, and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class Source:
 
     name: str
     kind: str
-    of: Poll | Socket | History | None
+    of: Told
 
 
 def sources_of(exchange: Exchange) -> Mapping[str, Source]:
@@ -71,31 +68,33 @@ def the_venue(asked: str) -> Exchange:
 
 
 def the_source(exchange: Exchange, asked: str) -> Source:
-    """By its own name, its address or a part of that, a word that means the same, or a part only one has."""
+    """By its own name, its address, a word that means the same, or a part that only one has.
+
+    Raises ``UsageError`` that names what there is.
+    """
     sources = sources_of(exchange)
-    path, _, _ = asked.strip().partition("?")
-    word = path.rstrip("/").rpartition("/")[2].lower().replace("_", "-").replace(" ", "-")
-    for prefix in ("poll:", "ws:", "http:"):
+    if "/" in asked:
+        return _at(exchange, sources, asked.split()[-1])
+    word = asked.strip().lower().replace("_", "-").replace(" ", "-")
+    for prefix in ("poll:", "ws:", "http:", "ws-"):
         word = word.removeprefix(prefix)
-    polls = [name for name, source in sources.items() if source.kind == "poll"]
-    others = [name for name, source in sources.items() if source.kind in ("book", "history")]
+    at = [name for name, source in sources.items() if _plain(word) in _words_of(exchange, source)]
     for names in (
-        [name for name, source in sources.items() if "/" in path and _at(path, exchange, source)],
-        [name for name in sources if "/v3/" in path and name == f"{word}-v3"],
         [name for name in sources if name == word],
         [name for name in sources if name in _like(word)],
-        [name for name in polls if _plain(word) in _parts(exchange, sources[name])],
+        [name for name in at if sources[name].kind == "poll" or (name == "history" and "hist" in word)],
         _meant(word, sources),
-        [name for name in others if _plain(word) in _parts(exchange, sources[name])],
+        at,
         [name for name in sources if word in name] if len(word) > 2 else [],
+        _within(word, sources),
     ):
-        if names and len({reads(sources[name]) for name in names}) == 1:
-            return sources[names[0]]
-    why = _none(exchange, word, sources) or _hint(word, sources)
+        if (found := _one(names, sources, word)) is not None:
+            return found
+    why = _none(exchange, word) or _hint(word, sources)
     raise UsageError(f"{exchange.venue} has no source {asked}{why} (it has: {', '.join(sources)})")
 
 
-def _none(exchange: Exchange, word: str, sources: Mapping[str, Source]) -> str:
+def _none(exchange: Exchange, word: str) -> str:
     """Why there is none of its kind, where that is known."""
     kind = _like(word)[:1]
     if kind == ("liquidations",) and exchange.unheard:
@@ -103,55 +102,41 @@ def _none(exchange: Exchange, word: str, sources: Mapping[str, Source]) -> str:
     return ": its past is not told, or not asked for" if kind == ("history",) else ""
 
 
-def _at(path: str, exchange: Exchange, source: Source) -> bool:
-    """Is the source found at an address, whatever the host, or at the end of one?"""
-    wanted = _steps(path)
-    for address in addresses(exchange, source):
-        last = _steps(address)[-len(wanted) :]
-        if len(last) == len(wanted) and all(map(_same_step, last, wanted)):
-            return True
-    return False
+def _at(exchange: Exchange, sources: Mapping[str, Source], address: str) -> Source:
+    """Raises ``UsageError`` where nothing, or more than one thing, is told there."""
+    names = at_address(exchange, {name: source.of for name, source in sources.items()}, address)
+    if (found := _one(names, sources, address)) is not None:
+        return found
+    if names:
+        raise UsageError(f"{exchange.venue} tells more than one thing at {address}: say {' or '.join(names)}")
+    raise UsageError(f"{exchange.venue} is not asked at {address} (its sources are: {', '.join(sources)})")
 
 
-def _steps(address: str) -> Sequence[str]:
-    _, named, rest = address.partition("://")
-    return (rest.partition("/")[2] if named else address).strip("/").split("/")
+def _one(names: Sequence[str], sources: Mapping[str, Source], asked: str) -> Source | None:
+    """What all of ``names`` are to whoever has a payload; the past where it is asked for."""
+    if "history" in names and "hist" in asked.lower():
+        return sources["history"]
+    alike = {reads(sources[name]) for name in names}
+    return sources[names[0]] if len(alike) == 1 else None
 
 
-def _same_step(known: str, asked: str) -> bool:
-    return known == SYMBOL or known.lower() == asked.lower()
-
-
-def addresses(exchange: Exchange, source: Source) -> Sequence[str]:
-    """Where the source is asked or heard, each once; none where it is only read."""
-    if isinstance(source.of, Socket):
-        return [source.of.url]
-    samples = [
-        Instrument(exchange.venue, SYMBOL, Asset(SYMBOL), inverse=inverse, expiry=expiry, quote=quote)
-        for inverse, quote in ((False, "USDT"), (True, "USD"))
-        for expiry in (None, SAMPLED)
-    ]
-    requests: list[Request] = []
-    if source.of is None:
-        requests += exchange.book.requests()
-    elif isinstance(source.of, Poll):
-        for one in samples:
-            requests += source.of.requests({SYMBOL: one})
-    else:
-        for one in samples:
-            requests += source.of.requests(one, SAMPLED, SAMPLED)
-    return list(dict.fromkeys((request.host or exchange.base_url) + request.path for request in requests))
+def _within(word: str, sources: Mapping[str, Source]) -> list[str]:
+    """Those whose name, or a word that means the same, is the longest that stands whole in ``word``."""
+    named = {name: [name] for name in sources}
+    for words in MEANING:
+        for same in set(words) - sources.keys():
+            named[same] = [name for name in sources if name in words] or _meant(same, sources)
+    standing = [name for name in named if f"-{name}-" in f"-{word}-" and named[name]]
+    return named[max(standing, key=len)] if standing else []
 
 
 def _plain(word: str) -> str:
     return word.replace("-", "").lower().removesuffix("s")
 
 
-def _parts(exchange: Exchange, source: Source) -> Collection[str]:
-    """The words of the address it is asked at (``premiumindex``, ``orderbookdetail``)."""
-    parts = [
-        part for address in addresses(exchange, source) for part in address.replace("_", "-").split("/")[3:]
-    ]
+def _words_of(exchange: Exchange, source: Source) -> Collection[str]:
+    """The words of the addresses it is told at (``premiumindex``, ``orderbookdetail``)."""
+    parts = [part for one in addresses(exchange, source.of) for part in one.replace("_", "-").split("/")[3:]]
     return {_plain(part) for part in parts if len(part) > 3}
 
 
@@ -198,4 +183,4 @@ def table() -> Iterator[str]:
 
 
 def _where(exchange: Exchange, source: Source) -> str:
-    return " ".join(addresses(exchange, source)) or "read, never asked for"
+    return " ".join(addresses(exchange, source.of)).replace(ANY, "SYMBOL") or "nowhere: contracts are named"

@@ -48,6 +48,7 @@ from bot.exchanges.spec import (
     Request,
     facts,
     from_ms,
+    only_read,
     optional,
     quoted,
     required,
@@ -265,10 +266,6 @@ def _by_product(path: str, name: str = "productType") -> Callable[..., Sequence[
     return lambda *_: [Request(path, {name: product}) for product in PRODUCTS]
 
 
-def _nothing(_: Book) -> Sequence[Request]:
-    return ()
-
-
 EXCHANGE = Exchange(
     venue=VENUE,
     title="Bitget",
@@ -291,8 +288,8 @@ EXCHANGE = Exchange(
     facts=FACTS,
     read_refusal=refusal,
     unasked=(
-        Poll("open-interest", MINUTE, _nothing, parse_open_interest),
-        Poll("open-interest-v3", MINUTE, _nothing, parse_open_interest),
+        only_read("open-interest", "/api/v2/mix/market/open-interest", parse_open_interest),
+        only_read("open-interest-v3", "/api/v3/market/open-interest", parse_open_interest),
     ),
     doubts=("its two addresses told different open interest: only its tickers are asked",),
     unheard="its liquidation channel is unproven: silent for 22 minutes of trades, its amounts unclear",

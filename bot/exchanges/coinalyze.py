@@ -32,6 +32,7 @@ from bot.exchanges.spec import (
     RetoldPast,
     facts,
     from_ms,
+    only_read,
     required,
 )
 
@@ -224,5 +225,5 @@ EXCHANGE = Exchange(
     by_default=False,
     key_header=KEY_HEADER,
     retold=RetoldPast(timedelta(days=3650), _past_of, parse_history),
-    unasked=(Poll("history", timedelta(days=1), lambda _: (), parse_history),),
+    unasked=(only_read("history", "/open-interest-history", parse_history),),
 )

@@ -57,6 +57,7 @@ from bot.exchanges.spec import (
     Request,
     facts,
     from_ms,
+    only_read,
     optional,
     quoted,
     required,
@@ -345,5 +346,5 @@ EXCHANGE = Exchange(
     history=History(STEP, timedelta(days=30), _past, parse_history, parse_liquidated),
     counted="probably both sides",
     headers={"X-Gate-Size-Decimal": "1"},
-    unasked=(Poll("liq-orders", MINUTE, lambda _: (), parse_lost),),
+    unasked=(only_read("liq-orders", "/api/v4/futures/usdt/liq_orders", parse_lost),),
 )

@@ -89,7 +89,8 @@ class Poll:
     ``rotates``: one call per symbol, where the budget may not reach every symbol in one round: the largest
     are asked every time, the others in turn, and each answer is read with the one contract that was asked
     for. ``stands_in_for`` names another poll of the venue: this one runs only while that one is not
-    answered. ``at``: asked at these times of day (UTC) instead of ``every``.
+    answered. ``at``: asked at these times of day (UTC) instead of ``every``. ``told_at`` is the path of what
+    is only read, never asked for.
     """
 
     name: str
@@ -99,6 +100,13 @@ class Poll:
     rotates: bool = False
     stands_in_for: str = ""
     at: tuple[time, ...] = ()
+    told_at: str = ""
+
+
+def only_read(
+    name: str, told_at: str, parse: Callable[[bytes, Book, datetime], Answer], *, rotates: bool = False
+) -> Poll:
+    return Poll(name, MINUTE, lambda _: (), parse, rotates=rotates, told_at=told_at)
 
 
 @dataclass(frozen=True, slots=True)
