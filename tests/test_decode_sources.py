@@ -160,6 +160,36 @@ def test_the_list_names_every_source(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize(
+    ("venue", "asked", "found"),
+    [
+        ("bitfinex", "liq:global", "liquidations"),
+        ("bitfinex", "https://api-pub.bitfinex.com/v2/liquidations/hist?limit=500", "liquidations"),
+        ("bitfinex", "/v2/status/deriv/tBTCF0:USTF0/hist", "history"),
+        ("kraken_futures", "trade_snapshot", "liquidations"),
+        ("kraken_futures", "/derivatives/api/v3/history?symbol=PI_XBTUSD", "trades"),
+        ("kraken_futures", "history", "history"),
+        ("dydx", "v4_trades", "liquidations"),
+        ("dydx", "/v4/trades/perpetualMarket/BTC-USD", "trades"),
+        ("hyperliquid", "activeAssetCtx", "contexts"),
+        ("hyperliquid", "meta", "book"),
+        ("lighter", "trade/1", "liquidations"),
+        ("lighter", "market_stats/all", "market-stats"),
+        ("phemex", "/md/v1/ticker/24hr?symbol=BTCUSD", "inverse"),
+        ("phemex", "/md/v3/ticker/24hr/all", "linear"),
+        ("bitmex", "/api/v1/instrument/active", "instruments"),
+        ("coinbase_cde", "/api/v3/brokerage/market/products/BIP-20DEC30-CDE", "products"),
+    ],
+)
+def test_a_venues_own_name_finds_its_source(venue: str, asked: str, found: str) -> None:
+    assert the_source(the_venue(venue), asked).name == found
+
+
+def test_a_word_of_two_sources_names_both() -> None:
+    with pytest.raises(UsageError, match="has no source get-valuations: say marks or funding"):
+        the_source(the_venue("cryptocom"), "get-valuations")
+
+
+@pytest.mark.parametrize(
     ("name", "asked", "others"),
     [("liq_orders", "liquidations", ["liq-orders"]), ("contract_stats", "tickers", ["history"])],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -30,7 +31,7 @@ def addresses(exchange: Exchange, of: Told) -> Sequence[str]:
     elif isinstance(of, History):
         requests = [request for one in _samples(exchange) for request in of.requests(one, THEN, THEN)]
     elif of.told_at:
-        requests = [Request(of.told_at.replace("SYMBOL", ANY))]
+        requests = [Request(of.told_at)]
     else:
         requests = of.requests({}) or [
             request for one in _samples(exchange) for request in of.requests({one.symbol: one})
@@ -58,6 +59,22 @@ def at_address(exchange: Exchange, sources: Mapping[str, Told], asked: str) -> l
     return [name for name in found if sources[name] is not None] or found
 
 
+def called(exchange: Exchange, sources: Mapping[str, Told], asked: str) -> list[str]:
+    """The names of those that the venue itself calls ``asked``: a channel, a question, another address."""
+    sought = _path(asked)
+
+    def fits(other: str) -> bool:
+        path = _path(re.sub(r"\{[^}]*\}", ANY, other))
+        least = min(len(sought), len(path)) if "/" in asked else max(len(sought), len(path))
+        return _same(sought[-least:], path[-least:])
+
+    return [name for name, of in sources.items() if any(map(fits, _also(exchange, of)))]
+
+
+def _also(exchange: Exchange, of: Told) -> Sequence[str]:
+    return () if isinstance(of, History) else exchange.book.also if of is None else of.also
+
+
 def _samples(exchange: Exchange) -> Sequence[Instrument]:
     """A linear and an inverse one: a source may tell only of either."""
     return [
@@ -76,7 +93,10 @@ def _same(sought: Sequence[str], path: Sequence[str]) -> bool:
         bool(sought)
         and len(sought) == len(path)
         and all(
-            ANY in known or known.casefold() == part.casefold()
-            for part, known in zip(sought, path, strict=True)
+            ANY in known or _plain(known) == _plain(part) for part, known in zip(sought, path, strict=True)
         )
     )
+
+
+def _plain(part: str) -> str:
+    return part.casefold().replace("_", "-")

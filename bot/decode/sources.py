@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from bot.decode.addresses import ANY, Told, addresses, at_address
+from bot.decode.addresses import ANY, Told, addresses, at_address, called
 from bot.domain.market import Venue
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES
@@ -73,14 +73,16 @@ def the_source(exchange: Exchange, asked: str) -> Source:
     Raises ``UsageError`` that names what there is.
     """
     sources = sources_of(exchange)
+    told = {name: source.of for name, source in sources.items()}
     if "/" in asked:
-        return _at(exchange, sources, asked.split()[-1])
+        return _at(exchange, sources, told, asked.split()[-1])
     word = asked.strip().lower().replace("_", "-").replace(" ", "-")
     for prefix in ("poll:", "ws:", "http:", "ws-"):
         word = word.removeprefix(prefix)
     at = [name for name, source in sources.items() if _plain(word) in _words_of(exchange, source)]
     for names in (
         [name for name in sources if name == word],
+        called(exchange, told, asked.strip()),
         [name for name in sources if name in _like(word)],
         [name for name in at if sources[name].kind == "poll" or (name == "history" and "hist" in word)],
         _meant(word, sources),
@@ -90,7 +92,8 @@ def the_source(exchange: Exchange, asked: str) -> Source:
     ):
         if (found := _one(names, sources, word)) is not None:
             return found
-    why = _none(exchange, word) or _hint(word, sources)
+    several = f": say {' or '.join(at)}" if len(at) > 1 else ""
+    why = several or _none(exchange, word) or _hint(word, sources)
     raise UsageError(f"{exchange.venue} has no source {asked}{why} (it has: {', '.join(sources)})")
 
 
@@ -102,9 +105,9 @@ def _none(exchange: Exchange, word: str) -> str:
     return ": its past is not told, or not asked for" if kind == ("history",) else ""
 
 
-def _at(exchange: Exchange, sources: Mapping[str, Source], address: str) -> Source:
+def _at(exchange: Exchange, sources: Mapping[str, Source], told: Mapping[str, Told], address: str) -> Source:
     """Raises ``UsageError`` where nothing, or more than one thing, is told there."""
-    names = at_address(exchange, {name: source.of for name, source in sources.items()}, address)
+    names = called(exchange, told, address) or at_address(exchange, told, address)
     if (found := _one(names, sources, address)) is not None:
         return found
     if names:

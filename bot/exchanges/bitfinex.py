@@ -315,6 +315,7 @@ EXCHANGE = Exchange(
             parse_liquidations,
             Completeness.COMPLETE,
             ping='{"event":"ping","cid":1}',
+            also=("liq:global", "status/liq:global", "v2/liquidations/hist"),
         ),
     ),
     history=History(STEP, timedelta(days=14), _past, parse_history),

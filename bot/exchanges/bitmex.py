@@ -164,7 +164,7 @@ EXCHANGE = Exchange(
     base_url="https://www.bitmex.com",
     book=BookPoll(HOUR, lambda: (), parse_book),
     polls=(),
-    unasked=(only_read("instruments", "/api/v1/instrument", parse_instruments),),
+    unasked=(only_read("instruments", "/api/v1/instrument", parse_instruments, also=("instrument/active",)),),
     budget=Budget(1, MINUTE),
     facts=FACTS,
     read_refusal=refusal,

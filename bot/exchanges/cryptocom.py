@@ -199,7 +199,14 @@ EXCHANGE = Exchange(
     polls=(
         Poll("tickers", MINUTE, lambda _: [Request(f"{PATH}/get-tickers")], parse_tickers),
         Poll("marks", 5 * MINUTE, _valuations("mark_price", dated=True), parse_marks, rotates=True),
-        Poll("funding", 15 * MINUTE, _valuations("funding_rate", dated=False), parse_funding, rotates=True),
+        Poll(
+            "funding",
+            15 * MINUTE,
+            _valuations("funding_rate", dated=False),
+            parse_funding,
+            rotates=True,
+            also=("estimated_funding_rate", "funding_hist"),
+        ),
     ),
     budget=Budget(20, SECOND),
     facts=FACTS,

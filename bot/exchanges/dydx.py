@@ -85,6 +85,7 @@ FACTS = facts(
 )
 
 ASK = Request("/v4/perpetualMarkets")
+TRADES = "/v4/trades/perpetualMarket"
 MARKETS_PER_LINE = 32
 
 
@@ -272,8 +273,8 @@ EXCHANGE = Exchange(
     group=Group.DEX,
     base_url="https://indexer.dydx.trade",
     book=BookPoll(HOUR, lambda: [ASK], parse_book),
-    polls=(Poll("markets", MINUTE, lambda _: [ASK], parse_markets),),
-    unasked=(only_read("trades", "/v4/trades/perpetualMarket/SYMBOL", parse_done, rotates=True),),
+    polls=(Poll("markets", MINUTE, lambda _: [ASK], parse_markets, also=("v4_markets",)),),
+    unasked=(only_read("trades", TRADES, parse_done, of_one=True, also=(TRADES + "/{ticker}",)),),
     budget=Budget(100, 10 * SECOND),
     facts=FACTS,
     read_refusal=refusal,
@@ -288,6 +289,7 @@ EXCHANGE = Exchange(
             per_line=MARKETS_PER_LINE,
             hello_pause=timedelta(milliseconds=100),
             numbered=numbered,
+            also=("v4_trades",),
         ),
     ),
 )

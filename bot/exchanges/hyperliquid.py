@@ -52,6 +52,7 @@ FACTS = facts(
 )
 
 ASK = Request("/info", body=b'{"type":"metaAndAssetCtxs"}', weight=20)
+ALSO = ("metaAndAssetCtxs", "activeAssetCtx", "allDexsAssetCtxs")
 
 
 class _Listed(msgspec.Struct, rename="camel"):
@@ -150,8 +151,8 @@ EXCHANGE = Exchange(
     title="Hyperliquid",
     group=Group.DEX,
     base_url="https://api.hyperliquid.xyz",
-    book=BookPoll(HOUR, lambda: [ASK], parse_book),
-    polls=(Poll("contexts", MINUTE, lambda _: [ASK], parse_contexts),),
+    book=BookPoll(HOUR, lambda: [ASK], parse_book, also=("meta",)),
+    polls=(Poll("contexts", MINUTE, lambda _: [ASK], parse_contexts, also=ALSO),),
     budget=Budget(1200, MINUTE),
     facts=FACTS,
     read_refusal=refusal,

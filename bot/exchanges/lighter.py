@@ -309,7 +309,7 @@ EXCHANGE = Exchange(
         Poll("details", MINUTE, lambda _: [DETAILS], parse_details),
         Poll("funding", 5 * MINUTE, lambda _: [Request("/api/v1/funding-rates")], parse_funding),
     ),
-    unasked=(only_read("market-stats", "/stream", parse_stats),),
+    unasked=(only_read("market-stats", "/stream", parse_stats, also=("market_stats/{market_id}",)),),
     budget=Budget(60, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
@@ -325,6 +325,7 @@ EXCHANGE = Exchange(
             reply=_reply,
             per_line=MARKETS_PER_LINE,
             hello_pause=HELLO_PAUSE,
+            also=("trade", "trade/{market_id}", "liquidation_trades"),
         ),
     ),
 )

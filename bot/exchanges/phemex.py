@@ -73,6 +73,8 @@ FACTS = facts(
     """
 )
 
+LINEAR = ("md/v2/ticker/24hr", "md/v3/ticker/24hr", "md/v3/ticker/24hr/all")
+SCALED = ("v1/md/ticker/24hr", "md/v1/ticker/24hr", "md/v1/ticker/24hr/all")
 PRICE_SCALE, RATIO_SCALE = 4, 8
 THROTTLED = {"11055": MINUTE, "30018": MINUTE}
 _OTHERS = """
@@ -291,8 +293,8 @@ EXCHANGE = Exchange(
     base_url="https://api.phemex.com",
     book=BookPoll(HOUR, lambda: [Request("/public/products")], parse_book),
     polls=(
-        Poll("linear", MINUTE, lambda _: [Request("/md/v2/ticker/24hr/all")], parse_tickers),
-        Poll("inverse", MINUTE, lambda _: [Request("/v1/md/ticker/24hr/all")], parse_tickers),
+        Poll("linear", MINUTE, lambda _: [Request("/md/v2/ticker/24hr/all")], parse_tickers, also=LINEAR),
+        Poll("inverse", MINUTE, lambda _: [Request("/v1/md/ticker/24hr/all")], parse_tickers, also=SCALED),
     ),
     budget=Budget(100, MINUTE),
     facts=FACTS,

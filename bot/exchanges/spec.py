@@ -80,6 +80,9 @@ class BookPoll:
     requests: Callable[[], Sequence[Request]]
     parse: Callable[[bytes], Mapping[str, Instrument]]
     terms: Terms | None = None
+    also: tuple[str, ...] = ()
+    """What else the venue calls what is read alike: channels, kinds of question, other addresses. A part in
+    braces stands for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +104,20 @@ class Poll:
     stands_in_for: str = ""
     at: tuple[time, ...] = ()
     told_at: str = ""
+    also: tuple[str, ...] = ()
+    """As of the book."""
 
 
 def only_read(
-    name: str, told_at: str, parse: Callable[[bytes, Book, datetime], Answer], *, rotates: bool = False
+    name: str,
+    told_at: str,
+    parse: Callable[[bytes, Book, datetime], Answer],
+    *,
+    of_one: bool = False,
+    also: tuple[str, ...] = (),
 ) -> Poll:
-    return Poll(name, MINUTE, lambda _: (), parse, rotates=rotates, told_at=told_at)
+    """``of_one``: each answer is of one contract, which it does not name."""
+    return Poll(name, MINUTE, lambda _: (), parse, rotates=of_one, told_at=told_at, also=also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +172,8 @@ class Socket:
     hello_pause: timedelta = timedelta()
     numbered: Callable[[bytes], Sequence[tuple[str, int]]] | None = None
     lifetime: timedelta = timedelta(hours=23)
+    also: tuple[str, ...] = ()
+    """As of the book."""
 
 
 @dataclass(frozen=True, slots=True)
