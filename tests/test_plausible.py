@@ -54,6 +54,11 @@ def test_a_venue_too_small_to_matter_is_not_named() -> None:
     assert found(*USUAL, told("large", 5e8, 1e6)) == [("large", Odd.VOLUME)]
 
 
+def test_a_dead_market_is_not_named() -> None:
+    assert found(told("dead", 4.9e6, 1e3)) == []
+    assert found(told("dying", 5.1e6, 1e3)) == [("dying", Odd.VOLUME)]
+
+
 def test_what_is_not_told_does_not_count_against_a_venue() -> None:
     assert found(*USUAL, told("d", 5e9, None), told("e", None, 3e9), told("f", 5e9, 0.0)) == []
 
@@ -74,11 +79,11 @@ def test_two_prices_do_not_say_which_is_wrong() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.floats(1e6, 1e11), st.floats(1e6, 1e11)), max_size=6),
+    st.lists(st.tuples(st.floats(1e10, 1e15), st.floats(1e10, 1e15)), max_size=6),
     st.floats(1e-3, 1e3),
 )
 def test_another_currency_changes_nothing(rows: list[tuple[float, float]], rate: float) -> None:
-    """All dollars times the same: only relations count."""
+    """All dollars times the same: above the least that matters only relations count."""
     one = [told(str(n), usd, volume) for n, (usd, volume) in enumerate(rows)]
     other = [
         told(str(n), usd * rate, volume * rate, PRICE_USD * rate) for n, (usd, volume) in enumerate(rows)

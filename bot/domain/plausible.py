@@ -22,6 +22,8 @@ LEAST_DAYS = 1 / 200
 """And so is less; the least seen of a large market is 1/20 (a venue that pays for volume)."""
 COUNTS = 0.01
 """The share of all venues' open interest, or volume, from which on a venue is worth a word."""
+LEAST_USD = 5e6
+"""And so much open interest, or volume, since dead markets trade nothing for days."""
 PRICES_APART = 1.5
 """A factor between a venue's price and the others': further apart than in any crash, nearer than any unit."""
 LEAST_PRICES = 3
@@ -61,7 +63,8 @@ def _odd(
 ) -> Iterator[tuple[Odd, float, float]]:
     if of.usd and of.volume_usd:
         large = of.usd >= COUNTS * held or of.volume_usd >= COUNTS * traded
-        if large and not LEAST_DAYS <= of.usd / of.volume_usd <= MOST_DAYS:
+        counts = large and max(of.usd, of.volume_usd) >= LEAST_USD
+        if counts and not LEAST_DAYS <= of.usd / of.volume_usd <= MOST_DAYS:
             yield Odd.VOLUME, of.usd, of.volume_usd
     if of.usd and of.coins and price:
         own = of.usd / of.coins
