@@ -61,13 +61,18 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpenInterest(msgspec.Struct, frozen=True, gc=False, tag="open_interest"):
-    """Open interest of one instrument. ``price`` is the price of one base unit told in the same message."""
+    """Open interest of one instrument. ``price`` is the price of one base unit told in the same message.
+
+    ``implied``: the message tells no price, but dollars and coins from which one follows; a mark price that
+    is told elsewhere goes before it.
+    """
 
     instrument: Instrument
     amount: Amount
     at: datetime
     received: datetime
     price: Decimal | None = None
+    implied: bool = False
 
 
 class Price(msgspec.Struct, frozen=True, gc=False, tag="price"):

@@ -7,24 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 import msgspec
 
-from bot.domain.market import Completeness, Group, Instrument, Observation, OpenInterest, Venue
+from bot.domain.market import Completeness, Group, Instrument, OpenInterest, Venue
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.exchanges.binance_terms import terms, told
-from bot.exchanges.binance_usdm import DATED, STEP, parse_forced, polls
+from bot.exchanges.binance_usdm import DATA_WEIGHT, DATED, STEP, open_interest, parse_forced, polls
 from bot.exchanges.reading import (
     DOLLARS,
     coin,
     decode,
     implied_price,
     pages,
+    read_all,
     read_book,
-    read_rows,
     refusal,
-    rows_of,
+    the_same,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -40,6 +39,7 @@ from bot.exchanges.spec import (
     Socket,
     facts,
     from_ms,
+    optional,
     required,
 )
 
@@ -54,6 +54,7 @@ FACTS = facts(
     /dapi/v1/ticker/24hr | volume | contracts | documentation (baseVolume is coins) | [1]
     /futures/data/openInterestHist | sumOpenInterest | contracts | recorded answer | [2]
     /futures/data/openInterestHist | sumOpenInterestValue | base coin | recorded answer | [2]
+    /futures/data | limit | 1,000 requests in 5 minutes: booked as 12 each | as USD-M | [0]
     /futures/data/openInterestHist | contractType | PERPETUAL only | a dated symbol changes quarter | [2]
     !forceOrder@arr | S | side of the order | as USD-M | [2]
     !forceOrder@arr | z | contracts | client library | [1]
@@ -62,34 +63,32 @@ FACTS = facts(
 )
 
 
+PERP = "PERP"
+
+
 class _Listed(msgspec.Struct, rename="camel"):
     symbol: str
     contract_status: str
     contract_type: str
-    contract_size: Decimal
-    delivery_date: int
     base_asset: str
     quote_asset: str
+    contract_size: Figure | None = None
+    delivery_date: int | str | None = None
 
 
 class _Listing(msgspec.Struct):
     symbols: list[_Listed]
 
 
-class _OpenInterest(msgspec.Struct, rename="camel"):
-    symbol: str
-    time: int
-    open_interest: Figure | None = None
-
-
 class _Past(msgspec.Struct, rename="camel"):
-    sum_open_interest: Figure
-    sum_open_interest_value: Figure
     timestamp: int | str
+    sum_open_interest: Figure | None = None
+    sum_open_interest_value: Figure | None = None
+    pair: str = ""
+    contract_type: str = ""
 
 
 _LISTING = msgspec.json.Decoder(_Listing)
-_OPEN = msgspec.json.Decoder(list[_OpenInterest] | _OpenInterest)
 _PASTS = msgspec.json.Decoder(list[_Past])
 
 
@@ -103,12 +102,13 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         if row.quote_asset not in DOLLARS:
             return None
         asset, multiple = coin(row.base_asset)
+        size = optional(row.contract_size, "contractSize")
         return Instrument(
             VENUE,
             row.symbol,
             asset,
             inverse=True,
-            contract=ContractSize(required(row.contract_size, "contractSize"), Unit.QUOTE),
+            contract=ContractSize(size, Unit.QUOTE) if size else None,
             expiry=None if perpetual else from_ms(row.delivery_date),
             coins_per_base=multiple,
             quote=row.quote_asset,
@@ -120,11 +120,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"symbol": "ETHUSD_PERP", "openInterest": "26542436", "time"}``, or several: contracts."""
 
-    def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
-        amount = Amount(required(row.open_interest, "openInterest"), Unit.CONTRACTS)
-        return [OpenInterest(instrument, amount, from_ms(row.time), now)]
-
-    return read_rows(rows_of(decode(_OPEN, body, told)), book, read)
+    return open_interest(body, book, now, Unit.CONTRACTS)
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
@@ -142,24 +138,37 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
                 "startTime": str(first),
                 "endTime": str(last),
             },
+            weight=DATA_WEIGHT,
         )
         for first, last in pages(since, until, STEP, 500)
     ]
 
 
+def _whose(row: _Past, instrument: Instrument) -> str:
+    """The symbol that a row's pair and kind of contract make; a dated one they do not tell."""
+    pair, _, kind = instrument.symbol.partition("_")
+    if not row.pair or (row.pair == pair and (kind != PERP or row.contract_type in ("", "PERPETUAL"))):
+        return instrument.symbol
+    return f"{row.pair}_{PERP if row.contract_type == 'PERPETUAL' else row.contract_type}"
+
+
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """``[{"sumOpenInterest": contracts, "sumOpenInterestValue": base coins, "timestamp"}]``, oldest first.
 
-    The value is in coins, where USD-M has dollars under the same name.
+    The value is in coins, where USD-M has dollars under the same name. Rows of another pair are not of the
+    contract that is asked for, nor are those of dated contracts, or of all together, of a perpetual.
     """
-    points = []
-    for row in decode(_PASTS, body, told):
+    rows = decode(_PASTS, body, told)
+    the_same(instrument, (_whose(row, instrument) for row in rows))
+
+    def read(row: _Past) -> OpenInterest:
         contracts = required(row.sum_open_interest, "sumOpenInterest")
-        base = required(row.sum_open_interest_value, "sumOpenInterestValue")
-        price = implied_price(contracts * instrument.contract.value, base) if instrument.contract else None
+        base, size = optional(row.sum_open_interest_value, "sumOpenInterestValue"), instrument.contract
+        price = None if base is None or size is None else implied_price(contracts * size.value, base)
         amount = Amount(contracts, Unit.CONTRACTS)
-        points.append(OpenInterest(instrument, amount, from_ms(row.timestamp), now, price))
-    return sorted(points, key=lambda point: point.at)
+        return OpenInterest(instrument, amount, from_ms(row.timestamp), now, price)
+
+    return sorted(read_all(rows, read)[0], key=lambda point: point.at)
 
 
 EXCHANGE = Exchange(

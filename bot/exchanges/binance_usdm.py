@@ -28,16 +28,19 @@ from bot.exchanges.binance_terms import FUNDING_INTERVAL, terms, told
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
     DOLLARS,
+    NOT_COINS,
     account_ratio,
     coin,
     decode,
     implied_price,
     pages,
+    read_all,
     read_book,
     read_rows,
     refusal,
     rows_of,
     stray,
+    the_same,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -68,7 +71,9 @@ FACTS = facts(
     /fapi/v1/fundingInfo | fundingIntervalHours | hours of those ever adjusted; else 8 | documentation | [1]
     /fapi/v1/ticker/24hr | volume | base coin | documentation | [1]
     /fapi/v1/exchangeInfo | contractType, status | — | TRADIFI_PERPETUAL is left out | [2]
+    /fapi/v1/exchangeInfo | quoteAsset | USDT, USDC, USD1 count as dollars | recorded rows | [2]
     /futures/data/openInterestHist | sumOpenInterest | base coin | recorded answers | [2]
+    /futures/data | limit | 1,000 requests in 5 minutes, weight 0: booked as 12 each | documentation | [2]
     …/openInterestHist | CMCCirculatingSupply | coins, as CoinMarketCap counts | documentation | [1]
     …/globalLongShortAccountRatio | longShortRatio | long per short account | documentation | [1]
     /futures/data/openInterestHist | sumOpenInterestValue | USDT | recorded answers | [2]
@@ -81,9 +86,11 @@ FACTS = facts(
 
 STEP = 5 * MINUTE
 DATED = ("CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH")
-TRADFI_TAGS = frozenset({"STOCK", "ETF", "Commodities"})
+TRADFI_TAGS = frozenset({"STOCK", "ETF", "Commodities", "TradFi"})
 TRADFI_TYPE = 1  # Aster calls every underlying a COIN; its tags and its symbolType tell the rest
 FUNDING_MS = 8 * 3_600_000
+DATA_WEIGHT = 12
+"""Of a request below /futures/data: 200 of them a minute are allowed, where the budget is 2,400."""
 
 
 class _Listed(msgspec.Struct, rename="camel"):
@@ -104,28 +111,29 @@ class _Listing(msgspec.Struct):
 
 class _OpenInterest(msgspec.Struct, rename="camel"):
     symbol: str
-    time: int
+    time: int | str | None = None
     open_interest: Figure | None = None
 
 
 class _Premium(msgspec.Struct, rename="camel"):
     symbol: str
-    mark_price: Figure
-    time: int
+    mark_price: Figure | None = None
+    time: int | str | None = None
     last_funding_rate: Figure | None = None
-    next_funding_time: int = 0
+    next_funding_time: int | None = 0
 
 
 class _Day(msgspec.Struct, rename="camel"):
     symbol: str
-    volume: Figure
-    close_time: int
+    volume: Figure | None = None
+    close_time: int | str | None = None
 
 
 class _Past(msgspec.Struct, rename="camel"):
-    sum_open_interest: Figure
-    sum_open_interest_value: Figure
     timestamp: int | str
+    sum_open_interest: Figure | None = None
+    sum_open_interest_value: Figure | None = None
+    symbol: str = ""
 
 
 class _Accounts(msgspec.Struct, rename="camel"):
@@ -167,7 +175,7 @@ _DAYS = msgspec.json.Decoder(list[_Day] | _Day)
 _PASTS = msgspec.json.Decoder(list[_Past])
 _ACCOUNTS = msgspec.json.Decoder(list[_Accounts])
 _SUPPLIED = msgspec.json.Decoder(list[_Supplied])
-_FRAMES = msgspec.json.Decoder(_Frame)
+_FRAMES = msgspec.json.Decoder(list[_Frame] | _Frame)
 
 
 def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
@@ -181,7 +189,7 @@ def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
         perpetual = row.contract_type == "PERPETUAL"
         if row.status != "TRADING" or not (perpetual or row.contract_type in DATED):
             return None
-        if row.quote_asset not in DOLLARS or row.underlying_type != "COIN":
+        if row.quote_asset not in DOLLARS or row.underlying_type != "COIN" or row.base_asset in NOT_COINS:
             return None
         if row.symbol_type == TRADFI_TYPE or not TRADFI_TAGS.isdisjoint(row.underlying_sub_type):
             return None
@@ -196,9 +204,14 @@ def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"symbol": "BTCUSDT", "openInterest": "23581.677", "time"}``, or several: base coins."""
+    return open_interest(body, book, now, Unit.BASE)
+
+
+def open_interest(body: bytes, book: Book, now: datetime, unit: Unit) -> Answer:
+    """One shape, in another unit on COIN-M."""
 
     def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
-        amount = Amount(required(row.open_interest, "openInterest"), Unit.BASE)
+        amount = Amount(required(row.open_interest, "openInterest"), unit)
         return [OpenInterest(instrument, amount, from_ms(row.time), now)]
 
     return read_rows(rows_of(decode(_OPEN, body, told)), book, read)
@@ -269,19 +282,22 @@ def parse_forced(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     """``{"e": "forceOrder", "o": {"s", "S": "SELL", "z", "ap", "T"}}``, bare or under ``data``.
 
     ``S`` is the side of the order, so a SELL closed a long. ``z`` is all that was filled (contracts on
-    COIN-M), where ``l`` is only the last fill; ``ap`` is the average price.
+    COIN-M), where ``l`` is only the last fill; ``ap`` is the average price. A frame holds one of them,
+    though the stream is called an array.
     """
-    frame = decode(_FRAMES, body)
-    event = frame.data or frame
-    order = event.order
-    if not event.kind and frame.result is msgspec.UNSET:
-        raise told(body) or stray(body)
-    if event.kind != "forceOrder" or order is None or (instrument := book.get(order.symbol)) is None:
-        return ()
-    position = Position.LONG if order.side == "SELL" else Position.SHORT
-    amount = Amount(required(order.filled, "z"), Unit.CONTRACTS if instrument.inverse else Unit.BASE)
-    price = required(order.price, "ap")
-    return (Liquidation(instrument, position, amount, price, from_ms(order.at), now),)
+    lost: list[Liquidation] = []
+    for frame in rows_of(decode(_FRAMES, body)):
+        event = frame.data or frame
+        order = event.order
+        if not event.kind and frame.result is msgspec.UNSET:
+            raise told(body) or stray(body)
+        if event.kind != "forceOrder" or order is None or (instrument := book.get(order.symbol)) is None:
+            continue
+        position = Position.LONG if order.side == "SELL" else Position.SHORT
+        amount = Amount(required(order.filled, "z"), Unit.CONTRACTS if instrument.inverse else Unit.BASE)
+        price = required(order.price, "ap")
+        lost.append(Liquidation(instrument, position, amount, price, from_ms(order.at), now))
+    return lost
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
@@ -295,6 +311,7 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
                 "startTime": str(first),
                 "endTime": str(last),
             },
+            weight=DATA_WEIGHT,
         )
         for first, last in pages(since, until, STEP, 500)
     ]
@@ -302,18 +319,22 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
 
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """``[{"sumOpenInterest": base coins, "sumOpenInterestValue": USDT, "timestamp"}]``, oldest first."""
-    points = []
-    for row in decode(_PASTS, body, told):
+    rows = decode(_PASTS, body, told)
+    the_same(instrument, (row.symbol for row in rows))
+
+    def read(row: _Past) -> OpenInterest:
         base = required(row.sum_open_interest, "sumOpenInterest")
-        price = implied_price(required(row.sum_open_interest_value, "sumOpenInterestValue"), base)
-        points.append(OpenInterest(instrument, Amount(base, Unit.BASE), from_ms(row.timestamp), now, price))
-    return sorted(points, key=lambda point: point.at)
+        usd = optional(row.sum_open_interest_value, "sumOpenInterestValue")
+        price = None if usd is None else implied_price(usd, base)
+        return OpenInterest(instrument, Amount(base, Unit.BASE), from_ms(row.timestamp), now, price)
+
+    return sorted(read_all(rows, read)[0], key=lambda point: point.at)
 
 
 def _newest(path: str) -> Callable[[Book], Sequence[Request]]:
     """The newest row of each perpetual."""
     return lambda book: [
-        Request(path, {"symbol": one.symbol, "period": "5m", "limit": "1"})
+        Request(path, {"symbol": one.symbol, "period": "5m", "limit": "1"}, weight=DATA_WEIGHT)
         for one in book.values()
         if one.expiry is None
     ]
