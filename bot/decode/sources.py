@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -11,13 +12,13 @@ from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Venue
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES
-from bot.exchanges.spec import Exchange, History, Poll, Request, Socket
+from bot.exchanges.spec import Exchange, History, Poll, Socket
 
 MEANING = (
     ("book", "contracts", "instruments", "markets", "symbols", "products"),
     ("history", "open-interest-history", "open-interest-hist", "hist", "past"),
     ("open-interest", "open-interests", "openinterest", "oi"),
-    ("tickers", "ticker", "summary", "summaries", "markets"),
+    ("tickers", "ticker", "summary", "summaries", "book-summary", "markets"),
     ("prices", "price", "mark", "marks", "mark-price", "premium-index", "premium"),
     ("funding", "funding-rate", "funding-rates"),
     (
@@ -29,7 +30,12 @@ MEANING = (
         "liquidation-orders",
         "allliquidation",
         "public-liquidates",
+        "trades",
+        "last-trades",
+        "get-last-trades-by-currency",
+        "get-last-trades-by-instrument",
     ),
+    ("accounts", "account-ratio", "long-short-ratio", "long-short-account-ratio"),
     ("socket", "sockets", "ws", "websocket", "stream"),
     ("reports", "report", "cot", "positions", "volume", "exchange-list"),
 )
@@ -68,46 +74,62 @@ def the_venue(asked: str) -> Exchange:
 
 
 def the_source(exchange: Exchange, asked: str) -> Source:
-    """By its own name, its endpoint's, a word that means the same, or a part that only one has."""
+    """By its own name, that of its endpoint or channel, a word that means the same, or a part of its name.
+
+    Raises ``UsageError``.
+    """
     sources = sources_of(exchange)
-    word = asked.strip().lower().replace("_", "-").replace(" ", "-")
+    whole = asked.strip().lower().replace("_", "-").replace(" ", "-")
     for prefix in ("poll:", "ws:", "http:"):
-        word = word.removeprefix(prefix)
-    for names in (
-        [name for name in sources if name == word],
-        [name for name in sources if name in _like(word)],
-        [name for name, source in sources.items() if _plain(word) in _asked_as(source)],
-        _meant(word, sources),
-        [name for name in sources if _plain(word) in _listed_as(exchange, name)],
-        [name for name in sources if word in name] if len(word) > 2 else [],
-    ):
-        if names and len({_reads(sources[name]) for name in names}) == 1:
-            return sources[names[0]]
+        whole = whole.removeprefix(prefix)
+    # A channel may be named with its contract: allLiquidation.BTCUSDT, btcusdt@forceOrder.
+    words = (whole, *(part for part in re.split(r"[^\w-]+", whole) if part != whole))
+    ways: Sequence[Callable[[str], Sequence[str]]] = (
+        lambda word: [name for name in sources if name == word],
+        lambda word: [name for name in sources if name in _like(word)],
+        lambda word: [n for n, source in sources.items() if _plain(word) in _asked_as(exchange, source)],
+        lambda word: _meant(word, sources),
+        lambda word: [name for name in sources if _plain(word) in _listed_as(exchange, name)],
+        lambda word: [name for name in sources if word in name] if len(word) > 2 else [],
+    )
+    for way in ways:
+        for names in map(way, words):
+            if names and len({_reads(sources[name]) for name in names}) == 1:
+                return sources[names[0]]
     raise UsageError(
-        f"{exchange.venue} has no source {asked}{_hint(word, sources)} (it has: {', '.join(sources)})"
+        f"{exchange.venue} has no source {asked}{_hint(whole, sources)} (it has: {', '.join(sources)})"
     )
 
 
 def _plain(word: str) -> str:
-    return word.replace("-", "").lower().removesuffix("s")
+    return re.sub(r"\W|_", "", word).lower().removesuffix("s")
 
 
-def _asked_as(source: Source) -> Collection[str]:
-    """The words of the address it is asked at (``premiumindex``, ``orderbookdetail``)."""
-    return _parts(source.of.requests({}) if isinstance(source.of, Poll) else ())
+def _asked_as(exchange: Exchange, source: Source) -> Collection[str]:
+    """The words of the address it is asked or heard at (``premiumindex``, ``ticker24hr``)."""
+    if isinstance(source.of, Socket):
+        return _parts([source.of.url.partition("//")[2].partition("/")[2]])
+    if not isinstance(source.of, Poll):
+        return ()
+    anything = Instrument(exchange.venue, "X", Asset("X"))
+    return _parts(request.path for request in source.of.requests({anything.symbol: anything}))
 
 
 def _listed_as(exchange: Exchange, name: str) -> Collection[str]:
     """The same of the list of contracts and of the past."""
     if name == "history" and exchange.history is not None:
         anything, then = Instrument(exchange.venue, "X", Asset("X")), datetime(2026, 1, 1, tzinfo=UTC)
-        return _parts(exchange.history.requests(anything, then, then))
-    return _parts(exchange.book.requests()) if name == "book" else ()
+        return _parts(request.path for request in exchange.history.requests(anything, then, then))
+    return _parts(request.path for request in exchange.book.requests()) if name == "book" else ()
 
 
-def _parts(requests: Iterable[Request]) -> Collection[str]:
-    parts = [part for request in requests for part in request.path.replace("_", "-").split("/")]
-    return {_plain(part) for part in parts if len(part) > 3}
+def _parts(paths: Iterable[str]) -> Collection[str]:
+    """Each word of a path, its last two together, and the whole."""
+    found: set[str] = set()
+    for path in paths:
+        words = path.split("/")
+        found |= {_plain(word) for word in (*words, "".join(words[-2:]), path) if len(word) > 3}
+    return found
 
 
 def _reads(source: Source) -> object:
@@ -116,7 +138,7 @@ def _reads(source: Source) -> object:
 
 
 def _like(word: str) -> Sequence[str]:
-    return next((words for words in MEANING if word in words), ())
+    return next((words for words in MEANING if _plain(word) in map(_plain, words)), ())
 
 
 def _meant(word: str, sources: Mapping[str, Source]) -> list[str]:
