@@ -14,9 +14,21 @@ from tests.test_decode import BTC, run
 
 SHARED = Path(__file__).parents[2] / "shared" / "payloads"
 
-DELIVERIES = (
-    "PERPETUAL 21SEP26 22SEP26 23SEP26 24SEP26 25SEP26 2OCT26 9OCT26 30OCT26 27NOV26 25DEC26 26MAR27 25JUN27"
-).split()
+DELIVERIES = [
+    "PERPETUAL",
+    "21SEP26",
+    "22SEP26",
+    "23SEP26",
+    "24SEP26",
+    "25SEP26",
+    "2OCT26",
+    "9OCT26",
+    "30OCT26",
+    "27NOV26",
+    "25DEC26",
+    "26MAR27",
+    "25JUN27",
+]
 RECORDED: dict[str, tuple[str, ...]] = {
     "binance_coinm/open_interest": ("oi", "ETHUSD_PERP,ETH,inverse,10,usd"),
     "binance_coinm/open_interest_hist": ("history", "BTCUSD_PERP,BTC,inverse,100,usd"),

@@ -12,7 +12,7 @@ from bot.domain.assets import Asset
 from bot.domain.market import Instrument, Venue
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES
-from bot.exchanges.spec import Exchange, History, Poll, Socket
+from bot.exchanges.spec import Exchange, History, Poll, Request, Socket
 
 MEANING = (
     ("book", "contracts", "instruments", "markets", "symbols", "products"),
@@ -83,9 +83,11 @@ def the_source(exchange: Exchange, asked: str) -> Source:
     for prefix in ("poll:", "ws:", "http:"):
         whole = whole.removeprefix(prefix)
     # A channel may be named with its contract: allLiquidation.BTCUSDT, btcusdt@forceOrder.
-    words = (whole, *(part for part in re.split(r"[^\w-]+", whole) if part != whole))
+    parts = [part for part in re.split(r"[^\w-]+", whole) if part and part != whole]
+    words = (whole, *(parts[-1:] if "/" in whole else parts))
     ways: Sequence[Callable[[str], Sequence[str]]] = (
         lambda word: [name for name in sources if name == word],
+        lambda word: [n for n, source in sources.items() if _plain(word) == _address(exchange, source)],
         lambda word: [name for name in sources if name in _like(word)],
         lambda word: [n for n, source in sources.items() if _plain(word) in _asked_as(exchange, source)],
         lambda word: _meant(word, sources),
@@ -121,6 +123,19 @@ def _listed_as(exchange: Exchange, name: str) -> Collection[str]:
         anything, then = Instrument(exchange.venue, "X", Asset("X")), datetime(2026, 1, 1, tzinfo=UTC)
         return _parts(request.path for request in exchange.history.requests(anything, then, then))
     return _parts(request.path for request in exchange.book.requests()) if name == "book" else ()
+
+
+def _address(exchange: Exchange, source: Source) -> str:
+    """The path it is asked at, where there is one."""
+    anything, then = Instrument(exchange.venue, "X", Asset("X")), datetime(2026, 1, 1, tzinfo=UTC)
+    asked: Sequence[Request] = ()
+    if isinstance(source.of, Poll):
+        asked = source.of.requests({anything.symbol: anything})
+    elif isinstance(source.of, History):
+        asked = source.of.requests(anything, then, then)
+    elif source.of is None:
+        asked = exchange.book.requests()
+    return _plain(asked[0].path) if asked else ""
 
 
 def _parts(paths: Iterable[str]) -> Collection[str]:

@@ -14,12 +14,15 @@ from bot.domain.market import Completeness, Group, Instrument, OpenInterest, Ven
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.exchanges.binance_terms import terms, told
 from bot.exchanges.binance_usdm import DATA_WEIGHT, DATED, STEP, open_interest, parse_forced, polls
+from bot.exchanges.listed import decode_listed
 from bot.exchanges.reading import (
     DOLLARS,
+    NOT_COINS,
     coin,
     decode,
     implied_price,
     pages,
+    peek,
     read_all,
     read_book,
     refusal,
@@ -99,7 +102,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         perpetual = row.contract_type == "PERPETUAL"
         if row.contract_status != "TRADING" or not (perpetual or row.contract_type in DATED):
             return None
-        if row.quote_asset not in DOLLARS:
+        if row.quote_asset not in DOLLARS or row.base_asset in NOT_COINS:
             return None
         asset, multiple = coin(row.base_asset)
         size = optional(row.contract_size, "contractSize")
@@ -114,7 +117,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=row.quote_asset,
         )
 
-    return read_book(decode(_LISTING, body, told).symbols, read)
+    return read_book(decode_listed(_LISTING, body, told).symbols, read)
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
@@ -144,12 +147,20 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
     ]
 
 
-def _whose(row: _Past, instrument: Instrument) -> str:
-    """The symbol that a row's pair and kind of contract make; a dated one they do not tell."""
+def _symbol(row: _Past) -> str:
+    """The symbol that a row's pair and kind of contract make; that of a dated one they do not tell."""
+    return f"{row.pair}_{PERP if row.contract_type in ('', 'PERPETUAL') else row.contract_type}"
+
+
+def _whose(body: bytes) -> str:
+    rows = peek(_PASTS, body)
+    return _symbol(rows[0]) if rows else ""
+
+
+def _told_of(row: _Past, instrument: Instrument) -> str:
+    """Of dated contracts the pair is all that can be compared."""
     pair, _, kind = instrument.symbol.partition("_")
-    if not row.pair or (row.pair == pair and (kind != PERP or row.contract_type in ("", "PERPETUAL"))):
-        return instrument.symbol
-    return f"{row.pair}_{PERP if row.contract_type == 'PERPETUAL' else row.contract_type}"
+    return instrument.symbol if not row.pair or (row.pair == pair and kind != PERP) else _symbol(row)
 
 
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
@@ -159,7 +170,7 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
     contract that is asked for, nor are those of dated contracts, or of all together, of a perpetual.
     """
     rows = decode(_PASTS, body, told)
-    the_same(instrument, (_whose(row, instrument) for row in rows))
+    the_same(instrument, (_told_of(row, instrument) for row in rows))
 
     def read(row: _Past) -> OpenInterest:
         contracts = required(row.sum_open_interest, "sumOpenInterest")
@@ -190,5 +201,5 @@ EXCHANGE = Exchange(
             Completeness.THROTTLED,
         ),
     ),
-    history=History(STEP, timedelta(days=30) - HOUR, _past, parse_history),
+    history=History(STEP, timedelta(days=30) - HOUR, _past, parse_history, whose=_whose),
 )

@@ -25,6 +25,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.exchanges.binance_terms import FUNDING_INTERVAL, terms, told
+from bot.exchanges.listed import decode_listed
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
     DOLLARS,
@@ -34,6 +35,7 @@ from bot.exchanges.reading import (
     decode,
     implied_price,
     pages,
+    peek,
     read_all,
     read_book,
     read_rows,
@@ -86,6 +88,7 @@ FACTS = facts(
 
 STEP = 5 * MINUTE
 DATED = ("CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH")
+COIN = "COIN"  # the type of an underlying; old rows tell none
 TRADFI_TAGS = frozenset({"STOCK", "ETF", "Commodities", "TradFi"})
 TRADFI_TYPE = 1  # Aster calls every underlying a COIN; its tags and its symbolType tell the rest
 FUNDING_MS = 8 * 3_600_000
@@ -99,10 +102,10 @@ class _Listed(msgspec.Struct, rename="camel"):
     contract_type: str
     base_asset: str
     quote_asset: str
-    delivery_date: int = 0
-    underlying_type: str = "COIN"
-    underlying_sub_type: list[str] = []
-    symbol_type: int = 0
+    delivery_date: int | str | None = None
+    underlying_type: str | None = COIN
+    underlying_sub_type: list[str] | str | None = None
+    symbol_type: int | None = None
 
 
 class _Listing(msgspec.Struct):
@@ -189,9 +192,11 @@ def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
         perpetual = row.contract_type == "PERPETUAL"
         if row.status != "TRADING" or not (perpetual or row.contract_type in DATED):
             return None
-        if row.quote_asset not in DOLLARS or row.underlying_type != "COIN" or row.base_asset in NOT_COINS:
+        if row.quote_asset not in DOLLARS or row.base_asset in NOT_COINS:
             return None
-        if row.symbol_type == TRADFI_TYPE or not TRADFI_TAGS.isdisjoint(row.underlying_sub_type):
+        tags = row.underlying_sub_type or ()
+        tradfi = not TRADFI_TAGS.isdisjoint([tags] if isinstance(tags, str) else tags)
+        if row.underlying_type not in (None, COIN) or row.symbol_type == TRADFI_TYPE or tradfi:
             return None
         asset, multiple = coin(row.base_asset)
         expiry = None if perpetual else from_ms(row.delivery_date)
@@ -199,7 +204,7 @@ def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
             venue, row.symbol, asset, expiry=expiry, coins_per_base=multiple, quote=row.quote_asset
         )
 
-    return lambda body: read_book(decode(_LISTING, body, told).symbols, read)
+    return lambda body: read_book(decode_listed(_LISTING, body, told).symbols, read)
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
@@ -331,6 +336,11 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
     return sorted(read_all(rows, read)[0], key=lambda point: point.at)
 
 
+def _whose(body: bytes) -> str:
+    rows = peek(_PASTS, body)
+    return rows[0].symbol if rows else ""
+
+
 def _newest(path: str) -> Callable[[Book], Sequence[Request]]:
     """The newest row of each perpetual."""
     return lambda book: [
@@ -385,5 +395,5 @@ EXCHANGE = Exchange(
         ),
     ),
     # A request for exactly 30 days back would be out of reach by the time it arrives.
-    history=History(STEP, timedelta(days=30) - HOUR, _past, parse_history),
+    history=History(STEP, timedelta(days=30) - HOUR, _past, parse_history, whose=_whose),
 )

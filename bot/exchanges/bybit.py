@@ -24,11 +24,13 @@ from bot.domain.market import (
     Volume,
 )
 from bot.domain.units import Amount
-from bot.errors import SourceChanged, SourceError, SourceThrottled
+from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled
 from bot.exchanges.bybit_socket import category, counted, socket
+from bot.exchanges.listed import decode_listed
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
     DOLLARS,
+    NOT_COINS,
     account_ratio,
     code_refusal,
     coin,
@@ -93,7 +95,9 @@ CATEGORIES = ("linear", "inverse")
 STEP = 5 * MINUTE
 PERPETUAL = ("LinearPerpetual", "InversePerpetual")
 DATED = ("LinearFutures", "InverseFutures")
-CRYPTO = frozenset({"", "innovation", "adventure"})  # other symbol types are shares, metals and currencies
+CRYPTO = frozenset(
+    {None, "", "innovation", "adventure"}
+)  # other symbol types are shares, metals and currencies
 RENAMED = {"SHIB1000": "1000SHIB"}  # the one multiple written behind the name
 THROTTLED = {"10006": 5 * SECOND, "10018": 10 * MINUTE}
 BUSY = frozenset({"10000", "10016"})
@@ -106,8 +110,8 @@ class _Listed(msgspec.Struct, rename="camel"):
     status: str
     base_coin: str
     quote_coin: str
-    delivery_time: str = "0"
-    symbol_type: str = ""
+    delivery_time: int | str | None = None
+    symbol_type: str | None = None
 
 
 class _Ticker(msgspec.Struct, rename="camel"):
@@ -165,6 +169,8 @@ _PUSHED = msgspec.json.Decoder(_Pushed)
 
 
 def _told(body: bytes) -> SourceError | None:
+    if body.startswith(b"<") and b"block access from your country" in body:
+        return SourceBlocked("this country may not ask", evidence=evidence(body))
     said = peek(_REFUSED, body)
     if said is None or said.code == 0:
         return None
@@ -185,7 +191,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         perpetual = row.contract_type in PERPETUAL
         if row.status != "Trading" or not (perpetual or row.contract_type in DATED):
             return None
-        if row.quote_coin not in DOLLARS or row.symbol_type not in CRYPTO:
+        if row.quote_coin not in DOLLARS or row.symbol_type not in CRYPTO or row.base_coin in NOT_COINS:
             return None
         asset, multiple = coin(RENAMED.get(row.base_coin, row.base_coin))
         return Instrument(
@@ -198,7 +204,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=row.quote_coin,
         )
 
-    return read_book(decode(_BOOKS, body, _told).result.rows, read)
+    return read_book(decode_listed(_BOOKS, body, _told).result.rows, read)
 
 
 def _among(told: str, instrument: Instrument) -> None:
@@ -284,6 +290,11 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
     ]
 
 
+def _whose(body: bytes) -> str:
+    page = peek(_PASTS, body)
+    return page.result.symbol if page is not None else ""
+
+
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """``{"result": {"list": [{"openInterest", "timestamp"}]}}``, newest first there, oldest first here."""
     told, unit = decode(_PASTS, body, _told).result, counted(instrument)
@@ -323,5 +334,5 @@ EXCHANGE = Exchange(
     read_refusal=read_refusal,
     doubts=("its past may count both sides",),
     sockets=tuple(map(socket, CATEGORIES)),
-    history=History(STEP, timedelta(days=3650), _past, parse_history),
+    history=History(STEP, timedelta(days=3650), _past, parse_history, whose=_whose),
 )

@@ -25,6 +25,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceError
+from bot.exchanges.listed import decode_listed
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
@@ -240,7 +241,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=row.quote_currency,
         )
 
-    return read_book(decode(_BOOKS, body, _told).result, read)
+    return read_book(decode_listed(_BOOKS, body, _told).result, read)
 
 
 def _counted(instrument: Instrument) -> Unit:

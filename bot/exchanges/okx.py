@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -22,15 +23,15 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.okx_socket import SOCKET, TYPES
+from bot.exchanges.listed import decode_listed
+from bot.exchanges.okx_socket import FINE, SOCKET, TYPES, refused
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
     DOLLARS,
+    NOT_COINS,
     account_ratio,
-    agree,
     asked_for,
     between,
-    code_refusal,
     coin,
     decode,
     implied_price,
@@ -68,8 +69,8 @@ VENUE = Venue("okx")
 FACTS = facts(
     """
     /api/v5/public/open-interest | oi | contracts | documentation, recorded answers | [2]
-    /api/v5/public/open-interest | oiCcy | base coin: what contracts must make up | recorded answers | [2]
-    /api/v5/public/open-interest | oiUsd ÷ oiCcy | USD per base coin, while no mark is told | recorded | [2]
+    /api/v5/public/open-interest | oiCcy | base coin, where no size of a contract is known | recorded | [2]
+    /api/v5/public/open-interest | oiUsd | USD, while no mark price is told | recorded answers | [2]
     /api/v5/public/instruments | ctVal × ctMult | ctValCcy per contract | recorded answers | [2]
     /api/v5/public/instruments | instCategory | 1 is crypto | public adapter; absent in old rows | [1]
     /api/v5/public/mark-price | markPx | quote per base coin | client library | [1]
@@ -77,7 +78,7 @@ FACTS = facts(
     /api/v5/market/tickers | vol24h | contracts | documentation | [1]
     …/long-short-account-ratio-contract | column 1 | long per short account | documentation | [1]
     …/open-interest-history | column 1 | contracts | documentation, recorded answer | [2]
-    …/open-interest-history | column 3 ÷ column 2 | USD per base coin | recorded answer | [2]
+    …/open-interest-history | column 3 | USD | recorded answer | [2]
     …/open-interest-history | reach | 1,440 rows | documentation | [?]
     liquidation-orders | posSide | position lost | 100 of 100 recorded events | [2]
     liquidation-orders | side | where posSide is not told: a sell closed a long | client programs | [1]
@@ -92,9 +93,6 @@ FACTS = facts(
 STEP = 5 * MINUTE
 KINDS = ("linear", "inverse")
 CRYPTO = "1"  # instCategory; 3 is shares
-THROTTLED = {"50011": 2 * SECOND, "50061": 2 * SECOND}
-BUSY = frozenset({"50001", "50004", "50013", "50026"})
-BLOCKED = frozenset({"51155"})  # local compliance restrictions
 
 
 class _Listed(msgspec.Struct, rename="camel"):
@@ -104,10 +102,10 @@ class _Listed(msgspec.Struct, rename="camel"):
     value: Figure | None = field(name="ctVal", default=None)
     counted_in: str = field(name="ctValCcy", default="")
     multiple: Figure | None = field(name="ctMult", default=None)
-    underlying: str = field(name="uly", default="")
-    family: str = field(name="instFamily", default="")
-    expires: str = field(name="expTime", default="")
-    category: str = field(name="instCategory", default=CRYPTO)
+    underlying: str | None = field(name="uly", default=None)
+    family: str | None = field(name="instFamily", default=None)
+    expires: int | str | None = field(name="expTime", default=None)
+    category: int | str | None = field(name="instCategory", default=None)
 
 
 class _OpenInterest(msgspec.Struct):
@@ -152,18 +150,17 @@ class _Refused(msgspec.Struct):
 _BOOKS = msgspec.json.Decoder(_Page[_Listed])
 _OPEN = msgspec.json.Decoder(_Page[_OpenInterest])
 _MARKS = msgspec.json.Decoder(_Page[_Mark])
+_REFUSED = msgspec.json.Decoder(_Refused)
 _FUNDINGS = msgspec.json.Decoder(_Page[_Funding])
 _DAYS = msgspec.json.Decoder(_Page[_Day])
 _PASTS = msgspec.json.Decoder(_Page[tuple[int | str, Figure, Figure | None, Figure | None]])
+_BY_COIN = msgspec.json.Decoder(_Page[tuple[int | str, Figure, Figure]])
 _ACCOUNTS = msgspec.json.Decoder(_Page[tuple[int | str, Figure]])
-_REFUSED = msgspec.json.Decoder(_Refused)
 
 
 def _told(body: bytes) -> SourceError | None:
     said = peek(_REFUSED, body)
-    if said is None or str(said.code) == "0":
-        return None
-    return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY, blocked=BLOCKED)
+    return None if said is None or str(said.code) == FINE else refused(said.code, said.message, body)
 
 
 def parse_book(body: bytes) -> Mapping[str, Instrument]:
@@ -173,8 +170,11 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     """
 
     def read(row: _Listed) -> Instrument | None:
-        base, _, quote = (row.underlying or row.family).partition("-")
-        if row.state != "live" or not row.contract_type or quote not in DOLLARS or row.category != CRYPTO:
+        base, _, quote = (row.underlying or row.family or row.symbol).partition("-")
+        quote = re.split("[-_]", quote)[0]  # BTC-USD_UM is priced in dollars too
+        if row.state != "live" or not row.contract_type or quote not in DOLLARS or base in NOT_COINS:
+            return None
+        if str(row.category or CRYPTO) != CRYPTO:
             return None
         if row.contract_type not in KINDS:
             raise SourceChanged(f"{row.symbol}: {row.contract_type} is no kind of contract that is known")
@@ -193,7 +193,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=quote,
         )
 
-    return read_book(decode(_BOOKS, body, _told).data, read)
+    return read_book(decode_listed(_BOOKS, body, _told).data, read)
 
 
 def _size(row: _Listed, unit: Unit) -> ContractSize | None:
@@ -218,21 +218,20 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
 def _told_thrice(
     instrument: Instrument, contracts: Figure | None, coins: Figure | None, usd: Figure | None
 ) -> tuple[Amount, Decimal | None]:
-    """The amount, and the price that its dollars and its coins imply.
+    """The amount, and the price at which it is the dollars (inverse: the coins) that it is told as.
 
-    Where the book told no size of a contract, the coins are taken. Raises ``SourceChanged`` where contracts
-    of the size that it told come nowhere near what they are told as.
+    Where the book told no size of a contract, the coins are taken.
     """
     size, base, dollars = instrument.contract, optional(coins, "oiCcy"), optional(usd, "oiUsd")
-    price = None if base is None or dollars is None else implied_price(dollars, base)
     if size is None and base is not None:
-        return Amount(base, Unit.BASE), price
-    count = required(contracts, "oi")
-    if size is not None:
-        told, unit = (base, "coins") if size.unit is Unit.BASE else (dollars, "dollars")
-        if not agree(float(count * size.value), None if told is None else float(told), float(size.value)):
-            raise SourceChanged(f"{count} contracts of {size.value} are told as {told} {unit}")
-    return Amount(count, Unit.CONTRACTS), price
+        amount = Amount(base, Unit.BASE)
+    else:
+        amount = Amount(required(contracts, "oi"), Unit.CONTRACTS)
+    if size is not None and size.unit is Unit.BASE:
+        base = amount.value * size.value
+    elif size is not None:
+        dollars = amount.value * size.value
+    return amount, None if base is None or dollars is None else implied_price(dollars, base)
 
 
 def parse_marks(body: bytes, book: Book, now: datetime) -> Answer:
@@ -314,6 +313,8 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
 
     The sibling by coin has three columns and dollars in the second: it is refused, not read.
     """
+    if (by_coin := peek(_BY_COIN, body)) is not None and by_coin.data:
+        raise SourceChanged("rows of 3 columns (length 4 is read): dollars of all contracts of a coin")
 
     def read(row: tuple[int | str, Figure, Figure | None, Figure | None]) -> OpenInterest:
         at, *told = row

@@ -12,12 +12,16 @@ from msgspec import field
 
 from bot.domain.market import Completeness, Liquidation, Position, PriceKind
 from bot.domain.units import Amount, Unit
-from bot.errors import SourceChanged
-from bot.exchanges.reading import decode, evidence, stray
-from bot.exchanges.spec import Book, Figure, Socket, from_ms, required
+from bot.errors import SourceChanged, SourceError
+from bot.exchanges.reading import code_refusal, decode, evidence, stray
+from bot.exchanges.spec import SECOND, Book, Figure, Socket, from_ms, required
 
 TYPES = ("SWAP", "FUTURES")
 EVENTS = ("subscribe", "unsubscribe", "login", "notice", "channel-conn-count", "channel-conn-count-error")
+FINE = "0"
+THROTTLED = {"50011": 2 * SECOND, "50061": 2 * SECOND}
+BUSY = frozenset({"50001", "50004", "50013", "50026"})
+BLOCKED = frozenset({"51155"})  # local compliance restrictions
 
 
 class _Detail(msgspec.Struct):
@@ -43,6 +47,11 @@ class _Frame(msgspec.Struct):
 _FRAMES = msgspec.json.Decoder(_Frame)
 
 
+def refused(code: int | str, message: str, body: bytes) -> SourceError:
+    """What its code means, over HTTP too."""
+    return code_refusal(code, message, body, throttled=THROTTLED, busy=BUSY, blocked=BLOCKED)
+
+
 def _hello(book: Book) -> Sequence[str]:
     args = [{"channel": "liquidation-orders", "instType": kind} for kind in TYPES]
     return [json.dumps({"op": "subscribe", "args": args})]
@@ -57,6 +66,8 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
     frame = decode(_FRAMES, body)
     if frame.event == "error":
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
+    if not frame.event and str(frame.code) not in ("", FINE):
+        raise refused(frame.code, frame.message, body)
     if frame.data is None and frame.event not in EVENTS:
         raise stray(body)
     return [

@@ -188,7 +188,7 @@ def _event(one: OpenInterest | Liquidation) -> Sequence[Any]:
     if isinstance(one, Liquidation):
         name = one.instrument.symbol
         return [name, one.position, _amount(one.amount), str(one.price), _ms(one.at), one.number]
-    price = None if one.price is None else str(one.price)
+    price = None if one.price is None else f"{one.price:f}"
     return [_time(one.at), _amount(one.amount), price]
 
 
