@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from bot.arguments import ROLES, lasting, port, role, shards, speed
+from bot.arguments import ROLES, lasting, port, role, seconds, shards, speed
 from bot.errors import ConfigError, SourceError, StorageError, UsageError, WashoutError
 
 if TYPE_CHECKING:
@@ -113,6 +113,9 @@ def parser() -> argparse.ArgumentParser:
     add("check", _check, "Check the settings and show what would be run.", parents=[configured])
     doctor = add("doctor", _doctor, "Ask every venue once and say what each answered.", parents=[configured])
     doctor.add_argument("--asset", default="BTC", metavar="COIN", help="the coin to show (default BTC)")
+    doctor.add_argument(
+        "--listen", type=seconds, default=10, metavar="S", help="hear feeds for S s (10; 0: none)"
+    )
     replay = add("replay", _replay, "Find the waves in recorded history.", parents=[configured])
     replay.add_argument(
         "file",
@@ -233,7 +236,7 @@ def _doctor(options: argparse.Namespace) -> int:
     _log_to(sys.stderr, settings, options)
     from bot.doctor import doctor
 
-    return _in_loop(doctor(settings, options.asset))
+    return _in_loop(doctor(settings, options.asset, options.listen))
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 
 FASTEST = 600.0
+LONGEST_LISTEN_S = 600
 ROLES = ("collect", "judge", "deliver", "talk", "page")
 LASTING = {
     "s": timedelta(seconds=1),
@@ -46,6 +47,14 @@ def lasting(text: str) -> timedelta:
     if unit is None or not number.isdecimal() or not 0 < int(number) < 100_000:
         raise argparse.ArgumentTypeError(f"{text} is not a time such as 90s, 10m, 2h or 1d")
     return int(number) * unit
+
+
+def seconds(text: str) -> float:
+    if not text.isdecimal() or int(text) > LONGEST_LISTEN_S:
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a whole number from 0 to {LONGEST_LISTEN_S} (seconds)"
+        )
+    return float(text)
 
 
 def port(text: str) -> int:

@@ -13,7 +13,7 @@ import pytest
 from bot.__main__ import main as washout
 from bot.decode import UNREADABLE, decoded
 from bot.decode.payload import instrument_from
-from bot.decode.sources import the_source, the_venue
+from bot.decode.sources import the_source
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES
 from tests.exchanges.payloads import PAYLOADS
@@ -236,70 +236,6 @@ def test_wrong_words_are_told_what_there_is(capsys: pytest.CaptureFixture[str], 
     assert (code, "VENUE SOURCE FILE" in err) == (2, True)
     code, _, err = run(capsys, "bybit", "tickers", kept(TICKS), "--now", "yesterday")
     assert (code, "--now yesterday is not a time" in err) == (2, True)
-
-
-@pytest.mark.parametrize(
-    ("venue", "asked", "found"),
-    [
-        ("binance_usdm", "OI", "open-interest"),
-        ("binance-usdm", "open_interest", "open-interest"),
-        ("binance_usdm", "contracts", "book"),
-        ("binance_usdm", "ws", "liquidations"),
-        ("bybit", "liquidations", "liquidations-linear"),
-        ("bybit", "open-interest", "tickers"),
-        ("bybit", "allLiquidation.BTCUSDT", "liquidations-linear"),
-        ("bybit", "/v5/market/open-interest", "history"),
-        ("binance_usdm", "!forceOrder@arr", "liquidations"),
-        ("aster", "btcusdt@forceOrder", "liquidations"),
-        ("binance_coinm", "ticker/24hr", "volume"),
-        ("binance_usdm", "globalLongShortAccountRatio", "accounts"),
-        ("binance_usdm", "openInterestHist", "history"),
-        ("deribit", "trades.BTC-PERPETUAL.100ms", "liquidations"),
-        ("deribit", "get_last_trades_by_currency", "liquidations"),
-        ("okx", "account_ratio", "accounts"),
-        ("gate", "/futures/usdt/tickers", "tickers"),
-        ("deribit", "oi", "summaries"),
-        ("okx", "open-interest-history", "history"),
-        ("binance_usdm", "premiumIndex", "prices"),
-        ("binance_usdm", "funding", "prices"),
-        ("lighter", "orderBookDetails", "details"),
-        ("lighter", "oi", "details"),
-        ("hyperliquid", "tickers", "contexts"),
-        ("whitebit", "funding-rate", "futures"),
-        ("cryptocom", "prices", "marks"),
-        ("coinex", "liquidations", "liquidation-history"),
-        ("coinbase_cde", "volume", "products"),
-        ("kucoin", "tickers", "active"),
-        ("kucoin", "contracts", "book"),
-        ("okx", "tickers", "volume"),
-        ("bingx", "ticker", "volume"),
-        ("gate", "contracts", "book"),
-        ("gate", "contract_stats", "history"),
-        ("gate", "public_liquidates", "liquidations-usdt"),
-        ("htx", "swap_open_interest", "open-interest"),
-        ("htx", "swap_his_open_interest", "history"),
-        ("mexc", "detail", "book"),
-        ("phemex", "tickers", "linear"),
-    ],
-)
-def test_a_word_that_means_one_source_finds_it(venue: str, asked: str, found: str) -> None:
-    assert the_source(the_venue(venue), asked).name == found
-
-
-def test_a_word_that_means_two_sources_finds_none() -> None:
-    with pytest.raises(UsageError, match="it has"):
-        the_source(EXCHANGES["binance_usdm"], "o")  # type: ignore[index]
-
-
-def test_the_list_names_every_source(capsys: pytest.CaptureFixture[str]) -> None:
-    assert washout(["decode", "--list"]) == 0
-    rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
-    for venue, exchange in EXCHANGES.items():
-        for poll in (*exchange.polls, *exchange.unasked):
-            assert [venue, poll.name] in rows
-        assert [venue, "book"] in rows
-    for of, name in rows:
-        assert the_source(the_venue(of), name).name == name
 
 
 def test_a_payload_that_lists_its_own_contracts_needs_no_book(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.decode import UNREADABLE
+from tests.exchanges.payloads import PAYLOADS
 from tests.test_decode import BTC, run
 
 SHARED = Path(__file__).parents[2] / "shared" / "payloads"
@@ -129,6 +130,38 @@ def test_a_recorded_payload_that_must_be_rejected_is(capsys: pytest.CaptureFixtu
     code, lines, _ = run(capsys, name.partition("/")[0], source, str(shared(name)), "--instrument", contract)
     assert code == UNREADABLE
     assert words in lines[-1]["reason"]
+
+
+def test_of_a_position_closed_in_parts_the_first_counts(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    kept = next(p for p in PAYLOADS if (p.venue, p.name) == ("bitfinex", "liquidation_in_parts"))
+    file = tmp_path / "liquidations.json"
+    file.write_bytes(kept.body)
+    contract = "tBTCF0:USTF0,BTC,linear,1,coin"
+    _, lines, _ = run(capsys, "bitfinex", "liquidations", str(file), "--instrument", contract)
+    assert [(line["coins"], line["verdict"]) for line in lines] == [
+        (0.0392, "accept"),
+        (0.03908247, "repeated"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("venue", "contract"),
+    [("kraken_futures", "PI_XBTUSD,BTC,inverse,1,usd"), ("dydx", "BTC-USD,BTC,linear,1,coin")],
+)
+def test_trades_over_http_are_of_the_contract_that_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, venue: str, contract: str
+) -> None:
+    kept = next(p for p in PAYLOADS if (p.venue, p.name) == (venue, "trades_of_one"))
+    file = tmp_path / "trades.json"
+    file.write_bytes(kept.body)
+    _, lines, _ = run(capsys, venue, "trades", str(file), "--instrument", contract)
+    assert {line["symbol"] for line in lines} == {kept.symbol}
+    assert lines[0]["position"] == "short"
+    code, (line,), _ = run(capsys, venue, "liquidations", str(file), "--instrument", contract)
+    assert code == UNREADABLE
+    assert "the source trades" in line["reason"]
 
 
 def test_a_recorded_ping_is_answered_with_its_own_stamp(capsys: pytest.CaptureFixture[str]) -> None:

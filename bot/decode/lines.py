@@ -37,6 +37,7 @@ FRESH = timedelta(minutes=3)
 EVER = timedelta(days=36500)
 UNSIZED = "the size of its contracts, or what they are counted in, is not known"
 NOT_LISTED = "not among the contracts that were given"
+NOT_COUNTED = "not one of the markets that are counted"
 
 Line = dict[str, Any]
 
@@ -184,8 +185,9 @@ class Told:
         more: dict[str, Any] = {"numbered": numbers} if numbers else {}
         for one in said:
             self._say(one, verdicts.get(id(one)), more)
+        why = NOT_LISTED if self.exchange.book.requests() else NOT_COUNTED
         for symbol in unknown:
-            self._lines.append(line(self.exchange, "unknown", "unknown", NOT_LISTED) | {"symbol": symbol})
+            self._lines.append(line(self.exchange, "unknown", "unknown", why) | {"symbol": symbol})
         for row in unreadable:
             symbol, _, why = row.partition(": ")
             said_of = {"symbol": symbol} if why else {}
@@ -224,7 +226,8 @@ class Told:
         return replace(one, instrument=replace(one.instrument, expiry=None))
 
     def _liquidation(self, one: Liquidation, more: Mapping[str, Any]) -> None:
-        key = (one.instrument.symbol, one.at, one.amount.value, one.number)
+        each = () if one.whole else (one.at, one.amount.value)
+        key = (one.instrument.symbol, *each, one.number)
         verdict = self._plain(one, one.amount.value > 0 and one.price > 0)
         if verdict is Verdict.ACCEPT and _size(one.amount, one.instrument, one.price).usd is None:
             verdict = Verdict.UNPRICED

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from difflib import get_close_matches
 
-from bot.domain.assets import Asset
-from bot.domain.market import Instrument, Venue
+from bot.decode.addresses import ANY, Told, addresses, at_address, called
+from bot.domain.market import Venue
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES
-from bot.exchanges.spec import Exchange, History, Poll, Request, Socket
+from bot.exchanges.spec import Exchange
 
 MEANING = (
     ("book", "contracts", "instruments", "markets", "symbols", "products"),
     ("history", "open-interest-history", "open-interest-hist", "hist", "past"),
     ("open-interest", "open-interests", "openinterest", "oi"),
-    ("tickers", "ticker", "summary", "summaries", "book-summary", "markets"),
+    ("tickers", "ticker", "summary", "summaries", "markets"),
     ("prices", "price", "mark", "marks", "mark-price", "premium-index", "premium"),
     ("funding", "funding-rate", "funding-rates"),
     (
@@ -30,13 +30,10 @@ MEANING = (
         "liquidation-orders",
         "allliquidation",
         "public-liquidates",
-        "trades",
-        "last-trades",
-        "get-last-trades-by-currency",
-        "get-last-trades-by-instrument",
     ),
-    ("accounts", "account-ratio", "long-short-ratio", "long-short-account-ratio"),
     ("socket", "sockets", "ws", "websocket", "stream"),
+    ("contexts", "metaandassetctxs", "meta-and-asset-ctxs", "asset-ctxs"),
+    ("accounts", "account-ratio", "long-short-ratio", "long-short-account-ratio"),
     ("reports", "report", "cot", "positions", "volume", "exchange-list"),
 )
 """Words that mean the same; the first is ours where the venue has no name of its own for it."""
@@ -48,7 +45,7 @@ class Source:
 
     name: str
     kind: str
-    of: Poll | Socket | History | None
+    of: Told
 
 
 def sources_of(exchange: Exchange) -> Mapping[str, Source]:
@@ -74,77 +71,83 @@ def the_venue(asked: str) -> Exchange:
 
 
 def the_source(exchange: Exchange, asked: str) -> Source:
-    """By its own name, that of its endpoint or channel, a word that means the same, or a part of its name.
+    """By its own name, its address, a word that means the same, or a part that only one has.
 
-    Raises ``UsageError``.
+    Raises ``UsageError`` that names what there is.
     """
     sources = sources_of(exchange)
-    whole = asked.strip().lower().replace("_", "-").replace(" ", "-")
-    for prefix in ("poll:", "ws:", "http:"):
-        whole = whole.removeprefix(prefix)
+    told = {name: source.of for name, source in sources.items()}
+    if "/" in asked:
+        return _at(exchange, sources, told, asked.split()[-1])
+    word = asked.strip().lower().replace("_", "-").replace(" ", "-")
+    for prefix in ("poll:", "ws:", "http:", "ws-"):
+        word = word.removeprefix(prefix)
+    at = [name for name, source in sources.items() if _plain(word) in _words_of(exchange, source)]
+    for names in (
+        [name for name in sources if name == word],
+        called(exchange, told, asked.strip()),
+        [name for name in sources if name in _like(word)],
+        [name for name in at if sources[name].kind == "poll" or (name == "history" and "hist" in word)],
+        _meant(word, sources),
+        at,
+        [name for name in sources if word in name] if len(word) > 2 else [],
+        _within(word, sources),
+    ):
+        if (found := _one(names, sources, word)) is not None:
+            return found
     # A channel may be named with its contract: allLiquidation.BTCUSDT, btcusdt@forceOrder.
-    parts = [part for part in re.split(r"[^\w-]+", whole) if part and part != whole]
-    words = (whole, *(parts[-1:] if "/" in whole else parts))
-    ways: Sequence[Callable[[str], Sequence[str]]] = (
-        lambda word: [name for name in sources if name == word],
-        lambda word: [n for n, source in sources.items() if _plain(word) == _address(exchange, source)],
-        lambda word: [name for name in sources if name in _like(word)],
-        lambda word: [n for n, source in sources.items() if _plain(word) in _asked_as(exchange, source)],
-        lambda word: _meant(word, sources),
-        lambda word: [name for name in sources if _plain(word) in _listed_as(exchange, name)],
-        lambda word: [name for name in sources if word in name] if len(word) > 2 else [],
-    )
-    for way in ways:
-        for names in map(way, words):
-            if names and len({_reads(sources[name]) for name in names}) == 1:
-                return sources[names[0]]
-    raise UsageError(
-        f"{exchange.venue} has no source {asked}{_hint(whole, sources)} (it has: {', '.join(sources)})"
-    )
+    for part in re.split(r"[.@]", word) if re.search(r"[.@]", word) else ():
+        with suppress(UsageError):
+            return the_source(exchange, part)
+    several = f": say {' or '.join(at)}" if len(at) > 1 else ""
+    why = several or _none(exchange, word) or _hint(word, sources)
+    raise UsageError(f"{exchange.venue} has no source {asked}{why} (it has: {', '.join(sources)})")
+
+
+def _none(exchange: Exchange, word: str) -> str:
+    """Why there is none of its kind, where that is known."""
+    kind = _like(word)[:1]
+    if kind == ("liquidations",) and exchange.unheard:
+        return f": {exchange.unheard}"
+    return ": its past is not told, or not asked for" if kind == ("history",) else ""
+
+
+def _at(exchange: Exchange, sources: Mapping[str, Source], told: Mapping[str, Told], address: str) -> Source:
+    """Raises ``UsageError`` where nothing, or more than one thing, is told there."""
+    names = called(exchange, told, address) or at_address(exchange, told, address)
+    if (found := _one(names, sources, address)) is not None:
+        return found
+    if names:
+        raise UsageError(f"{exchange.venue} tells more than one thing at {address}: say {' or '.join(names)}")
+    raise UsageError(f"{exchange.venue} is not asked at {address} (its sources are: {', '.join(sources)})")
+
+
+def _one(names: Sequence[str], sources: Mapping[str, Source], asked: str) -> Source | None:
+    """What all of ``names`` are to whoever has a payload; the past where it is asked for."""
+    if "history" in names and "hist" in asked.lower():
+        return sources["history"]
+    alike = {_reads(sources[name]) for name in names}
+    return sources[names[0]] if len(alike) == 1 else None
+
+
+def _within(word: str, sources: Mapping[str, Source]) -> list[str]:
+    """Those whose name, or a word that means the same, is the longest that stands whole in ``word``."""
+    named = {name: [name] for name in sources}
+    for words in MEANING:
+        for same in set(words) - sources.keys():
+            named[same] = [name for name in sources if name in words] or _meant(same, sources)
+    standing = [name for name in named if f"-{name}-" in f"-{word}-" and named[name]]
+    return named[max(standing, key=len)] if standing else []
 
 
 def _plain(word: str) -> str:
-    return re.sub(r"\W|_", "", word).lower().removesuffix("s")
+    return word.replace("-", "").lower().removesuffix("s")
 
 
-def _asked_as(exchange: Exchange, source: Source) -> Collection[str]:
-    """The words of the address it is asked or heard at (``premiumindex``, ``ticker24hr``)."""
-    if isinstance(source.of, Socket):
-        return _parts([source.of.url.partition("//")[2].partition("/")[2]])
-    if not isinstance(source.of, Poll):
-        return ()
-    anything = Instrument(exchange.venue, "X", Asset("X"))
-    return _parts(request.path for request in source.of.requests({anything.symbol: anything}))
-
-
-def _listed_as(exchange: Exchange, name: str) -> Collection[str]:
-    """The same of the list of contracts and of the past."""
-    if name == "history" and exchange.history is not None:
-        anything, then = Instrument(exchange.venue, "X", Asset("X")), datetime(2026, 1, 1, tzinfo=UTC)
-        return _parts(request.path for request in exchange.history.requests(anything, then, then))
-    return _parts(request.path for request in exchange.book.requests()) if name == "book" else ()
-
-
-def _address(exchange: Exchange, source: Source) -> str:
-    """The path it is asked at, where there is one."""
-    anything, then = Instrument(exchange.venue, "X", Asset("X")), datetime(2026, 1, 1, tzinfo=UTC)
-    asked: Sequence[Request] = ()
-    if isinstance(source.of, Poll):
-        asked = source.of.requests({anything.symbol: anything})
-    elif isinstance(source.of, History):
-        asked = source.of.requests(anything, then, then)
-    elif source.of is None:
-        asked = exchange.book.requests()
-    return _plain(asked[0].path) if asked else ""
-
-
-def _parts(paths: Iterable[str]) -> Collection[str]:
-    """Each word of a path, its last two together, and the whole."""
-    found: set[str] = set()
-    for path in paths:
-        words = path.split("/")
-        found |= {_plain(word) for word in (*words, "".join(words[-2:]), path) if len(word) > 3}
-    return found
+def _words_of(exchange: Exchange, source: Source) -> Collection[str]:
+    """The words of the addresses it is told at (``premiumindex``, ``orderbookdetail``)."""
+    parts = [part for one in addresses(exchange, source.of) for part in one.replace("_", "-").split("/")[3:]]
+    return {_plain(part) for part in parts if len(part) > 3}
 
 
 def _reads(source: Source) -> object:
@@ -153,7 +156,7 @@ def _reads(source: Source) -> object:
 
 
 def _like(word: str) -> Sequence[str]:
-    return next((words for words in MEANING if _plain(word) in map(_plain, words)), ())
+    return next((words for words in MEANING if word in words), ())
 
 
 def _meant(word: str, sources: Mapping[str, Source]) -> list[str]:
@@ -190,9 +193,4 @@ def table() -> Iterator[str]:
 
 
 def _where(exchange: Exchange, source: Source) -> str:
-    if isinstance(source.of, Socket):
-        return source.of.url
-    if isinstance(source.of, History):
-        return exchange.base_url
-    requests = exchange.book.requests() if source.of is None else source.of.requests({})
-    return ((requests[0].host or exchange.base_url) + requests[0].path) if requests else exchange.base_url
+    return " ".join(addresses(exchange, source.of)).replace(ANY, "SYMBOL") or "nowhere: contracts are named"

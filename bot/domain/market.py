@@ -61,11 +61,8 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpenInterest(msgspec.Struct, frozen=True, gc=False, tag="open_interest"):
-    """Open interest of one instrument. ``price`` is the price of one base unit told in the same message.
-
-    ``implied``: the message tells no price, but dollars and coins from which one follows; a mark price that
-    is told elsewhere goes before it.
-    """
+    """Open interest of one instrument. ``price`` is the price of one base unit told in the same message, or
+    (``implied``) what follows from its dollars and coins: a mark price told elsewhere goes before that."""
 
     instrument: Instrument
     amount: Amount
@@ -162,6 +159,8 @@ class Liquidation(msgspec.Struct, frozen=True, gc=False, tag="liquidation"):
     number: str = ""
     deleveraged: bool = False
     """Closed by auto-deleveraging, against a winner, rather than by a liquidation order."""
+    whole: bool = False
+    """Each part of a closing tells the whole position: only the first that is told of a ``number`` counts."""
 
 
 class ReportKind(StrEnum):

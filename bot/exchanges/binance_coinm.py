@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from bot.domain.market import Completeness, Group, Instrument, OpenInterest, Venue
+from bot.domain.market import Group, Instrument, OpenInterest, Venue
 from bot.domain.units import Amount, ContractSize, Unit
+from bot.exchanges.binance_socket import forced
 from bot.exchanges.binance_terms import terms, told
-from bot.exchanges.binance_usdm import DATA_WEIGHT, DATED, STEP, open_interest, parse_forced, polls
+from bot.exchanges.binance_usdm import DATA_WEIGHT, DATED, STEP, open_interest, polls
 from bot.exchanges.listed import decode_listed
 from bot.exchanges.reading import (
     DOLLARS,
@@ -39,7 +40,6 @@ from bot.exchanges.spec import (
     Figure,
     History,
     Request,
-    Socket,
     facts,
     from_ms,
     optional,
@@ -192,14 +192,6 @@ EXCHANGE = Exchange(
     budget=Budget(2400, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
-    sockets=(
-        Socket(
-            "liquidations",
-            "wss://dstream.binance.com/ws/!forceOrder@arr",
-            lambda _: (),
-            parse_forced,
-            Completeness.THROTTLED,
-        ),
-    ),
+    sockets=(forced("wss://dstream.binance.com/ws/!forceOrder@arr"),),
     history=History(STEP, timedelta(days=30) - HOUR, _past, parse_history, whose=_whose),
 )

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
 import msgspec
 from msgspec import field
 
 from bot.domain.market import (
-    Completeness,
     Funding,
     Group,
     Instrument,
-    Liquidation,
     Observation,
     OpenInterest,
-    Position,
     Price,
     Supply,
     Venue,
     Volume,
 )
 from bot.domain.units import Amount, Unit
+from bot.exchanges.binance_socket import forced
 from bot.exchanges.binance_terms import FUNDING_INTERVAL, terms, told
 from bot.exchanges.listed import decode_listed
 from bot.exchanges.reading import (
@@ -41,7 +38,6 @@ from bot.exchanges.reading import (
     read_rows,
     refusal,
     rows_of,
-    stray,
     the_same,
 )
 from bot.exchanges.spec import (
@@ -56,7 +52,6 @@ from bot.exchanges.spec import (
     History,
     Poll,
     Request,
-    Socket,
     facts,
     from_ms,
     optional,
@@ -151,26 +146,6 @@ class _Supplied(msgspec.Struct):
     coins: Figure | None = field(name="CMCCirculatingSupply", default=None)
 
 
-class _Forced(msgspec.Struct):
-    symbol: str = field(name="s")
-    side: Literal["BUY", "SELL"] = field(name="S")
-    filled: Figure = field(name="z")
-    price: Figure = field(name="ap")
-    at: int = field(name="T")
-
-
-class _Event(msgspec.Struct):
-    kind: str = field(name="e", default="")
-    order: _Forced | None = field(name="o", default=None)
-
-
-class _Frame(_Event):
-    data: _Event | None = None
-    """The event, on the combined stream; on the raw one the frame is the event."""
-    result: list[str] | msgspec.UnsetType | None = msgspec.UNSET
-    """Of an answer to us."""
-
-
 _LISTING = msgspec.json.Decoder(_Listing)
 _OPEN = msgspec.json.Decoder(list[_OpenInterest] | _OpenInterest)
 _PREMIUMS = msgspec.json.Decoder(list[_Premium] | _Premium)
@@ -178,7 +153,6 @@ _DAYS = msgspec.json.Decoder(list[_Day] | _Day)
 _PASTS = msgspec.json.Decoder(list[_Past])
 _ACCOUNTS = msgspec.json.Decoder(list[_Accounts])
 _SUPPLIED = msgspec.json.Decoder(list[_Supplied])
-_FRAMES = msgspec.json.Decoder(list[_Frame] | _Frame)
 
 
 def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
@@ -283,28 +257,6 @@ def parse_supply(body: bytes, book: Book, now: datetime) -> Answer:
     return read_rows(rows, book, read, may_be_silent=True)
 
 
-def parse_forced(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
-    """``{"e": "forceOrder", "o": {"s", "S": "SELL", "z", "ap", "T"}}``, bare or under ``data``.
-
-    ``S`` is the side of the order, so a SELL closed a long. ``z`` is all that was filled (contracts on
-    COIN-M), where ``l`` is only the last fill; ``ap`` is the average price. A frame holds one of them,
-    though the stream is called an array.
-    """
-    lost: list[Liquidation] = []
-    for frame in rows_of(decode(_FRAMES, body)):
-        event = frame.data or frame
-        order = event.order
-        if not event.kind and frame.result is msgspec.UNSET:
-            raise told(body) or stray(body)
-        if event.kind != "forceOrder" or order is None or (instrument := book.get(order.symbol)) is None:
-            continue
-        position = Position.LONG if order.side == "SELL" else Position.SHORT
-        amount = Amount(required(order.filled, "z"), Unit.CONTRACTS if instrument.inverse else Unit.BASE)
-        price = required(order.price, "ap")
-        lost.append(Liquidation(instrument, position, amount, price, from_ms(order.at), now))
-    return lost
-
-
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
     return [
         Request(
@@ -353,7 +305,13 @@ def _newest(path: str) -> Callable[[Book], Sequence[Request]]:
 def polls(root: str, parse_interest: Callable[[bytes, Book, datetime], Answer]) -> tuple[Poll, ...]:
     """What every venue of this wire format is asked below ``root``."""
     return (
-        Poll("prices", MINUTE, lambda _: [Request(f"{root}/premiumIndex", weight=10)], parse_premiums),
+        Poll(
+            "prices",
+            MINUTE,
+            lambda _: [Request(f"{root}/premiumIndex", weight=10)],
+            parse_premiums,
+            also=("markPrice",),
+        ),
         Poll(
             "open-interest",
             MINUTE,
@@ -361,7 +319,13 @@ def polls(root: str, parse_interest: Callable[[bytes, Book, datetime], Answer]) 
             parse_interest,
             rotates=True,
         ),
-        Poll("volume", 5 * MINUTE, lambda _: [Request(f"{root}/ticker/24hr", weight=40)], parse_volume),
+        Poll(
+            "volume",
+            5 * MINUTE,
+            lambda _: [Request(f"{root}/ticker/24hr", weight=40)],
+            parse_volume,
+            also=("ticker24hr",),
+        ),
     )
 
 
@@ -385,15 +349,7 @@ EXCHANGE = Exchange(
     budget=Budget(2400, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
-    sockets=(
-        Socket(
-            "liquidations",
-            "wss://fstream.binance.com/market/ws/!forceOrder@arr",
-            lambda _: (),
-            parse_forced,
-            Completeness.THROTTLED,
-        ),
-    ),
+    sockets=(forced("wss://fstream.binance.com/market/ws/!forceOrder@arr"),),
     # A request for exactly 30 days back would be out of reach by the time it arrives.
     history=History(STEP, timedelta(days=30) - HOUR, _past, parse_history, whose=_whose),
 )

@@ -75,7 +75,9 @@ FACTS = facts(
     names | indexes, oil, volatility, currencies, metals | left out by name | announcements of the venue | [1]
     liq:global | [5] | its sign is the position: above zero a long was lost | documentation, adapters | [2]
     liq:global | [11] | price; [6] is the entry | documentation, client library | [2]
-    liq:global | [8] | 0 the trigger, 1 the execution: only 1 is counted, by its number | documentation | [?]
+    liq:global | [8] | 0 the trigger, which has no price; 1 an execution: only these are read | recorded | [2]
+    liq:global | [1], [5] | a position and its size, again at each execution: counted once | recorded | [1]
+    liq:global | [2] | ms, also with a fraction | documentation | [1]
     liq:global | completeness | every one is told | — | [0]
     liq:global | spot pairs | positions on margin: not counted | general knowledge | [0]
     error | 11010 | throttled | client library | [1]
@@ -159,10 +161,7 @@ def _needed(row: Row, place: int) -> Decimal:
 
 
 def _moment(row: Row, place: int) -> datetime:
-    found = _place(row, place)
-    if not isinstance(found, int):
-        raise SourceChanged(f"[{place}] is {found!r:.40}, not a time in milliseconds")
-    return from_ms(found)
+    return from_ms(int(_needed(row, place)))
 
 
 def _told(body: bytes) -> SourceError | None:
@@ -248,8 +247,9 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
 def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
     """``[channel, [["pos", id, ms, _, "tETHF0:USTF0", amount, entry, _, is_match, _, _, price]]]``
 
-    The sign of the amount is the position's. A liquidation is told when it is triggered (``is_match`` 0) and
-    when it is executed (1); only the execution has a price for certain, and only it is counted.
+    The sign of the amount is the position's. A liquidation is told when it is triggered (``is_match`` 0),
+    without a price, and at each execution (1), with what was left of the position until then: the first of
+    them tells all of it.
     """
     frame = decode(_FRAMES, body)
     if isinstance(frame, _Event):
@@ -269,9 +269,9 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
         amount, price, number = _needed(row, 5), _needed(row, 11), str(_place(row, 1))
         position = Position.LONG if amount > 0 else Position.SHORT
         size = Amount(abs(amount), Unit.BASE)
-        return Liquidation(instrument, position, size, price, _moment(row, 2), now, number)
+        return Liquidation(instrument, position, size, price, _moment(row, 2), now, number, whole=True)
 
-    return read_all(rows, read)[0]
+    return sorted(read_all(rows, read)[0], key=lambda lost: lost.at)
 
 
 def _lost(part: list[Any], depth: int = 3) -> Iterator[Row]:
@@ -315,6 +315,7 @@ EXCHANGE = Exchange(
             parse_liquidations,
             Completeness.COMPLETE,
             ping='{"event":"ping","cid":1}',
+            also=("liq:global", "status/liq:global", "v2/liquidations/hist"),
         ),
     ),
     history=History(STEP, timedelta(days=14), _past, parse_history),

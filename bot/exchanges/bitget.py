@@ -48,6 +48,7 @@ from bot.exchanges.spec import (
     Request,
     facts,
     from_ms,
+    only_read,
     optional,
     quoted,
     required,
@@ -67,11 +68,14 @@ FACTS = facts(
     …/account-long-short | longShortAccountRatio | long per short account | documentation | [1]
     …/contracts | symbolStatus, symbolType | normal; perpetual or delivery | documentation | [2]
     …/contracts | isRwa | YES is a share or metal: left out | recorded answers | [2]
+    /api/v3/market/instruments | type, symbolType, status | perpetual or delivery; crypto; online | SDK | [1]
     …/contracts | quoteCoin | USD is margined in coins (inverse) | client library | [1]
     …/open-interest | size, openInterest | never asked: 2.4 times the tickers | recorded answers of 2025 | [?]
     …/open-interest | size, openInterest | the same as the tickers | an observer in September 2026 | [?]
     liquidation, by symbol | — | acknowledged, silent while trades flowed | one test of 22 minutes | [1]
-    liquidation, by product | side | told once a second; whose side is not known | documentation | [?]
+    liquidation, by product | — | the largest long and short a second, by symbol | a client program | [1]
+    liquidation, /api/v3/market/liquidations | side | of the position: buy was a long | three programs | [1]
+    liquidation, /api/v3/market/liquidations | amount | coins or dollars: they disagree | two programs | [?]
     code | 429 | throttled | client library | [1]
     limits | 20 in 1 s | questions of one address to one path | documentation | [1]
     """
@@ -88,13 +92,14 @@ class _Listed(msgspec.Struct, rename="camel"):
     symbol: str
     base_coin: str
     quote_coin: str
-    symbol_type: str = ""
-    symbol_status: str = ""
+    symbol_type: str | None = None
+    """Perpetual or delivery; in the newer list, where ``type`` says that, whether it is of a coin."""
+    symbol_status: str | None = None
     delivery_time: str | None = None
-    is_rwa: str = "NO"
-    type: str = ""
-    """As the newer list calls it; its ``status`` of a contract that trades is ``online``."""
-    status: str = ""
+    is_rwa: str | None = None
+    type: str | None = None
+    status: str | None = None
+    """Of a contract that trades ``online``, in the newer list."""
 
 
 class _Ticker(msgspec.Struct, rename="camel"):
@@ -165,8 +170,11 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     """
 
     def read(row: _Listed) -> Instrument | None:
-        kind, status = row.symbol_type or row.type, row.symbol_status or row.status
-        if status not in TRADING or kind not in KINDS or row.is_rwa.upper() == "YES":
+        kind, of = (row.type, row.symbol_type) if row.type else (row.symbol_type, None)
+        status = row.symbol_status or row.status
+        if status not in TRADING or kind not in KINDS or (row.is_rwa or "").upper() == "YES":
+            return None
+        if of not in (None, "", "crypto"):
             return None
         if row.quote_coin not in DOLLARS:
             return None
@@ -258,10 +266,6 @@ def _by_product(path: str, name: str = "productType") -> Callable[..., Sequence[
     return lambda *_: [Request(path, {name: product}) for product in PRODUCTS]
 
 
-def _nothing(_: Book) -> Sequence[Request]:
-    return ()
-
-
 EXCHANGE = Exchange(
     venue=VENUE,
     title="Bitget",
@@ -284,9 +288,10 @@ EXCHANGE = Exchange(
     facts=FACTS,
     read_refusal=refusal,
     unasked=(
-        Poll("open-interest", MINUTE, _nothing, parse_open_interest),
-        Poll("open-interest-v3", MINUTE, _nothing, parse_open_interest),
+        only_read("open-interest", "/api/v2/mix/market/open-interest", parse_open_interest),
+        only_read("open-interest-v3", "/api/v3/market/open-interest", parse_open_interest),
     ),
-    unheard="its liquidation channel is unproven: silent for 22 minutes of trades, its sides unclear",
+    doubts=("its two addresses told different open interest: only its tickers are asked",),
+    unheard="its liquidation channel is unproven: silent for 22 minutes of trades, its amounts unclear",
     counted="as its tickers count; its other address was seen to say 2.4 times as much",
 )

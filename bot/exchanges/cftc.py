@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -47,6 +47,9 @@ FACTS = facts(
     gpe5-46if.json | asset_mgr_, lev_money_, other_rept_positions_long | the same | client libraries | [2]
     gpe5-46if.json | contract_units | "(5 Bitcoins)", "(Bitcoin X $0.10)" | recorded rows | [1]
     gpe5-46if.json | market name, cftc_contract_market_code | must not disagree | recorded rows | [2]
+    gpe5-46if.json | codes of Micro SOL, Micro XRP | 177742, 176741 | one client library | [1]
+    gpe5-46if.json | "… - LMX LABS LLC" | Coinbase Derivatives by its former name | client libraries | [1]
+    gpe5-46if.json | Coinbase Derivatives' SOL and XRP | other codes, which are not sure: not asked | — | [?]
     gpe5-46if.json | cftc_commodity_code | not used: BTC and BCH share it | recorded rows | [2]
     gpe5-46if.json | report_date_as_yyyy_mm_dd | the Tuesday, taken at 17:00 New York | recorded answer | [2]
     gpe5-46if.json | futonly_or_combined | rows with options are left out | recorded rows | [1]
@@ -69,25 +72,35 @@ class _Market:
     asset: Asset
     venue: Venue
     coins: Decimal | None = None
+    since: date = date.min
+    """Listed on this day: earlier sums are whole without it."""
 
+
+_BTC, _ETH, _SOL, _XRP = Asset("BTC"), Asset("ETH"), Asset("SOL"), Asset("XRP")
+_AT_CME, _AT_CDE = " - CHICAGO MERCANTILE EXCHANGE", " - COINBASE DERIVATIVES, LLC"
+_FORMERLY_CDE = " - LMX LABS LLC"
+PERPETUALS = date(2025, 7, 21)
+"""Coinbase Derivatives lists contracts without an end from this day on."""
 
 MARKETS = (
-    _Market("133741", "BITCOIN - CHICAGO MERCANTILE EXCHANGE", Asset("BTC"), CME, Decimal(5)),
-    _Market("133742", "MICRO BITCOIN - CHICAGO MERCANTILE EXCHANGE", Asset("BTC"), CME, Decimal("0.1")),
-    _Market(
-        "133LM4",
-        "NANO BITCOIN PERP STYLE - COINBASE DERIVATIVES, LLC",
-        Asset("BTC"),
-        CDE,
-        Decimal("0.01"),
-    ),
-    _Market("133LM5", "BITCOIN CASH PERP STYLE - COINBASE DERIVATIVES, LLC", Asset("BCH"), CDE),
-    _Market("146021", "ETHER CASH SETTLED - CHICAGO MERCANTILE EXCHANGE", Asset("ETH"), CME, Decimal(50)),
-    _Market("146022", "MICRO ETHER - CHICAGO MERCANTILE EXCHANGE", Asset("ETH"), CME, Decimal("0.1")),
+    _Market("133741", f"BITCOIN{_AT_CME}", _BTC, CME, Decimal(5)),
+    _Market("133742", f"MICRO BITCOIN{_AT_CME}", _BTC, CME, Decimal("0.1")),
+    _Market("133LM4", f"NANO BITCOIN PERP STYLE{_AT_CDE}", _BTC, CDE, Decimal("0.01"), PERPETUALS),
+    _Market("133LM1", f"NANO BITCOIN{_AT_CDE}", _BTC, CDE, Decimal("0.01")),
+    _Market("133LM5", f"BITCOIN CASH PERP STYLE{_AT_CDE}", Asset("BCH"), CDE),
+    _Market("146021", f"ETHER CASH SETTLED{_AT_CME}", _ETH, CME, Decimal(50)),
+    _Market("146022", f"MICRO ETHER{_AT_CME}", _ETH, CME, Decimal("0.1")),
+    _Market("146LM3", f"NANO ETHER PERP STYLE{_AT_CDE}", _ETH, CDE, Decimal("0.1"), PERPETUALS),
+    _Market("146LM1", f"NANO ETHER{_AT_CDE}", _ETH, CDE, Decimal("0.1")),
+    _Market("177741", f"SOL{_AT_CME}", _SOL, CME, Decimal(500)),
+    _Market("177742", f"MICRO SOL{_AT_CME}", _SOL, CME, Decimal(25)),
+    _Market("176740", f"XRP{_AT_CME}", _XRP, CME, Decimal(50_000)),
+    _Market("176741", f"MICRO XRP{_AT_CME}", _XRP, CME, Decimal(2_500)),
 )
-"""Names seen in 2026 rows, codes told by two libraries; the sizes of CME's contracts by its own pages."""
+"""Names seen in 2026 rows, the largest of each venue and coin first; codes told by client libraries."""
 _BY_CODE = {market.code: market for market in MARKETS}
 _BY_NAME = {market.name: market for market in MARKETS}
+_BY_NAME |= {name.replace(_AT_CDE, _FORMERLY_CDE): market for name, market in _BY_NAME.items()}
 
 COLUMNS = {
     Holder.DEALERS: "dealer_positions",
@@ -217,12 +230,13 @@ def parse_positions(body: bytes, book: Book, now: datetime) -> Answer:
                 unknown.append(_market_name(row))
             elif (one := _told_by(row, market, lost)) is None:
                 unknown.append(f"{market.name}, with options")
-            else:
-                meant[market.venue, market.asset, one.day][market.code] = one
+            elif meant[market.venue, market.asset, one.day].setdefault(market.code, one) != one:
+                lost.add((market.venue, market.asset))
+                unreadable.append(f"{market.name}: told twice at {one.day:%Y-%m-%d}, differently")
         except SourceChanged as fault:
             unreadable.append(str(fault))
     for (venue, asset, day), parts in list(meant.items()):
-        first = next(market for market in MARKETS if (market.venue, market.asset) == (venue, asset))
+        first = next(m for m in MARKETS if (m.venue, m.asset) == (venue, asset) and m.since <= day.date())
         if (venue, asset) in lost or first.code not in parts:  # the rest alone would look like a fall
             unreadable.append(f"{first.name}: left out at {day:%Y-%m-%d}, where a part of it is missing")
             del meant[venue, asset, day]

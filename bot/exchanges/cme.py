@@ -18,10 +18,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from bot.domain.assets import Asset
 from bot.domain.market import Group, Report, Venue
+from bot.domain.units import Unit
 from bot.errors import SourceBlocked, SourceChanged
-from bot.exchanges.reading import evidence, refusal
+from bot.exchanges.reading import evidence, peek, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -49,9 +52,13 @@ FACTS = facts(
     Micro Bitcoin (MBT) | size | 0.1 BTC | CFTC's units | [1]
     Bitcoin Friday (BFF) | size | 0.02 BTC | contract specification | [0]
     Ether (ETH), Micro Ether (MET) | size | 50 ETH, 0.1 ETH | CFTC's units | [1]
+    Solana (SOL), Micro Solana (MSL) | size | 500 SOL, 25 SOL | client libraries | [1]
+    XRP, Micro XRP (MXP) | size | 50,000 XRP, 2,500 XRP | client libraries | [1]
     another product | — | named, never counted | — | [2]
-    micro, Friday | — | counted where a page that is asked shows them | the page | [0]
+    micro, Friday, SOL, XRP | — | counted where a page that is asked shows them | the page | [0]
     HTTP 403, "Access Denied" | — | blocked: off for a day | reports of others | [0]
+    CmeWS/mvc/Volume/Details | atClose, change of monthData | what its script asks | client libraries | [2]
+    "suspected web scraping activity" | — | blocked, also with HTTP 200 | reports of others | [1]
     hours | — | until 29 May 2026 closed on weekends | CME's announcement | [2]
     """
 )
@@ -69,7 +76,7 @@ class _Product:
     coins: Decimal
 
 
-_BTC, _ETH = Asset("BTC"), Asset("ETH")
+_BTC, _ETH, _SOL, _XRP = Asset("BTC"), Asset("ETH"), Asset("SOL"), Asset("XRP")
 _BITCOIN, _MICRO_BITCOIN = _Product(_BTC, Decimal(5)), _Product(_BTC, Decimal("0.1"))
 _BITCOIN_FRIDAY = _Product(_BTC, Decimal("0.02"))
 _ETHER, _MICRO_ETHER = _Product(_ETH, Decimal(50)), _Product(_ETH, Decimal("0.1"))
@@ -79,6 +86,10 @@ PRODUCTS = {
     **dict.fromkeys(("bitcoin friday", "bff"), _BITCOIN_FRIDAY),
     **dict.fromkeys(("ether", "eth"), _ETHER),
     **dict.fromkeys(("micro ether", "met"), _MICRO_ETHER),
+    **dict.fromkeys(("solana", "sol"), _Product(_SOL, Decimal(500))),
+    **dict.fromkeys(("micro solana", "msl"), _Product(_SOL, Decimal(25))),
+    "xrp": _Product(_XRP, Decimal(50_000)),
+    **dict.fromkeys(("micro xrp", "mxp"), _Product(_XRP, Decimal(2_500))),
 }
 """By the whole name or code: "Bitcoin Cash" or "Bitcoin Euro" is none of them."""
 
@@ -86,9 +97,11 @@ NAMES = ("product", "product name", "product code", "clearing code", "code", "sy
 NOT_OVER = {"at close": ("change", "chg"), "open interest": ("change", "chg", "volume")}
 """A column is not meant where one of these words stands over it too."""
 _FUTURES = re.compile(r"^(.*?)\s+futures\b", re.IGNORECASE)
-_TRADE_DATE = re.compile(r"trade\s+date\W{0,5}(.{0,60})", re.IGNORECASE)
+_AROUND = re.compile(r"^CME (?:Group )?|\s+\(\w+\)$|\s+volume\b.*", re.IGNORECASE)
+"""What may stand around a product's name: "CME Bitcoin (BTC) Futures", "Bitcoin Volume & Open Interest"."""
+_TRADE_DATE = re.compile(r"(?:trade|business)\s+date\W{0,5}(.{0,60})", re.IGNORECASE)
 _DAYS = (
-    (r"\b(\d{1,2})\s+([a-z]{3})[a-z]*\.?,?\s+(\d{4})\b", "{0} {1} {2}", "%d %b %Y"),
+    (r"\b(\d{1,2})[\s-]+([a-z]{3})[a-z]*\.?,?[\s-]+(\d{4})\b", "{0} {1} {2}", "%d %b %Y"),
     (r"\b([a-z]{3})[a-z]*\.?\s+(\d{1,2}),?\s+(\d{4})\b", "{1} {0} {2}", "%d %b %Y"),
     (r"\b(\d{4})-(\d{2})-(\d{2})\b", "{0} {1} {2}", "%Y %m %d"),
     (r"\b(\d{1,2})/(\d{1,2})/(\d{4})\b", "{0} {1} {2}", "%m %d %Y"),
@@ -97,8 +110,29 @@ _DAYS = (
 _STANDING = re.compile(r"\b(preliminary|final)\b", re.IGNORECASE)
 _NEAR = 90
 """The word stands within so many characters of the date."""
-_REFUSED = re.compile(r"access denied|are you a robot|captcha|unusual traffic", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"access denied|are you a robot|captcha|unusual traffic|web scraping|just a moment"
+    r"|incident id|pardon our interruption|enable javascript and cookies",
+    re.IGNORECASE,
+)
 _NOTHING = ("", "-", "–", "—", "n/a", "unch")
+
+
+class _Month(msgspec.Struct, rename="camel"):
+    month: str = ""
+    at_close: str = ""
+    change: str = ""
+
+
+class _Details(msgspec.Struct, rename="camel"):
+    """What the page's own script asks for, by product, day and standing; it tells only the day."""
+
+    trade_date: str
+    month_data: list[_Month]
+    totals: _Month
+
+
+_DETAILS = msgspec.json.Decoder(_Details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +166,11 @@ def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
     Raises ``SourceChanged`` where there is no such table, one of them cannot be read or the page ends in its
     middle, and ``SourceBlocked`` for a page that refuses.
     """
+    if (details := peek(_DETAILS, body)) is not None:
+        return _read_details(details, book, now)
     page = read_page(body)
-    if not page.tables and _REFUSED.search(page.text):
+    refuses = _REFUSED.search(page.text) is not None
+    if not page.tables and refuses:
         raise SourceBlocked("a page that refuses this program", evidence=evidence(body))
     if not page.whole:
         raise SourceChanged("the page ends in its middle", evidence=evidence(body))
@@ -149,9 +186,27 @@ def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
         fault.evidence = fault.evidence or evidence(body)
         raise
     if not parts and not unknown:
+        if refuses:
+            raise SourceBlocked("a page that refuses this program", evidence=evidence(body))
         raise SourceChanged("no table of open interest", evidence=evidence(body))
     reports = [_report(*key, list(told.values()), now) for key, told in parts.items() if told]
     return Answer(reports, unknown)
+
+
+def _read_details(details: _Details, book: Book, now: datetime) -> Answer:
+    """``{"tradeDate": "20251010", "monthData": [{"month": "OCT 25", "atClose": "18,000", …}], "totals": …}``
+
+    Kept by hand, since it is asked for by day; of which product it is only the book can say.
+    """
+    known = next(iter(book.values())) if len(book) == 1 else None
+    if known is None or known.contract is None or known.contract.unit is not Unit.BASE:
+        raise SourceChanged("figures without the name of their product: --instrument BTC,BTC,linear,5,coin")
+    day, preliminary = _trade_date(f"Trade date {details.trade_date}")
+    rows = [(one.month, one.at_close, one.change) for one in details.month_data]
+    rows.append(("Total", details.totals.at_close, details.totals.change))
+    table = Table((), "", ("month", "at close", "change"), rows)
+    told = _months(table, _Product(known.asset, known.contract.value))
+    return Answer([_report(known.asset, day, preliminary, [told], now)])
 
 
 def _once(known: dict[_Product, _Told], told: _Told) -> None:
@@ -193,7 +248,7 @@ def _products(table: Table, unknown: list[str]) -> Iterator[_Told]:
         name = row[named] if named < len(row) else ""
         if not name or name.lower().startswith("total"):
             continue
-        product = _product(name)
+        product = None if "options" in map(str.lower, row) else _product(name)
         if product is None:
             unknown.append(name)
             continue
@@ -214,7 +269,10 @@ def _above(table: Table) -> tuple[str, _Product | None]:
 
 def _product(name: str) -> _Product | None:
     futures = _FUTURES.search(name)
-    return PRODUCTS.get(" ".join((futures[1] if futures else name).lower().split()))
+    if futures is None and "option" in name.lower():
+        return None
+    plain = _AROUND.sub("", futures[1] if futures else name)
+    return PRODUCTS.get(" ".join(plain.lower().split()))
 
 
 def _months(table: Table, product: _Product) -> _Told:
@@ -312,7 +370,10 @@ EXCHANGE = Exchange(
     budget=Budget(2, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
-    doubts=("the layout of its page could not be seen, so a figure may be refused that is right",),
+    doubts=(
+        "the layout of its page could not be seen, so a figure may be refused that is right",
+        "where the page fills its table by a script, as others report, no figure is read",
+    ),
     counted="one-sided, in coins; without contracts that its page does not show",
     headers={"Accept": "text/html"},
 )

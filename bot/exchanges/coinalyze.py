@@ -32,6 +32,7 @@ from bot.exchanges.spec import (
     RetoldPast,
     facts,
     from_ms,
+    only_read,
     required,
 )
 
@@ -113,6 +114,16 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     return read_book(rows, read)
 
 
+def _coins(value: Figure, name: str, known: Instrument) -> float:
+    """Raises ``SourceChanged`` for a market that does not count in coins, and below zero."""
+    if known.contract != _COINS:
+        raise SourceChanged(f"{known.symbol}: not known to be told in coins")
+    coins = float(required(value, name)) * known.coins_per_base
+    if coins < 0:
+        raise SourceChanged(f"{known.symbol}: an open interest of {coins}")
+    return coins
+
+
 def parse_values(body: bytes, book: Book, now: datetime) -> Answer:
     """``[{"symbol": "BTCUSDT_PERP.W", "value": 812.5, "update": 1791000000000}]``
 
@@ -123,10 +134,8 @@ def parse_values(body: bytes, book: Book, now: datetime) -> Answer:
     def read(row: _Value) -> tuple[Instrument, float, datetime] | None:
         if row.symbol not in book:
             return None
-        value = float(required(row.value, "value"))
-        if value < 0:
-            raise SourceChanged(f"{row.symbol}: an open interest of {value}")
-        return book[row.symbol], value * book[row.symbol].coins_per_base, from_ms(row.update)
+        coins = _coins(row.value, "value", book[row.symbol])
+        return book[row.symbol], coins, from_ms(row.update)
 
     told, unreadable = read_all(rows, read)
     if unreadable:  # a sum without one of its markets would look like a fall
@@ -162,7 +171,7 @@ def parse_history(body: bytes, book: Book, now: datetime) -> Answer:
         if (known := book.get(row.symbol)) is not None:
             markets[known.venue, known.asset] += 1
             for candle in row.history:
-                coins = float(required(candle.c, "c")) * known.coins_per_base
+                coins = _coins(candle.c, "c", known)
                 sums[known.venue, known.asset][candle.t].append(coins)
     reports = [
         Report(
@@ -216,5 +225,5 @@ EXCHANGE = Exchange(
     by_default=False,
     key_header=KEY_HEADER,
     retold=RetoldPast(timedelta(days=3650), _past_of, parse_history),
-    unasked=(Poll("history", timedelta(days=1), lambda _: (), parse_history),),
+    unasked=(only_read("history", "/open-interest-history", parse_history),),
 )

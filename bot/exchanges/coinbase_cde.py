@@ -167,7 +167,7 @@ EXCHANGE = Exchange(
     group=Group.REGULATED,
     base_url="https://api.coinbase.com",
     book=BookPoll(HOUR, lambda: [ASK], parse_book),
-    polls=(Poll("products", MINUTE, lambda _: [ASK], parse_products),),
+    polls=(Poll("products", MINUTE, lambda _: [ASK], parse_products, also=("products/{product_id}",)),),
     budget=Budget(10, SECOND),
     facts=FACTS,
     read_refusal=refusal,

@@ -33,8 +33,8 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
-    Poll,
     facts,
+    only_read,
     optional,
     quoted,
     required,
@@ -64,10 +64,10 @@ class _Quote(msgspec.Struct):
 
 class _Row(msgspec.Struct):
     symbol: str
-    type: str
-    trading_state: str
-    base_asset_name: str
-    quote_asset_name: str
+    type: str = ""
+    trading_state: str = ""
+    base_asset_name: str = ""
+    quote_asset_name: str = ""
     open_interest: Figure | None = None
     qty_24hr: Figure | None = None
     funding_interval: Nanoseconds | None = None
@@ -125,7 +125,7 @@ EXCHANGE = Exchange(
     base_url="https://api.international.coinbase.com",
     book=BookPoll(HOUR, lambda: (), parse_book),
     polls=(),
-    unasked=(Poll("instruments", MINUTE, lambda _: (), parse_instruments),),
+    unasked=(only_read("instruments", "/api/v1/instruments", parse_instruments),),
     budget=Budget(1, MINUTE),
     facts=FACTS,
     read_refusal=refusal,

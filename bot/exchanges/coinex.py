@@ -41,6 +41,7 @@ from bot.exchanges.spec import (
     Request,
     facts,
     from_ms,
+    only_read,
     optional,
     quoted,
     required,
@@ -70,9 +71,9 @@ BUSY = frozenset({"3008", "4001"})
 
 class _Listed(msgspec.Struct):
     market: str
-    contract_type: str
-    base_ccy: str
-    quote_ccy: str
+    contract_type: str = ""
+    base_ccy: str = ""
+    quote_ccy: str = ""
     is_market_available: bool = True
     status: str = "online"
 
@@ -86,7 +87,7 @@ class _Ticker(msgspec.Struct):
 
 class _Rate(msgspec.Struct):
     symbol: str = field(name="market")
-    latest_funding_rate: Figure = ""
+    latest_funding_rate: Figure | None = None
     latest_funding_time: int = 0
     next_funding_time: int = 0
 
@@ -94,9 +95,9 @@ class _Rate(msgspec.Struct):
 class _Lost(msgspec.Struct):
     symbol: str = field(name="market")
     side: Literal["long", "short"]
-    liq_price: Figure
-    liq_amount: Figure
-    created_at: int
+    liq_price: Figure | None = None
+    liq_amount: Figure | None = None
+    created_at: int = 0
 
 
 class _Books(msgspec.Struct):
@@ -207,7 +208,7 @@ EXCHANGE = Exchange(
         Poll("tickers", MINUTE, lambda _: [Request("/v2/futures/ticker")], parse_tickers),
         Poll("funding", 5 * MINUTE, lambda _: [Request("/v2/futures/funding-rate")], parse_funding),
     ),
-    unasked=(Poll("liquidation-history", MINUTE, lambda _: (), parse_lost),),
+    unasked=(only_read("liquidation-history", "/v2/futures/liquidation-history", parse_lost),),
     budget=Budget(20, SECOND),
     facts=FACTS,
     read_refusal=refusal,

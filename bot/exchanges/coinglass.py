@@ -32,6 +32,7 @@ from bot.exchanges.spec import (
     RetoldPast,
     facts,
     from_ms,
+    only_read,
     required,
 )
 
@@ -51,6 +52,7 @@ FACTS = facts(
 )
 
 KEY_HEADER = "CG-API-KEY"
+PAST = "/api/futures/open-interest/exchange-history-chart"
 CME = Venue("cme")
 TOTAL = "all"
 ASKED_HERE = frozenset(
@@ -180,8 +182,7 @@ def parse_history(body: bytes, book: Book, now: datetime) -> Answer:
 
 
 def _past_of(book: Book, since: datetime, until: datetime) -> Sequence[Request]:
-    path = "/api/futures/open-interest/exchange-history-chart"
-    return [Request(path, {"symbol": symbol, "range": "all", "unit": "coin"}) for symbol in book]
+    return [Request(PAST, {"symbol": symbol, "range": "all", "unit": "coin"}) for symbol in book]
 
 
 def _report(
@@ -224,5 +225,5 @@ EXCHANGE = Exchange(
     by_default=False,
     key_header=KEY_HEADER,
     retold=RetoldPast(timedelta(days=3650), _past_of, parse_history),
-    unasked=(Poll("history", timedelta(days=1), lambda _: (), parse_history),),
+    unasked=(only_read("history", PAST, parse_history),),
 )

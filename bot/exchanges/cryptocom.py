@@ -58,15 +58,15 @@ KINDS = ("PERPETUAL_SWAP", "FUTURE")
 CRYPTO = ("", "DIGITAL_CURRENCIES")
 ONE = Decimal(1)
 THROTTLED = {"42901": 10 * SECOND}
-BUSY = frozenset({"50001"})
+BUSY = frozenset({"40801", "50001"})
 
 
 class _Listed(msgspec.Struct):
     symbol: str
-    inst_type: str
-    base_ccy: str
-    quote_ccy: str
-    tradable: bool
+    inst_type: str = ""
+    base_ccy: str = ""
+    quote_ccy: str = ""
+    tradable: bool = False
     expiry_timestamp_ms: int | None = None
     product_type: str = ""
     contract_size: Figure | None = None
@@ -74,15 +74,15 @@ class _Listed(msgspec.Struct):
 
 class _Ticker(msgspec.Struct):
     symbol: str = field(name="i")
-    at: int = field(name="t")
+    at: int = field(name="t", default=0)
     open_interest: Figure | None = field(name="oi", default=None)
     last: Figure | None = field(name="a", default=None)
     volume: Figure | None = field(name="v", default=None)
 
 
 class _Value(msgspec.Struct):
-    value: Figure = field(name="v")
-    at: int = field(name="t")
+    value: Figure | None = field(name="v", default=None)
+    at: int = field(name="t", default=0)
 
 
 class _Listing(msgspec.Struct):
@@ -199,7 +199,14 @@ EXCHANGE = Exchange(
     polls=(
         Poll("tickers", MINUTE, lambda _: [Request(f"{PATH}/get-tickers")], parse_tickers),
         Poll("marks", 5 * MINUTE, _valuations("mark_price", dated=True), parse_marks, rotates=True),
-        Poll("funding", 15 * MINUTE, _valuations("funding_rate", dated=False), parse_funding, rotates=True),
+        Poll(
+            "funding",
+            15 * MINUTE,
+            _valuations("funding_rate", dated=False),
+            parse_funding,
+            rotates=True,
+            also=("estimated_funding_rate", "funding_hist"),
+        ),
     ),
     budget=Budget(20, SECOND),
     facts=FACTS,

@@ -89,6 +89,7 @@ CURRENCIES = ("BTC", "ETH", "USDC", "USDT")
 TOPICS_PER_FRAME = 200
 TOPICS_PER_LINE = 500
 THROTTLED = {"10028": 10 * SECOND}
+LAST_TRADES = ("currency", "instrument", "currency_and_time", "instrument_and_time")
 UNFORCED = (None, "", "none")
 BUSY = frozenset({"10041", "11051"})  # settlement in progress, maintenance
 
@@ -360,6 +361,7 @@ EXCHANGE = Exchange(
                 for currency in CURRENCIES
             ],
             parse_summaries,
+            also=("ticker", "get_book_summary_by_instrument"),
         ),
     ),
     budget=Budget(10_000, SECOND),
@@ -375,6 +377,7 @@ EXCHANGE = Exchange(
             ping='{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}',
             per_line=TOPICS_PER_LINE,
             numbered=numbered,
+            also=("trades", "last_trades", *(f"get_last_trades_by_{each}" for each in LAST_TRADES)),
         ),
     ),
 )

@@ -27,7 +27,19 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.reading import coin, decode, evidence, peek, read_book, read_rows, refusal, stray, utc
+from bot.exchanges.reading import (
+    NOT_COINS,
+    asked_for,
+    coin,
+    decode,
+    evidence,
+    peek,
+    read_book,
+    read_rows,
+    refusal,
+    stray,
+    utc,
+)
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -42,6 +54,7 @@ from bot.exchanges.spec import (
     Request,
     Socket,
     facts,
+    only_read,
     optional,
     quoted,
     required,
@@ -65,18 +78,20 @@ FACTS = facts(
     v4_trades | message_id | one more with each message of a line | recorded messages | [1]
     v4_trades | subscriptions | 32 of a channel on one line | documentation | [1]
     v4_trades | subscribed | the first frame holds old trades: left out | recorded messages | [2]
+    /v4/trades/perpetualMarket/{ticker} | side, size, type | as v4_trades: never asked for | recorded | [2]
     HTTP | limit | 100 requests in 10 s | — | [0]
     HTTP status | 403 | blocked by country | — | [0]
     """
 )
 
 ASK = Request("/v4/perpetualMarkets")
+TRADES = "/v4/trades/perpetualMarket"
 MARKETS_PER_LINE = 32
 
 
 class _Market(msgspec.Struct, rename="camel"):
     symbol: str = field(name="ticker")
-    status: str
+    status: str = ""
     open_interest: Figure | None = None
     oracle_price: Figure | None = None
     next_funding_rate: Figure | None = None
@@ -114,6 +129,10 @@ class _Trades(msgspec.Struct):
     trades: list[_Trade] = []
 
 
+class _Done(msgspec.Struct):
+    trades: list[_Trade]
+
+
 class _Kind(msgspec.Struct):
     kind: str = field(name="type")
     message: str = ""
@@ -138,6 +157,7 @@ _FRAMES = msgspec.json.Decoder(_Frame)
 _NUMBERED = msgspec.json.Decoder(_Numbered)
 _SUBSCRIBED = msgspec.json.Decoder(_Subscribed)
 _REFUSED = msgspec.json.Decoder(_Refused)
+_DONE = msgspec.json.Decoder(_Done)
 
 
 def _told(body: bytes) -> SourceError | None:
@@ -161,7 +181,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
 
     def read(row: _Market) -> Instrument | None:
         base, _, quote = row.symbol.rpartition("-")
-        if row.status != "ACTIVE" or quote != "USD" or "," in base:
+        if row.status != "ACTIVE" or quote != "USD" or "," in base or base in NOT_COINS:
             return None
         asset, multiple = coin(base)
         return Instrument(VENUE, row.symbol, asset, coins_per_base=multiple)
@@ -201,6 +221,8 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     ``side`` is the taker's, and the taker is who is closed: a SELL closed a long. The ``subscribed`` frame
     tells trades of the past.
     """
+    if peek(_DONE, body) is not None:
+        raise SourceChanged("trades over HTTP, which name no contract: read them as the source trades")
     frame = decode(_KINDS, body)
     if frame.kind == "error":
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
@@ -213,6 +235,10 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     if told.channel != "v4_trades" or told.contents is None or instrument is None:
         return ()
     batch = told.contents if isinstance(told.contents, list) else [told.contents]
+    return _forced((row for part in batch for row in part.trades), instrument, now)
+
+
+def _forced(rows: Iterable[_Trade], instrument: Instrument, now: datetime) -> list[Liquidation]:
     return [
         Liquidation(
             instrument,
@@ -224,10 +250,15 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
             row.number,
             deleveraged=row.kind == "DELEVERAGED",
         )
-        for part in batch
-        for row in part.trades
+        for row in rows
         if row.kind in ("LIQUIDATED", "DELEVERAGED")
     ]
+
+
+def parse_done(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"trades": [{"id", "side", "size", "price", "type", "createdAt"}]}``: of one market, not named."""
+    done = decode(_DONE, body, _told).trades
+    return Answer(_forced(done, asked_for(book), now))
 
 
 def numbered(body: bytes) -> Sequence[tuple[str, int]]:
@@ -242,7 +273,8 @@ EXCHANGE = Exchange(
     group=Group.DEX,
     base_url="https://indexer.dydx.trade",
     book=BookPoll(HOUR, lambda: [ASK], parse_book),
-    polls=(Poll("markets", MINUTE, lambda _: [ASK], parse_markets),),
+    polls=(Poll("markets", MINUTE, lambda _: [ASK], parse_markets, also=("v4_markets",)),),
+    unasked=(only_read("trades", TRADES, parse_done, of_one=True, also=(TRADES + "/{ticker}",)),),
     budget=Budget(100, 10 * SECOND),
     facts=FACTS,
     read_refusal=refusal,
@@ -257,6 +289,7 @@ EXCHANGE = Exchange(
             per_line=MARKETS_PER_LINE,
             hello_pause=timedelta(milliseconds=100),
             numbered=numbered,
+            also=("v4_trades",),
         ),
     ),
 )

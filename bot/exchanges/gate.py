@@ -27,7 +27,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError, SourceThrottled, SourceUnreachable
-from bot.exchanges.gate_socket import socket
+from bot.exchanges.gate_socket import moment, socket
 from bot.exchanges.reading import (
     DOLLARS,
     account_ratio,
@@ -37,6 +37,7 @@ from bot.exchanges.reading import (
     pages,
     past_sum,
     peek,
+    read_all,
     read_book,
     read_rows,
     refusal,
@@ -57,6 +58,7 @@ from bot.exchanges.spec import (
     Request,
     facts,
     from_ms,
+    only_read,
     optional,
     quoted,
     required,
@@ -74,9 +76,11 @@ FACTS = facts(
     …/contracts | type inverse, quanto_multiplier 0 | a contract is 1 USD | client library | [1]
     …/contracts | funding_rate | fraction per funding_interval seconds | recorded answer | [2]
     …/contracts | long_users ÷ short_users | accounts long per account short | recorded answers | [1]
+    …/contracts | status | trading, or stopped for a moment (circuit_breaker) | documentation | [1]
     …/contracts | contract_type, is_pre_market | others than coins are left out | recorded answer | [1]
     X-Gate-Size-Decimal | sizes | decimal strings, else cut to whole contracts | documentation | [2]
     …/contract_stats | open_interest | contracts | agrees with open_interest_usd, mark_price | [2]
+    …/contract_stats | open_interest_usd | dollars; must not contradict open_interest | recorded answer | [2]
     …/contract_stats | time | seconds, the beginning of its 5 minutes | recorded answer, measurement | [2]
     …/contract_stats | lsr_account, lsr_taker | swapped in older documentation: not read | documentation | [?]
     …/contract_stats | long_liq_size, short_liq_size | contracts lost by each side | documentation | [1]
@@ -88,6 +92,7 @@ FACTS = facts(
     public_liquidates | price | of the closing order | documentation | [1]
     public_liquidates | completeness | each one since August 2026 | documentation | [1]
     …/liq_orders | size | sign of the position lost: negative is a short | order_price above fill_price | [1]
+    …/liq_orders | order_size | contracts that were closed of it | documentation | [1]
     …/liq_orders | size | told again at each step of a closing: never asked | a data provider | [1]
     label | TOO_MANY_REQUESTS | throttled | documentation | [1]
     limits | x-gate-ratelimit-limit | 200 questions in 10 s to one address | two measurements | [2]
@@ -95,6 +100,7 @@ FACTS = facts(
 )
 
 BOOKS = ("futures/usdt", "futures/btc", "delivery/usdt")
+TRADING = ("trading", "circuit_breaker")  # what a crash has stopped is held on
 STEP = 5 * MINUTE
 PAGE = 1000
 THROTTLED = {"TOO_MANY_REQUESTS": 10 * SECOND}
@@ -127,6 +133,7 @@ class _Ticker(msgspec.Struct):
 class _Past(msgspec.Struct):
     time: int | str
     contracts: Figure = field(name="open_interest")
+    usd: Figure | None = field(name="open_interest_usd", default=None)
     mark_price: Figure | None = None
     long_contracts: Figure | None = field(name="long_liq_size", default=None)
     long_amount: Figure | None = field(name="long_liq_amount", default=None)
@@ -141,6 +148,7 @@ class _Past(msgspec.Struct):
 class _Lost(msgspec.Struct):
     symbol: str = field(name="contract")
     size: Figure
+    ordered: Figure | None = field(name="order_size", default=None)
     price: Figure | None = field(name="fill_price", default=None)
     time: Figure | None = None
 
@@ -183,7 +191,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         base, _, rest = row.symbol.partition("_")
         quote = rest.partition("_")[0]
         inverse = row.type == "inverse"
-        trades = row.status == "trading" and not (row.in_delisting or row.is_pre_market)
+        trades = row.status in TRADING and not (row.in_delisting or row.is_pre_market)
         if not trades or row.contract_type or row.type not in ("direct", "inverse"):
             return None
         if quote not in DOLLARS or inverse is not (quote == "USD"):
@@ -248,10 +256,6 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
     return read_rows(rows, book, read, may_be_silent=True)
 
 
-def _seconds(stamp: Figure | None) -> datetime:
-    return from_ms(int(required(stamp, "time") * 1000))
-
-
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
     """Pages go forward from ``from``; none are kept of dated contracts."""
     if instrument.expiry is not None:
@@ -264,18 +268,29 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
 
 
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
-    """``[{"time": 1674057000, "open_interest": "2851725", "mark_price", …}]``: seconds, contracts."""
-    points = [
-        OpenInterest(
-            instrument,
-            Amount(required(row.contracts, "open_interest"), Unit.CONTRACTS),
-            _seconds(row.time),
-            now,
-            quoted(row.mark_price, "mark_price"),
-        )
-        for row in decode(_PASTS, body, _told)
-    ]
-    return sorted(points, key=lambda point: point.at)
+    """``[{"time": 1674057000, "open_interest": "2851725", "open_interest_usd", "mark_price", …}]``: seconds,
+    contracts, dollars. A row whose contracts do not make up its dollars is left out.
+    """
+
+    def read(row: _Past) -> OpenInterest:
+        price = quoted(row.mark_price, "mark_price")
+        return OpenInterest(instrument, _held(row, instrument, price), moment(row.time), now, price)
+
+    rows = decode(_PASTS, body, _told)
+    return sorted(read_all(rows, read)[0], key=lambda point: point.at)
+
+
+def _held(row: _Past, instrument: Instrument, price: Decimal | None) -> Amount:
+    """Contracts; or, where their size is not known, the coins that follow from their dollars."""
+    contracts, usd = required(row.contracts, "open_interest"), optional(row.usd, "open_interest_usd")
+    size = instrument.contract
+    if usd and price and size is None and not instrument.inverse:
+        return Amount(usd / price, Unit.BASE)
+    if usd and price and size is not None and size.unit is Unit.BASE:
+        worth = contracts * size.value * price
+        if not worth / 2 < usd < worth * 2:
+            raise SourceChanged(f"{contracts} contracts of {size.value} at {price} are told as {usd} dollars")
+    return Amount(contracts, Unit.CONTRACTS)
 
 
 def parse_liquidated(body: bytes, instrument: Instrument) -> Sequence[PastLiquidations]:
@@ -284,7 +299,7 @@ def parse_liquidated(body: bytes, instrument: Instrument) -> Sequence[PastLiquid
     """
     sums = []
     for row in decode(_PASTS, body, _told):
-        when, price = (_seconds(row.time), STEP), quoted(row.mark_price, "mark_price")
+        when, price = (moment(row.time), STEP), quoted(row.mark_price, "mark_price")
         longs = (row.long_contracts, row.long_amount, row.long_marked_usd, row.long_usd)
         shorts = (row.short_contracts, row.short_amount, row.short_marked_usd, row.short_usd)
         sums.append(past_sum(instrument, Position.LONG, when, price, *longs))
@@ -293,14 +308,17 @@ def parse_liquidated(body: bytes, instrument: Instrument) -> Sequence[PastLiquid
 
 
 def parse_lost(body: bytes, book: Book, now: datetime) -> Answer:
-    """``[{"contract": "BTC_USDT", "size": -165, "fill_price": "28070", "time": 1696736132}]``: positions."""
+    """``[{"contract": "BTC_USDT", "size": -165, "fill_price": "28070", "time": 1696736132}]``: positions.
+
+    ``order_size``, where it is told, is the part that was closed.
+    """
     rows = decode(_LOST, body, _told)
 
     def read(row: _Lost, instrument: Instrument) -> list[Observation]:
         size, price = required(row.size, "size"), required(row.price, "fill_price")
         lost = Position.LONG if size > 0 else Position.SHORT
-        amount = Amount(abs(size), Unit.CONTRACTS)
-        return [Liquidation(instrument, lost, amount, price, _seconds(row.time), now)]
+        amount = Amount(abs(optional(row.ordered, "order_size") or size), Unit.CONTRACTS)
+        return [Liquidation(instrument, lost, amount, price, moment(row.time), now)]
 
     return read_rows(rows, book, read)
 
@@ -330,5 +348,5 @@ EXCHANGE = Exchange(
     history=History(STEP, timedelta(days=30), _past, parse_history, parse_liquidated),
     counted="probably both sides",
     headers={"X-Gate-Size-Decimal": "1"},
-    unasked=(Poll("liq-orders", MINUTE, lambda _: (), parse_lost),),
+    unasked=(only_read("liq-orders", "/api/v4/futures/usdt/liq_orders", parse_lost),),
 )

@@ -15,7 +15,7 @@ from msgspec import field
 from bot.domain.market import Completeness, Instrument, Liquidation, Position, PriceKind
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.reading import decode, evidence, rows_of, stray
+from bot.exchanges.reading import decode, evidence, read_all, rows_of, stray
 from bot.exchanges.spec import Book, Figure, Socket, from_ms, required
 
 HELLO_TIME = 123456  # any time is taken; the documentation shows this one
@@ -25,8 +25,8 @@ class _Forced(msgspec.Struct):
     symbol: str = field(name="contract")
     size: Figure
     price: Figure
-    time_ms: int | float | None = None
-    time: int | float | None = None
+    time_ms: Figure | None = None
+    time: Figure | None = None
 
 
 class _Error(msgspec.Struct):
@@ -54,24 +54,23 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
         raise stray(body)
     if frame.channel != "futures.public_liquidates" or frame.event != "update":
         return ()
-    return [
-        Liquidation(
-            instrument,
-            Position.LONG if (size := required(row.size, "size")) < 0 else Position.SHORT,
-            Amount(abs(size), Unit.CONTRACTS),
-            required(row.price, "price"),
-            _moment(row),
-            now,
-        )
-        for row in rows_of(decode(_FORCED, bytes(frame.result)))
-        if (instrument := book.get(row.symbol)) is not None
-    ]
+
+    def read(row: _Forced) -> Liquidation | None:
+        instrument = book.get(row.symbol)
+        if instrument is None:
+            return None
+        size, price = required(row.size, "size"), required(row.price, "price")
+        lost = Position.LONG if size < 0 else Position.SHORT
+        at = moment(row.time_ms or row.time)
+        return Liquidation(instrument, lost, Amount(abs(size), Unit.CONTRACTS), price, at, now)
+
+    return read_all(rows_of(decode(_FORCED, bytes(frame.result))), read)[0]
 
 
-def _moment(row: _Forced) -> datetime:
-    """``time`` without ``time_ms`` is seconds in the older documentation, milliseconds in the newer."""
-    stamp = row.time_ms or row.time or 0
-    return from_ms(int(stamp if stamp >= 10**11 else stamp * 1000))
+def moment(stamp: Figure | None) -> datetime:
+    """Seconds in the older documentation, milliseconds in the newer. Raises ``SourceChanged``."""
+    told = required(stamp, "time")
+    return from_ms(int(told if told >= 10**11 else told * 1000))
 
 
 def _hello(_: Book) -> Sequence[str]:

@@ -6,29 +6,18 @@ its own price. The history's ``volume`` changes its unit with ``amount_type``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import field
 
-from bot.domain.market import (
-    Completeness,
-    Funding,
-    Group,
-    Instrument,
-    Liquidation,
-    Observation,
-    OpenInterest,
-    Position,
-    PriceKind,
-    Venue,
-    Volume,
-)
+from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
+from bot.exchanges.htx_socket import amount_of, socket
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
@@ -37,7 +26,6 @@ from bot.exchanges.reading import (
     code_refusal,
     coin,
     decode,
-    evidence,
     implied_price,
     peek,
     read_book,
@@ -45,7 +33,6 @@ from bot.exchanges.reading import (
     refusal,
     rows_of,
     stamped,
-    stray,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -60,7 +47,6 @@ from bot.exchanges.spec import (
     History,
     Poll,
     Request,
-    Socket,
     facts,
     from_ms,
     optional,
@@ -138,6 +124,8 @@ class _Point(msgspec.Struct):
 
 class _Past(msgspec.Struct):
     tick: list[_Point]
+    symbol: str = field(name="contract_code", default="")
+    """Not told of coin-margined futures."""
 
 
 class _Page(msgspec.Struct, Generic[T]):
@@ -155,29 +143,11 @@ class _Refused(msgspec.Struct):
     message: str | None = None
 
 
-class _Lost(msgspec.Struct):
-    symbol: str = field(name="contract_code")
-    direction: Literal["buy", "sell"]
-    contracts: Figure = field(name="volume")
-    price: Figure
-    at: int | str = field(name="created_at")
-    coins: Figure | None = field(name="amount", default=None)
-
-
-class _Frame(msgspec.Struct):
-    op: str = ""
-    error: int = field(name="err-code", default=0)
-    message: str | None = field(name="err-msg", default=None)
-    data: list[_Lost] | None = None
-    ts: msgspec.Raw = msgspec.Raw()
-
-
 _BOOKS = msgspec.json.Decoder(_Page[list[_Listed]])
 _HELD = msgspec.json.Decoder(_Page[OneOrMore[_Held]])
 _RATES = msgspec.json.Decoder(_Page[OneOrMore[_Rate]])
 _PASTS = msgspec.json.Decoder(_Page[_Past])
 _REFUSED = msgspec.json.Decoder(_Refused)
-_FRAMES = msgspec.json.Decoder(_Frame)
 
 
 def _told(body: bytes) -> SourceError | None:
@@ -226,7 +196,7 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
     at = stamped(page.at, now)
 
     def read(row: _Held, instrument: Instrument) -> list[Observation]:
-        amount, coins = _amount(row, instrument), optional(row.coins, "amount")
+        amount, coins = amount_of(instrument, row.contracts, row.coins), optional(row.coins, "amount")
         usd, size = optional(row.value, "value"), instrument.contract
         if usd is None and instrument.inverse and size is not None:
             usd = amount.value * size.value
@@ -237,22 +207,6 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
         return said
 
     return read_rows(rows_of(page.data), book, read)
-
-
-def _amount(row: _Held | _Lost, instrument: Instrument) -> Amount:
-    """A row mostly tells both: contracts are taken where their size is known, else its coins.
-
-    Linear contracts that do not make up the coins are not of the size that the book told.
-    """
-    coins, size = optional(row.coins, "amount"), instrument.contract
-    if size is None and coins is not None:
-        return Amount(coins, Unit.BASE)
-    contracts = required(row.contracts, "volume")
-    if size is None or coins is None:
-        return Amount(contracts, Unit.CONTRACTS)
-    if size.unit is Unit.BASE and abs(contracts * size.value - coins) > coins / 50:
-        raise SourceChanged(f"{contracts} contracts of {size.value} are told as {coins} coins")
-    return Amount(contracts, Unit.CONTRACTS)
 
 
 def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
@@ -285,48 +239,25 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """``{"data": {"tick": [{"volume", "amount_type": 2, "value", "ts"}]}}``, newest first there.
 
-    Counted in coins, a row's dollars imply its price.
+    A linear row's dollars and its coins imply its price.
     """
+    past = decode(_PASTS, body, _told).data
+    if past.symbol not in ("", instrument.symbol):
+        raise SourceChanged(f"the past of {instrument.symbol} names {past.symbol:.40}")
     points = []
-    for row in decode(_PASTS, body, _told).data.tick:
+    for row in past.tick:
         unit = Unit.CONTRACTS if str(row.amount_type) == "1" else Unit.BASE
-        amount, usd = required(row.volume, "volume"), optional(row.value, "value")
-        price = implied_price(usd, amount) if usd is not None and unit is Unit.BASE else None
-        points.append(OpenInterest(instrument, Amount(amount, unit), from_ms(row.at), now, price))
+        amount, usd = Amount(required(row.volume, "volume"), unit), optional(row.value, "value")
+        coins = _coins(amount, instrument.contract)
+        price = None if usd is None or coins is None else implied_price(usd, coins)
+        points.append(OpenInterest(instrument, amount, from_ms(row.at), now, price))
     return sorted(points, key=lambda point: point.at)
 
 
-def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
-    """``{"op": "notify", "data": [{"contract_code", "direction": "buy", "volume": 500, "amount": 5, …}]}``:
-    ``direction`` is the order's: who is bought back was short."""
-    frame = decode(_FRAMES, body)
-    if frame.error:
-        raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
-    if not frame.op and frame.data is None:
-        raise stray(body)
-    return [
-        Liquidation(
-            instrument,
-            Position.SHORT if row.direction == "buy" else Position.LONG,
-            _amount(row, instrument),
-            required(row.price, "price"),
-            from_ms(row.at),
-            now,
-        )
-        for row in frame.data or ()
-        if (instrument := book.get(row.symbol)) is not None
-    ]
-
-
-def pong(frame: bytes) -> str | None:
-    """``{"op": "ping", "ts": "1789676355591"}``: the ``ts`` goes back as it was written, quotes and all."""
-    if (said := peek(_FRAMES, frame)) is None or said.op != "ping":
-        return None
-    return f'{{"op":"pong","ts":{bytes(said.ts).decode("utf-8", "replace")}}}'
-
-
-def _hello(_: Book) -> Sequence[str]:
-    return [json.dumps({"op": "sub", "cid": "1", "topic": "public.*.liquidation_orders"})]
+def _coins(amount: Amount, size: ContractSize | None) -> Decimal | None:
+    if amount.unit is Unit.BASE:
+        return amount.value
+    return amount.value * size.value if size is not None and size.unit is Unit.BASE else None
 
 
 def _all(*paths: str) -> Callable[..., Sequence[Request]]:
@@ -340,11 +271,6 @@ def _each(path: str, of: Callable[[Instrument], bool]) -> Callable[[Book], Seque
     return lambda book: [Request(path, {"contract_code": one.symbol}) for one in book.values() if of(one)]
 
 
-HEARD: Sequence[tuple[str, str, Callable[[Instrument], bool]]] = (
-    ("linear", "linear-swap-notification", lambda one: not one.inverse),
-    ("coin-swaps", "swap-notification", lambda one: one.inverse and one.expiry is None),
-    ("coin-futures", "notification", lambda one: one.inverse and one.expiry is not None),
-)
 EXCHANGE = Exchange(
     venue=VENUE,
     title="HTX",
@@ -379,19 +305,10 @@ EXCHANGE = Exchange(
     facts=FACTS,
     read_refusal=refusal,
     doubts=("open interest is counted on both sides, by its documentation",),
-    sockets=tuple(
-        Socket(
-            f"liquidations-{name}",
-            f"wss://api.hbdm.com/{path}",
-            _hello,
-            parse_liquidations,
-            Completeness.COMPLETE,
-            hears,
-            PriceKind.BANKRUPTCY,
-            reply=pong,
-            gzipped=True,
-        )
-        for name, path, hears in HEARD
+    sockets=(
+        socket("linear", "linear-swap-notification", lambda one: not one.inverse),
+        socket("coin-swaps", "swap-notification", lambda one: one.inverse and one.expiry is None),
+        socket("coin-futures", "notification", lambda one: one.inverse and one.expiry is not None),
     ),
     history=History(STEP, NEWEST * STEP, _past, parse_history),
     counted="both sides, by its documentation",

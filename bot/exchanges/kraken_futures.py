@@ -31,6 +31,7 @@ from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
+    asked_for,
     code_refusal,
     coin,
     decode,
@@ -38,6 +39,7 @@ from bot.exchanges.reading import (
     in_frames,
     pages,
     peek,
+    read_all,
     read_book,
     read_rows,
     refusal,
@@ -59,6 +61,7 @@ from bot.exchanges.spec import (
     Socket,
     facts,
     from_ms,
+    only_read,
     optional,
     quoted,
     required,
@@ -75,7 +78,9 @@ FACTS = facts(
     …/api/v3/tickers | vol24h | as openInterest | client library | [1]
     …/api/v3/tickers | serverTime | one for all rows | recorded answer | [2]
     …/api/v3/instruments | contractSize | USD per contract (inverse) | documentation | [2]
-    …/api/v3/instruments | tradfi | shares and the like are left out | documentation | [1]
+    …/api/v3/instruments | tradfi, base with a small x | shares and the like: left out | documentation | [1]
+    ticker | openInterest, markPrice | as over HTTP: never asked for | recorded message | [2]
+    ticker | relative_funding_rate | fraction per hour | recorded message | [1]
     …/analytics/{symbol}/open-interest | close | as openInterest, stamped in seconds | one adapter | [1]
     …/analytics/{symbol}/open-interest | reach | about 6 days at 5 minutes | one observer | [1]
     trade | side where type is liquidation | side of the order: sell closed a long | documentation | [1]
@@ -83,6 +88,7 @@ FACTS = facts(
     trade | type is termination | not counted: whose side is told is not known | documentation | [?]
     trade | seq | number of a product's message | documentation | [1]
     trade_snapshot | — | old trades: never counted | documentation | [2]
+    …/api/v3/history | size, side, type | as trade, of one contract: never asked for | documentation | [1]
     error | apiLimitExceeded | throttled | client library | [1]
     error | Unavailable, marketUnavailable | unreachable | client library | [1]
     """
@@ -100,7 +106,7 @@ BUSY = frozenset({"Unavailable", "unavailable", "marketUnavailable", "Server Err
 
 class _Listed(msgspec.Struct, rename="camel"):
     symbol: str
-    tradeable: bool
+    tradeable: bool = False
     base: str = ""
     quote: str = ""
     contract_size: Decimal | None = None
@@ -119,6 +125,8 @@ class _Ticker(msgspec.Struct, rename="camel"):
     mark_price: Decimal | None = None
     funding_rate: Decimal | None = None
     vol24h: Decimal | None = None
+    relative: Decimal | None = field(name="relative_funding_rate", default=None)
+    """Funding as a fraction, which only the socket tells."""
 
 
 class _Tickers(msgspec.Struct, rename="camel"):
@@ -129,6 +137,32 @@ class _Tickers(msgspec.Struct, rename="camel"):
     """Where one was asked for."""
 
 
+class _Feed(msgspec.Struct, rename="camel"):
+    """The same of one contract, over the socket."""
+
+    feed: Literal["ticker"]
+    at: int = field(name="time")
+    symbol: str = field(name="product_id")
+    open_interest: Decimal | None = None
+    mark_price: Decimal | None = None
+    relative: Decimal | None = field(name="relative_funding_rate", default=None)
+    volume: Decimal | None = None
+
+
+class _Done(msgspec.Struct):
+    at: Annotated[datetime, msgspec.Meta(tz=True)] = field(name="time")
+    side: Literal["buy", "sell", ""] = ""
+    kind: str = field(name="type", default="")
+    size: Decimal | None = None
+    price: Decimal | None = None
+    number: str = field(name="uid", default="")
+
+
+class _History(msgspec.Struct):
+    result: Literal["success"]
+    history: list[_Done]
+
+
 class _Refused(msgspec.Struct):
     result: Literal["error"]
     error: str = ""
@@ -136,7 +170,7 @@ class _Refused(msgspec.Struct):
 
 class _Series(msgspec.Struct):
     timestamp: list[int]
-    data: list[tuple[Decimal, Decimal, Decimal, Decimal]]
+    data: list[tuple[Decimal, Decimal, Decimal, Decimal] | None]
 
 
 class _Past(msgspec.Struct):
@@ -164,6 +198,8 @@ _TICKERS = msgspec.json.Decoder(_Tickers)
 _REFUSED = msgspec.json.Decoder(_Refused)
 _PASTS = msgspec.json.Decoder(_Past)
 _FRAMES = msgspec.json.Decoder(_Frame)
+_FEEDS = msgspec.json.Decoder(_Feed)
+_HISTORIES = msgspec.json.Decoder(_History)
 
 
 def _told(body: bytes) -> SourceError | None:
@@ -185,14 +221,15 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     """
 
     def read(row: _Listed) -> Instrument | None:
-        inverse = row.symbol.startswith(INVERSE)
-        if not (inverse or row.symbol.startswith(LINEAR)) or not row.tradeable or row.tradfi:
+        name = row.symbol.upper()  # once written small
+        inverse = name.startswith(INVERSE)
+        if not (inverse or name.startswith(LINEAR)) or not row.tradeable or row.tradfi:
             return None
         base, quote = row.base, row.quote
         if not (base or quote):  # lists of before 2023 tell them in the name alone
-            pair = row.symbol.split("_")[1]
+            pair = name.split("_")[1]
             base, quote = pair[:-3], pair[-3:]
-        if quote not in DOLLARS or base in NOT_COINS:
+        if quote not in DOLLARS or base in NOT_COINS or base.endswith("x"):
             return None
         asset, multiple = coin(base)
         size = optional(row.contract_size, "contractSize") if inverse else None
@@ -218,28 +255,40 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"serverTime": "2026-…Z", "tickers": [{"symbol", "openInterest", "markPrice", "fundingRate", …}]}``
 
     Rows of indexes stand among the contracts. ``fundingRate`` is what one contract pays in an hour: dollars
-    on a coin, coins on a dollar.
+    on a coin, coins on a dollar. A frame ``{"feed": "ticker", "product_id", …}`` tells the same of one.
     """
-    page = decode(_TICKERS, body, _told)
-    at = utc(page.server_time)
+    at, told = _tickers(body)
 
     def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
         unit, price = _counted(instrument), quoted(row.mark_price, "markPrice")
         amount = Amount(required(row.open_interest, "openInterest"), unit)
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
         rate = optional(row.funding_rate, "fundingRate")
+        share = optional(row.relative, "relative_funding_rate")
         if rate is not None and price:
             share = rate * price if instrument.inverse else rate / price
+        if share is not None:
             said.append(Funding(instrument, share, HOUR, at, now))
         if (volume := optional(row.vol24h, "vol24h")) is not None:
             said.append(Volume(instrument, Amount(volume, unit), at, now))
         return said
 
+    rows = [row for row in told if row.symbol.upper().startswith(LINEAR + INVERSE)]
+    for row in rows:
+        if row.symbol not in book:
+            row.symbol = row.symbol.upper()
+    return read_rows(rows, book, read)
+
+
+def _tickers(body: bytes) -> tuple[datetime, Sequence[_Ticker]]:
+    if (one := peek(_FEEDS, body)) is not None:
+        row = _Ticker(one.symbol, one.open_interest, one.mark_price, None, one.volume, one.relative)
+        return from_ms(one.at), [row]
+    page = decode(_TICKERS, body, _told)
     told = page.tickers if page.ticker is None else [page.ticker]
     if told is None:
         raise SourceChanged("there are no tickers", evidence=evidence(body))
-    rows = [row for row in told if row.symbol.upper().startswith(LINEAR + INVERSE)]
-    return read_rows(rows, book, read)
+    return utc(page.server_time), told
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
@@ -262,6 +311,7 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
     points = [
         OpenInterest(instrument, Amount(required(row[3], "close"), unit), from_ms(seconds * 1000), now)
         for seconds, row in zip(series.timestamp, series.data, strict=True)
+        if row is not None
     ]
     return sorted(points, key=lambda point: point.at)
 
@@ -281,6 +331,8 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     """
     frame = decode(_FRAMES, body)
     if frame.event not in EVENTS or not (frame.event or frame.feed):
+        if peek(_HISTORIES, body) is not None:
+            raise SourceChanged("trades over HTTP, which name no contract: read them as the source trades")
         raise stray(body)
     if frame.event in ("error", "subscribed_failed", "alert"):
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
@@ -292,6 +344,25 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     position = Position.LONG if frame.side == "sell" else Position.SHORT
     price = required(frame.price, "price")
     return (Liquidation(instrument, position, amount, price, from_ms(frame.at), now, frame.number),)
+
+
+def parse_done(body: bytes, book: Book, now: datetime) -> Answer:
+    """``{"history": [{"time": "2026-…Z", "type": "liquidation", "side": "sell", "size", "price", "uid"}]}``:
+    the trades of one contract, which is not named.
+    """
+    done = decode(_HISTORIES, body, _told).history
+    contract = asked_for(book)
+
+    def read(row: _Done) -> Liquidation:
+        if not row.side:
+            raise SourceChanged("a liquidation without a side")
+        position = Position.LONG if row.side == "sell" else Position.SHORT
+        amount = Amount(required(row.size, "size"), _counted(contract))
+        price = required(row.price, "price")
+        return Liquidation(contract, position, amount, price, utc(row.at), now, row.number)
+
+    lost, unreadable = read_all([row for row in done if row.kind == "liquidation"], read)
+    return Answer(lost, unreadable=unreadable)
 
 
 def numbered(body: bytes) -> Sequence[tuple[str, int]]:
@@ -307,6 +378,7 @@ EXCHANGE = Exchange(
     base_url="https://futures.kraken.com",
     book=BookPoll(HOUR, lambda: [Request("/derivatives/api/v3/instruments")], parse_book),
     polls=(Poll("tickers", MINUTE, lambda _: [Request("/derivatives/api/v3/tickers")], parse_tickers),),
+    unasked=(only_read("trades", "/derivatives/api/v3/history", parse_done, of_one=True),),
     budget=Budget(100, 10 * SECOND),
     facts=FACTS,
     read_refusal=read_refusal,
@@ -318,6 +390,7 @@ EXCHANGE = Exchange(
             parse_trades,
             Completeness.COMPLETE,
             numbered=numbered,
+            also=("trade", "trade_snapshot"),
         ),
     ),
     history=History(STEP, timedelta(days=6), _past, parse_history),

@@ -55,12 +55,12 @@ FACTS = facts(
     """
     /api/v1/contracts/active | openInterest | contracts (lots) | documentation, recorded answers | [2]
     …/contracts/active linear | multiplier | base coin per contract | recorded answers | [2]
-    …/contracts/active inverse | multiplier | negative; its size is USD per contract | client library | [1]
+    …/contracts/active inverse | multiplier | negative; its size is USD per contract | recorded answer | [2]
     …/contracts/active | markPrice | quote per base coin | recorded answers | [2]
     …/contracts/active | fundingFeeRate | fraction, of the settlement to come | one observer | [1]
     …/contracts/active | currentFundingRateGranularity, else fundingRateGranularity | ms | observers | [1]
     …/contracts/active linear | volumeOf24h | base coin | agrees with turnoverOf24h | [1]
-    …/contracts/active inverse | volumeOf24h | not read: its unit is not known | — | [?]
+    …/contracts/active inverse | volumeOf24h | contracts | agrees with turnoverOf24h in coins | [1]
     …/contracts/active | time | none: receive time | recorded answers | [2]
     …/contracts/active | assetClass, marketStage | shares, metals, pre-market are left out | observer | [1]
     /api/ua/v1/market/open-interest | openInterest | contracts (lots) | client library, documentation | [2]
@@ -169,7 +169,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
 def parse_contracts(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"data": [{"symbol", "openInterest": "8724443", "markPrice", "fundingFeeRate", "volumeOf24h", …}]}``
 
-    Open interest is contracts. There is no time stamp: ours is used.
+    Open interest is contracts, volume coins (inverse: contracts). There is no time stamp: ours is used.
     """
 
     def read(row: _Contract, instrument: Instrument) -> list[Observation]:
@@ -180,9 +180,9 @@ def parse_contracts(body: bytes, book: Book, now: datetime) -> Answer:
         rate = optional(row.funding_fee_rate, "fundingFeeRate")
         if rate is not None and interval_ms:
             said.append(Funding(instrument, rate, _interval(interval_ms), now, now))
-        volume = optional(row.volume, "volumeOf24h")
-        if volume is not None and not instrument.inverse:
-            said.append(Volume(instrument, Amount(volume, Unit.BASE), now, now))
+        if (volume := optional(row.volume, "volumeOf24h")) is not None:
+            unit = Unit.CONTRACTS if instrument.inverse else Unit.BASE
+            said.append(Volume(instrument, Amount(volume, unit), now, now))
         return said
 
     return read_rows(rows_of(decode(_CONTRACTS, body, _told).data), book, read)

@@ -44,6 +44,7 @@ from bot.exchanges.spec import (
     Socket,
     facts,
     from_ms,
+    only_read,
     optional,
     quoted,
     required,
@@ -63,8 +64,9 @@ FACTS = facts(
     /api/v1/funding-rates | rate where exchange is lighter | fraction per 8 h, paid hourly | one adapter | [1]
     market_stats/all | open_interest | USD: never asked for, never mixed | recordings; docs say base | [?]
     market_stats/all | current_funding_rate | percent per hour | client library | [1]
-    trade/{market_id} | liquidation_trades | forced; type deleverage is told apart | documentation | [1]
-    trade/{market_id} | is_maker_ask | true: the taker bought, a short was lost | shorts never observed | [1]
+    trade/{market_id} | liquidation_trades | forced; type deleverage is told apart | documentation | [2]
+    trade/{market_id} | type is market-settlement | the end of a market: not counted | one adapter | [1]
+    trade/{market_id} | is_maker_ask | true: the taker bought, a short was lost | recorded, both sides | [2]
     trade/{market_id} | size × price | base coin × USDC | recorded messages | [2]
     trade/{market_id} | subscribed/trade | the first frame holds old trades: left out | recorded | [2]
     wss://…/stream | limits | 100 subscriptions a line, 200 messages a minute | documentation | [1]
@@ -77,6 +79,8 @@ DETAILS = Request("/api/v1/orderBookDetails")
 MARKETS_PER_LINE = 100
 HELLO_PAUSE = timedelta(milliseconds=700)  # two lines at once stay below 200 messages a minute
 TOLD = ("update/", "subscribed/", "unsubscribed/")
+FORCED, DELEVERAGED = "liquidation", "deleverage"
+OTHERS = ("trade", "market-settlement")
 ANSWERS = ("connected", "ping", "pong", "unsubscribed")
 THROTTLED = {"23000": MINUTE}
 MILLISECONDS = 100_000_000_000
@@ -97,7 +101,7 @@ TRADFI = frozenset(_TRADFI.split())
 class _Market(msgspec.Struct):
     symbol: str
     market_id: int
-    status: str
+    status: str = ""
     market_type: str = "perp"
     """Older answers have none, from before there were others."""
     open_interest: Decimal | None = None
@@ -112,8 +116,8 @@ class _Markets(msgspec.Struct):
 
 class _Rate(msgspec.Struct):
     symbol: str
-    exchange: str
-    rate: Decimal
+    exchange: str = ""
+    rate: Decimal | None = None
 
 
 class _Rates(msgspec.Struct):
@@ -122,9 +126,9 @@ class _Rates(msgspec.Struct):
 
 class _Stats(msgspec.Struct):
     market_id: int
-    open_interest: Figure
-    mark_price: Figure
-    current_funding_rate: Figure = ""
+    open_interest: Figure | None = None
+    mark_price: Figure | None = None
+    current_funding_rate: Figure | None = None
     volume: Decimal | None = field(name="daily_base_token_volume", default=None)
     symbol: str = ""
 
@@ -141,16 +145,17 @@ class _Refused(msgspec.Struct):
 
 class _Trade(msgspec.Struct):
     number: int = field(name="trade_id")
-    kind: str = field(name="type")
-    market_id: int
     size: Figure
     price: Figure
     is_maker_ask: bool
     at: int = field(name="timestamp")
+    kind: str = field(name="type", default=FORCED)
+    market_id: int | None = None
 
 
 class _Frame(msgspec.Struct):
     kind: str = field(name="type", default="")
+    channel: str = ""
     forced: list[_Trade] | None = field(name="liquidation_trades", default=None)
     error: _Refused | None = None
     message: str = ""
@@ -251,9 +256,12 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     """``{"type": "update/trade", "liquidation_trades": [{"market_id", "size", "is_maker_ask", …}]}``
 
     Who is liquidated takes: where the maker's order was an ask, the taker bought and lost a short. The
-    ``subscribed/trade`` frame tells trades of the past.
+    ``subscribed/trade`` frame tells trades of the past. Raises ``SourceChanged`` for a kind of trade that is
+    not known.
     """
     frame = decode(_FRAMES, body)
+    if not frame.kind and frame.channel.startswith("trade:"):
+        frame.kind = "update/trade"  # as some recordings are cut
     if frame.kind == "error" or frame.error is not None:
         why = frame.error.message if frame.error is not None else frame.message
         raise SourceChanged(f"subscription refused: {why}", evidence=evidence(body))
@@ -261,7 +269,15 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
         raise stray(body)
     if frame.kind != "update/trade" or not frame.forced:
         return ()
+    if strange := {row.kind for row in frame.forced} - {FORCED, DELEVERAGED, *OTHERS}:
+        raise SourceChanged(f"a forced trade of kind {min(strange)!r:.40}", evidence=evidence(body))
     known = {one.alias: one for one in book.values() if one.alias}
+    here = frame.channel.partition(":")[2]
+
+    def market(row: _Trade) -> Instrument | None:
+        name = here if row.market_id is None else str(row.market_id)
+        return known.get(name) or book.get(name)
+
     return [
         Liquidation(
             instrument,
@@ -271,10 +287,10 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
             _moment(row.at),
             now,
             str(row.number),
-            deleveraged=row.kind == "deleverage",
+            deleveraged=row.kind == DELEVERAGED,
         )
         for row in frame.forced
-        if (instrument := known.get(str(row.market_id)) or book.get(str(row.market_id))) is not None
+        if row.kind not in OTHERS and (instrument := market(row)) is not None
     ]
 
 
@@ -293,10 +309,11 @@ EXCHANGE = Exchange(
         Poll("details", MINUTE, lambda _: [DETAILS], parse_details),
         Poll("funding", 5 * MINUTE, lambda _: [Request("/api/v1/funding-rates")], parse_funding),
     ),
-    unasked=(Poll("market-stats", MINUTE, lambda _: (), parse_stats),),
+    unasked=(only_read("market-stats", "/stream", parse_stats, also=("market_stats/{market_id}",)),),
     budget=Budget(60, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
+    doubts=("shares, metals and the like are left out by name: a new one counts until its name is known",),
     sockets=(
         Socket(
             "liquidations",
@@ -308,6 +325,7 @@ EXCHANGE = Exchange(
             reply=_reply,
             per_line=MARKETS_PER_LINE,
             hello_pause=HELLO_PAUSE,
+            also=("trade", "trade/{market_id}", "liquidation_trades"),
         ),
     ),
 )

@@ -55,7 +55,8 @@ FACTS = facts(
     """
     /api/v1/contract/ticker | holdVol | contracts | documentation, client libraries | [2]
     /api/v1/contract/ticker | fairPrice | quote per base coin | documentation, client libraries | [2]
-    /api/v1/contract/ticker | volume24 | contracts | client library | [1]
+    /api/v1/contract/ticker | volume24 | contracts | recorded answers, client library | [2]
+    /api/v1/contract/ticker inverse | amount24 | must not contradict contractSize | client library | [1]
     /api/v1/contract/ticker | fundingRate | not read: its interval is not told here | client library | [1]
     /api/v1/contract/detail linear | contractSize | base coin per contract | client libraries | [2]
     /api/v1/contract/detail inverse | contractSize | USD per contract | by analogy | [0]
@@ -97,6 +98,9 @@ class _Ticker(msgspec.Struct, rename="camel"):
     timestamp: int | str | None = None
     fair_price: Decimal | None = None
     volume24: Decimal | None = None
+    amount24: Decimal | None = None
+    high: Decimal | None = field(name="high24Price", default=None)
+    low: Decimal | None = field(name="lower24Price", default=None)
 
 
 class _Funding(msgspec.Struct, rename="camel"):
@@ -168,10 +172,12 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
 def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"data": [{"symbol": "ETH_USDT", "holdVol": 5832946, "fairPrice", "volume24", "timestamp"}]}``
 
-    Open interest and volume are contracts.
+    Open interest and volume are contracts. That an inverse one is so many dollars is checked by what was
+    traded of it in a day: where that says otherwise, the row is lost.
     """
 
     def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
+        _check_size(row, instrument)
         at = stamped(row.timestamp, now)
         amount = Amount(required(row.hold_vol, "holdVol"), Unit.CONTRACTS)
         price = quoted(row.fair_price, "fairPrice")
@@ -181,6 +187,25 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
         return said
 
     return read_rows(rows_of(decode(_TICKERS, body, _told).data), book, read)
+
+
+def _check_size(row: _Ticker, instrument: Instrument) -> None:
+    """``volume24`` inverse contracts are worth ``amount24``: in coins, at a price of that day, or in dollars.
+
+    Raises ``SourceChanged`` where they are neither, by more than a half.
+    """
+    size = instrument.contract
+    told = (row.volume24, row.amount24, row.high, row.low)
+    traded, worth, high, low = (optional(one, "what was traded in a day") for one in told)
+    if not instrument.inverse or size is None or not (traded and worth and high and low):
+        return
+    dollars = traded * size.value
+    if not (_within(dollars / high, worth, dollars / low) or _within(dollars, worth, dollars)):
+        raise SourceChanged(f"{traded} contracts of {size.value} dollars are told to be worth {worth}")
+
+
+def _within(least: Decimal, told: Decimal, most: Decimal) -> bool:
+    return least * 2 / 3 <= told <= most * 3 / 2
 
 
 def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:

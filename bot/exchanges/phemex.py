@@ -1,7 +1,7 @@
-"""Phemex: linear perpetuals in coins and inverse ones in contracts, each kind in one answer.
+"""Phemex: linear perpetuals in coins, and older ones in contracts, each kind in one answer.
 
-Stamps are nanoseconds. Linear prices are decimals; inverse ones are whole numbers, scaled by a power of ten
-that the list of products tells.
+Stamps are nanoseconds. Linear prices are decimals; older ones are whole numbers, scaled by a power of ten
+that the list of products tells: inverse where settled in coins, linear where settled in dollars.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
 from bot.exchanges.reading import (
     DOLLARS,
+    NOT_COINS,
     OneOrMore,
     code_refusal,
     coin,
@@ -55,27 +56,34 @@ FACTS = facts(
     /md/v2/ticker/24hr/all | markPriceRp | quote per base coin | documentation | [2]
     /md/v3/ticker/24hr/all | markRp | the same; never asked | two client programs | [1]
     /md/v2/ticker/24hr/all | fundingRateRr | fraction per fundingInterval | client library | [1]
-    /public/products | fundingInterval | seconds, "8 hours"; untold: 8 h assumed | documentation | [?]
+    /public/products | fundingInterval | seconds, 8, "8 hours"; untold: 8 h assumed | documentation | [?]
     /md/v2/ticker/24hr/all | volumeRq | base coin | client library | [2]
     /v1/md/ticker/24hr/all | openInterest | contracts | client library | [1]
     /v1/md/ticker/24hr/all | markEp | USD × 10⁴ per base coin | client library | [1]
     /v1/md/ticker/24hr/all | fundingRateEr | fraction × 10⁸ per 8 h | client library | [1]
     /v1/md/ticker/24hr/all | volume | contracts | client library | [1]
     both tickers | timestamp | ns | documentation | [2]
-    /public/products products | contractSize | USD per contract ("1 USD", or a number) | client library | [1]
+    /public/products products | contractSize, settled in coins | USD ("1 USD", 1.0) | client library | [2]
+    /public/products products | contractSize, settled in USD | coins ("5 XRP", 5.0) | documentation | [1]
     /public/products products | priceScale, ratioScale | other than 4 and 8: left out | client library | [1]
     /public/products perpProductsV2 | status | Listed | documentation | [2]
-    /public/products perpProductsV2 | shares | left out by name: no class is told | one adapter | [?]
+    /public/products | shares, metals, oil | left out by name: no class is told | one adapter | [?]
     liquidations | — | no public feed | documentation | [1]
     HTTP | limit | 5,000 in 5 minutes; 100 a minute for what is asked here | documentation | [1]
     """
 )
 
+LINEAR = ("md/v2/ticker/24hr", "md/v3/ticker/24hr", "md/v3/ticker/24hr/all")
+SCALED = ("v1/md/ticker/24hr", "md/v1/ticker/24hr", "md/v1/ticker/24hr/all")
 PRICE_SCALE, RATIO_SCALE = 4, 8
 THROTTLED = {"11055": MINUTE, "30018": MINUTE}
-_SHARES = "AAPL AMZN COIN CRCL GOOGL HOOD META MSFT MSTR NVDA PLTR QQQ QQQX SPY SPYX TSLA"
-TRADFI = frozenset(_SHARES.split())
-"""Shares, which the list of products does not tell from coins."""
+_OTHERS = """
+    AAPL AMD AMZN AVGO BABA COIN CRCL GOLD GOOGL HOOD INTC META MSFT MSTR MU NAS100 NFLX NVDA ORCL PLTR QQQ
+    QQQX SILVER SNDK SP500 SPX500 SPY SPYX TSLA TSM UKOIL US100 US30 US500 USOIL XBR XCU XNG XTI
+"""
+TRADFI = NOT_COINS | frozenset(_OTHERS.split())
+"""Shares, metals and oil, which the list of products does not tell from coins."""
+HOURS_A_DAY = 24
 
 
 class _Product(msgspec.Struct, rename="camel"):
@@ -85,6 +93,9 @@ class _Product(msgspec.Struct, rename="camel"):
     base_currency: str = ""
     quote_currency: str = ""
     settle_currency: str = ""
+    settlement_currency: str = ""
+    """As an older list calls it."""
+    contract_underlying_assets: str = ""
     contract_size: str | float | None = None
     price_scale: int | None = None
     ratio_scale: int | None = None
@@ -109,7 +120,7 @@ class _Ticker(msgspec.Struct, rename="camel"):
     """As the third API calls it."""
     funding_rate_rr: Figure | None = None
     volume_rq: Figure | None = None
-    # Of inverse contracts, in whole numbers:
+    # Of older contracts, in whole numbers:
     open_interest: int | None = None
     mark_ep: int | None = None
     mark_price_ep: int | None = None
@@ -149,7 +160,7 @@ def _told(body: bytes) -> SourceError | None:
 def parse_book(body: bytes) -> Mapping[str, Instrument]:
     """``{"data": {"products": [{"symbol": "BTCUSD", …}], "perpProductsV2": [{"symbol": "BTCUSDT", …}]}}``"""
     data = decode(_LISTING, body, _told).data
-    rows = [(row, _linear) for row in data.linear] + [(row, _inverse) for row in data.products]
+    rows = [(row, _linear) for row in data.linear] + [(row, _scaled) for row in data.products]
     if not rows:
         raise SourceChanged("a list without a product", evidence=evidence(body))
     return read_book(rows, lambda row: row[1](row[0]))
@@ -170,20 +181,23 @@ def _linear(row: _Product) -> Instrument | None:
     )
 
 
-def _inverse(row: _Product) -> Instrument | None:
+def _scaled(row: _Product) -> Instrument | None:
     if row.type != "Perpetual" or row.status != "Listed" or row.quote_currency not in DOLLARS:
         return None
-    if row.settle_currency in DOLLARS:
+    settled = row.settle_currency or row.settlement_currency
+    inverse = settled not in DOLLARS
+    base = (settled if inverse else row.contract_underlying_assets or row.base_currency).replace(" ", "")
+    if base in TRADFI:
         return None
     if (row.price_scale, row.ratio_scale) != (PRICE_SCALE, RATIO_SCALE):
         raise SourceChanged(f"{row.symbol} is scaled by {row.price_scale} and {row.ratio_scale}")
-    asset, multiple = coin(row.settle_currency)
+    asset, multiple = coin(base)
     return Instrument(
         VENUE,
         row.symbol,
         asset,
-        inverse=True,
-        contract=_contract(row),
+        inverse=inverse,
+        contract=_contract(row, *((row.quote_currency, Unit.QUOTE) if inverse else (base, Unit.BASE))),
         coins_per_base=multiple,
         quote=row.quote_currency,
         funding_interval=_interval(row),
@@ -191,26 +205,27 @@ def _inverse(row: _Product) -> Instrument | None:
 
 
 def _interval(row: _Product) -> timedelta | None:
-    """``28800`` seconds or ``"8 hours"``; ``None`` where the list does not tell it."""
+    """``28800`` seconds, ``8`` or ``"8 hours"``; ``None`` where the list does not tell it."""
     if not row.funding_interval:
         return None
     number, _, unit = str(row.funding_interval).partition(" ")
     if unit not in ("", "hour", "hours") or not number.isdecimal():
         raise SourceChanged(f"{row.symbol}: fundingInterval is {row.funding_interval!r:.40}")
-    interval = int(number[:6]) * (HOUR if unit else SECOND)
+    count = int(number[:6])
+    interval = count * (HOUR if unit or count <= HOURS_A_DAY else SECOND)
     if not timedelta() < interval <= timedelta(days=1):
         raise SourceChanged(f"{row.symbol}: fundingInterval is {row.funding_interval!r:.40}")
     return interval
 
 
-def _contract(row: _Product) -> ContractSize | None:
-    """``"1 USD"`` or ``1.0``: what an inverse contract is worth, in its quote currency."""
+def _contract(row: _Product, name: str, unit: Unit) -> ContractSize | None:
+    """``"1 USD"``, ``"0.005 ETH"``, or the number alone: what a contract is worth in ``name``."""
     if row.contract_size is None:
         return None
-    number, _, unit = str(row.contract_size).partition(" ")
-    if unit not in ("", row.quote_currency):
-        raise SourceChanged(f"{row.symbol}: contractSize is {row.contract_size!r:.40}, not dollars")
-    return ContractSize(required(number, "contractSize"), Unit.QUOTE)
+    number, _, told = str(row.contract_size).partition(" ")
+    if told.replace(" ", "") not in ("", name):
+        raise SourceChanged(f"{row.symbol}: contractSize is {row.contract_size!r:.40}, not {name}")
+    return ContractSize(required(number, "contractSize"), unit)
 
 
 def _at(nanoseconds: int | str | None, now: datetime) -> datetime:
@@ -226,12 +241,13 @@ def _at(nanoseconds: int | str | None, now: datetime) -> datetime:
 def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"result": [{"symbol": "BTCUSDT", "openInterestRv", "markPriceRp", …}]}``, or one alone.
 
-    Inverse ones are ``{"symbol": "BTCUSD", "openInterest": contracts, "markEp", …}``.
+    Older ones are ``{"symbol": "BTCUSD", "openInterest": contracts, "markEp", …}``.
     """
 
     def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
         at = _at(row.timestamp, now)
-        return (_inverse_figures if instrument.inverse else _linear_figures)(row, instrument, at, now)
+        scaled = instrument.inverse or (row.open_interest_rv is None and row.open_interest is not None)
+        return (_scaled_figures if scaled else _linear_figures)(row, instrument, at, now)
 
     return read_rows(rows_of(decode(_TICKERS, body, _told).result), book, read)
 
@@ -247,13 +263,13 @@ def _linear_figures(row: _Ticker, instrument: Instrument, at: datetime, now: dat
     return said
 
 
-def _inverse_figures(row: _Ticker, instrument: Instrument, at: datetime, now: datetime) -> list[Observation]:
+def _scaled_figures(row: _Ticker, instrument: Instrument, at: datetime, now: datetime) -> list[Observation]:
     amount = Amount(required(row.open_interest, "openInterest"), Unit.CONTRACTS)
     mark = row.mark_ep or row.mark_price_ep
-    price = _scaled(mark, PRICE_SCALE, "markEp") if mark else None
+    price = _fraction(mark, PRICE_SCALE, "markEp") if mark else None
     said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
     if row.funding_rate_er is not None:
-        rate = _scaled(row.funding_rate_er, RATIO_SCALE, "fundingRateEr")
+        rate = _fraction(row.funding_rate_er, RATIO_SCALE, "fundingRateEr")
         said.append(_funding(instrument, rate, at, now))
     if row.volume is not None:
         volume = Amount(required(row.volume, "volume"), Unit.CONTRACTS)
@@ -266,7 +282,7 @@ def _funding(instrument: Instrument, rate: Decimal, at: datetime, now: datetime)
     return Funding(instrument, rate, known or 8 * HOUR, at, now, assumed=known is None)
 
 
-def _scaled(raw: int, scale: int, name: str) -> Decimal:
+def _fraction(raw: int, scale: int, name: str) -> Decimal:
     return required(Decimal(raw).scaleb(-scale), name)
 
 
@@ -277,12 +293,15 @@ EXCHANGE = Exchange(
     base_url="https://api.phemex.com",
     book=BookPoll(HOUR, lambda: [Request("/public/products")], parse_book),
     polls=(
-        Poll("linear", MINUTE, lambda _: [Request("/md/v2/ticker/24hr/all")], parse_tickers),
-        Poll("inverse", MINUTE, lambda _: [Request("/v1/md/ticker/24hr/all")], parse_tickers),
+        Poll("linear", MINUTE, lambda _: [Request("/md/v2/ticker/24hr/all")], parse_tickers, also=LINEAR),
+        Poll("inverse", MINUTE, lambda _: [Request("/v1/md/ticker/24hr/all")], parse_tickers, also=SCALED),
     ),
     budget=Budget(100, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
-    doubts=("funding of contracts whose interval its list does not tell is taken for one of 8 hours",),
+    doubts=(
+        "funding of contracts whose interval its list does not tell is taken for one of 8 hours",
+        "shares, metals and the like are left out by name: a new one counts until its name is known",
+    ),
     unheard="the venue has no public feed of liquidations",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol, TypeAlias, TypeVar
@@ -29,6 +30,12 @@ ACCOUNTS_EVERY = 15 * MINUTE
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+NOTHING = (None, "", "NaN", "nan", "Infinity", "-Infinity", "inf", "-inf")
+"""What stands where a field has nothing to say."""
+
+_WRITTEN = msgspec.json.Decoder(float_hook=str)
+"""Fractions as they are written, since a float is only near to them."""
 
 OneOrMore: TypeAlias = list[T] | T
 """All rows, or the one that was asked for."""
@@ -57,8 +64,9 @@ def decode(
 ) -> T:
     """``body`` as the type that was mapped.
 
-    Where it is something else, ``told`` may know it as the venue's own way to refuse; otherwise it is
-    ``SourceChanged``.
+    Where it is something else, ``told`` may know it as the venue's own way to refuse. Otherwise it is read
+    once more as a venue may write it on another day: numbers in quotes, or whole ones with a point, and
+    ``NOTHING`` where a field has nothing to say. What is still something else is ``SourceChanged``.
     """
     try:
         return decoder.decode(body)
@@ -66,7 +74,18 @@ def decode(
         # msgspec's own errors are ValueErrors, as is broken UTF-8; decimals and deep nesting have their own.
         if told is not None and (refused := told(body)) is not None:
             raise refused from None
+        with suppress(ValueError, ArithmeticError, RecursionError):
+            return msgspec.convert(_spoken(_WRITTEN.decode(body)), decoder.type, strict=False)
         raise SourceChanged(str(unread), evidence=evidence(body)) from unread
+
+
+def _spoken(value: object) -> object:
+    """Without the fields that say nothing."""
+    if isinstance(value, dict):
+        return {name: _spoken(inner) for name, inner in value.items() if inner not in NOTHING}
+    if isinstance(value, list):
+        return [_spoken(inner) for inner in value]
+    return value
 
 
 def peek(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:

@@ -80,6 +80,9 @@ class BookPoll:
     requests: Callable[[], Sequence[Request]]
     parse: Callable[[bytes], Mapping[str, Instrument]]
     terms: Terms | None = None
+    also: tuple[str, ...] = ()
+    """What else the venue calls what is read alike: channels, kinds of question, other addresses. A part in
+    braces stands for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ class Poll:
     ``rotates``: one call per symbol, where the budget may not reach every symbol in one round: the largest
     are asked every time, the others in turn, and each answer is read with the one contract that was asked
     for. ``stands_in_for`` names another poll of the venue: this one runs only while that one is not
-    answered. ``at``: asked at these times of day (UTC) instead of ``every``.
+    answered. ``at``: asked at these times of day (UTC) instead of ``every``. ``told_at`` is the path of what
+    is only read, never asked for.
     """
 
     name: str
@@ -99,6 +103,21 @@ class Poll:
     rotates: bool = False
     stands_in_for: str = ""
     at: tuple[time, ...] = ()
+    told_at: str = ""
+    also: tuple[str, ...] = ()
+    """As of the book."""
+
+
+def only_read(
+    name: str,
+    told_at: str,
+    parse: Callable[[bytes, Book, datetime], Answer],
+    *,
+    of_one: bool = False,
+    also: tuple[str, ...] = (),
+) -> Poll:
+    """``of_one``: each answer is of one contract, which it does not name."""
+    return Poll(name, MINUTE, lambda _: (), parse, rotates=of_one, told_at=told_at, also=also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +174,8 @@ class Socket:
     hello_pause: timedelta = timedelta()
     numbered: Callable[[bytes], Sequence[tuple[str, int]]] | None = None
     lifetime: timedelta = timedelta(hours=23)
+    also: tuple[str, ...] = ()
+    """As of the book."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 HEADINGS = frozenset(("title", "caption", "h1", "h2", "h3", "h4", "h5", "h6"))
 SILENT = frozenset(("script", "style", "noscript", "template", "svg"))
+_DIGIT = re.compile(r"\d")
 WIDEST = 60
 """No cell is taken to span more columns or rows than this."""
 
@@ -68,6 +70,7 @@ class _Reader(HTMLParser):
         self._heading: list[str] | None = None
         self._cell: list[_Cell | None] = []
         self._silent = 0
+        self._in_head = False
         self._options: list[list[str]] | None = None
         self._chosen = 0
 
@@ -87,11 +90,13 @@ class _Reader(HTMLParser):
         elif tag == "table":
             self.open.append(_Open(list(reversed(self._headings)), " ".join(self.words)))
             self._cell.append(None)
+        elif tag in ("thead", "tbody"):
+            self._in_head = tag == "thead"
         elif tag == "tr" and self.open:
             self.open[-1].rows.append([])
             self._cell[-1] = None
         elif tag in ("td", "th") and self.open:
-            cell = _Cell(tag == "th", _span(said, "colspan"), _span(said, "rowspan"))
+            cell = _Cell(tag == "th" or self._in_head, _span(said, "colspan"), _span(said, "rowspan"))
             if not self.open[-1].rows:
                 self.open[-1].rows.append([])
             self.open[-1].rows[-1].append(cell)
@@ -113,6 +118,8 @@ class _Reader(HTMLParser):
                 self.open[-1].headings.insert(0, text)
             elif text:
                 self._headings.append(text)
+        elif tag == "thead":
+            self._in_head = False
         elif tag == "table" and self.open:
             self.done.append(self.open.pop())
             self._cell.pop()
@@ -143,15 +150,26 @@ def _span(said: Mapping[str, str | None], name: str) -> int:
 
 def _table(one: _Open) -> Table:
     rows = [row for row in one.rows if row]
-    heads = 0
-    while heads < len(rows) and all(cell.heading for cell in rows[heads]):
-        heads += 1
+    headings = list(one.headings)
+    while len(rows) > 1 and len(rows[0]) == 1:  # a title across the whole table
+        headings.insert(0, " ".join(rows.pop(0)[0].words))
+    heads = _heads(rows)
     grid = _grid(rows)
     columns = []
     for place in range(max(map(len, grid), default=0)):
         over = [row[place] for row in grid[:heads] if place < len(row)]
         columns.append(" ".join(dict.fromkeys(over)).lower())
-    return Table(one.headings, one.before, columns, grid[heads:])
+    return Table(headings, one.before, columns, grid[heads:])
+
+
+def _heads(rows: Sequence[Sequence[_Cell]]) -> int:
+    """How many rows are headings: those marked so; where none is (old pages), those without a digit."""
+    marked = _leading(rows, lambda row: all(cell.heading for cell in row))
+    return marked or _leading(rows, lambda row: not any(_DIGIT.search(" ".join(cell.words)) for cell in row))
+
+
+def _leading(rows: Sequence[Sequence[_Cell]], meant: Callable[[Sequence[_Cell]], bool]) -> int:
+    return next((place for place, row in enumerate(rows) if not meant(row)), len(rows))
 
 
 def _grid(rows: Sequence[Sequence[_Cell]]) -> list[list[str]]:

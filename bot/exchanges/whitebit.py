@@ -52,9 +52,9 @@ FACTS = facts(
 
 class _Listed(msgspec.Struct, rename="camel"):
     name: str
-    stock: str
-    money: str
-    type: str
+    stock: str = ""
+    money: str = ""
+    type: str = ""
     trades_enabled: bool = True
 
 

@@ -90,8 +90,9 @@ class Tally:
     def know(self, said: Liquidation) -> bool:
         """Remember one that is counted already, or is now; was it new?"""
         instrument = said.instrument
+        each = () if said.whole else (said.at, str(said.amount.value))
         # A fingerprint: two of a hundred thousand are taken for one with a chance of 1 in 10^9.
-        name = hash((instrument.venue, instrument.symbol, said.at, str(said.amount.value), said.number))
+        name = hash((instrument.venue, instrument.symbol, *each, said.number))
         if name in self._heard:
             return False
         self._heard[name] = None

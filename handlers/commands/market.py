@@ -12,6 +12,7 @@ from handlers.commands.chart import by_venue
 from handlers.commands.registry import Ask, command
 from handlers.desk import Desk
 from handlers.hindsight import comparable
+from handlers.misread import misread_lines, misread_of
 from handlers.numbers import duration
 from handlers.picture_words import pictured
 from handlers.snapshot_cards import market_card, snapshot_card
@@ -49,7 +50,8 @@ async def open_interest(desk: Desk, ask: Ask) -> Card:
         counted=desk.counted(),
         picture=pictured(chart) if chart is not None else None,
     )
-    return _warned(desk, card)
+    doubts = misread_lines(await misread_of(desk, asset), desk.titles())
+    return _warned(desk, replace(card, lines=(*card.lines, *(Line(text, 8) for text in doubts))))
 
 
 async def _market(desk: Desk, period: timedelta) -> Card:

@@ -16,6 +16,7 @@ from handlers.commands.registry import COMMANDS, Ask, command, find
 from handlers.core_words import retold, state_words, verdict_words
 from handlers.desk import Desk
 from handlers.drill import drill_begun
+from handlers.misread import misread_at, misread_lines
 from handlers.numbers import clock, coins, dated, duration, listed, number, share
 from handlers.past_words import history_line
 from handlers.phrases import clauses, enumerated, semicolons, titled
@@ -76,9 +77,10 @@ async def venues(desk: Desk, ask: Ask) -> Card:
     if not feeds:
         return Card(title=_("No venue is configured"), tone=Tone.WARNING, footer="`/status`")
     if name := ask.get(VENUE):
-        return _one_venue(desk, _named(desk, name))
+        return await _one_venue(desk, _named(desk, name))
     lines = [
         *_faults(desk, feeds),
+        *await _misread(desk, None),
         *(Line(text) for text in (_completeness(desk), _doubted(feeds), await _quarantined(desk)) if text),
     ]
     blind = desk.blind_since()
@@ -133,13 +135,19 @@ def _named(desk: Desk, name: str) -> Sequence[SourceHealth]:
     return [feed for feed in desk.feeds() if feed.venue in found]
 
 
-def _one_venue(desk: Desk, feeds: Sequence[SourceHealth]) -> Card:
+async def _misread(desk: Desk, feeds: Sequence[SourceHealth] | None) -> list[Line]:
+    """What does not fit what is told beside it, at the venues of ``feeds`` or at all."""
+    found = await misread_at(desk, None if feeds is None else {feed.venue for feed in feeds})
+    return [Line(text, 8) for text in misread_lines(found, desk.titles())]
+
+
+async def _one_venue(desk: Desk, feeds: Sequence[SourceHealth]) -> Card:
     """Each feed of one venue."""
     titles = listed(list(dict.fromkeys(feed.title for feed in feeds)))
     rows = tuple((feed.source, state_words(feed.state), _heard(desk, [feed])) for feed in feeds)
     return Card(
         title=titled(titles, _fresh(feeds)),
-        lines=(*_faults(desk, feeds), *_doubts(feeds)),
+        lines=(*_faults(desk, feeds), *await _misread(desk, feeds), *_doubts(feeds)),
         table=Table((_("feed"), _("state"), _("heard")), rows, right=(2,)),
         footer=_("`/venues` for all"),
     )

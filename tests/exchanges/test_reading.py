@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
 from bot.exchanges import EXCHANGES
-from bot.exchanges.reading import between, by_code, hours, implied_price, refusal, stamped
+from bot.exchanges.reading import between, by_code, decode, hours, implied_price, refusal, stamped
 from bot.exchanges.spec import Exchange, from_ms, optional, quoted, required
 from tests.exchanges.payloads import NOW, PAYLOADS, Payload, parsed
 
@@ -33,6 +34,40 @@ def test_missing_empty_and_zero_are_three_things() -> None:
     assert optional("0", "x") == 0
     assert optional("0", "x") is not None
     assert quoted("0.00", "x") is None
+
+
+class _Row(msgspec.Struct):
+    name: str
+    count: int = 0
+    price: Decimal | None = None
+    open: bool = True
+    text: str = "none"
+
+
+ROW = msgspec.json.Decoder(_Row)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('"count": "7"', _Row("X", count=7)),
+        ('"count": 7.0', _Row("X", count=7)),
+        ('"count": null, "price": "", "open": null, "text": null', _Row("X")),
+        ('"price": 0.1, "text": null', _Row("X", price=Decimal("0.1"))),
+        ('"price": "NaN", "count": null', _Row("X")),
+    ],
+)
+def test_figures_in_quotes_and_fields_that_say_nothing_are_read(written: str, meant: _Row) -> None:
+    assert decode(ROW, f'{{"name": "X", {written}}}'.encode()) == meant
+
+
+@pytest.mark.parametrize(
+    "body", ['{"name": null}', '{"name": "X", "count": "many"}', '{"name": ["X"]}', "[]"]
+)
+def test_what_is_something_else_is_changed(body: str) -> None:
+    with pytest.raises(SourceChanged) as fault:
+        decode(ROW, body.encode())
+    assert fault.value.evidence == body
 
 
 @pytest.mark.parametrize("stamp", [0, 1_791_000_000, 1_791_000_000_000_000, "", "now", "-1", 10**30])

@@ -68,7 +68,8 @@ def phemex(**more: object) -> list[tuple[timedelta, bool]]:
 
 
 @pytest.mark.parametrize(
-    ("written", "interval"), [(28800, 8 * HOUR), (14400, 4 * HOUR), ("8 hours", 8 * HOUR), ("3600", HOUR)]
+    ("written", "interval"),
+    [(28800, 8 * HOUR), (14400, 4 * HOUR), ("8 hours", 8 * HOUR), ("3600", HOUR), (8, 8 * HOUR)],
 )
 def test_phemex_tells_the_interval_with_the_product(written: object, interval: timedelta) -> None:
     assert phemex(fundingInterval=written) == [(interval, False)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bot.domain.market import Holder, Report, ReportKind, Venue
-from bot.errors import SourceBlocked, SourceChanged
-from bot.exchanges import cftc, cme, coinalyze, coinglass
+from bot.errors import SourceChanged
+from bot.exchanges import cftc, coinalyze, coinglass
 from bot.exchanges.spec import Answer
 from tests.exchanges.payloads import NOW, PAYLOADS, Payload, book_of, parsed
 
@@ -19,14 +19,6 @@ CME, CDE = Venue("cme"), Venue("coinbase_cde")
 
 def kept(venue: str, name: str) -> Payload:
     return next(p for p in PAYLOADS if (p.venue, p.name) == (venue, name))
-
-
-def page(name: str) -> str:
-    return kept("cme", name).body.decode()
-
-
-def volume(text: str) -> Answer:
-    return cme.parse_volume(text.encode(), {}, NOW)
 
 
 def only(answer: Answer) -> Report:
@@ -71,6 +63,57 @@ def test_contracts_of_different_sizes_are_added_in_coins() -> None:
     both = only(positions(row(BITCOIN), row(MICRO)))
     assert both.coins == pytest.approx(20_773 * 5 + 37_455 * 0.1)
     assert both.previous_coins == pytest.approx(both.coins + 508 * 5 + 1_000 * 0.1)
+
+
+def market(code: str, name: str, units: str, contracts: int, **more: object) -> dict[str, Any]:
+    told = {
+        "cftc_contract_market_code": code,
+        "market_and_exchange_names": name,
+        "contract_units": units,
+        "open_interest_all": str(contracts),
+    }
+    return row(BITCOIN, **told, **more)
+
+
+def test_every_size_of_a_coin_counts_also_by_the_former_name_of_its_exchange() -> None:
+    perpetual = market(
+        "133LM4", "NANO BITCOIN PERP STYLE - COINBASE DERIVATIVES, LLC", "(1/100 Bitcoin)", 162_619
+    )
+    dated = market("133LM1", "Nano Bitcoin  - COINBASE DERIVATIVES, LLC", "(1/100 Bitcoin)", 15_000)
+    former = market(
+        "133LM1",
+        "Nano Bitcoin - LMX LABS LLC",
+        "(1/100 Bitcoin)",
+        12_000,
+        report_date_as_yyyy_mm_dd="2024-03-05T00:00:00.000",
+    )
+    told = positions(dated, perpetual, former)
+    assert {(r.venue, r.asset) for r in told.observations if isinstance(r, Report)} == {(CDE, "BTC")}
+    sums = [r.coins for r in told.observations if isinstance(r, Report)]
+    assert sums == pytest.approx([120.0, 1_776.19])
+    with pytest.raises(SourceChanged, match="a part of it is missing"):
+        positions(dated)
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "units", "coins"),
+    [
+        ("177741", "SOL - CHICAGO MERCANTILE EXCHANGE", "(500 SOL)", 500.0),
+        ("176740", "XRP - CHICAGO MERCANTILE EXCHANGE", "(50,000 XRP)", 50_000.0),
+        ("146LM3", "NANO ETHER PERP STYLE - COINBASE DERIVATIVES, LLC", "(1/10 Ether)", 0.1),
+    ],
+)
+def test_other_coins_are_counted_by_their_exact_names_too(
+    code: str, name: str, units: str, coins: float
+) -> None:
+    assert only(positions(market(code, name, units, 1))).coins == pytest.approx(coins)
+
+
+def test_a_market_told_twice_differently_is_left_out_and_the_same_row_twice_counts_once() -> None:
+    assert only(positions(row(BITCOIN), row(BITCOIN))).coins == 20_773 * 5
+    answer = positions(row(BITCOIN), row(BITCOIN, open_interest_all="21000"), row(NANO))
+    assert [r.venue for r in answer.observations if isinstance(r, Report)] == [CDE]
+    assert "told twice at 2026-10-06, differently" in answer.unreadable[0]
 
 
 def test_a_tuesday_is_taken_at_the_close_in_new_york_summer_and_winter() -> None:
@@ -138,107 +181,6 @@ def test_rows_with_options_are_left_out() -> None:
 def test_a_code_and_a_name_that_disagree_are_a_changed_source(code: str, name: str) -> None:
     with pytest.raises(SourceChanged):
         positions(row(BITCOIN, cftc_contract_market_code=code, market_and_exchange_names=name))
-
-
-# CME
-
-
-def test_columns_are_found_by_their_headings_wherever_they_stand() -> None:
-    table = (
-        "<h2>Bitcoin Futures</h2>Trade date 10 Oct 2025 Final<table><tr><th>Change</th><th>At Close</th>"
-        "<th>Month</th></tr><tr><td>-58</td><td>29,000</td><td>OCT 25</td></tr></table>"
-    )
-    assert (only(volume(table)).coins, only(volume(table)).previous_coins) == (145_000.0, 145_290.0)
-
-
-def test_volume_is_never_taken_for_open_interest() -> None:
-    text = page("bitcoin_final").replace("At Close", "Block").replace("Open Interest</th>", "Trades</th>")
-    with pytest.raises(SourceChanged, match="no table of open interest"):
-        volume(text)
-
-
-def test_two_columns_that_could_be_meant_are_a_changed_source() -> None:
-    with pytest.raises(SourceChanged, match="two columns"):
-        volume(page("bitcoin_final").replace("<th>Change</th>", "<th>At Close</th>"))
-
-
-def test_a_table_shown_twice_counts_once_and_options_never() -> None:
-    text = page("bitcoin_final")
-    table = text[text.index("<table>", text.index("</script>")) : text.index("</table>") + 8]
-    twice = text.replace("</body>", f"{table}<h2>Bitcoin Options</h2>{table}</body>")
-    answer = volume(twice)
-    assert only(answer).coins == 145_000.0
-    assert answer.unknown == ["Bitcoin Options"]
-    with pytest.raises(SourceChanged, match="told twice"):
-        volume(
-            text.replace("</body>", table.replace("18,000", "17,000").replace("29,000", "28,000") + "</body>")
-        )
-
-
-@pytest.mark.parametrize(
-    "name", ["Bitcoin Cash Futures", "Bitcoin Euro Futures", "Spot-Quoted Bitcoin Futures"]
-)
-def test_an_unknown_product_is_named_and_not_guessed(name: str) -> None:
-    answer = volume(page("bitcoin_final").replace("Bitcoin Futures", name))
-    assert (answer.observations, answer.unknown) == ([], [name])
-
-
-@pytest.mark.parametrize(
-    ("day", "close"),
-    [
-        ("Monday, 09 Mar 2026", datetime(2026, 3, 9, 21, tzinfo=UTC)),
-        ("6 Mar 2026", datetime(2026, 3, 6, 22, tzinfo=UTC)),
-        ("Nov 6, 2026", datetime(2026, 11, 6, 22, tzinfo=UTC)),
-        ("2026-10-30", datetime(2026, 10, 30, 21, tzinfo=UTC)),
-        ("10/30/2026", datetime(2026, 10, 30, 21, tzinfo=UTC)),
-    ],
-)
-def test_a_close_is_four_in_the_afternoon_in_chicago_summer_and_winter(day: str, close: datetime) -> None:
-    assert only(volume(page("bitcoin_final").replace("Friday, 10 Oct 2025", day))).as_of == close
-
-
-def test_a_friday_close_held_over_the_weekend_until_trading_went_round_the_clock() -> None:
-    held = only(volume(page("bitcoin_final").replace("10 Oct 2025", "22 May 2026"))).holds_until
-    assert held == datetime(2026, 5, 24, 22, tzinfo=UTC)
-    assert only(volume(page("bitcoin_final").replace("10 Oct 2025", "29 May 2026"))).holds_until is None
-    assert cme.close_of(date(2026, 5, 29)) == datetime(2026, 5, 29, 21, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("said", "preliminary"),
-    [("Final", False), ("Preliminary", True), ("", True), ("Final, not Preliminary", True)],
-)
-def test_only_a_plain_final_is_final(said: str, preliminary: bool) -> None:
-    assert (
-        only(volume(page("bitcoin_final").replace("2025 Final", f"2025 {said}"))).preliminary is preliminary
-    )
-
-
-def test_a_page_without_a_trade_date_is_a_changed_source() -> None:
-    with pytest.raises(SourceChanged, match="trade date"):
-        volume(page("bitcoin_final").replace("Trade date", "Printed"))
-
-
-def test_the_day_chosen_in_a_list_is_the_trade_date() -> None:
-    chooser = (
-        "Trade date <select><option>Monday, 13 Oct 2025 (Preliminary)</option>"
-        "<option selected>Friday, 10 Oct 2025 (Final)</option></select>"
-    )
-    text = page("bitcoin_final").replace("Trade date: Friday, 10 Oct 2025 Final", chooser)
-    told, first = only(volume(text)), only(volume(text.replace(" selected", "")))
-    assert (told.as_of, told.preliminary) == (datetime(2025, 10, 10, 21, tzinfo=UTC), False)
-    assert (first.as_of, first.preliminary) == (datetime(2025, 10, 13, 21, tzinfo=UTC), True)
-
-
-def test_a_page_that_refuses_is_no_calm_day() -> None:
-    with pytest.raises(SourceBlocked):
-        volume(page("access_denied"))
-
-
-def test_cme_is_asked_twice_a_day_and_no_more() -> None:
-    (poll,) = cme.EXCHANGE.polls
-    assert len(poll.at) == 2
-    assert len(poll.requests({})) == 2
 
 
 # told again by others

@@ -1,4 +1,4 @@
-"""What is easily read wrongly at Bitget, Gate and HTX."""
+"""What is easily read wrongly at Bitget and Gate."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.market import (
     Completeness,
-    Funding,
     Liquidation,
     OpenInterest,
     PastLiquidations,
@@ -25,7 +25,7 @@ from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import Answer, Exchange, Poll
 from tests.exchanges.payloads import NOW, PAYLOADS, Payload, book_of, encode, parsed
 
-BITGET, GATE, HTX = (EXCHANGES[Venue(name)] for name in ("bitget", "gate", "htx"))
+BITGET, GATE = (EXCHANGES[Venue(name)] for name in ("bitget", "gate"))
 
 
 def kept(venue: str, name: str) -> Payload:
@@ -130,6 +130,20 @@ def test_gate_history_is_in_seconds_and_without_a_factor_of_two() -> None:
     assert size.usd == pytest.approx(row["open_interest_usd"], rel=1e-9)
 
 
+def test_gate_history_whose_contracts_do_not_make_up_its_dollars_is_left_out() -> None:
+    good, wrong = page("gate", "contract_stats")[:2]
+    history, (first, _) = GATE.history, parsed(kept("gate", "contract_stats"))[:2]
+    assert history is not None
+    known = first.instrument
+    told = encode([good, wrong | {"open_interest": str(Decimal(wrong["open_interest"]) * 10)}])
+    assert [one.at for one in history.parse(told, known, NOW)] == [first.at]
+    with pytest.raises(SourceChanged, match=r"contracts of 0\.001 at .* are told as .* dollars"):
+        history.parse(encode([good]), replace(known, contract=ContractSize(Decimal("0.001"), Unit.BASE)), NOW)
+    (unsized,) = history.parse(encode([good]), replace(known, contract=None), NOW)
+    assert unsized.amount.unit is Unit.BASE
+    assert float(unsized.amount.value) == pytest.approx(float(first.amount.value) * 0.0001)
+
+
 def liquidated(**changes: object) -> dict[Position, PastLiquidations]:
     """What the second kept row says, with what a test changes (``None``: left out)."""
     row = {k: v for k, v in (page("gate", "contract_stats")[1] | changes).items() if v is not None}
@@ -210,6 +224,7 @@ def test_gate_socket_sizes_are_orders_and_http_sizes_are_positions() -> None:
     assert [(one.position, str(one.amount.value)) for one in lost] == [
         (Position.SHORT, "165"),
         (Position.LONG, "40.5"),
+        (Position.SHORT, "300"),  # a part of a larger position
     ]
 
 
@@ -249,114 +264,8 @@ def test_gate_time_of_a_liquidation_may_be_in_seconds_or_milliseconds_but_never_
         parsed(kept("gate", "liquidation_no_time"))
 
 
-# HTX
-
-
-def test_htx_newer_answer_per_symbol_stands_in_for_the_older_of_all() -> None:
-    book = book_of(HTX.venue)
-    stand_in = poll(HTX, "open-interest-v5")
-    assert (stand_in.stands_in_for, stand_in.rotates) == ("open-interest", True)
-    asked = [request.params["contract_code"] for request in stand_in.requests(book)]
-    assert asked == [symbol for symbol, one in book.items() if not one.inverse]
-    (all_at_once,) = poll(HTX, "open-interest").requests(book)
-    assert all_at_once.params == {"business_type": "all"}
-    older = open_interest(parsed(kept("htx", "open_interest")))["BTC-USDT"]
-    newer = open_interest(parsed(kept("htx", "open_interest_v5")))["BTC-USDT"]
-    assert (older.amount, older.price) == (newer.amount, newer.price)
-
-
-def test_htx_inverse_contracts_are_dollars_of_a_size_the_book_tells() -> None:
-    book = book_of(HTX.venue)
-    assert book["BTC-USD"].contract == ContractSize(Decimal(100), Unit.QUOTE)
-    assert book["ETH-USD"].contract == ContractSize(Decimal(10), Unit.QUOTE)
-    told = open_interest(parsed(kept("htx", "open_interest_coin_swaps")))["BTC-USD"]
-    assert told.price is not None
-    size = measure(told.amount, told.instrument.contract, float(told.price))
-    row = page("htx", "open_interest_coin_swaps")["data"][0]
-    assert size.usd == row["volume"] * 100
-    assert size.coins == pytest.approx(row["amount"], rel=1e-12)
-
-
-def test_htx_unknown_contract_size_is_never_one_while_the_row_tells_its_coins() -> None:
-    assert book_of(HTX.venue)["ODD-USDT"].contract is None
-    row = {"contract_code": "ODD-USDT", "volume": "10", "amount": "7.5", "value": "15"}
-    told = answer(HTX, "open-interest-v5", page("htx", "open_interest_v5") | {"data": row})
-    odd = open_interest(told)["ODD-USDT"]
-    assert measure(odd.amount, odd.instrument.contract, 2.0).coins == 7.5
-
-
-def test_htx_contracts_that_do_not_make_up_their_coins_are_of_another_size_than_the_book_told() -> None:
-    told = page("htx", "open_interest_v5")
-    told["data"]["volume"] = "3247609"  # a tenth of as many, each ten times as large
-    with pytest.raises(SourceChanged, match=r"BTC-USDT: 3247609 contracts of 0.001 are told as 32476.092"):
-        answer(HTX, "open-interest-v5", told)
-
-
-def test_htx_history_changes_its_unit_with_amount_type() -> None:
-    coins, contracts = parsed(kept("htx", "history_coins")), parsed(kept("htx", "history_contracts"))
-    assert {one.amount.unit for one in coins} == {Unit.BASE}
-    assert {one.amount.unit for one in contracts} == {Unit.CONTRACTS}
-    with pytest.raises(SourceChanged, match="amount_type"):
-        parsed(kept("htx", "history_unknown_unit"))
-
-
-def test_htx_history_is_asked_in_coins_where_dollars_come_with_it_and_only_of_perpetuals() -> None:
-    assert HTX.history is not None
-    book = book_of(HTX.venue)
-    asked = {
-        symbol: [(r.path, r.params["amount_type"]) for r in HTX.history.requests(one, NOW, NOW)]
-        for symbol, one in book.items()
-    }
-    assert asked["BTC-USDT"] == [("/linear-swap-api/v1/swap_his_open_interest", "2")]
-    assert asked["BTC-USD"] == [("/swap-api/v1/swap_his_open_interest", "1")]
-    assert asked["BTC-USDT-261225"] == asked["BTC261225"] == []
-
-
-def test_htx_refusals_come_with_http_200_in_two_dialects() -> None:
-    for name in ("error_contract", "error_offline"):
-        with pytest.raises(SourceChanged, match=r"code 1\d\d\d: The|code 1\d\d\d: This"):
-            parsed(kept("htx", name))
-    with pytest.raises(SourceChanged, match="code 1013: This contract"):
-        parsed(kept("htx", "error_contract_v5"))
-
-
-def test_htx_direction_is_the_orders_and_a_bought_back_position_was_short() -> None:
-    heard = parsed(kept("htx", "liquidations"))
-    assert [one.position for one in heard] == [Position.SHORT, Position.LONG]
-    size = measure(heard[0].amount, heard[0].instrument.contract, float(heard[0].price))
-    row = page("htx", "liquidations")["data"][0]
-    assert size.coins == row["amount"]
-    assert size.usd == pytest.approx(row["trade_turnover"])
-
-
-@pytest.mark.parametrize("ts", ['"1789676355591"', "1789676355591", "17896763555910000001", "1.5e3"])
-def test_htx_ping_is_sent_back_with_its_ts_as_it_was_written(ts: str) -> None:
-    for socket in HTX.sockets:
-        assert socket.gzipped
-        assert socket.reply is not None
-        assert socket.reply(f'{{"op": "ping", "ts": {ts}}}'.encode()) == f'{{"op":"pong","ts":{ts}}}'
-        assert socket.reply(encode(page("htx", "liquidations"))) is None
-        assert socket.reply(b"\xff") is None
-        assert socket.reply(b'{"op": "ping", "ts": "\xff"}') in (None, '{"op":"pong","ts":"\ufffd"}')
-
-
-def test_htx_sockets_share_the_contracts_without_telling_any_twice() -> None:
-    book = book_of(HTX.venue)
-    for one in book.values():
-        assert [socket.hears(one) for socket in HTX.sockets].count(True) == 1
-    heard = {s.name: {symbol for symbol, one in book.items() if s.hears(one)} for s in HTX.sockets}
-    assert heard["liquidations-coin-swaps"] == {"BTC-USD", "ETH-USD"}
-    assert heard["liquidations-coin-futures"] == {"BTC261225"}
-
-
-def test_htx_funding_without_its_interval_is_unknown() -> None:
-    assert parsed(kept("htx", "funding_without_interval")).observations == []
-    (rate,) = parsed(kept("htx", "funding")).observations
-    assert isinstance(rate, Funding)
-    assert rate.interval == timedelta(hours=8)
-
-
-def test_htx_metals_other_quotes_and_what_does_not_trade_are_left_out_but_not_a_settlement() -> None:
-    listed = page("htx", "book_linear")["data"] + page("htx", "book_coin_swaps")["data"]
-    left_out = {row["contract_code"] for row in listed} - set(book_of(HTX.venue))
-    assert left_out == {"GONE-USDT", "SOON-USDT", "XAU-USDT", "BTC-HUSD", "OLD-USD"}
+def test_gate_liquidation_that_cannot_be_read_is_lost_alone() -> None:
+    frame = page("gate", "liquidations")
+    frame["result"][0]["price"] = ""
+    heard = GATE.sockets[0].parse(encode(frame), book_of(GATE.venue), NOW)
+    assert heard == parsed(kept("gate", "liquidations"))[1:]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.market import Funding, Instrument, Liquidation, OpenInterest, Position, Venue
+from bot.domain.market import Funding, Instrument, Liquidation, OpenInterest, Position, Venue, Volume
 from bot.domain.units import Amount, Unit, measure
 from bot.errors import SourceChanged, SourceThrottled, SourceUnreachable
 from bot.exchanges import EXCHANGES
@@ -86,6 +86,15 @@ def test_kraken_bitcoin_is_xbt_and_shares_and_currencies_are_left_out() -> None:
     assert {one.asset for one in book("kraken_futures").values()} == {"BTC", "ETH", "PEPE"}
 
 
+def test_kraken_shares_written_with_a_small_x_are_left_out_where_no_class_is_told() -> None:
+    page = payload("kraken_futures", "book")
+    coins = set(listed("kraken_futures", page))
+    shares = page["instruments"][0] | {"symbol": "PF_AAPLxUSD", "base": "AAPLx", "pair": "AAPLx:USD"}
+    del shares["tradfi"]
+    page["instruments"].append(shares)
+    assert set(listed("kraken_futures", page)) == coins
+
+
 def test_kraken_trades_of_a_snapshot_are_not_liquidations_of_now() -> None:
     trade = payload("kraken_futures", "trade_liquidation")
     assert [one.position for one in heard("kraken_futures", trade)] == [Position.LONG]
@@ -121,6 +130,15 @@ def test_kucoin_inverse_contracts_have_a_negative_multiplier_and_count_dollars()
     told = interest(kept("kucoin", "contracts"))
     assert coins(told["XBTUSDM"]) == pytest.approx(9_120_433 / 64_901.2)
     assert coins(told["XBTUSDTM"]) == pytest.approx(6273.644)
+
+
+def test_kucoin_inverse_volume_is_contracts_of_a_dollar() -> None:
+    row = payload("kucoin", "contract_inverse")["data"][0]
+    assert row["volumeOf24h"] * abs(row["multiplier"]) / row["turnoverOf24h"] == pytest.approx(
+        16_530, rel=1e-3
+    )
+    (volume,) = (one for one in kept("kucoin", "contract_inverse").observations if isinstance(one, Volume))
+    assert volume.amount == Amount(Decimal("1124530.0"), Unit.CONTRACTS)
 
 
 def test_kucoin_contracts_without_a_multiplier_have_unknown_coins() -> None:
@@ -171,6 +189,14 @@ def test_mexc_counts_contracts_of_coins_or_where_it_settles_in_the_coin_of_dolla
     assert coins(told["BTC_USDT"]) == pytest.approx(41_234.5678)
     assert told["BTC_USD"].instrument.inverse
     assert coins(told["BTC_USD"]) == pytest.approx(1_234_567 * 100 / 64_901)
+
+
+@pytest.mark.parametrize(("worth", "read"), [(3614.2, True), (234_567_800, True), (36.1, False)])
+def test_mexc_inverse_sizes_are_dollars_by_what_was_traded(worth: float, read: bool) -> None:
+    page = payload("mexc", "tickers")
+    (row,) = (row for row in page["data"] if row["symbol"] == "BTC_USD")
+    row["amount24"] = worth
+    assert ("BTC_USD" in interest(polled("mexc", "tickers", page))) is read
 
 
 def test_mexc_contracts_without_a_size_have_unknown_coins() -> None:
@@ -279,6 +305,15 @@ def test_bitfinex_trigger_and_execution_are_counted_once() -> None:
     assert (trigger[8], execution[8]) == (0, 1)
     trigger[11] = execution[11]
     assert len(heard("bitfinex", frame)) == 1
+
+
+def test_bitfinex_a_position_closed_in_parts_is_told_whole_each_time_and_earliest_first() -> None:
+    first, rest = kept("bitfinex", "liquidation_in_parts")
+    assert first.number == rest.number
+    assert first.amount.value > rest.amount.value
+    assert first.at < rest.at
+    assert first.whole
+    assert rest.whole
 
 
 def test_bitfinex_liquidations_of_spot_pairs_on_margin_are_not_counted() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from bot.domain.market import Funding, Liquidation, Observation, OpenInterest, Venue
 from bot.domain.units import measure
+from bot.errors import SourceChanged
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import Socket
 from tests.exchanges.payloads import NOW, PAYLOADS, Payload, book_of, encode, parsed
@@ -125,6 +126,15 @@ def test_lighter_taker_lost_so_a_makers_ask_closed_a_short() -> None:
     assert [n for n, one in lost.items() if one.deleveraged] == ["103"]
 
 
+def test_lighter_settlement_of_a_market_is_no_liquidation_and_a_new_kind_is_not_guessed() -> None:
+    frame = page("lighter", "trades_both_sides")
+    assert [row["type"] for row in frame["liquidation_trades"]] == ["liquidation", "market-settlement"]
+    assert [one.number for one in hear("lighter", frame)] == ["31795317844"]
+    frame["liquidation_trades"][1]["type"] = "backstop"
+    with pytest.raises(SourceChanged, match="backstop"):
+        hear("lighter", frame)
+
+
 def test_lighter_first_frame_holds_old_trades_and_is_not_heard() -> None:
     frame = page("lighter", "trades_snapshot")
     assert hear("lighter", frame) == []
@@ -223,6 +233,20 @@ def test_phemex_inverse_contract_is_sized_by_the_venue_and_never_assumed(
     book = EXCHANGES[Venue("phemex")].book.parse(encode(told))
     sizes = {s: one.contract and str(one.contract.value) for s, one in book.items() if one.inverse}
     assert sizes == contract
+
+
+def test_phemex_contract_settled_in_dollars_is_linear_and_sized_in_coins() -> None:
+    xrp = open_interest("phemex", "linear_in_contracts")["XRPUSD"]
+    assert not xrp.instrument.inverse
+    size = measure(xrp.amount, xrp.instrument.contract, float(str(xrp.price)))
+    assert size.coins == 5 * 1_298_050
+    assert size.usd == pytest.approx(5 * 1_298_050 * 232.9232)
+
+
+def test_phemex_shares_metals_and_oil_have_no_class_and_are_left_out_by_name() -> None:
+    listed = {row["symbol"] for row in page("phemex", "book")["data"]["perpProductsV2"]}
+    assert {"TSLAUSDT", "XAUUSDT"} <= listed
+    assert {"TSLAUSDT", "XAUUSDT"}.isdisjoint(book_of(Venue("phemex")))
 
 
 def test_phemex_writes_a_thousand_with_a_space() -> None:

@@ -53,6 +53,14 @@ def test_why_a_venue_tells_no_liquidations_is_told(venue) -> None:  # type: igno
     assert plain_words(in_another_language(EXCHANGES[venue].unheard)) == []
 
 
+DOUBTED = [(venue, doubt) for venue, known in EXCHANGES.items() for doubt in known.doubts]
+
+
+@pytest.mark.parametrize(("venue", "doubt"), DOUBTED)
+def test_what_may_be_wrong_with_a_venue_is_told(venue, doubt) -> None:  # type: ignore[no-untyped-def]
+    assert plain_words(in_another_language(doubt)) == []
+
+
 @pytest.mark.parametrize(
     "fault",
     [

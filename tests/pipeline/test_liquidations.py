@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from bot.domain.market import Instrument, Liquidation, Observation, Position, Venue, Verdict
 from bot.domain.units import Amount, Unit
 from bot.domain.waves import Wave
@@ -75,6 +77,14 @@ def test_two_events_of_one_instant_count_twice_when_numbered() -> None:
     assert tally.hear(forced(0, "1", number="2"))
     assert not tally.hear(forced(0, "1", number="2"))
     assert tally.between(OPENING.timestamp() - 60, OPENING.timestamp() + 60)[0] == 200_000
+
+
+def test_a_position_told_anew_with_each_part_of_its_closing_counts_once() -> None:
+    tally, whole = Tally(), replace(forced(1, "5", number="a position"), whole=True)
+    rest = replace(whole, at=whole.at + timedelta(milliseconds=4), amount=Amount(Decimal("4.9"), Unit.BASE))
+    assert tally.hear(whole) is not None
+    assert tally.hear(rest) is None
+    assert tally.hear(replace(rest, number="another")) is not None
 
 
 def test_a_liquidation_of_unknown_size_is_not_counted() -> None:

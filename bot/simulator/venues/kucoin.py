@@ -23,6 +23,7 @@ def _active(view: View, _: Ask) -> object:
 def _contract(holding: Holding, ms: int) -> object:
     contract, price = holding.contract, holding.price_usd
     perpetual = contract.expiry is None
+    coins, dollars = holding.volume_coins, holding.volume_coins * price
     return {
         "symbol": contract.symbol,
         "rootSymbol": "USDT",
@@ -40,8 +41,8 @@ def _contract(holding: Holding, ms: int) -> object:
         "fundingRateGranularity": FUNDING_MS if perpetual else None,
         "currentFundingRateGranularity": FUNDING_MS if perpetual else None,
         "openInterest": whole(holding.counted),
-        "turnoverOf24h": round(holding.volume_coins * price, 4),
-        "volumeOf24h": round(holding.volume_coins, 6),
+        "turnoverOf24h": round(coins if contract.inverse else dollars, 4),
+        "volumeOf24h": round(dollars / contract.size if contract.inverse else coins, 6),
         "markPrice": round(price, 8),
         "indexPrice": round(price, 8),
         "nextFundingRateTime": FUNDING_MS - ms % FUNDING_MS if perpetual else None,
