@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bot.__main__ import main as washout
+from bot.decode import read_otherwise
 from bot.decode.addresses import at_address
 from bot.decode.sources import sources_of, the_source, the_venue
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import Exchange
+from tests.exchanges.payloads import PAYLOADS
 
 
 @pytest.mark.parametrize(
@@ -194,3 +196,14 @@ def test_a_venues_own_name_finds_its_source(venue: str, asked: str, found: str) 
 def test_a_word_of_two_sources_names_both() -> None:
     with pytest.raises(UsageError, match="has no source get-valuations: say marks or funding"):
         the_source(the_venue("cryptocom"), "get-valuations")
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "others"),
+    [("liq_orders", "liquidations", ["liq-orders"]), ("contract_stats", "tickers", ["history"])],
+)
+def test_a_payload_of_another_source_is_told_which(name: str, asked: str, others: list[str]) -> None:
+    gate = the_venue("gate")
+    payload, book = (next(p.body for p in PAYLOADS if str(p) == f"gate/{n}") for n in (name, "book_usdt"))
+    assert read_otherwise(gate, the_source(gate, asked), payload, books=[book]) == others
+    assert read_otherwise(gate, the_source(gate, asked), b"<html>") == []

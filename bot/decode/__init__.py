@@ -12,7 +12,7 @@ import msgspec
 
 from bot.decode.lines import Line, Told, refused
 from bot.decode.payload import instrument_from, listed, read_books, unwrapped
-from bot.decode.sources import Source, table, the_source, the_venue
+from bot.decode.sources import Source, reads, sources_of, table, the_source, the_venue
 from bot.domain.market import Instrument, Observation
 from bot.errors import SourceError, UsageError
 from bot.exchanges.spec import Exchange, Poll, Socket
@@ -38,14 +38,12 @@ def main(
     """
     exchange = the_venue(venue)
     known = [instrument_from(text, exchange.venue) for text in instruments]
-    lines, readable = decoded(
-        exchange,
-        the_source(exchange, source),
-        _bytes(file),
-        books=[_bytes(book) for book in books],
-        instruments=known,
-        now=_time(now) if now else None,
-    )
+    asked, body, lists = the_source(exchange, source), _bytes(file), [_bytes(book) for book in books]
+    at = _time(now) if now else None
+    lines, readable = decoded(exchange, asked, body, books=lists, instruments=known, now=at)
+    if not readable and lines[-1]["kind"] == "unreadable":
+        others = read_otherwise(exchange, asked, body, books=lists, instruments=known)
+        lines[-1].update({"read_as": others} if others else {})
     out.writelines(msgspec.json.encode(line).decode() + "\n" for line in lines)
     return 0 if readable else UNREADABLE
 
@@ -75,6 +73,25 @@ def decoded(
     except SourceError as fault:
         return [*told.lines(), refused(exchange, source, fault)], False
     return told.lines(), True
+
+
+def read_otherwise(
+    exchange: Exchange,
+    source: Source,
+    body: bytes,
+    *,
+    books: Sequence[bytes] = (),
+    instruments: Sequence[Instrument] = (),
+) -> Sequence[str]:
+    """The venue's other sources as which a payload tells something: it may be one of theirs."""
+    found, tried = [], {reads(source)}
+    for name, other in sources_of(exchange).items():
+        if reads(other) not in tried:
+            tried.add(reads(other))
+            lines, readable = decoded(exchange, other, body, books=books, instruments=instruments)
+            if readable and any(line["asset"] for line in lines):
+                found.append(name)
+    return found
 
 
 def _take(told: Told, frame: bytes, given: Sequence[str], asked: Sequence[str]) -> None:

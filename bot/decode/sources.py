@@ -126,7 +126,7 @@ def _one(names: Sequence[str], sources: Mapping[str, Source], asked: str) -> Sou
     """What all of ``names`` are to whoever has a payload; the past where it is asked for."""
     if "history" in names and "hist" in asked.lower():
         return sources["history"]
-    alike = {_reads(sources[name]) for name in names}
+    alike = {reads(sources[name]) for name in names}
     return sources[names[0]] if len(alike) == 1 else None
 
 
@@ -150,7 +150,7 @@ def _words_of(exchange: Exchange, source: Source) -> Collection[str]:
     return {_plain(part) for part in parts if len(part) > 3}
 
 
-def _reads(source: Source) -> object:
+def reads(source: Source) -> object:
     """Sources that are read alike are one to whoever has a payload."""
     return source.name if source.of is None else source.of.parse
 

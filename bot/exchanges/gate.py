@@ -37,7 +37,6 @@ from bot.exchanges.reading import (
     pages,
     past_sum,
     peek,
-    read_all,
     read_book,
     read_rows,
     refusal,
@@ -269,15 +268,14 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
 
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """``[{"time": 1674057000, "open_interest": "2851725", "open_interest_usd", "mark_price", …}]``: seconds,
-    contracts, dollars. A row whose contracts do not make up its dollars is left out.
+    contracts, dollars. Contracts that do not make up their dollars are of another size than the book told:
+    then nothing of it is believed.
     """
-
-    def read(row: _Past) -> OpenInterest:
+    points = []
+    for row in decode(_PASTS, body, _told):
         price = quoted(row.mark_price, "mark_price")
-        return OpenInterest(instrument, _held(row, instrument, price), moment(row.time), now, price)
-
-    rows = decode(_PASTS, body, _told)
-    return sorted(read_all(rows, read)[0], key=lambda point: point.at)
+        points.append(OpenInterest(instrument, _held(row, instrument, price), moment(row.time), now, price))
+    return sorted(points, key=lambda point: point.at)
 
 
 def _held(row: _Past, instrument: Instrument, price: Decimal | None) -> Amount:
@@ -287,8 +285,8 @@ def _held(row: _Past, instrument: Instrument, price: Decimal | None) -> Amount:
     if usd and price and size is None and not instrument.inverse:
         return Amount(usd / price, Unit.BASE)
     if usd and price and size is not None and size.unit is Unit.BASE:
-        worth = contracts * size.value * price
-        if not worth / 2 < usd < worth * 2:
+        one = size.value * price
+        if abs(contracts * one - usd) > max(one, min(contracts * one, usd)):
             raise SourceChanged(f"{contracts} contracts of {size.value} at {price} are told as {usd} dollars")
     return Amount(contracts, Unit.CONTRACTS)
 
