@@ -61,15 +61,14 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpenInterest(msgspec.Struct, frozen=True, gc=False, tag="open_interest"):
-    """Open interest of one instrument. ``price`` is the price of one base unit told in the same message, or
-    (``implied``) what follows from its dollars and coins: a mark price told elsewhere goes before that."""
+    """Open interest of one instrument. ``price`` is the price of one base unit told in the same message."""
 
     instrument: Instrument
     amount: Amount
     at: datetime
     received: datetime
     price: Decimal | None = None
-    implied: bool = False
+    implied: bool = False  # the price follows from its dollars and coins: one told elsewhere goes before it
 
 
 class Price(msgspec.Struct, frozen=True, gc=False, tag="price"):
