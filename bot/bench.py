@@ -76,6 +76,8 @@ class Bench:
     _reports: list[Report] = field(default_factory=list)
     _rejected: list[Quarantined] = field(default_factory=list)
     _prices: dict[Instrument, Verdict] = field(default_factory=dict)
+    _recounted: set[Instrument] = field(default_factory=set)
+    """Of these, liquidations are held back."""
     _kept_at: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -87,6 +89,10 @@ class Bench:
         verdict, reading = self.judge.take(said)
         if isinstance(said, Price):
             self._prices[said.instrument] = verdict
+        elif verdict is Verdict.RECOUNTED and isinstance(said, Liquidation):
+            self._recounted.add(said.instrument)
+        elif self._recounted and isinstance(said, Liquidation):
+            self._recounted.discard(said.instrument)
         if reading is not None:
             self._readings.append(reading)
         elif verdict is Verdict.ACCEPT and isinstance(said, Liquidation):
@@ -103,6 +109,9 @@ class Bench:
     def _verdict_before(self, said: Observation) -> Verdict | None:
         if isinstance(said, OpenInterest):
             return self.judge.verdict_on(said.instrument)
+        if isinstance(said, Liquidation):
+            held = self._recounted and said.instrument in self._recounted
+            return Verdict.RECOUNTED if held else None
         return self._prices.get(said.instrument) if isinstance(said, Price) else None
 
     async def step(self, at: datetime) -> None:

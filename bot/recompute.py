@@ -156,6 +156,8 @@ def _judged(
                 judge.why[said.instrument.venue, said.instrument.symbol] = Verdict.ACCEPT
             case Quarantined():
                 judge.why[said.venue, said.what] = said.verdict
+            case Liquidation():
+                judge.count(said)  # believed then, whatever the gate that is kept held back
             case _:
                 judge.take(said)
     while due <= until:

@@ -235,6 +235,8 @@ def _closed(wave: Wave) -> str:
         "time": duration(wave.low_at - wave.onset),
     }
     if wave.stage is not Stage.OVER:
+        if wave.low_at <= wave.onset:  # all of it from one reading to the next
+            return _("**{change} of open interest closed ({share})**, {ends}").format(**facts)
         return _("**{change} of open interest closed ({share})** in {time}, {ends}").format(**facts)
     covering = [r for r in counted(wave) if r.kind is ReportKind.DAILY]
     if not covering:

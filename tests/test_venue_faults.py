@@ -71,8 +71,9 @@ WITHOUT_A_CLOCK = {
 IN_DOLLARS = {"bingx"}
 """Tells dollars: the same coins are other dollars whenever the price moves."""
 UNSEEN = {Fault.SKEWED: WITHOUT_A_CLOCK, Fault.BEHIND: WITHOUT_A_CLOCK, Fault.FREEZE: IN_DOLLARS}
-ONE_SYMBOL_GONE = {Fault.DELISTED: {Verdict.UNREADABLE}}
-"""Whoever is asked symbol by symbol refuses one that is gone, until the book is asked again."""
+BESIDE = {Fault.DELISTED: {Verdict.UNREADABLE}, Fault.THOUSANDFOLD: {Verdict.RECOUNTED}}
+"""Whoever is asked symbol by symbol refuses one that is gone, until the book is asked again; liquidations are
+told in the other units too."""
 
 
 def test_every_fault_has_its_meaning() -> None:
@@ -94,7 +95,7 @@ async def test_each_fault_at_each_venue_is_told_for_what_it_is_and_leaves_no_mar
         alone.faults.begin(venue, fault, alone.clock.now)
         await alone.minutes(LASTS if fault is Fault.FREEZE else 3)
         assert states(alone, venue) == {MEANT[fault].state}
-        seen = await alone.verdicts(venue) - ONE_SYMBOL_GONE.get(fault, set())
+        seen = await alone.verdicts(venue) - BESIDE.get(fault, set())
         assert seen == (set() if venue in UNSEEN.get(fault, ()) else MEANT[fault].verdicts)
         alone.faults.end(venue)
         await alone.minutes(1, every=longest_wait(fault))
@@ -156,6 +157,23 @@ async def test_what_a_socket_tells_in_place_of_liquidations_is_seen_and_never_co
             assert alone.clock.now < ended + 20 * MINUTE, "never heard again"
             await alone.minutes(1)
         await eventually(lambda: socket_states(alone, venue) == {SourceState.FRESH})
+
+
+@pytest.mark.parametrize("venue", ["bybit", "htx", "binance_usdm"])
+async def test_liquidations_in_other_units_are_in_no_sum(venue: str) -> None:
+    async with fleet(everything(PRICES_USD, [venue]), QUIET) as alone:
+        await alone.minutes(3)
+        alone.faults.begin(venue, Fault.THOUSANDFOLD, alone.clock.now)
+        await alone.minutes(1)
+        since = alone.clock.now
+        await alone.minutes(4)
+        assert await liquidated(alone, since, alone.clock.now) == 0
+        assert Verdict.RECOUNTED in await alone.verdicts(venue)
+        alone.faults.end(venue)
+        await alone.minutes(1)
+        ended = alone.clock.now
+        await alone.minutes(10)
+        assert await liquidated(alone, ended, alone.clock.now) > 0
 
 
 def socket_states(fleet: Fleet, venue: str) -> set[SourceState]:

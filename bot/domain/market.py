@@ -239,6 +239,7 @@ class Verdict(StrEnum):
     ZERO = "zero"
     JUMPED = "jumped"
     RESIZED = "resized"
+    RECOUNTED = "recounted"
     EXPIRED = "expired"
     FUTURE = "future"
     REPEATED = "repeated"
@@ -255,6 +256,7 @@ VERDICT_MEANS = {
     Verdict.ZERO: "zero where there was open interest",
     Verdict.JUMPED: "a jump, held back until the next readings agree",
     Verdict.RESIZED: "the venue changed how it counts; a new beginning, not a fall",
+    Verdict.RECOUNTED: "liquidations held back: its open interest seems to be told in other units",
     Verdict.EXPIRED: "the contract expired",
     Verdict.FUTURE: "stamped in the future",
     Verdict.REPEATED: "told twice",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 import msgspec
 
@@ -33,6 +32,7 @@ from bot.exchanges.spec import (
     facts,
     from_ms,
     only_read,
+    quoted,
     required,
 )
 
@@ -63,6 +63,8 @@ ASKED_HERE = frozenset(
     )
 )
 """Names, without dots and spaces, of what has a file here, also by older names."""
+MOST_USD = 1e11
+"""More than that no venue holds of one coin: such an amount is not in coins."""
 THROTTLED = {"429": MINUTE, "30001": MINUTE}
 
 
@@ -79,6 +81,7 @@ class _List(msgspec.Struct):
 class _Chart(msgspec.Struct):
     time_list: list[int]
     data_map: dict[str, list[Figure | None]]
+    price_list: list[Figure | None] = []
 
 
 class _History(msgspec.Struct):
@@ -141,7 +144,7 @@ def parse_exchanges(body: bytes, book: Book, now: datetime) -> Answer:
         if venue is None or row.coins is None or row.coins == "":
             return None
         asset, multiple = coin(row.symbol)
-        coins = float(required(row.coins, "open_interest_quantity")) * multiple
+        coins = float(required(row.coins, f"{row.exchange}: open_interest_quantity")) * multiple
         if coins < 0:
             raise SourceChanged(f"{row.exchange}: an open interest of {coins}")
         return _report(venue, asset, coins, now, now)
@@ -153,12 +156,14 @@ def parse_exchanges(body: bytes, book: Book, now: datetime) -> Answer:
 def parse_history(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"data": {"time_list": […], "data_map": {"CME": […]}}}``: coins of CME and of venues not asked here.
 
-    The answer does not say of which coin it is, so it is read only where one coin is known.
+    The answer does not say of which coin it is, so it is read only where one coin is known; nor whether it is
+    in coins or dollars, which its prices show where a coin is dear.
     """
     chart = decode(_HISTORIES, body, _told).data
     if len(book) != 1:
         return Answer([], ["a history without its coin"] if chart.time_list else [])
     (known,) = book.values()
+    prices = [float(quoted(price, "price_list") or 0) for price in chart.price_list]
     reports: list[Report] = []
     for exchange, told in chart.data_map.items():
         venue = venue_of(exchange)
@@ -169,15 +174,21 @@ def parse_history(body: bytes, book: Book, now: datetime) -> Answer:
                 f"{len(told)} figures at {len(chart.time_list)} times", evidence=evidence(body)
             )
         points = [
-            (from_ms(ms), float(required(value, exchange)) * known.coins_per_base)
+            (from_ms(ms), float(required(value, exchange)))
             for ms, value in zip(chart.time_list, told, strict=True)
             if value is not None and value != ""
         ]
-        reports += [
-            _report(venue, known.asset, coins, at, now, before)
-            for before, (at, coins) in pairwise(points)
-            if coins >= 0
-        ]
+        if any(coins * price > MOST_USD for (_, coins), price in zip(points, prices, strict=False)):
+            raise SourceChanged(
+                f"{exchange}: as coins far too many; told in dollars? Ask with unit=coin",
+                evidence=evidence(body),
+            )
+        before: tuple[datetime | None, float | None] = (None, None)
+        for at, base in points:
+            coins = base * known.coins_per_base
+            if coins >= 0:
+                reports.append(_report(venue, known.asset, coins, at, now, before))
+                before = (at, coins)
     return Answer(reports)
 
 

@@ -33,6 +33,7 @@ from bot.exchanges.reading import (
     refusal,
     rows_of,
     stamped,
+    usual_funding,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -66,7 +67,7 @@ FACTS = facts(
     …_contract_info | contract_size | base coin, USD if inverse | documentation, client library | [2]
     …_contract_info | contract_status | 1 trades; 5 and 7 are its settlement | documentation | [0]
     /v5/market/funding_rate | funding_rate | fraction to next_funding_time | recorded answer | [1]
-    …/swap_batch_funding_rate | next_funding_time | null: no interval, not read | recorded answer | [1]
+    …/swap_batch_funding_rate | next_funding_time | null: 8 h assumed of coin swaps | recorded answer | [?]
     …_elite_account_ratio | buy_ratio | of the largest accounts alone: not asked | documentation | [1]
     …_his_open_interest | volume | amount_type 1: contracts, 2: base coin | documentation | [2]
     …_his_open_interest | reach | the newest 200, whatever is asked | a client program | [1]
@@ -212,15 +213,18 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
 def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"code": 200, "data": {"contract_code", "funding_rate", "funding_time", "next_funding_time"}, "ts"}``
 
-    The interval is the time between the two settlements; where one is not told, neither is the rate.
+    The interval is the time between the two settlements; where one is not told, neither is the rate, but
+    of coin-margined swaps, which never tell it.
     """
     page = decode(_RATES, body, _told)
     at = stamped(page.at, now)
 
     def read(row: _Rate, instrument: Instrument) -> list[Observation]:
         rate = optional(row.funding_rate, "funding_rate")
-        if rate is None or not row.funding_time or not row.next_funding_time:
+        if rate is None or not row.funding_time:
             return []
+        if not row.next_funding_time:
+            return usual_funding(instrument, rate, row.funding_time, at, now) if instrument.inverse else []
         interval = between(row.funding_time, row.next_funding_time)
         return [Funding(instrument, rate, interval, at, now)]
 
@@ -300,11 +304,15 @@ EXCHANGE = Exchange(
             parse_funding,
             rotates=True,
         ),
+        Poll("funding-coin-swaps", 5 * MINUTE, _all("/swap-api/v1/swap_batch_funding_rate"), parse_funding),
     ),
     budget=Budget(120, 3 * SECOND),
     facts=FACTS,
     read_refusal=refusal,
-    doubts=("open interest is counted on both sides, by its documentation",),
+    doubts=(
+        "open interest is counted on both sides, by its documentation",
+        "funding of coin-margined contracts, whose interval it does not tell, is taken for one of 8 hours",
+    ),
     sockets=(
         socket("linear", "linear-swap-notification", lambda one: not one.inverse),
         socket("coin-swaps", "swap-notification", lambda one: one.inverse and one.expiry is None),

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import msgspec
 
 from bot.domain.assets import Asset, parse_asset
-from bot.domain.market import AccountRatio, Instrument, Observation, PastLiquidations, Position
+from bot.domain.market import AccountRatio, Funding, Instrument, Observation, PastLiquidations, Position
 from bot.domain.units import UNKNOWN, Amount, Size, Unit, measure
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
 from bot.exchanges.spec import HOUR, MINUTE, Answer, Book, Figure, from_ms, optional, required
@@ -23,6 +23,11 @@ NOT_COINS = frozenset(
     ("AUD", "CAD", "CHF", "CNH", "EUR", "GBP", "JPY", "NZD", "SGD", "TRY", "USD", "XAG", "XAU", "XPD", "XPT")
 )
 """Currencies and metals (ISO 4217) that some venues list under plain names, like coins."""
+
+USUAL_INTERVAL = 8 * HOUR
+"""Between two settlements of funding."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 ACCOUNTS_EVERY = 15 * MINUTE
 """Accounts change their minds slowly, and each contract costs a request."""
@@ -241,6 +246,18 @@ def between(due: int | str, due_after: int | str) -> timedelta:
     if interval < MINUTE:
         raise SourceChanged(f"funding is due twice within {interval}")
     return interval
+
+
+def usual_funding(
+    instrument: Instrument, rate: Decimal, due: int | str | None, at: datetime, now: datetime
+) -> list[Observation]:
+    """Where a venue never tells the interval: the usual one, said to be assumed.
+
+    Nothing where the next settlement is not told, or is due at an hour that only a shorter interval has.
+    """
+    if not due or (from_ms(due) - EPOCH) % USUAL_INTERVAL:
+        return []
+    return [Funding(instrument, rate, USUAL_INTERVAL, at, now, assumed=True)]
 
 
 class _Coded(msgspec.Struct):

@@ -154,6 +154,15 @@ class Gate:
         coin_price = price / instrument.coins_per_base if price else None
         return verdict, Reading(instrument, size.coins, coin_price, said.at, said.received, anew)
 
+    def recounting(self, instrument: Instrument) -> bool:
+        """Is its open interest held back because it seems to be told in other units?
+
+        Whatever else is told of it may be in those units as well.
+        """
+        track = self._tracks.get((instrument.venue, instrument.symbol))
+        held = track.pending if track is not None else 0.0
+        return track is not None and held > 0 and abs(math.log(held / track.native)) > RECOUNT
+
     def _timely(self, said: OpenInterest) -> Verdict:
         at, received = said.at, said.received
         if at is not received:

@@ -106,7 +106,8 @@ class Judge:
         if isinstance(said, Price):
             return self._gate.price(said), None
         if isinstance(said, Liquidation):
-            return self._liquidation(said), None
+            doubtful = self._gate.recounting(said.instrument)
+            return (Verdict.RECOUNTED if doubtful else self.count(said)), None
         if isinstance(said, Report):
             return self._court(said.asset).report(said), None
         if isinstance(said, Funding):
@@ -115,7 +116,8 @@ class Judge:
             self._court(said.instrument.asset).funding[key] = yearly
         return Verdict.ACCEPT, None
 
-    def _liquidation(self, said: Liquidation) -> Verdict:
+    def count(self, said: Liquidation) -> Verdict:
+        """One in the venue's usual units."""
         court, venue = self._court(said.instrument.asset), said.instrument.venue
         counted = court.tally.hear(said)
         if counted is None:
@@ -180,14 +182,12 @@ class Judge:
         """The record of a rejection, once when an instrument's verdict changes."""
         if verdict in (Verdict.ACCEPT, Verdict.REPEATED) or verdict is before:
             return None
-        if not isinstance(said, OpenInterest | Price):
+        if not isinstance(said, OpenInterest | Price | Liquidation):
             return None
-        what: Instrument = said.instrument
-        detail = VERDICT_MEANS[verdict]
-        told = (
-            f"{said.amount.value} {said.amount.unit}" if isinstance(said, OpenInterest) else f"{said.price}"
-        )
-        return Quarantined(what.venue, what.symbol, verdict, said.received, f"{told}: {detail}")
+        of, detail = said.instrument, VERDICT_MEANS[verdict]
+        told = f"{said.price}" if isinstance(said, Price) else f"{said.amount.value} {said.amount.unit}"
+        what = f"{of.symbol} liquidations" if isinstance(said, Liquidation) else of.symbol
+        return Quarantined(of.venue, what, verdict, said.received, f"{told}: {detail}")
 
     def verdict_on(self, instrument: Instrument) -> Verdict | None:
         return self.why.get((instrument.venue, instrument.symbol))

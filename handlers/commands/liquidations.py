@@ -8,7 +8,7 @@ from statistics import median
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Table, plain
-from bot.domain.market import Completeness, Position, Venue, VenueLiquidations
+from bot.domain.market import Completeness, Position, Venue, VenueLiquidations, Verdict
 from bot.errors import AskError
 from handlers.commands.chart import liquidated_first
 from handlers.commands.registry import Ask, command
@@ -49,6 +49,7 @@ LEAST_SPANS = 3
 MOST_COINS = 10
 MOST_VENUES = 12
 NAMED_REASONS = 3
+QUARANTINE_ROWS = 500
 
 
 @command(
@@ -70,7 +71,8 @@ async def liquidations(desk: Desk, ask: Ask) -> Card:
     if period > TOLD_ONE_BY_ONE:
         kept = _("I keep each of them for {time}, so this is of the last of those")
         lines.append(kept.format(time=duration(TOLD_ONE_BY_ONE)))
-    lines += [*_deleveraged(told), await _before(desk, asset, since, told), _unheard(desk)]
+    lines += [*_deleveraged(told), await _before(desk, asset, since, told)]
+    lines += [await _held_back(desk, since), _unheard(desk)]
     chart = await desk.period_chart(asset, now - since)
     coin, span = asset.lower(), duration(now - since)
     return Card(
@@ -219,6 +221,17 @@ async def _heard_since(
         return None
     rows = await desk.store.journal.liquidated_on(asset, first, first + HOUR, MINUTE)
     return min(row.at for row in rows if row.venue == venue)
+
+
+async def _held_back(desk: Desk, since: datetime) -> str:
+    """Venues of which some, of whichever coin, were not counted: they seem to be told in other units."""
+    kept = await desk.store.journal.quarantined(since, limit=QUARANTINE_ROWS)
+    venues = {row.venue for row in kept if row.verdict is Verdict.RECOUNTED}
+    if not venues:
+        return ""
+    titles = sorted(venue_title(venue, desk.titles()) for venue in venues)
+    text = _("Some of {venues} are not counted: their units were in doubt")
+    return text.format(venues=listed(titles))
 
 
 def _unheard(desk: Desk) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from bot.domain.cards import Button, Card, Line, Table, Tone, plain
 from bot.domain.health import SourceHealth, SourceState
-from bot.domain.market import Completeness
+from bot.domain.market import Completeness, Venue
 from bot.errors import AskError
 from handlers.cards import latency_line
 from handlers.commands.registry import COMMANDS, Ask, command, find
@@ -32,6 +32,8 @@ from handlers.words import Parameter, read_text
 NAME = Parameter("command", read_text)
 VENUE = Parameter("venue", read_text, rest=True)
 NAMED_FAULTS = 6
+NAMED_REASONS = 4
+NAMED_VENUES = 3
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 QUARANTINE_ROWS = 500
@@ -144,10 +146,16 @@ async def _misread(desk: Desk, feeds: Sequence[SourceHealth] | None) -> list[Lin
 async def _one_venue(desk: Desk, feeds: Sequence[SourceHealth]) -> Card:
     """Each feed of one venue."""
     titles = listed(list(dict.fromkeys(feed.title for feed in feeds)))
+    held = await _quarantined(desk, {feed.venue for feed in feeds})
     rows = tuple((feed.source, state_words(feed.state), _heard(desk, [feed])) for feed in feeds)
     return Card(
         title=titled(titles, _fresh(feeds)),
-        lines=(*_faults(desk, feeds), *await _misread(desk, feeds), *_doubts(feeds)),
+        lines=(
+            *_faults(desk, feeds),
+            *await _misread(desk, feeds),
+            *([Line(held, 6)] if held else []),
+            *_doubts(feeds),
+        ),
         table=Table((_("feed"), _("state"), _("heard")), rows, right=(2,)),
         footer=_("`/venues` for all"),
     )
@@ -217,13 +225,22 @@ def _doubts(feeds: Sequence[SourceHealth]) -> list[Line]:
     ]
 
 
-async def _quarantined(desk: Desk) -> str:
-    kept = await desk.store.journal.quarantined(desk.clock() - HOUR, limit=QUARANTINE_ROWS)
+async def _quarantined(desk: Desk, of: Collection[Venue] | None = None) -> str:
+    """What was not believed lately, and of whom; or only what these venues told."""
+    rows = await desk.store.journal.quarantined(desk.clock() - HOUR, limit=QUARANTINE_ROWS)
+    kept = [(row.venue, row.verdict) for row in rows if of is None or row.venue in of]
     if not kept:
         return ""
-    reasons = Counter(rejected.verdict for rejected in kept).most_common(2)
-    said = semicolons(f"{number(count)} × {verdict_words(why)}" for why, count in reasons)
-    return _("Held back in the last hour: {reasons}").format(reasons=said)
+    reasons = []
+    for why, count in Counter(verdict for _venue, verdict in kept).most_common(NAMED_REASONS):
+        said = f"{number(count)} × {verdict_words(why)}"
+        if of is None:
+            often = Counter(venue for venue, verdict in kept if verdict is why)
+            titles = [venue_title(venue, desk.titles()) for venue, _count in often.most_common()]
+            more = [f"+{number(len(titles) - NAMED_VENUES)}"] if len(titles) > NAMED_VENUES else []
+            said += f" ({enumerated(titles[:NAMED_VENUES] + more)})"
+        reasons.append(said)
+    return _("Held back in the last hour: {reasons}").format(reasons=semicolons(reasons))
 
 
 def _measured(fact: str) -> str:

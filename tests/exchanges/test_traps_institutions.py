@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from bot.domain.market import Holder, Report, ReportKind, Venue
+from bot.domain.assets import Asset
+from bot.domain.market import Holder, Instrument, Report, ReportKind, Venue
+from bot.domain.units import ContractSize, Unit
 from bot.errors import SourceChanged
 from bot.exchanges import cftc, coinalyze, coinglass
 from bot.exchanges.spec import Answer
@@ -205,10 +208,35 @@ def test_the_past_of_coinglass_is_read_for_one_coin_only() -> None:
     book = {"BTC": book_of(Venue("coinglass"))["BTC"]}
     told = coinglass.parse_history(kept("coinglass", "history").body, book, NOW).observations
     assert [(r.coins, r.previous_coins) for r in told if isinstance(r, Report)] == [
+        (140_000.0, None),
         (141_000.5, 140_000.0),
         (139_000.0, 141_000.5),
     ]
     assert {r.venue for r in told if isinstance(r, Report)} == {CME}
+
+
+def test_a_past_in_dollars_is_not_taken_for_coins() -> None:
+    """As the documentation shows it: without unit=coin an answer is in dollars, and does not say so."""
+    book = {"BTC": book_of(Venue("coinglass"))["BTC"]}
+    chart = {"time_list": [1721649600000], "price_list": [67490.3], "data_map": {"CME": [8018229234]}}
+    with pytest.raises(SourceChanged, match="unit=coin"):
+        coinglass.parse_history(json.dumps({"code": "0", "data": chart}).encode(), book, NOW)
+    chart["data_map"] = {"CME": [118806.6]}
+    told = coinglass.parse_history(json.dumps({"code": "0", "data": chart}).encode(), book, NOW)
+    assert only(told).coins == 118806.6
+
+
+def test_a_market_of_coinalyze_that_is_told_in_dollars_is_never_taken_for_coins() -> None:
+    inverse = Instrument(
+        Venue("woox"),
+        "BTCUSD_PERP.W",
+        Asset("BTC"),
+        inverse=True,
+        contract=ContractSize(Decimal(1), Unit.QUOTE),
+    )
+    body = b'[{"symbol": "BTCUSD_PERP.W", "value": 3500000, "update": 1791000000000}]'
+    with pytest.raises(SourceChanged, match="in coins"):
+        coinalyze.parse_values(body, {inverse.symbol: inverse}, NOW)
 
 
 def test_coinalyze_counts_only_markets_in_coins_of_codes_that_are_known() -> None:

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from bot.domain.cards import Card, Table, Tone
 from bot.domain.health import SourceHealth, SourceState
-from bot.domain.market import Group
+from bot.domain.market import Group, Quarantined, Venue, Verdict
 from bot.domain.posts import Destination, Notice
 from bot.domain.waves import Stage
 from handlers.commands import COMMANDS, Ask, answer
@@ -217,6 +217,24 @@ async def test_venues_names_what_is_not_fresh(desk: Desk) -> None:
     assert "8 of 9 feeds fresh" in told
     assert "Gate, tickers: no answer for 4 min" in told
     assert "complete from Bybit; throttled, so a floor, from Binance" in told
+
+
+async def test_what_is_held_back_is_told_with_its_venue(desk: Desk, store: MemoryStore) -> None:
+    at = NOW - timedelta(minutes=5)
+    await store.journal.quarantine(
+        [
+            Quarantined(Venue("bybit"), "BTCUSDT", Verdict.JUMPED, at, "1000: a jump"),
+            Quarantined(Venue("bybit"), "BTCUSDT liquidations", Verdict.RECOUNTED, at, "3: held back"),
+            Quarantined(Venue("gate"), "BTC_USDT", Verdict.ZERO, at, "0: zero"),
+        ]
+    )
+    told = await said(desk, "/venues")
+    assert "1 × a jump, held back until the next readings agree (Bybit)" in told
+    assert "1 × zero where there was open interest (Gate)" in told
+    alone = await said(desk, "/venues gate")
+    assert "Held back in the last hour: 1 × zero where there was open interest" in alone
+    assert "jump" not in alone
+    assert "Some of Bybit are not counted: their units were in doubt" in await said(desk, "/liquidations btc")
 
 
 async def tell(

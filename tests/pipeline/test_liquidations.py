@@ -8,7 +8,15 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from bot.domain.market import Instrument, Liquidation, Observation, Position, Venue, Verdict
+from bot.domain.market import (
+    Instrument,
+    Liquidation,
+    Observation,
+    OpenInterest,
+    Position,
+    Venue,
+    Verdict,
+)
 from bot.domain.units import Amount, Unit
 from bot.domain.waves import Wave
 from bot.pipeline.tally import KEPT_MINUTES, Tally
@@ -106,3 +114,21 @@ def test_the_tally_keeps_a_day_and_a_half() -> None:
     assert len(tally.minutes()) == KEPT_MINUTES
     first = OPENING + timedelta(minutes=100)
     assert tally.minutes()[0].at_s == first.timestamp()
+
+
+def test_of_a_venue_that_seems_to_count_in_other_units_none_is_counted_until_it_does_not() -> None:
+    """A thousand times the liquidations, which nothing else could contradict, would be in every sum."""
+    judge = new_judge()
+
+    def held(minute: int, coins: str) -> Verdict:
+        at = OPENING + minute * MINUTE
+        said = OpenInterest(BTCUSDT, Amount(Decimal(coins), Unit.BASE), at, at, Decimal(100_000))
+        return judge.take(said)[0]
+
+    def lost(minute: int, coins: str) -> Verdict:
+        return judge.take(forced(minute, coins, number=f"m{minute}"))[0]
+
+    assert (held(0, "1000"), lost(0, "1")) == (Verdict.ACCEPT, Verdict.ACCEPT)
+    assert (held(1, "1000000"), lost(1, "1000")) == (Verdict.JUMPED, Verdict.RECOUNTED)
+    assert (held(2, "999"), lost(2, "1")) == (Verdict.ACCEPT, Verdict.ACCEPT)
+    assert (held(3, "600"), lost(3, "300")) == (Verdict.JUMPED, Verdict.ACCEPT), "a fall is no other unit"
