@@ -91,6 +91,7 @@ SENTENCES = (
     N_("a client library has dropped it, and why is not known"),
     N_("funding of contracts that its list of intervals leaves out is taken for one of 8 hours"),
     N_("funding of contracts whose interval its list does not tell is taken for one of 8 hours"),
+    N_("funding of coin-margined contracts, whose interval it does not tell, is taken for one of 8 hours"),
     N_("how often its figures change is not known"),
     N_("its open interest in dollars looked large where it was recorded"),
     N_("its past may count both sides"),

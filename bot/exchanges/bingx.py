@@ -29,6 +29,7 @@ from bot.exchanges.reading import (
     read_rows,
     rows_of,
     stamped,
+    usual_funding,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -60,7 +61,7 @@ FACTS = facts(
     …/premiumIndex | markPrice | quote per base coin | client library | [2]
     …/premiumIndex | updateTime | of the last funding, not of the price: receive time | recorded answer | [1]
     …/premiumIndex linear | lastFundingRate | fraction per fundingIntervalHours | client library | [1]
-    …/premiumIndex inverse | lastFundingRate | not read: no interval is told | client library | [1]
+    …/premiumIndex inverse | lastFundingRate | fraction; no interval told: 8 h assumed | client library | [?]
     …/ticker linear | volume | base coin | agrees with quoteVolume | [1]
     …/ticker inverse | volume | contracts | agrees with quoteVolume | [1]
     /openApi/cswap/v1/market/contracts | minTickSize | USD per contract | client library | [1]
@@ -96,6 +97,7 @@ class _Premium(msgspec.Struct, rename="camel"):
     mark_price: Figure | None = None
     last_funding_rate: Figure = ""
     funding_interval_hours: int | None = None
+    next_funding_time: int | str | None = None
 
 
 class _Day(msgspec.Struct, rename="camel"):
@@ -170,7 +172,10 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
 
 
 def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"data": [{"symbol", "markPrice", "lastFundingRate", "fundingIntervalHours", "updateTime"}]}``"""
+    """``{"data": [{"symbol", "markPrice", "lastFundingRate", "fundingIntervalHours", "updateTime"}]}``
+
+    Inverse contracts tell no interval.
+    """
 
     def read(row: _Premium, instrument: Instrument) -> list[Observation]:
         said: list[Observation] = []
@@ -180,6 +185,8 @@ def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
         if rate is not None and row.funding_interval_hours is not None:
             interval = hours(row.funding_interval_hours, "fundingIntervalHours")
             said.append(Funding(instrument, rate, interval, now, now))
+        elif rate is not None and instrument.inverse:
+            said += usual_funding(instrument, rate, row.next_funding_time, now, now)
         return said
 
     return read_rows(rows_of(decode(_PREMIUMS, body, _told).data), book, read)
@@ -250,6 +257,9 @@ EXCHANGE = Exchange(
     budget=Budget(100, 10 * SECOND),
     facts=FACTS,
     read_refusal=by_code(_told),
-    doubts=("its open interest in dollars looked large where it was recorded",),
+    doubts=(
+        "its open interest in dollars looked large where it was recorded",
+        "funding of coin-margined contracts, whose interval it does not tell, is taken for one of 8 hours",
+    ),
     unheard="there is no public feed of liquidations",
 )

@@ -7,7 +7,7 @@ its own price. The history's ``volume`` changes its unit with ``amount_type``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
@@ -33,6 +33,7 @@ from bot.exchanges.reading import (
     refusal,
     rows_of,
     stamped,
+    usual_funding,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -64,9 +65,11 @@ FACTS = facts(
     …_open_interest | trade_amount | base coin in 24 h | documentation | [1]
     /v5/market/open_interest | volume, amount, value | the same of one contract | recorded answer | [1]
     …_contract_info | contract_size | base coin, USD if inverse | documentation, client library | [2]
+    …_contract_info | settlement_period | hours between two settlements of funding | a client program | [1]
+    …_contract_info | symbol | shares, metals: known by name, no class is told | a client program | [?]
     …_contract_info | contract_status | 1 trades; 5 and 7 are its settlement | documentation | [0]
     /v5/market/funding_rate | funding_rate | fraction to next_funding_time | recorded answer | [1]
-    …/swap_batch_funding_rate | next_funding_time | null: no interval, not read | recorded answer | [1]
+    …/swap_batch_funding_rate | next_funding_time | null: 8 h assumed of coin swaps | recorded answer | [?]
     …_elite_account_ratio | buy_ratio | of the largest accounts alone: not asked | documentation | [1]
     …_his_open_interest | volume | amount_type 1: contracts, 2: base coin | documentation | [2]
     …_his_open_interest | reach | the newest 200, whatever is asked | a client program | [1]
@@ -87,6 +90,11 @@ BOOKS = (
 )
 STEP = 5 * MINUTE
 NEWEST = 200
+_SHARES = """
+    AAPL AMD AMZN AVGO BABA COIN CRCL GOOGL HOOD INTC MSFT MSTR NAS100 NFLX NVDA ORCL PLTR QQQ SNDK SP500
+    SPX500 SPY TSLA TSM UKOIL US100 US30 US500 USOIL XBR XCU XNG XTI
+"""
+TRADFI = NOT_COINS | frozenset(_SHARES.split())
 TRADING = (1, 5, 7)  # listed, in settlement, settled
 THROTTLED = {"1032": 5 * SECOND}
 BUSY = frozenset({"1000", "1001", "500"})  # system exception, not ready; the newer answer's own error
@@ -98,6 +106,7 @@ class _Listed(msgspec.Struct):
     size: Figure = field(name="contract_size")
     status: int = field(name="contract_status")
     delivers: int | str | None = field(name="delivery_time", default=None)
+    settles: Figure | None = field(name="settlement_period", default=None)
 
 
 class _Held(msgspec.Struct):
@@ -167,7 +176,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
 
     def read(row: _Listed) -> Instrument | None:
         quote = row.symbol.partition("-")[2].partition("-")[0] or "USD"
-        if row.status not in TRADING or quote not in DOLLARS or row.base in NOT_COINS:
+        if row.status not in TRADING or quote not in DOLLARS or row.base in TRADFI:
             return None
         asset, multiple = coin(row.base)
         inverse = quote == "USD"
@@ -181,9 +190,16 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             expiry=from_ms(row.delivers) if row.delivers else None,
             coins_per_base=multiple,
             quote=quote,
+            funding_interval=None if row.delivers else _interval(row.settles),
         )
 
     return read_book(decode(_BOOKS, body, _told).data, read)
+
+
+def _interval(told: Figure | None) -> timedelta | None:
+    """A contract is not lost for an odd one."""
+    period = optional(told, "settlement_period")
+    return int(period) * HOUR if period and period == int(period) and 0 < period <= 24 else None
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
@@ -212,15 +228,20 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
 def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"code": 200, "data": {"contract_code", "funding_rate", "funding_time", "next_funding_time"}, "ts"}``
 
-    The interval is the time between the two settlements; where one is not told, neither is the rate.
+    The interval is the time between the two settlements, or the one that the list of contracts told; where
+    neither is known the rate is not read, but of coin-margined swaps, which never tell the second.
     """
     page = decode(_RATES, body, _told)
     at = stamped(page.at, now)
 
     def read(row: _Rate, instrument: Instrument) -> list[Observation]:
         rate = optional(row.funding_rate, "funding_rate")
-        if rate is None or not row.funding_time or not row.next_funding_time:
+        if rate is None or not row.funding_time:
             return []
+        if not row.next_funding_time and instrument.funding_interval is not None:
+            return [Funding(instrument, rate, instrument.funding_interval, at, now)]
+        if not row.next_funding_time:
+            return usual_funding(instrument, rate, row.funding_time, at, now) if instrument.inverse else []
         interval = between(row.funding_time, row.next_funding_time)
         return [Funding(instrument, rate, interval, at, now)]
 
@@ -300,11 +321,16 @@ EXCHANGE = Exchange(
             parse_funding,
             rotates=True,
         ),
+        Poll("funding-coin-swaps", 5 * MINUTE, _all("/swap-api/v1/swap_batch_funding_rate"), parse_funding),
     ),
     budget=Budget(120, 3 * SECOND),
     facts=FACTS,
     read_refusal=refusal,
-    doubts=("open interest is counted on both sides, by its documentation",),
+    doubts=(
+        "open interest is counted on both sides, by its documentation",
+        "shares, metals and the like are left out by name: a new one counts until its name is known",
+        "funding of coin-margined contracts, whose interval it does not tell, is taken for one of 8 hours",
+    ),
     sockets=(
         socket("linear", "linear-swap-notification", lambda one: not one.inverse),
         socket("coin-swaps", "swap-notification", lambda one: one.inverse and one.expiry is None),

@@ -11,7 +11,7 @@ from bot.domain.market import Funding, Venue
 from bot.errors import SourceChanged
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import HOUR, Book, Terms
-from tests.exchanges.payloads import NOW, book_of, encode
+from tests.exchanges.payloads import NOW, PAYLOADS, book_of, encode
 
 EIGHT = 1791014400000
 """An hour at which every interval of funding ends."""
@@ -85,7 +85,27 @@ def test_phemex_interval_that_cannot_be_is_refused(written: object) -> None:
         phemex(fundingInterval=written)
 
 
-@pytest.mark.parametrize("venue", ["aster", "phemex"])
+@pytest.mark.parametrize(
+    ("venue", "poll", "payload"),
+    [
+        ("htx", "funding-coin-swaps", "htx/funding_coin_swaps"),
+        ("bingx", "prices", "bingx/premium_index_inverse"),
+    ],
+)
+def test_coin_margined_funding_without_an_interval_is_assumed_and_said_to_be(
+    venue: str, poll: str, payload: str
+) -> None:
+    exchange = EXCHANGES[Venue(venue)]
+    (body,) = (one.body for one in PAYLOADS if str(one) == payload)
+    (asked,) = (one for one in exchange.polls if one.name == poll)
+    told = asked.parse(body, book_of(exchange.venue), NOW).observations
+    assert [one.assumed for one in told if isinstance(one, Funding)] == [True]
+    at_an_odd_hour = body.replace(str(EIGHT).encode(), str(EIGHT + 4 * 3_600_000).encode())
+    told = asked.parse(at_an_odd_hour, book_of(exchange.venue), NOW).observations
+    assert not [one for one in told if isinstance(one, Funding)]
+
+
+@pytest.mark.parametrize("venue", ["aster", "phemex", "htx", "bingx"])
 def test_where_an_interval_may_be_assumed_that_is_a_doubt(venue: str) -> None:
     assert any("8 hours" in doubt for doubt in EXCHANGES[Venue(venue)].doubts)
 

@@ -173,7 +173,19 @@ def test_htx_funding_without_its_interval_is_unknown() -> None:
     assert rate.interval == timedelta(hours=8)
 
 
-def test_htx_metals_other_quotes_and_what_does_not_trade_are_left_out_but_not_a_settlement() -> None:
+def test_htx_funding_without_its_second_settlement_is_of_the_interval_that_the_contract_has() -> None:
+    (eth,) = (
+        one for one in parsed(kept("htx", "funding_of_all")).observations if one.instrument.asset == "ETH"
+    )
+    assert isinstance(eth, Funding)
+    assert (eth.interval, eth.assumed) == (timedelta(hours=4), False)
+    rows = page("htx", "book_linear")
+    for row in rows["data"]:
+        row["settlement_period"] = "0.5"
+    assert {one.funding_interval for one in HTX.book.parse(encode(rows)).values()} == {None}
+
+
+def test_htx_shares_metals_other_quotes_and_what_does_not_trade_are_left_out_but_not_a_settlement() -> None:
     listed = page("htx", "book_linear")["data"] + page("htx", "book_coin_swaps")["data"]
     left_out = {row["contract_code"] for row in listed} - set(book_of(HTX.venue))
-    assert left_out == {"GONE-USDT", "SOON-USDT", "XAU-USDT", "BTC-HUSD", "OLD-USD"}
+    assert left_out == {"NVDA-USDT", "GONE-USDT", "SOON-USDT", "XAU-USDT", "BTC-HUSD", "OLD-USD"}

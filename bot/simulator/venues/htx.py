@@ -82,6 +82,24 @@ def _new_open_interest(view: View, ask: Ask) -> object:
     return _new_envelope(view, {k: str(v) for k, v in _held(holding).items()})
 
 
+def _batch_funding_rate(view: View, _: Ask) -> object:
+    """Of coin swaps, without the settlement after next."""
+    due = (view.ms // 28_800_000 + 1) * 28_800_000
+    return _envelope(
+        view,
+        [
+            {
+                "contract_code": h.contract.symbol,
+                "funding_rate": text(h.funding_8h, 18),
+                "funding_time": str(due),
+                "next_funding_time": None,
+            }
+            for h in view.holdings
+            if _is_coin_swap(h.contract)
+        ],
+    )
+
+
 def _funding_rate(view: View, ask: Ask) -> object:
     holding = view.holding(ask.query.get("contract_code", ""))
     if holding is None:
@@ -175,6 +193,7 @@ FORMAT = WireFormat(
         "/api/v1/contract_open_interest": partial(_open_interest, _is_coin_future),
         "/v5/market/open_interest": _new_open_interest,
         "/v5/market/funding_rate": _funding_rate,
+        "/swap-api/v1/swap_batch_funding_rate": _batch_funding_rate,
         "/linear-swap-api/v1/swap_his_open_interest": _his_open_interest,
         "/swap-api/v1/swap_his_open_interest": _his_open_interest,
     },
