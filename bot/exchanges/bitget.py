@@ -95,7 +95,7 @@ class _Listed(msgspec.Struct, rename="camel"):
     symbol_type: str | None = None
     """Perpetual or delivery; in the newer list, where ``type`` says that, whether it is of a coin."""
     symbol_status: str | None = None
-    delivery_time: str | None = None
+    delivery_time: int | str | None = None
     is_rwa: str | None = None
     type: str | None = None
     status: str | None = None

@@ -119,9 +119,9 @@ class _Held(msgspec.Struct):
 
 class _Rate(msgspec.Struct):
     symbol: str = field(name="contract_code")
-    funding_rate: str | None = None
-    funding_time: str | None = None
-    next_funding_time: str | None = None
+    funding_rate: Figure | None = None
+    funding_time: int | str | None = None
+    next_funding_time: int | str | None = None
 
 
 class _Point(msgspec.Struct):
