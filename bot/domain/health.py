@@ -79,9 +79,14 @@ class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Messages that the venue numbered and that never arrived."""
 
     @property
+    def idle(self) -> bool:
+        """It has nothing to tell: it waits, and ``why`` says that none of the watched coins is there."""
+        return self.state is SourceState.WAITING and bool(self.why)
+
+    @property
     def unproven(self) -> bool:
         """A liquidation feed that has told nothing yet: its silence says nothing."""
-        return self.completeness is not None and not self.told
+        return self.completeness is not None and not self.told and not self.idle
 
 
 class LockHolder(msgspec.Struct, frozen=True):

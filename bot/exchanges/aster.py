@@ -5,11 +5,12 @@ What differs is here: the addresses, no past, and shares and metals that are tol
 
 from __future__ import annotations
 
-from bot.domain.market import Completeness, Group, Venue
+from bot.domain.market import Group, Venue
+from bot.exchanges.binance_socket import forced
 from bot.exchanges.binance_terms import terms
-from bot.exchanges.binance_usdm import listing, parse_forced, parse_open_interest, polls
+from bot.exchanges.binance_usdm import listing, parse_open_interest, polls
 from bot.exchanges.reading import refusal
-from bot.exchanges.spec import HOUR, MINUTE, BookPoll, Budget, Exchange, Request, Socket, facts
+from bot.exchanges.spec import HOUR, MINUTE, BookPoll, Budget, Exchange, Request, facts
 
 VENUE = Venue("aster")
 FACTS = facts(
@@ -40,13 +41,5 @@ EXCHANGE = Exchange(
     facts=FACTS,
     read_refusal=refusal,
     doubts=("funding of contracts that its list of intervals leaves out is taken for one of 8 hours",),
-    sockets=(
-        Socket(
-            "liquidations",
-            "wss://fstream.asterdex.com/ws/!forceOrder@arr",
-            lambda _: (),
-            parse_forced,
-            Completeness.THROTTLED,
-        ),
-    ),
+    sockets=(forced("wss://fstream.asterdex.com/ws/!forceOrder@arr"),),
 )

@@ -12,8 +12,9 @@ from bot.exchanges.reading import coded, decode
 from bot.exchanges.spec import HOUR, MINUTE, Book, Request, Terms
 
 THROTTLED = {"-1003": MINUTE}
-told = coded(fine="200", throttled=THROTTLED)
-"""Their own way to refuse: ``{"code": -1121, "msg": "Invalid symbol."}``."""
+RESTRICTED = "0"
+told = coded(fine="200", throttled=THROTTLED, blocked=(RESTRICTED,))
+"""Their own way to refuse: ``{"code": -1121, "msg": "Invalid symbol."}``; code 0 comes with HTTP 451."""
 FUNDING_INTERVAL = 8 * HOUR
 MOST_HOURS = 24
 

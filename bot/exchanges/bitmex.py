@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import field
 
-from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
+from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Price, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged
 from bot.exchanges.reading import (
@@ -84,9 +84,10 @@ class _Row(msgspec.Struct, rename="camel"):
 
 
 class _Table(msgspec.Struct):
-    """The same rows over the socket."""
+    """The same rows over the socket; an update tells only what has changed."""
 
     data: list[_Row]
+    action: str = ""
 
 
 _ROWS = msgspec.json.Decoder(list[_Row] | _Row)
@@ -136,12 +137,19 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
 
 
 def parse_instruments(body: bytes, book: Book, now: datetime) -> Answer:
-    """``[{"symbol": "XBTUSD", "openInterest": 411647400, "markPrice", "timestamp", …}]``: contracts."""
+    """``[{"symbol": "XBTUSD", "openInterest": 411647400, "markPrice", "timestamp", …}]``: contracts.
+
+    ``{"table": "instrument", "action": "update", "data": […]}`` tells of each what has changed.
+    """
+    table = peek(_TABLES, body)
+    changed = table is not None and table.action == "update"
 
     def read(row: _Row, instrument: Instrument) -> list[Observation]:
         if row.timestamp is None:
             raise SourceChanged("timestamp is missing")
         at, price = utc(row.timestamp), quoted(row.mark_price, "markPrice")
+        if changed and row.open_interest is None:
+            return [] if price is None else [Price(instrument, price, at, now)]
         amount = Amount(required(row.open_interest, "openInterest"), Unit.CONTRACTS)
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
         rate = optional(row.funding_rate, "fundingRate")
@@ -154,7 +162,7 @@ def parse_instruments(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, Unit.CONTRACTS), at, now))
         return said
 
-    return read_rows(_rows(body), book, read)
+    return read_rows(_rows(body), book, read, may_be_silent=changed)
 
 
 EXCHANGE = Exchange(

@@ -39,7 +39,7 @@ FACTS = facts(
     …/market/products | funding_rate | fraction per funding_interval | recorded answer | [1]
     …/market/products | volume_24h | contracts | agrees with approximate_quote_24h_volume | [1]
     …/market/products | funding_interval | told for perpetuals | recorded answer | [1]
-    …/market/products | venue, non_crypto | others are left out | recorded answer | [1]
+    …/market/products | venue, non_crypto, futures_asset_type | others are left out | recorded answer | [2]
     …/market/products | time | none: receive time | recorded answer | [1]
     liquidations | — | no public feed | documentation | [1]
     …/market/products | how often it changes | unknown | — | [?]
@@ -47,6 +47,7 @@ FACTS = facts(
 )
 
 ASK = Request("/api/v3/brokerage/market/products", {"product_type": "FUTURE"})
+CRYPTO = "FUTURES_ASSET_TYPE_CRYPTO"
 
 
 class _Details(msgspec.Struct):
@@ -54,6 +55,7 @@ class _Details(msgspec.Struct):
 
     venue: str = ""
     non_crypto: bool | None = None
+    kind: str = field(name="futures_asset_type", default="")
     contract_root_unit: str = ""
     contract_size: Figure = ""
     contract_expiry: str | None = None
@@ -117,11 +119,11 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
 
     def read(row: _Product) -> Instrument | None:
         its = row.details
-        if its is None or its.venue != "cde" or its.non_crypto:
+        if its is None or its.venue != "cde" or its.non_crypto or its.kind not in ("", CRYPTO):
             return None
         if row.is_disabled or row.quote_currency_id not in DOLLARS:
             return None
-        if its.non_crypto is None:
+        if its.non_crypto is None and its.kind != CRYPTO:
             raise SourceChanged(f"{row.symbol}: whether it is a coin is not told")
         dated = _interval(its.funding_interval) is None
         if dated and not its.contract_expiry:

@@ -22,6 +22,7 @@ from bot.domain.market import (
     Observation,
     OpenInterest,
     Position,
+    Price,
     Venue,
     Volume,
 )
@@ -71,6 +72,7 @@ FACTS = facts(
     /v4/perpetualMarkets | time | none: receive time; the indexer lags the chain by seconds | — | [0]
     /v4/perpetualMarkets | ticker with commas | left out: listed by anyone | documentation | [1]
     /v4/perpetualMarkets | shares and metals | not told apart; none was seen | — | [?]
+    v4_markets | trading, oraclePrices | the same where it changed: never asked for | recorded message | [1]
     v4_trades | type LIQUIDATED | forced; every trade is told | documentation, client library | [2]
     v4_trades | type DELEVERAGED | auto-deleveraging, told apart | documentation | [2]
     v4_trades | side | side of the taker: SELL closed a long | documentation, client library | [2]
@@ -108,6 +110,27 @@ class _Subscribed(msgspec.Struct):
     contents: _Markets
 
 
+class _Change(msgspec.Struct, rename="camel"):
+    """What has changed of one market."""
+
+    symbol: str = field(name="not on the wire: the name is the key", default="")
+    open_interest: Figure | None = None
+    oracle_price: Figure | None = None
+    next_funding_rate: Figure | None = None
+    volume: Figure | None = field(name="volume24H", default=None)
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = field(name="effectiveAt", default=None)
+
+
+class _Changes(msgspec.Struct, rename="camel"):
+    trading: dict[str, _Change] = {}
+    oracle_prices: dict[str, _Change] = {}
+
+
+class _Changed(msgspec.Struct):
+    channel: Literal["v4_markets"]
+    contents: _Changes | list[_Changes]
+
+
 class _Reason(msgspec.Struct):
     msg: str
 
@@ -121,8 +144,8 @@ class _Trade(msgspec.Struct, rename="camel"):
     side: Literal["BUY", "SELL"]
     size: Figure
     price: Figure
-    kind: str = field(name="type")
-    at: Annotated[datetime, msgspec.Meta(tz=True)] = field(name="createdAt")
+    kind: str = field(name="type", default="")
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = field(name="createdAt", default=None)
 
 
 class _Trades(msgspec.Struct):
@@ -158,6 +181,7 @@ _NUMBERED = msgspec.json.Decoder(_Numbered)
 _SUBSCRIBED = msgspec.json.Decoder(_Subscribed)
 _REFUSED = msgspec.json.Decoder(_Refused)
 _DONE = msgspec.json.Decoder(_Done)
+_CHANGED = msgspec.json.Decoder(_Changed)
 
 
 def _told(body: bytes) -> SourceError | None:
@@ -192,8 +216,11 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
 def parse_markets(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"markets": {"BTC-USD": {"openInterest", "oraclePrice", "nextFundingRate", "volume24H"}}}``
 
-    ``baseOpenInterest`` beside it is another number that hardly moves.
+    ``baseOpenInterest`` beside it is another number that hardly moves. Later frames of the socket's channel
+    tell what has changed.
     """
+    if peek(_SUBSCRIBED, body) is None and (changed := peek(_CHANGED, body)) is not None:
+        return _changes(changed, book, now)
 
     def read(row: _Market, instrument: Instrument) -> list[Observation]:
         amount = Amount(required(row.open_interest, "openInterest"), Unit.BASE)
@@ -206,6 +233,31 @@ def parse_markets(body: bytes, book: Book, now: datetime) -> Answer:
         return said
 
     return read_rows(_markets(body), book, read)
+
+
+def _changes(changed: _Changed, book: Book, now: datetime) -> Answer:
+    """``{"contents": {"trading": {"BTC-USD": {"openInterest", …}}, "oraclePrices": {"BTC-USD": {…}}}}``"""
+    parts = changed.contents if isinstance(changed.contents, list) else [changed.contents]
+    rows: list[_Change] = []
+    for part in parts:
+        for name, row in (*part.oracle_prices.items(), *part.trading.items()):
+            row.symbol = name
+            rows.append(row)
+
+    def read(row: _Change, instrument: Instrument) -> list[Observation]:
+        said: list[Observation] = []
+        at = utc(row.at) if row.at else now
+        if (price := quoted(row.oracle_price, "oraclePrice")) is not None:
+            said.append(Price(instrument, price, at, now))
+        if (amount := optional(row.open_interest, "openInterest")) is not None:
+            said.append(OpenInterest(instrument, Amount(amount, Unit.BASE), at, now, price))
+        if (rate := optional(row.next_funding_rate, "nextFundingRate")) is not None:
+            said.append(Funding(instrument, rate, HOUR, at, now))
+        if (volume := optional(row.volume, "volume24H")) is not None:
+            said.append(Volume(instrument, Amount(volume, Unit.QUOTE), at, now))
+        return said
+
+    return read_rows(rows, book, read, may_be_silent=True)
 
 
 def _hello(book: Book) -> Sequence[str]:
@@ -245,7 +297,7 @@ def _forced(rows: Iterable[_Trade], instrument: Instrument, now: datetime) -> li
             Position.LONG if row.side == "SELL" else Position.SHORT,
             Amount(required(row.size, "size"), Unit.BASE),
             required(row.price, "price"),
-            utc(row.at),
+            utc(row.at) if row.at else now,
             now,
             row.number,
             deleveraged=row.kind == "DELEVERAGED",

@@ -62,7 +62,8 @@ FACTS = facts(
     /api/v1/orderBookDetails | market_type, status | perp, active | recorded answers | [2]
     /api/v1/orderBookDetails | symbol | shares, metals, currencies: known by name alone | documentation | [1]
     /api/v1/funding-rates | rate where exchange is lighter | fraction per 8 h, paid hourly | one adapter | [1]
-    market_stats/all | open_interest | USD: never asked for, never mixed | recordings; docs say base | [?]
+    market_stats/all | open_interest | USD: never asked for, never mixed | recorded messages | [2]
+    market_stats/all | open_interest | base coin where only that fits the day's volume | documentation | [?]
     market_stats/all | current_funding_rate | percent per hour | client library | [1]
     trade/{market_id} | liquidation_trades | forced; type deleverage is told apart | documentation | [2]
     trade/{market_id} | type is market-settlement | the end of a market: not counted | one adapter | [1]
@@ -85,6 +86,8 @@ ANSWERS = ("connected", "ping", "pong", "unsubscribed")
 THROTTLED = {"23000": MINUTE}
 MILLISECONDS = 100_000_000_000
 """What is below is a time in seconds."""
+DAYS_VOLUME = 200
+"""A day's volume is no more than so many times the open interest of a market that is traded at all."""
 _TRADFI = """
     AAOI AAPL AMD AMZN ANTHROPIC ARM ASML AUDUSD AVGO AXTI BABA BB BE BMNR BOT BOTZ BRENTOIL BYD CBRS
     COIN CRCL CRWV CXMT DELL DIA DRAM EURUSD EWY GBPUSD GEV GME GOOGL H100 HANMI HOOD HYUNDAI HYUNDAIUSD
@@ -101,7 +104,7 @@ TRADFI = frozenset(_TRADFI.split())
 class _Market(msgspec.Struct):
     symbol: str
     market_id: int
-    status: str = ""
+    status: str = "active"
     market_type: str = "perp"
     """Older answers have none, from before there were others."""
     open_interest: Decimal | None = None
@@ -216,8 +219,8 @@ def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
 def parse_stats(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"market_stats": {"0": {"symbol": "ETH", "open_interest": dollars, …}}}``, or one market alone.
 
-    The same name as in the answers, but another unit: dollars, as recorded (the documentation's sample
-    looks like coins). Funding is in percent.
+    The same name as in the answers, but another unit: dollars, as recorded. The documentation's samples have
+    coins there, which the day's volume shows. Funding is in percent.
     """
     frame = peek(_ONE, body) or decode(_ALL, body)
     at = now if frame.timestamp is None else from_ms(frame.timestamp)
@@ -227,16 +230,25 @@ def parse_stats(body: bytes, book: Book, now: datetime) -> Answer:
         row.symbol = row.symbol or named.get(str(row.market_id), str(row.market_id))
 
     def read(row: _Stats, instrument: Instrument) -> list[Observation]:
-        amount = Amount(required(row.open_interest, "open_interest"), Unit.QUOTE)
         price = quoted(row.mark_price, "mark_price")
+        volume = optional(row.volume, "daily_base_token_volume")
+        amount = _dollars_or_coins(required(row.open_interest, "open_interest"), price, volume)
         said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
         if (percent := optional(row.current_funding_rate, "current_funding_rate")) is not None:
             said.append(Funding(instrument, percent / 100, HOUR, at, now))
-        if (volume := optional(row.volume, "daily_base_token_volume")) is not None:
+        if volume is not None:
             said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
         return said
 
     return read_rows(rows, book, read)
+
+
+def _dollars_or_coins(told: Decimal, price: Decimal | None, volume: Decimal | None) -> Amount:
+    """Coins where dollars would be far too little beside the day's volume, and coins would not."""
+    if price is None or volume is None:
+        return Amount(told, Unit.QUOTE)
+    least = volume * price / DAYS_VOLUME
+    return Amount(told, Unit.BASE if told < least <= told * price else Unit.QUOTE)
 
 
 def _moment(stamp: int) -> datetime:

@@ -80,8 +80,9 @@ async def venues(desk: Desk, ask: Ask) -> Card:
         return Card(title=_("No venue is configured"), tone=Tone.WARNING, footer="`/status`")
     if name := ask.get(VENUE):
         return await _one_venue(desk, _named(desk, name))
+    asked = [feed for feed in feeds if not feed.idle]
     lines = [
-        *_faults(desk, feeds),
+        *_faults(desk, asked),
         *await _misread(desk, None),
         *(Line(text) for text in (_completeness(desk), _doubted(feeds), await _quarantined(desk)) if text),
     ]
@@ -98,6 +99,7 @@ async def venues(desk: Desk, ask: Ask) -> Card:
 
 
 def _fresh(feeds: Sequence[SourceHealth]) -> str:
+    feeds = [feed for feed in feeds if not feed.idle]
     fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
     return ngettext("{fresh} of {n} feed fresh", "{fresh} of {n} feeds fresh", len(feeds)).format(
         fresh=fresh, n=number(len(feeds))
@@ -168,8 +170,8 @@ def _heard(desk: Desk, feeds: Sequence[SourceHealth]) -> str:
 
 
 def _states(desk: Desk) -> Table:
-    """Each venue by its worst feed."""
-    feeds = desk.feeds()
+    """Each venue by its worst feed, of those that have something to tell."""
+    feeds = [feed for feed in desk.feeds() if not feed.idle]
     venues = sorted({feed.venue for feed in feeds})
     heard = []
     for venue in venues:
@@ -185,7 +187,7 @@ def _states(desk: Desk) -> Table:
 
 def _completeness(desk: Desk) -> str:
     """Which liquidation feeds tell everything, and which only a floor."""
-    heard = [(f.completeness, f.title) for f in desk.feeds() if f.completeness]
+    heard = [(f.completeness, f.title) for f in desk.feeds() if f.completeness and not f.idle]
     full = sorted({title for complete, title in heard if complete is Completeness.COMPLETE})
     floor = sorted({title for complete, title in heard if complete is Completeness.THROTTLED})
     never = sorted({f.title for f in desk.feeds() if f.unheard})
@@ -326,6 +328,7 @@ def _process(holder: str) -> str:
 def _feeds_line(feeds: Sequence[SourceHealth]) -> str:
     if not feeds:
         return _("Feeds: none configured")
+    feeds = [feed for feed in feeds if not feed.idle]
     fresh = sum(feed.state is SourceState.FRESH for feed in feeds)
     return _("Feeds: {fresh} of {n} fresh").format(fresh=number(fresh), n=number(len(feeds)))
 

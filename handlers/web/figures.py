@@ -14,7 +14,7 @@ from handlers.web.door import Visitor
 
 
 class Freshness(NamedTuple):
-    """A venue is fresh when each of its sources is. Who reports of venues is none."""
+    """A venue is fresh when each of its sources is, but for idle ones. Who reports of venues is none."""
 
     fresh: int
     venues: int
@@ -23,7 +23,7 @@ class Freshness(NamedTuple):
 
 
 def freshness(sources: Sequence[SourceHealth]) -> Freshness:
-    live = [source for source in sources if source.group is not Group.REPORT]
+    live = [source for source in sources if source.group is not Group.REPORT and not source.idle]
     titles = {source.venue: source.title for source in live}
     stale = {source.venue for source in live if source.state is not SourceState.FRESH}
     return Freshness(len(titles) - len(stale), len(titles), tuple(sorted(titles[venue] for venue in stale)))
@@ -92,7 +92,8 @@ def healthz(
 def source_samples(sources: Sequence[SourceHealth], at: datetime) -> Iterable[Sample]:
     for source in sources:
         own = {"venue": str(source.venue), "source": source.source}
-        yield Sample("source_fresh", source.state is SourceState.FRESH, own)
+        if not source.idle:
+            yield Sample("source_fresh", source.state is SourceState.FRESH, own)
         if source.last_answer:
             yield Sample("source_age_seconds", (at - source.last_answer).total_seconds(), own)
         yield Sample("source_symbols", source.symbols, own)
