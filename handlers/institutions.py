@@ -38,12 +38,16 @@ def beside_lines(reports: Sequence[Report], now: Snapshot, at: datetime, titles:
         yield _("Beside them: {figures}").format(figures=shown)
     others = sorted(_one_of_each([r for r in apart if r.native]), key=lambda r: -r.coins)
     if others:
+        sources = {_source(r, titles) for r in others}
         figures = [_figure(r, titles) for r in others[:NAMED_OTHERS]]
+        if len(sources) > 1:
+            figures = [f"{_figure(r, titles)} ({_source(r, titles)})" for r in others[:NAMED_OTHERS]]
         if (more := len(others) - NAMED_OTHERS) > 0:
             figures.append(ngettext("{n} more", "{n} more", more).format(n=number(more)))
-        yield _("Not asked here: {figures} ({source})").format(
-            figures=" · ".join(figures), source=_source(others[0], titles)
-        )
+        text = _("Not asked here: {figures}")
+        if len(sources) == 1:
+            text = _("Not asked here: {figures} ({source})")
+        yield text.format(figures=" · ".join(figures), source=min(sources))
     held = [r for r in recent if r.holdings]
     if held:
         yield from _holders(max(held, key=lambda r: (r.as_of, r.coins)), now.asset, at, titles)

@@ -69,6 +69,12 @@ def test_a_venue_that_is_live_or_missing_never_stands_beside_itself() -> None:
     assert beside(twice, replace(RETOLD, venue=Venue("bybit"), native=True)) == []
 
 
+def test_two_who_tell_again_are_each_named_beside_what_they_told() -> None:
+    one = replace(RETOLD, venue=Venue("v1"), coins=2_000.0, native=True)
+    other = replace(RETOLD, venue=Venue("v2"), coins=1_000.0, native=True, source=Venue("coinalyze"))
+    assert beside(one, other) == ["Not asked here: V1 2,000 BTC (CoinGlass) · V2 1,000 BTC (Coinalyze)"]
+
+
 def test_venues_that_are_not_asked_are_told_by_whom_and_never_as_institutions() -> None:
     others = [replace(RETOLD, venue=Venue(f"v{n}"), coins=1_000.0 * n, native=True) for n in range(1, 6)]
     assert beside(*others) == [
