@@ -163,6 +163,8 @@ def test_the_list_names_every_source(capsys: pytest.CaptureFixture[str]) -> None
     ("venue", "asked", "found"),
     [
         ("binance_usdm", "forceOrder", "liquidations"),
+        ("aster", "/fapi/v3/openInterest", "open-interest"),
+        ("aster", "https://fapi.asterdex.com/fapi/v3/ticker/24hr", "volume"),
         ("aster", "btcusdt@forceOrder", "liquidations"),
         ("binance_coinm", "ticker24hr", "volume"),
         ("binance_usdm", "globalLongShortAccountRatio", "accounts"),

@@ -16,6 +16,8 @@ VENUE = Venue("aster")
 FACTS = facts(
     """
     /fapi/v1/openInterest | openInterest | base coin | six public projects; no library | [2]
+    /fapi/v1/openInterest | openInterest | one side; the venue's own page shows both | its users' notes | [1]
+    /fapi/v1/exchangeInfo | TEST… | not coins: contracts to try things out with | its users' notes | [1]
     /fapi/v1/premiumIndex | markPrice | USDT per base coin | documentation | [2]
     /fapi/v1/premiumIndex | lastFundingRate | fraction per interval | as on Binance | [1]
     /fapi/v1/fundingInfo | fundingIntervalHours | hours of those it lists; else 8 | documentation | [?]

@@ -85,6 +85,7 @@ STEP = 5 * MINUTE
 DATED = ("CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH")
 COIN = "COIN"  # the type of an underlying; old rows tell none
 TRADFI_TAGS = frozenset({"STOCK", "ETF", "Commodities", "TradFi"})
+TRIAL = "TEST"  # contracts at Aster to try things out with
 TRADFI_TYPE = 1  # Aster calls every underlying a COIN; its tags and its symbolType tell the rest
 FUNDING_MS = 8 * 3_600_000
 DATA_WEIGHT = 12
@@ -166,7 +167,7 @@ def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
         perpetual = row.contract_type == "PERPETUAL"
         if row.status != "TRADING" or not (perpetual or row.contract_type in DATED):
             return None
-        if row.quote_asset not in DOLLARS or row.base_asset in NOT_COINS:
+        if row.quote_asset not in DOLLARS or row.base_asset in NOT_COINS or row.base_asset.startswith(TRIAL):
             return None
         tags = row.underlying_sub_type or ()
         tradfi = not TRADFI_TAGS.isdisjoint([tags] if isinstance(tags, str) else tags)
@@ -310,7 +311,7 @@ def polls(root: str, parse_interest: Callable[[bytes, Book, datetime], Answer]) 
             MINUTE,
             lambda _: [Request(f"{root}/premiumIndex", weight=10)],
             parse_premiums,
-            also=("markPrice",),
+            also=("markPrice", "premiumIndex"),
         ),
         Poll(
             "open-interest",
@@ -318,13 +319,14 @@ def polls(root: str, parse_interest: Callable[[bytes, Book, datetime], Answer]) 
             lambda book: [Request(f"{root}/openInterest", {"symbol": symbol}) for symbol in book],
             parse_interest,
             rotates=True,
+            also=("openInterest",),
         ),
         Poll(
             "volume",
             5 * MINUTE,
             lambda _: [Request(f"{root}/ticker/24hr", weight=40)],
             parse_volume,
-            also=("ticker24hr",),
+            also=("ticker24hr", "ticker/24hr"),
         ),
     )
 

@@ -78,7 +78,7 @@ FACTS = facts(
     /v5/market/tickers | volume24h | as openInterest | agrees with turnover24h | [1]
     /v5/market/tickers | time | ms, one for all rows | documentation | [2]
     /v5/market/instruments-info | contractType, symbolType | — | first 1,000 of a category | [1]
-    /v5/market/open-interest | openInterest | as tickers | said to count both sides | [?]
+    /v5/market/open-interest | openInterest | as tickers | its page says one side, its table both | [?]
     /v5/market/account-ratio | buyRatio ÷ sellRatio | long per short account | documentation | [1]
     allLiquidation | S | position lost: Buy is a long | documentation, measurement | [2]
     allLiquidation linear | v | base coin | documentation, recorded answers | [2]

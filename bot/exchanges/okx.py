@@ -72,7 +72,8 @@ FACTS = facts(
     /api/v5/public/open-interest | oiCcy | base coin, where no size of a contract is known | recorded | [2]
     /api/v5/public/open-interest | oiUsd | USD, while no mark price is told | recorded answers | [2]
     /api/v5/public/instruments | ctVal × ctMult | ctValCcy per contract | recorded answers | [2]
-    /api/v5/public/instruments | instCategory | 1 is crypto | public adapter; absent in old rows | [1]
+    /api/v5/public/instruments | instCategory | 1 is crypto; absent in old rows | documentation | [2]
+    /api/v5/public/instruments | state | live, post_only | documentation | [1]
     /api/v5/public/mark-price | markPx | quote per base coin | client library | [1]
     /api/v5/public/funding-rate | fundingRate | fraction to nextFundingTime | client library | [1]
     /api/v5/market/tickers | vol24h | contracts | documentation | [1]
@@ -91,6 +92,7 @@ FACTS = facts(
 )
 
 STEP = 5 * MINUTE
+TRADING = ("live", "post_only")
 KINDS = ("linear", "inverse")
 CRYPTO = "1"  # instCategory; 3 is shares
 
@@ -172,7 +174,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     def read(row: _Listed) -> Instrument | None:
         base, _, quote = (row.underlying or row.family or row.symbol).partition("-")
         quote = re.split("[-_]", quote)[0]  # BTC-USD_UM is priced in dollars too
-        if row.state != "live" or not row.contract_type or quote not in DOLLARS or base in NOT_COINS:
+        if row.state not in TRADING or not row.contract_type or quote not in DOLLARS or base in NOT_COINS:
             return None
         if str(row.category or CRYPTO) != CRYPTO:
             return None

@@ -117,6 +117,7 @@ def test_binance_shares_metals_indexes_and_what_is_not_yet_a_coin_are_left_out(e
         listed("BTCDOMUSDT", underlyingType="INDEX"),
         listed("OPENAIUSDT", underlyingType="PREMARKET"),
         listed("TONUSDT", status="SETTLING"),
+        listed("TEST2USDT"),
     ]
     found = exchange.book.parse(encode({"symbols": rows}))
     assert set(found) == {"BTCUSDT", "ETHUSD1", "1000SATSUSDT"}
@@ -134,6 +135,8 @@ def test_binance_row_of_a_new_kind_takes_no_other_contract_with_it() -> None:
 def test_binance_restriction_is_a_block_also_where_its_status_is_lost() -> None:
     with pytest.raises(SourceBlocked):
         answer(USDM, "open-interest", {"code": 0, "msg": "from a restricted location"}, {})
+    with pytest.raises(SourceChanged):  # another venue's way to say that all is well
+        USDM.book.parse(encode({"code": "0", "msg": "", "data": []}))
 
 
 def tickers(category: str, *rows: dict[str, str]) -> dict[str, object]:

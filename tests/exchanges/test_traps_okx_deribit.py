@@ -89,7 +89,7 @@ def contract(symbol: str, **more: Any) -> dict[str, object]:
 
 def test_okx_shares_metals_and_what_does_not_trade_are_left_out() -> None:
     rows = [
-        contract("BTC-USDT-SWAP"),
+        contract("BTC-USDT-SWAP", state="post_only"),
         contract("SOL-USDT-SWAP", uly=None, instFamily="SOL-USDT", expTime=None, instCategory=None),
         contract("BTC-USD_UM-SWAP", uly="", instFamily="BTC-USD_UM"),
         contract("AAPL-USDT-SWAP", instCategory="3"),
