@@ -178,11 +178,8 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         status = row.symbol_status or row.status
         if status not in TRADING or kind not in KINDS or (of or COINS) != COINS:
             return None
-        if (
-            (row.is_rwa or "").upper() == "YES"
-            and row.quote_coin != "USD"
-            and row.base_coin not in SURELY_COINS
-        ):
+        coins = of == COINS or row.quote_coin == "USD" or row.base_coin in SURELY_COINS
+        if not coins and (row.is_rwa or "").upper() == "YES":
             return None
         if row.quote_coin not in DOLLARS:
             return None
