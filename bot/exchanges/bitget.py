@@ -68,6 +68,7 @@ FACTS = facts(
     …/account-long-short | longShortAccountRatio | long per short account | documentation | [1]
     …/contracts | symbolStatus, symbolType | normal; perpetual or delivery | documentation | [2]
     …/contracts | isRwa | YES is a share or metal: left out | recorded answers | [2]
+    …/contracts | isRwa | YES of BTC or coin-margined: not believed | documentation, client program | [?]
     /api/v3/market/instruments | type, symbolType, status | perpetual or delivery; crypto; online | SDK | [1]
     …/contracts | quoteCoin | USD is margined in coins (inverse) | client library | [1]
     …/open-interest | size, openInterest | never asked: 2.4 times the tickers | recorded answers of 2025 | [?]
@@ -84,6 +85,9 @@ FACTS = facts(
 PRODUCTS = ("USDT-FUTURES", "USDC-FUTURES", "COIN-FUTURES")
 TRADING = ("normal", "online")
 KINDS = ("perpetual", "delivery")
+COINS = "crypto"
+SURELY_COINS = ("BTC", "ETH")
+"""Its documentation says ``isRwa`` of BTCUSDT, and a client's kept answer of the coin-margined BTCUSD."""
 THROTTLED = {"429": MINUTE}
 BUSY = frozenset({"40015", "40200", "40308", "40604"})  # abnormal, upgrade, maintenance, busy
 
@@ -172,9 +176,13 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     def read(row: _Listed) -> Instrument | None:
         kind, of = (row.type, row.symbol_type) if row.type else (row.symbol_type, None)
         status = row.symbol_status or row.status
-        if status not in TRADING or kind not in KINDS or (row.is_rwa or "").upper() == "YES":
+        if status not in TRADING or kind not in KINDS or (of or COINS) != COINS:
             return None
-        if of not in (None, "", "crypto"):
+        if (
+            (row.is_rwa or "").upper() == "YES"
+            and row.quote_coin != "USD"
+            and row.base_coin not in SURELY_COINS
+        ):
             return None
         if row.quote_coin not in DOLLARS:
             return None

@@ -192,7 +192,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         quote = rest.partition("_")[0]
         inverse = row.type == "inverse"
         trades = row.status in TRADING and not (row.in_delisting or row.is_pre_market)
-        if not trades or row.contract_type or row.type not in ("direct", "inverse"):
+        if not trades or row.contract_type not in ("", "crypto") or row.type not in ("direct", "inverse"):
             return None
         if quote not in DOLLARS or inverse is not (quote == "USD"):
             return None
