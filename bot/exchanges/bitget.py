@@ -79,9 +79,12 @@ FACTS = facts(
     liquidation, /api/v3/market/liquidations | amount | coins or dollars: they disagree | two programs | [?]
     code | 429 | throttled | client library | [1]
     limits | 20 in 1 s | questions of one address to one path | documentation | [1]
+    limits | 1 in 1 s | questions for accounts | documentation | [1]
     """
 )
 
+A_SECOND = 20
+"""What may be asked in one; of accounts a single question, so that one costs all of it."""
 PRODUCTS = ("USDT-FUTURES", "USDC-FUTURES", "COIN-FUTURES")
 TRADING = ("normal", "online")
 KINDS = ("perpetual", "delivery")
@@ -253,7 +256,9 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
 
 def _accounts(book: Book) -> Sequence[Request]:
     return [
-        Request("/api/v2/mix/market/account-long-short", {"symbol": one.symbol, "period": "5m"})
+        Request(
+            "/api/v2/mix/market/account-long-short", {"symbol": one.symbol, "period": "5m"}, weight=A_SECOND
+        )
         for one in book.values()
         if one.expiry is None and one.quote == "USDT"
     ]
@@ -289,7 +294,7 @@ EXCHANGE = Exchange(
         Poll("funding", 5 * MINUTE, _by_product("/api/v2/mix/market/current-fund-rate"), parse_funding),
         Poll("accounts", ACCOUNTS_EVERY, _accounts, parse_accounts, rotates=True),
     ),
-    budget=Budget(20, SECOND),
+    budget=Budget(A_SECOND, SECOND),
     facts=FACTS,
     read_refusal=by_code(_told),
     unasked=(

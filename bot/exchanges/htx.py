@@ -80,7 +80,7 @@ FACTS = facts(
     liquidation_orders | completeness | no limit is documented | documentation | [0]
     ping | ts | number or text: goes back as it came, else closed after 30 s | recorded event | [1]
     err_code, code | 1032 | throttled | documentation | [0]
-    limits | 120 in 3 s | half of what one address may ask | documentation | [1]
+    limits | 120 in 3 s | of one address; 240 for what is no coin future | documentation | [1]
     """
 )
 
