@@ -22,6 +22,7 @@ from bot.exchanges.reading import (
     OneOrMore,
     account_ratio,
     asked_for,
+    by_code,
     code_refusal,
     coin,
     decode,
@@ -30,7 +31,6 @@ from bot.exchanges.reading import (
     peek,
     read_book,
     read_rows,
-    refusal,
     rows_of,
     stamped,
 )
@@ -85,7 +85,7 @@ PRODUCTS = ("USDT-FUTURES", "USDC-FUTURES", "COIN-FUTURES")
 TRADING = ("normal", "online")
 KINDS = ("perpetual", "delivery")
 THROTTLED = {"429": MINUTE}
-BUSY = frozenset({"40015", "40200"})  # system abnormal, server upgrade
+BUSY = frozenset({"40015", "40200", "40308", "40604"})  # abnormal, upgrade, maintenance, busy
 
 
 class _Listed(msgspec.Struct, rename="camel"):
@@ -95,7 +95,7 @@ class _Listed(msgspec.Struct, rename="camel"):
     symbol_type: str | None = None
     """Perpetual or delivery; in the newer list, where ``type`` says that, whether it is of a coin."""
     symbol_status: str | None = None
-    delivery_time: str | None = None
+    delivery_time: int | str | None = None
     is_rwa: str | None = None
     type: str | None = None
     status: str | None = None
@@ -286,7 +286,7 @@ EXCHANGE = Exchange(
     ),
     budget=Budget(20, SECOND),
     facts=FACTS,
-    read_refusal=refusal,
+    read_refusal=by_code(_told),
     unasked=(
         only_read("open-interest", "/api/v2/mix/market/open-interest", parse_open_interest),
         only_read("open-interest-v3", "/api/v3/market/open-interest", parse_open_interest),

@@ -76,6 +76,7 @@ FACTS = facts(
     …/contracts | funding_rate | fraction per funding_interval seconds | recorded answer | [2]
     …/contracts | long_users ÷ short_users | accounts long per account short | recorded answers | [1]
     …/contracts | status | trading, or stopped for a moment (circuit_breaker) | documentation | [1]
+    /futures/usd1/… | — | settled in USD1 since August 2026: not asked for | documentation | [1]
     …/contracts | contract_type, is_pre_market | others than coins are left out | recorded answer | [1]
     X-Gate-Size-Decimal | sizes | decimal strings, else cut to whole contracts | documentation | [2]
     …/contract_stats | open_interest | contracts | agrees with open_interest_usd, mark_price | [2]
@@ -159,8 +160,8 @@ class _Refused(msgspec.Struct):
 
 _BOOKS = msgspec.json.Decoder(list[_Listed] | _Listed)
 _TICKERS = msgspec.json.Decoder(list[_Ticker] | _Ticker)
-_PASTS = msgspec.json.Decoder(list[_Past])
-_LOST = msgspec.json.Decoder(list[_Lost])
+_PASTS = msgspec.json.Decoder(list[_Past] | _Past)
+_LOST = msgspec.json.Decoder(list[_Lost] | _Lost)
 _REFUSED = msgspec.json.Decoder(_Refused)
 
 
@@ -272,7 +273,7 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
     then nothing of it is believed.
     """
     points = []
-    for row in decode(_PASTS, body, _told):
+    for row in rows_of(decode(_PASTS, body, _told)):
         price = quoted(row.mark_price, "mark_price")
         points.append(OpenInterest(instrument, _held(row, instrument, price), moment(row.time), now, price))
     return sorted(points, key=lambda point: point.at)
@@ -296,7 +297,7 @@ def parse_liquidated(body: bytes, instrument: Instrument) -> Sequence[PastLiquid
     contracts, base coins, dollars. A side of which a row tells nothing is left out: unknown, never zero.
     """
     sums = []
-    for row in decode(_PASTS, body, _told):
+    for row in rows_of(decode(_PASTS, body, _told)):
         when, price = (moment(row.time), STEP), quoted(row.mark_price, "mark_price")
         longs = (row.long_contracts, row.long_amount, row.long_marked_usd, row.long_usd)
         shorts = (row.short_contracts, row.short_amount, row.short_marked_usd, row.short_usd)
@@ -310,7 +311,7 @@ def parse_lost(body: bytes, book: Book, now: datetime) -> Answer:
 
     ``order_size``, where it is told, is the part that was closed.
     """
-    rows = decode(_LOST, body, _told)
+    rows = rows_of(decode(_LOST, body, _told))
 
     def read(row: _Lost, instrument: Instrument) -> list[Observation]:
         size, price = required(row.size, "size"), required(row.price, "fill_price")

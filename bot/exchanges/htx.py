@@ -23,6 +23,7 @@ from bot.exchanges.reading import (
     NOT_COINS,
     OneOrMore,
     between,
+    by_code,
     code_refusal,
     coin,
     decode,
@@ -30,7 +31,6 @@ from bot.exchanges.reading import (
     peek,
     read_book,
     read_rows,
-    refusal,
     rows_of,
     stamped,
     usual_funding,
@@ -119,9 +119,9 @@ class _Held(msgspec.Struct):
 
 class _Rate(msgspec.Struct):
     symbol: str = field(name="contract_code")
-    funding_rate: str | None = None
-    funding_time: str | None = None
-    next_funding_time: str | None = None
+    funding_rate: Figure | None = None
+    funding_time: int | str | None = None
+    next_funding_time: int | str | None = None
 
 
 class _Point(msgspec.Struct):
@@ -146,8 +146,10 @@ class _Page(msgspec.Struct, Generic[T]):
 
 class _Refused(msgspec.Struct):
     status: str = ""
-    err_code: int | str = 0
+    err_code: int | str | None = None
     err_msg: str | None = None
+    dashed_code: int | str | None = field(name="err-code", default=None)
+    dashed_msg: str | None = field(name="err-msg", default=None)
     code: int | str = 200
     message: str | None = None
 
@@ -164,7 +166,10 @@ def _told(body: bytes) -> SourceError | None:
     said = peek(_REFUSED, body)
     if said is None or (said.status != "error" and str(said.code) == "200"):
         return None
-    code, message = (said.err_code, said.err_msg) if said.status == "error" else (said.code, said.message)
+    code, message = said.code, said.message
+    if said.status == "error":
+        code = said.dashed_code or 0 if said.err_code is None else said.err_code
+        message = said.err_msg or said.dashed_msg
     return code_refusal(code, message or "", body, throttled=THROTTLED, busy=BUSY)
 
 
@@ -325,7 +330,7 @@ EXCHANGE = Exchange(
     ),
     budget=Budget(120, 3 * SECOND),
     facts=FACTS,
-    read_refusal=refusal,
+    read_refusal=by_code(_told),
     doubts=(
         "open interest is counted on both sides, by its documentation",
         "shares, metals and the like are left out by name: a new one counts until its name is known",
