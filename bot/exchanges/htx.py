@@ -72,14 +72,15 @@ FACTS = facts(
     …/swap_batch_funding_rate | next_funding_time | null: 8 h assumed of coin swaps | recorded answer | [?]
     …_elite_account_ratio | buy_ratio | of the largest accounts alone: not asked | documentation | [1]
     …_his_open_interest | volume | amount_type 1: contracts, 2: base coin | documentation | [2]
+    …_his_open_interest | period | 5min is asked; its documentation begins at 60min | client programs | [?]
     …_his_open_interest | reach | the newest 200, whatever is asked | a client program | [1]
     liquidation_orders | direction | of the order: a sell closed a long | documentation, recorded event | [2]
     liquidation_orders | volume, amount | contracts, base coin | agree with trade_turnover | [2]
-    liquidation_orders | price | bankruptcy price | documentation | [0]
+    liquidation_orders | price | bankruptcy price | so called in the newer answer over HTTP | [1]
     liquidation_orders | completeness | no limit is documented | documentation | [0]
     ping | ts | number or text: goes back as it came, else closed after 30 s | recorded event | [1]
     err_code, code | 1032 | throttled | documentation | [0]
-    limits | 120 in 3 s | questions of one address | documentation | [0]
+    limits | 120 in 3 s | of one address; 240 for what is no coin future | documentation | [1]
     """
 )
 
