@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.assets import Asset
-from bot.domain.market import Holder, Holding, Report, ReportKind, Snapshot
+from bot.domain.market import Holder, Report, ReportKind, Snapshot
 from bot.domain.waves import Lead, Wave
 from bot.pipeline.attribution import tells
 from handlers.numbers import Scale, coins, day, number, percent, weekday
-from handlers.phrases import capital, enumerated, titled
+from handlers.phrases import titled
 from handlers.speech import N_, _, ngettext
 from handlers.titles import Titles, venue_title
 
@@ -22,8 +22,9 @@ OLD_AFTER = timedelta(days=30)
 LONGEST_DAY = timedelta(days=4)
 """From one close to the next, with a weekend and a holiday in between."""
 SHOWN_HOLDERS = {
-    Holder.LEVERAGED: N_("leveraged funds {coins}"),
-    Holder.ASSET_MANAGERS: N_("asset managers {coins}"),
+    Holder.LEVERAGED: N_("leveraged funds {net} ({long} long, {short} short)"),
+    Holder.ASSET_MANAGERS: N_("asset managers {net} ({long} long, {short} short)"),
+    Holder.DEALERS: N_("dealers {net} ({long} long, {short} short)"),
 }
 
 
@@ -38,12 +39,16 @@ def beside_lines(reports: Sequence[Report], now: Snapshot, at: datetime, titles:
         yield _("Beside them: {figures}").format(figures=shown)
     others = sorted(_one_of_each([r for r in apart if r.native]), key=lambda r: -r.coins)
     if others:
+        sources = {_source(r, titles) for r in others}
         figures = [_figure(r, titles) for r in others[:NAMED_OTHERS]]
+        if len(sources) > 1:
+            figures = [f"{_figure(r, titles)} ({_source(r, titles)})" for r in others[:NAMED_OTHERS]]
         if (more := len(others) - NAMED_OTHERS) > 0:
             figures.append(ngettext("{n} more", "{n} more", more).format(n=number(more)))
-        yield _("Not asked here: {figures} ({source})").format(
-            figures=" · ".join(figures), source=_source(others[0], titles)
-        )
+        text = _("Not asked here: {figures}")
+        if len(sources) == 1:
+            text = _("Not asked here: {figures} ({source})")
+        yield text.format(figures=" · ".join(figures), source=min(sources))
     held = [r for r in recent if r.holdings]
     if held:
         yield from _holders(max(held, key=lambda r: (r.as_of, r.coins)), now.asset, at, titles)
@@ -86,28 +91,29 @@ def _source(report: Report, titles: Titles) -> str:
 
 
 def _holders(report: Report, asset: Asset, at: datetime, titles: Titles) -> Iterable[str]:
-    """``Leveraged funds net −51,000 BTC, asset managers +43,350 on Tue 7 Oct (CFTC)``."""
-    nets = [(h.holder, net) for h in report.holdings if (net := _net(h)) is not None]
-    shown = [(holder, net) for wanted in SHOWN_HOLDERS for holder, net in nets if holder is wanted]
+    """``CFTC, Tue 7 Oct, net BTC: leveraged funds −51,000 (10,000 long, 61,000 short) · dealers …``"""
+    sides = {h.holder: (h.long_coins, h.short_coins) for h in report.holdings}
+    shown = [
+        (_(text), long, short)
+        for holder, text in SHOWN_HOLDERS.items()
+        for long, short in (sides.get(holder, (None, None)),)
+        if long is not None and short is not None
+    ]
     if not shown:
         return
-    scale = Scale.coins(max(abs(net) for _, net in shown))
-    texts = [_(SHOWN_HOLDERS[holder]).format(coins=scale.show(net, signed=True)) for holder, net in shown]
+    scale = Scale.coins(max(max(long, short) for _text, long, short in shown))
+    texts = [
+        text.format(net=scale.show(long - short, signed=True), long=scale.show(long), short=scale.show(short))
+        for text, long, short in shown
+    ]
     tuesday = report.as_of.astimezone(UTC)
-    said = _("{holders} {asset} net on {weekday} {day} ({source})").format(
-        holders=enumerated(texts),
-        asset=asset,
+    yield _("{source}, {weekday} {day}, net {asset}: {holders}").format(
+        source=_source(report, titles),
         weekday=weekday(tuesday),
         day=day(tuesday, at),
-        source=_source(report, titles),
+        asset=asset,
+        holders=" · ".join(texts),
     )
-    yield capital(said)
-
-
-def _net(holding: Holding) -> float | None:
-    if holding.long_coins is None or holding.short_coins is None:
-        return None
-    return holding.long_coins - holding.short_coins
 
 
 def counted(wave: Wave) -> list[Report]:

@@ -54,7 +54,7 @@ def how_far(one: Remembered) -> str:
     told = far.format(
         venue=one.title,
         share=percent(int(100 * one.share) / 100, signed=False, digits=0),
-        known=int(days * one.share),
+        known=round(days) if one.share >= 1 else int(days * one.share),
         n=round(days),
     )
     return f"{told}{_why(one)}"

@@ -252,7 +252,7 @@ def test_a_payload_that_lists_its_own_contracts_needs_no_book(
 
 
 def test_a_history_is_of_the_contract_in_the_question(capsys: pytest.CaptureFixture[str], kept: Any) -> None:
-    row = {"symbol": "X", "sumOpenInterest": "20", "sumOpenInterestValue": "1000", "timestamp": 1677356872265}
+    row = {"sumOpenInterest": "20", "sumOpenInterestValue": "1000", "timestamp": 1677356872265}
     two = ["--instrument", BTC, "--instrument", "ETHUSDT,ETH,linear,,coin"]
     asked = {"params": {"symbol": "ETHUSDT", "limit": 1}, "response": [row]}
     file = kept(asked)

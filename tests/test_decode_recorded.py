@@ -15,7 +15,22 @@ from tests.test_decode import BTC, run
 
 SHARED = Path(__file__).parents[2] / "shared" / "payloads"
 
-RECORDED = {
+DELIVERIES = [
+    "PERPETUAL",
+    "21SEP26",
+    "22SEP26",
+    "23SEP26",
+    "24SEP26",
+    "25SEP26",
+    "2OCT26",
+    "9OCT26",
+    "30OCT26",
+    "27NOV26",
+    "25DEC26",
+    "26MAR27",
+    "25JUN27",
+]
+RECORDED: dict[str, tuple[str, ...]] = {
     "binance_coinm/open_interest": ("oi", "ETHUSD_PERP,ETH,inverse,10,usd"),
     "binance_coinm/open_interest_hist": ("history", "BTCUSD_PERP,BTC,inverse,100,usd"),
     "binance_usdm/open_interest": ("oi", "ETHUSDT_230331,ETH,linear,,coin"),
@@ -29,7 +44,13 @@ RECORDED = {
     "bybit/open_interest_history_inverse": ("history", "BTCUSD,BTC,inverse,,usd"),
     "bybit/tickers_inverse": ("tickers", "BTCUSD,BTC,inverse,,usd"),
     "bybit/ws_all_liquidation": ("liquidations", "STRKUSDT,STRK,linear,,coin"),
+    "bybit/ws_ticker_linear": ("tickers", BTC),
     "coinbase_cde/products_future": ("products", ""),
+    "deribit/book_summary_btc_future": (
+        "summaries",
+        *(f"BTC-{when},BTC,inverse,,usd" for when in DELIVERIES),
+    ),
+    "deribit/ticker_btc_perpetual": ("ticker", "BTC-PERPETUAL,BTC,inverse,,usd"),
     "gate/contract_stats": ("history", "ADA_USDT,ADA,linear,10,coin"),
     "gate/liq_orders": ("liq-orders", "BTC_USDT,BTC,linear,0.0001,coin"),
     "gate/tickers": ("tickers", "BTC_USDT,BTC,linear,0.0001,coin"),
@@ -49,7 +70,6 @@ RECORDED = {
 """Payloads of the shared folder: their source, and the contracts that the venue's book would tell."""
 REFUSED = {
     "binance_usdm/error_invalid_symbol": ("oi", "HTTP 400"),
-    "deribit/book_summary_btc_future": ("summaries", "array"),  # its envelope was taken off
     "hyperliquid/meta_and_asset_ctxs_misaligned": ("contexts", "2 names for 1"),
     "okx/open_interest_volume_3col": ("history", "length 4"),
 }
@@ -155,9 +175,7 @@ def test_no_recorded_payload_of_a_venue_is_left_out() -> None:
         pytest.skip("the shared folder with recorded payloads is not here")
     names = {f"{file.parent.name}/{file.stem}" for file in SHARED.glob("*/*.json")}
     elsewhere = {
-        "bybit/ws_ticker_linear",  # the socket of figures is not used
         "cftc/cot_legacy_combined_row",  # another report, of another market
-        "deribit/ticker_btc_perpetual",  # one call a contract, where one call tells them all
         "htx/ws_ping_string_ts",
         "hyperliquid/meta_and_asset_ctxs_hip3",  # stocks and indices
         "okx/instruments_swap",

@@ -162,6 +162,17 @@ def test_the_list_names_every_source(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("venue", "asked", "found"),
     [
+        ("binance_usdm", "forceOrder", "liquidations"),
+        ("aster", "/fapi/v3/openInterest", "open-interest"),
+        ("aster", "https://fapi.asterdex.com/fapi/v3/ticker/24hr", "volume"),
+        ("aster", "btcusdt@forceOrder", "liquidations"),
+        ("binance_coinm", "ticker24hr", "volume"),
+        ("binance_usdm", "globalLongShortAccountRatio", "accounts"),
+        ("okx", "account_ratio", "accounts"),
+        ("bybit", "allLiquidation.BTCUSDT", "liquidations-linear"),
+        ("deribit", "trades.BTC-PERPETUAL.100ms", "liquidations"),
+        ("deribit", "public/get_last_trades_by_currency", "liquidations"),
+        ("deribit", "ticker", "summaries"),
         ("bitfinex", "liq:global", "liquidations"),
         ("bitfinex", "https://api-pub.bitfinex.com/v2/liquidations/hist?limit=500", "liquidations"),
         ("bitfinex", "/v2/status/deriv/tBTCF0:USTF0/hist", "history"),

@@ -115,7 +115,8 @@ def _take(told: Told, frame: bytes, given: Sequence[str], asked: Sequence[str]) 
         unknown, told.book.missed = sorted(told.book.missed), set()
         told.observed(said, unknown, numbers=numbers)
     elif of is not None:
-        contract = told.book.one_of([*given, *asked], frame)
+        named = [of.whose(frame)] if of.whose is not None else []
+        contract = told.book.one_of([*named, *given, *asked], frame)
         told.observed(understand(of.parse, frame, contract, now))
         if of.liquidated is not None:
             told.liquidated(understand(of.liquidated, frame, contract))

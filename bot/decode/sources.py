@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -31,6 +33,7 @@ MEANING = (
     ),
     ("socket", "sockets", "ws", "websocket", "stream"),
     ("contexts", "metaandassetctxs", "meta-and-asset-ctxs", "asset-ctxs"),
+    ("accounts", "account-ratio", "long-short-ratio", "long-short-account-ratio"),
     ("reports", "report", "cot", "positions", "volume", "exchange-list"),
 )
 """Words that mean the same; the first is ours where the venue has no name of its own for it."""
@@ -92,6 +95,10 @@ def the_source(exchange: Exchange, asked: str) -> Source:
     ):
         if (found := _one(names, sources, word)) is not None:
             return found
+    # A channel may be named with its contract: allLiquidation.BTCUSDT, btcusdt@forceOrder.
+    for part in re.split(r"[.@]", word) if re.search(r"[.@]", word) else ():
+        with suppress(UsageError):
+            return the_source(exchange, part)
     several = f": say {' or '.join(at)}" if len(at) > 1 else ""
     why = several or _none(exchange, word) or _hint(word, sources)
     raise UsageError(f"{exchange.venue} has no source {asked}{why} (it has: {', '.join(sources)})")

@@ -68,6 +68,7 @@ class OpenInterest(msgspec.Struct, frozen=True, gc=False, tag="open_interest"):
     at: datetime
     received: datetime
     price: Decimal | None = None
+    implied: bool = False  # the price follows from its dollars and coins: one told elsewhere goes before it
 
 
 class Price(msgspec.Struct, frozen=True, gc=False, tag="price"):

@@ -5,16 +5,19 @@ What differs is here: the addresses, no past, and shares and metals that are tol
 
 from __future__ import annotations
 
-from bot.domain.market import Completeness, Group, Venue
+from bot.domain.market import Group, Venue
+from bot.exchanges.binance_socket import forced
 from bot.exchanges.binance_terms import terms
-from bot.exchanges.binance_usdm import listing, parse_forced, parse_open_interest, polls
+from bot.exchanges.binance_usdm import listing, parse_open_interest, polls
 from bot.exchanges.reading import refusal
-from bot.exchanges.spec import HOUR, MINUTE, BookPoll, Budget, Exchange, Request, Socket, facts
+from bot.exchanges.spec import HOUR, MINUTE, BookPoll, Budget, Exchange, Request, facts
 
 VENUE = Venue("aster")
 FACTS = facts(
     """
     /fapi/v1/openInterest | openInterest | base coin | six public projects; no library | [2]
+    /fapi/v1/openInterest | openInterest | one side; the venue's own page shows both | its users' notes | [1]
+    /fapi/v1/exchangeInfo | TEST… | not coins: contracts to try things out with | its users' notes | [1]
     /fapi/v1/premiumIndex | markPrice | USDT per base coin | documentation | [2]
     /fapi/v1/premiumIndex | lastFundingRate | fraction per interval | as on Binance | [1]
     /fapi/v1/fundingInfo | fundingIntervalHours | hours of those it lists; else 8 | documentation | [?]
@@ -40,13 +43,5 @@ EXCHANGE = Exchange(
     facts=FACTS,
     read_refusal=refusal,
     doubts=("funding of contracts that its list of intervals leaves out is taken for one of 8 hours",),
-    sockets=(
-        Socket(
-            "liquidations",
-            "wss://fstream.asterdex.com/ws/!forceOrder@arr",
-            lambda _: (),
-            parse_forced,
-            Completeness.THROTTLED,
-        ),
-    ),
+    sockets=(forced("wss://fstream.asterdex.com/ws/!forceOrder@arr"),),
 )

@@ -7,24 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 import msgspec
 
-from bot.domain.market import Completeness, Group, Instrument, Observation, OpenInterest, Venue
+from bot.domain.market import Group, Instrument, OpenInterest, Venue
 from bot.domain.units import Amount, ContractSize, Unit
+from bot.exchanges.binance_socket import forced
 from bot.exchanges.binance_terms import terms, told
-from bot.exchanges.binance_usdm import DATED, STEP, parse_forced, polls
+from bot.exchanges.binance_usdm import DATA_WEIGHT, DATED, STEP, open_interest, polls
+from bot.exchanges.listed import decode_listed
 from bot.exchanges.reading import (
     DOLLARS,
+    NOT_COINS,
     coin,
     decode,
     implied_price,
     pages,
+    peek,
+    read_all,
     read_book,
-    read_rows,
     refusal,
-    rows_of,
+    the_same,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -37,9 +40,9 @@ from bot.exchanges.spec import (
     Figure,
     History,
     Request,
-    Socket,
     facts,
     from_ms,
+    optional,
     required,
 )
 
@@ -54,6 +57,7 @@ FACTS = facts(
     /dapi/v1/ticker/24hr | volume | contracts | documentation (baseVolume is coins) | [1]
     /futures/data/openInterestHist | sumOpenInterest | contracts | recorded answer | [2]
     /futures/data/openInterestHist | sumOpenInterestValue | base coin | recorded answer | [2]
+    /futures/data | limit | 1,000 requests in 5 minutes: booked as 12 each | as USD-M | [0]
     /futures/data/openInterestHist | contractType | PERPETUAL only | a dated symbol changes quarter | [2]
     !forceOrder@arr | S | side of the order | as USD-M | [2]
     !forceOrder@arr | z | contracts | client library | [1]
@@ -62,34 +66,32 @@ FACTS = facts(
 )
 
 
+PERP = "PERP"
+
+
 class _Listed(msgspec.Struct, rename="camel"):
     symbol: str
     contract_status: str
     contract_type: str
-    contract_size: Decimal
-    delivery_date: int
     base_asset: str
     quote_asset: str
+    contract_size: Figure | None = None
+    delivery_date: int | str | None = None
 
 
 class _Listing(msgspec.Struct):
     symbols: list[_Listed]
 
 
-class _OpenInterest(msgspec.Struct, rename="camel"):
-    symbol: str
-    time: int
-    open_interest: Figure | None = None
-
-
 class _Past(msgspec.Struct, rename="camel"):
-    sum_open_interest: Figure
-    sum_open_interest_value: Figure
     timestamp: int | str
+    sum_open_interest: Figure | None = None
+    sum_open_interest_value: Figure | None = None
+    pair: str = ""
+    contract_type: str = ""
 
 
 _LISTING = msgspec.json.Decoder(_Listing)
-_OPEN = msgspec.json.Decoder(list[_OpenInterest] | _OpenInterest)
 _PASTS = msgspec.json.Decoder(list[_Past])
 
 
@@ -100,31 +102,28 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         perpetual = row.contract_type == "PERPETUAL"
         if row.contract_status != "TRADING" or not (perpetual or row.contract_type in DATED):
             return None
-        if row.quote_asset not in DOLLARS:
+        if row.quote_asset not in DOLLARS or row.base_asset in NOT_COINS:
             return None
         asset, multiple = coin(row.base_asset)
+        size = optional(row.contract_size, "contractSize")
         return Instrument(
             VENUE,
             row.symbol,
             asset,
             inverse=True,
-            contract=ContractSize(required(row.contract_size, "contractSize"), Unit.QUOTE),
+            contract=ContractSize(size, Unit.QUOTE) if size else None,
             expiry=None if perpetual else from_ms(row.delivery_date),
             coins_per_base=multiple,
             quote=row.quote_asset,
         )
 
-    return read_book(decode(_LISTING, body, told).symbols, read)
+    return read_book(decode_listed(_LISTING, body, told).symbols, read)
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"symbol": "ETHUSD_PERP", "openInterest": "26542436", "time"}``, or several: contracts."""
 
-    def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
-        amount = Amount(required(row.open_interest, "openInterest"), Unit.CONTRACTS)
-        return [OpenInterest(instrument, amount, from_ms(row.time), now)]
-
-    return read_rows(rows_of(decode(_OPEN, body, told)), book, read)
+    return open_interest(body, book, now, Unit.CONTRACTS)
 
 
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
@@ -142,24 +141,45 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
                 "startTime": str(first),
                 "endTime": str(last),
             },
+            weight=DATA_WEIGHT,
         )
         for first, last in pages(since, until, STEP, 500)
     ]
 
 
+def _symbol(row: _Past) -> str:
+    """The symbol that a row's pair and kind of contract make; that of a dated one they do not tell."""
+    return f"{row.pair}_{PERP if row.contract_type in ('', 'PERPETUAL') else row.contract_type}"
+
+
+def _whose(body: bytes) -> str:
+    rows = peek(_PASTS, body)
+    return _symbol(rows[0]) if rows else ""
+
+
+def _told_of(row: _Past, instrument: Instrument) -> str:
+    """Of dated contracts the pair is all that can be compared."""
+    pair, _, kind = instrument.symbol.partition("_")
+    return instrument.symbol if not row.pair or (row.pair == pair and kind != PERP) else _symbol(row)
+
+
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """``[{"sumOpenInterest": contracts, "sumOpenInterestValue": base coins, "timestamp"}]``, oldest first.
 
-    The value is in coins, where USD-M has dollars under the same name.
+    The value is in coins, where USD-M has dollars under the same name. Rows of another pair are not of the
+    contract that is asked for, nor are those of dated contracts, or of all together, of a perpetual.
     """
-    points = []
-    for row in decode(_PASTS, body, told):
+    rows = decode(_PASTS, body, told)
+    the_same(instrument, (_told_of(row, instrument) for row in rows))
+
+    def read(row: _Past) -> OpenInterest:
         contracts = required(row.sum_open_interest, "sumOpenInterest")
-        base = required(row.sum_open_interest_value, "sumOpenInterestValue")
-        price = implied_price(contracts * instrument.contract.value, base) if instrument.contract else None
+        base, size = optional(row.sum_open_interest_value, "sumOpenInterestValue"), instrument.contract
+        price = None if base is None or size is None else implied_price(contracts * size.value, base)
         amount = Amount(contracts, Unit.CONTRACTS)
-        points.append(OpenInterest(instrument, amount, from_ms(row.timestamp), now, price))
-    return sorted(points, key=lambda point: point.at)
+        return OpenInterest(instrument, amount, from_ms(row.timestamp), now, price)
+
+    return sorted(read_all(rows, read)[0], key=lambda point: point.at)
 
 
 EXCHANGE = Exchange(
@@ -172,14 +192,6 @@ EXCHANGE = Exchange(
     budget=Budget(2400, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
-    sockets=(
-        Socket(
-            "liquidations",
-            "wss://dstream.binance.com/ws/!forceOrder@arr",
-            lambda _: (),
-            parse_forced,
-            Completeness.THROTTLED,
-        ),
-    ),
-    history=History(STEP, timedelta(days=30) - HOUR, _past, parse_history),
+    sockets=(forced("wss://dstream.binance.com/ws/!forceOrder@arr"),),
+    history=History(STEP, timedelta(days=30) - HOUR, _past, parse_history, whose=_whose),
 )

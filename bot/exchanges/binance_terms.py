@@ -7,13 +7,13 @@ from datetime import timedelta
 import msgspec
 from msgspec.structs import replace
 
-from bot.errors import SourceChanged
-from bot.exchanges.reading import coded, decode
+from bot.errors import SourceBlocked, SourceChanged, SourceError
+from bot.exchanges.reading import coded, decode, peek
 from bot.exchanges.spec import HOUR, MINUTE, Book, Request, Terms
 
 THROTTLED = {"-1003": MINUTE}
-told = coded(fine="200", throttled=THROTTLED)
-"""Their own way to refuse: ``{"code": -1121, "msg": "Invalid symbol."}``."""
+RESTRICTED = "0"
+_coded = coded(fine="200", throttled=THROTTLED, blocked=(RESTRICTED,))
 FUNDING_INTERVAL = 8 * HOUR
 MOST_HOURS = 24
 
@@ -23,7 +23,23 @@ class _Interval(msgspec.Struct, rename="camel"):
     funding_interval_hours: int | None = None
 
 
+class _Restricted(msgspec.Struct):
+    """Code 0 comes with HTTP 451, as a number and with its reason. Elsewhere ``"code": "0"`` is all well."""
+
+    code: int
+    msg: str
+
+
 _INTERVALS = msgspec.json.Decoder(list[_Interval])
+
+
+_RESTRICTED = msgspec.json.Decoder(_Restricted)
+
+
+def told(body: bytes) -> SourceError | None:
+    """Their own way to refuse: ``{"code": -1121, "msg": "Invalid symbol."}``."""
+    said = _coded(body)
+    return None if isinstance(said, SourceBlocked) and not peek(_RESTRICTED, body) else said
 
 
 def parse_intervals(body: bytes, book: Book) -> Book:

@@ -4,40 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
 import msgspec
 from msgspec import field
 
 from bot.domain.market import (
-    Completeness,
     Funding,
     Group,
     Instrument,
-    Liquidation,
     Observation,
     OpenInterest,
-    Position,
     Price,
     Supply,
     Venue,
     Volume,
 )
 from bot.domain.units import Amount, Unit
+from bot.exchanges.binance_socket import forced
 from bot.exchanges.binance_terms import FUNDING_INTERVAL, terms, told
+from bot.exchanges.listed import decode_listed
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
     DOLLARS,
+    NOT_COINS,
     account_ratio,
     coin,
     decode,
     implied_price,
     pages,
+    peek,
+    read_all,
     read_book,
     read_rows,
     refusal,
     rows_of,
-    stray,
+    the_same,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -51,7 +52,6 @@ from bot.exchanges.spec import (
     History,
     Poll,
     Request,
-    Socket,
     facts,
     from_ms,
     optional,
@@ -68,7 +68,9 @@ FACTS = facts(
     /fapi/v1/fundingInfo | fundingIntervalHours | hours of those ever adjusted; else 8 | documentation | [1]
     /fapi/v1/ticker/24hr | volume | base coin | documentation | [1]
     /fapi/v1/exchangeInfo | contractType, status | — | TRADIFI_PERPETUAL is left out | [2]
+    /fapi/v1/exchangeInfo | quoteAsset | USDT, USDC, USD1 count as dollars | recorded rows | [2]
     /futures/data/openInterestHist | sumOpenInterest | base coin | recorded answers | [2]
+    /futures/data | limit | 1,000 requests in 5 minutes, weight 0: booked as 12 each | documentation | [2]
     …/openInterestHist | CMCCirculatingSupply | coins, as CoinMarketCap counts | documentation | [1]
     …/globalLongShortAccountRatio | longShortRatio | long per short account | documentation | [1]
     /futures/data/openInterestHist | sumOpenInterestValue | USDT | recorded answers | [2]
@@ -81,9 +83,13 @@ FACTS = facts(
 
 STEP = 5 * MINUTE
 DATED = ("CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH")
-TRADFI_TAGS = frozenset({"STOCK", "ETF", "Commodities"})
+COIN = "COIN"  # the type of an underlying; old rows tell none
+TRADFI_TAGS = frozenset({"STOCK", "ETF", "Commodities", "TradFi"})
+TRIAL = "TEST"  # contracts at Aster to try things out with
 TRADFI_TYPE = 1  # Aster calls every underlying a COIN; its tags and its symbolType tell the rest
 FUNDING_MS = 8 * 3_600_000
+DATA_WEIGHT = 12
+"""Of a request below /futures/data: 200 of them a minute are allowed, where the budget is 2,400."""
 
 
 class _Listed(msgspec.Struct, rename="camel"):
@@ -92,10 +98,10 @@ class _Listed(msgspec.Struct, rename="camel"):
     contract_type: str
     base_asset: str
     quote_asset: str
-    delivery_date: int = 0
-    underlying_type: str = "COIN"
-    underlying_sub_type: list[str] = []
-    symbol_type: int = 0
+    delivery_date: int | str | None = None
+    underlying_type: str | None = COIN
+    underlying_sub_type: list[str] | str | None = None
+    symbol_type: int | None = None
 
 
 class _Listing(msgspec.Struct):
@@ -104,28 +110,29 @@ class _Listing(msgspec.Struct):
 
 class _OpenInterest(msgspec.Struct, rename="camel"):
     symbol: str
-    time: int
+    time: int | str | None = None
     open_interest: Figure | None = None
 
 
 class _Premium(msgspec.Struct, rename="camel"):
     symbol: str
-    mark_price: Figure
-    time: int
+    mark_price: Figure | None = None
+    time: int | str | None = None
     last_funding_rate: Figure | None = None
-    next_funding_time: int = 0
+    next_funding_time: int | None = 0
 
 
 class _Day(msgspec.Struct, rename="camel"):
     symbol: str
-    volume: Figure
-    close_time: int
+    volume: Figure | None = None
+    close_time: int | str | None = None
 
 
 class _Past(msgspec.Struct, rename="camel"):
-    sum_open_interest: Figure
-    sum_open_interest_value: Figure
     timestamp: int | str
+    sum_open_interest: Figure | None = None
+    sum_open_interest_value: Figure | None = None
+    symbol: str = ""
 
 
 class _Accounts(msgspec.Struct, rename="camel"):
@@ -140,26 +147,6 @@ class _Supplied(msgspec.Struct):
     coins: Figure | None = field(name="CMCCirculatingSupply", default=None)
 
 
-class _Forced(msgspec.Struct):
-    symbol: str = field(name="s")
-    side: Literal["BUY", "SELL"] = field(name="S")
-    filled: Figure = field(name="z")
-    price: Figure = field(name="ap")
-    at: int = field(name="T")
-
-
-class _Event(msgspec.Struct):
-    kind: str = field(name="e", default="")
-    order: _Forced | None = field(name="o", default=None)
-
-
-class _Frame(_Event):
-    data: _Event | None = None
-    """The event, on the combined stream; on the raw one the frame is the event."""
-    result: list[str] | msgspec.UnsetType | None = msgspec.UNSET
-    """Of an answer to us."""
-
-
 _LISTING = msgspec.json.Decoder(_Listing)
 _OPEN = msgspec.json.Decoder(list[_OpenInterest] | _OpenInterest)
 _PREMIUMS = msgspec.json.Decoder(list[_Premium] | _Premium)
@@ -167,7 +154,6 @@ _DAYS = msgspec.json.Decoder(list[_Day] | _Day)
 _PASTS = msgspec.json.Decoder(list[_Past])
 _ACCOUNTS = msgspec.json.Decoder(list[_Accounts])
 _SUPPLIED = msgspec.json.Decoder(list[_Supplied])
-_FRAMES = msgspec.json.Decoder(_Frame)
 
 
 def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
@@ -181,9 +167,11 @@ def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
         perpetual = row.contract_type == "PERPETUAL"
         if row.status != "TRADING" or not (perpetual or row.contract_type in DATED):
             return None
-        if row.quote_asset not in DOLLARS or row.underlying_type != "COIN":
+        if row.quote_asset not in DOLLARS or row.base_asset in NOT_COINS or row.base_asset.startswith(TRIAL):
             return None
-        if row.symbol_type == TRADFI_TYPE or not TRADFI_TAGS.isdisjoint(row.underlying_sub_type):
+        tags = row.underlying_sub_type or ()
+        tradfi = not TRADFI_TAGS.isdisjoint([tags] if isinstance(tags, str) else tags)
+        if row.underlying_type not in (None, COIN) or row.symbol_type == TRADFI_TYPE or tradfi:
             return None
         asset, multiple = coin(row.base_asset)
         expiry = None if perpetual else from_ms(row.delivery_date)
@@ -191,14 +179,19 @@ def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
             venue, row.symbol, asset, expiry=expiry, coins_per_base=multiple, quote=row.quote_asset
         )
 
-    return lambda body: read_book(decode(_LISTING, body, told).symbols, read)
+    return lambda body: read_book(decode_listed(_LISTING, body, told).symbols, read)
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"symbol": "BTCUSDT", "openInterest": "23581.677", "time"}``, or several: base coins."""
+    return open_interest(body, book, now, Unit.BASE)
+
+
+def open_interest(body: bytes, book: Book, now: datetime, unit: Unit) -> Answer:
+    """One shape, in another unit on COIN-M."""
 
     def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
-        amount = Amount(required(row.open_interest, "openInterest"), Unit.BASE)
+        amount = Amount(required(row.open_interest, "openInterest"), unit)
         return [OpenInterest(instrument, amount, from_ms(row.time), now)]
 
     return read_rows(rows_of(decode(_OPEN, body, told)), book, read)
@@ -265,25 +258,6 @@ def parse_supply(body: bytes, book: Book, now: datetime) -> Answer:
     return read_rows(rows, book, read, may_be_silent=True)
 
 
-def parse_forced(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
-    """``{"e": "forceOrder", "o": {"s", "S": "SELL", "z", "ap", "T"}}``, bare or under ``data``.
-
-    ``S`` is the side of the order, so a SELL closed a long. ``z`` is all that was filled (contracts on
-    COIN-M), where ``l`` is only the last fill; ``ap`` is the average price.
-    """
-    frame = decode(_FRAMES, body)
-    event = frame.data or frame
-    order = event.order
-    if not event.kind and frame.result is msgspec.UNSET:
-        raise told(body) or stray(body)
-    if event.kind != "forceOrder" or order is None or (instrument := book.get(order.symbol)) is None:
-        return ()
-    position = Position.LONG if order.side == "SELL" else Position.SHORT
-    amount = Amount(required(order.filled, "z"), Unit.CONTRACTS if instrument.inverse else Unit.BASE)
-    price = required(order.price, "ap")
-    return (Liquidation(instrument, position, amount, price, from_ms(order.at), now),)
-
-
 def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
     return [
         Request(
@@ -295,6 +269,7 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
                 "startTime": str(first),
                 "endTime": str(last),
             },
+            weight=DATA_WEIGHT,
         )
         for first, last in pages(since, until, STEP, 500)
     ]
@@ -302,18 +277,27 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
 
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """``[{"sumOpenInterest": base coins, "sumOpenInterestValue": USDT, "timestamp"}]``, oldest first."""
-    points = []
-    for row in decode(_PASTS, body, told):
+    rows = decode(_PASTS, body, told)
+    the_same(instrument, (row.symbol for row in rows))
+
+    def read(row: _Past) -> OpenInterest:
         base = required(row.sum_open_interest, "sumOpenInterest")
-        price = implied_price(required(row.sum_open_interest_value, "sumOpenInterestValue"), base)
-        points.append(OpenInterest(instrument, Amount(base, Unit.BASE), from_ms(row.timestamp), now, price))
-    return sorted(points, key=lambda point: point.at)
+        usd = optional(row.sum_open_interest_value, "sumOpenInterestValue")
+        price = None if usd is None else implied_price(usd, base)
+        return OpenInterest(instrument, Amount(base, Unit.BASE), from_ms(row.timestamp), now, price)
+
+    return sorted(read_all(rows, read)[0], key=lambda point: point.at)
+
+
+def _whose(body: bytes) -> str:
+    rows = peek(_PASTS, body)
+    return rows[0].symbol if rows else ""
 
 
 def _newest(path: str) -> Callable[[Book], Sequence[Request]]:
     """The newest row of each perpetual."""
     return lambda book: [
-        Request(path, {"symbol": one.symbol, "period": "5m", "limit": "1"})
+        Request(path, {"symbol": one.symbol, "period": "5m", "limit": "1"}, weight=DATA_WEIGHT)
         for one in book.values()
         if one.expiry is None
     ]
@@ -322,15 +306,28 @@ def _newest(path: str) -> Callable[[Book], Sequence[Request]]:
 def polls(root: str, parse_interest: Callable[[bytes, Book, datetime], Answer]) -> tuple[Poll, ...]:
     """What every venue of this wire format is asked below ``root``."""
     return (
-        Poll("prices", MINUTE, lambda _: [Request(f"{root}/premiumIndex", weight=10)], parse_premiums),
+        Poll(
+            "prices",
+            MINUTE,
+            lambda _: [Request(f"{root}/premiumIndex", weight=10)],
+            parse_premiums,
+            also=("markPrice", "premiumIndex"),
+        ),
         Poll(
             "open-interest",
             MINUTE,
             lambda book: [Request(f"{root}/openInterest", {"symbol": symbol}) for symbol in book],
             parse_interest,
             rotates=True,
+            also=("openInterest",),
         ),
-        Poll("volume", 5 * MINUTE, lambda _: [Request(f"{root}/ticker/24hr", weight=40)], parse_volume),
+        Poll(
+            "volume",
+            5 * MINUTE,
+            lambda _: [Request(f"{root}/ticker/24hr", weight=40)],
+            parse_volume,
+            also=("ticker24hr", "ticker/24hr"),
+        ),
     )
 
 
@@ -354,15 +351,7 @@ EXCHANGE = Exchange(
     budget=Budget(2400, MINUTE),
     facts=FACTS,
     read_refusal=refusal,
-    sockets=(
-        Socket(
-            "liquidations",
-            "wss://fstream.binance.com/market/ws/!forceOrder@arr",
-            lambda _: (),
-            parse_forced,
-            Completeness.THROTTLED,
-        ),
-    ),
+    sockets=(forced("wss://fstream.binance.com/market/ws/!forceOrder@arr"),),
     # A request for exactly 30 days back would be out of reach by the time it arrives.
-    history=History(STEP, timedelta(days=30) - HOUR, _past, parse_history),
+    history=History(STEP, timedelta(days=30) - HOUR, _past, parse_history, whose=_whose),
 )

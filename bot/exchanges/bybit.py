@@ -6,8 +6,7 @@ dollars on inverse ones.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, Literal, TypeVar
 
@@ -15,23 +14,23 @@ import msgspec
 from msgspec import field
 
 from bot.domain.market import (
-    Completeness,
     Funding,
     Group,
     Instrument,
-    Liquidation,
     Observation,
     OpenInterest,
-    Position,
-    PriceKind,
+    Price,
     Venue,
     Volume,
 )
-from bot.domain.units import Amount, Unit
-from bot.errors import SourceChanged, SourceError, SourceThrottled
+from bot.domain.units import Amount
+from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled
+from bot.exchanges.bybit_socket import category, counted, socket
+from bot.exchanges.listed import decode_listed
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
     DOLLARS,
+    NOT_COINS,
     account_ratio,
     code_refusal,
     coin,
@@ -40,12 +39,12 @@ from bot.exchanges.reading import (
     hours,
     pages,
     peek,
+    read_all,
     read_book,
     read_rows,
     refusal,
-    rows_of,
     stamped,
-    stray,
+    the_same,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -60,7 +59,6 @@ from bot.exchanges.spec import (
     History,
     Poll,
     Request,
-    Socket,
     facts,
     from_ms,
     optional,
@@ -80,7 +78,7 @@ FACTS = facts(
     /v5/market/tickers | volume24h | as openInterest | agrees with turnover24h | [1]
     /v5/market/tickers | time | ms, one for all rows | documentation | [2]
     /v5/market/instruments-info | contractType, symbolType | — | first 1,000 of a category | [1]
-    /v5/market/open-interest | openInterest | as tickers | said to count both sides | [?]
+    /v5/market/open-interest | openInterest | as tickers | its page says one side, its table both | [?]
     /v5/market/account-ratio | buyRatio ÷ sellRatio | long per short account | documentation | [1]
     allLiquidation | S | position lost: Buy is a long | documentation, measurement | [2]
     allLiquidation linear | v | base coin | documentation, recorded answers | [2]
@@ -95,15 +93,15 @@ FACTS = facts(
 
 CATEGORIES = ("linear", "inverse")
 STEP = 5 * MINUTE
-TOPICS_PER_FRAME = 200  # were seen to work
-TOPICS_PER_LINE = 480  # 21,000 characters are allowed on one line; none was seen with more than 40
 PERPETUAL = ("LinearPerpetual", "InversePerpetual")
 DATED = ("LinearFutures", "InverseFutures")
-CRYPTO = frozenset({"", "innovation", "adventure"})  # other symbol types are shares, metals and currencies
-OPS = ("", "subscribe", "unsubscribe", "ping", "pong", "auth")
+CRYPTO = frozenset(
+    {None, "", "innovation", "adventure"}
+)  # other symbol types are shares, metals and currencies
 RENAMED = {"SHIB1000": "1000SHIB"}  # the one multiple written behind the name
 THROTTLED = {"10006": 5 * SECOND, "10018": 10 * MINUTE}
 BUSY = frozenset({"10000", "10016"})
+BLOCKED = frozenset({"10009", "10024"})  # a banned address, a country that may not ask
 
 
 class _Listed(msgspec.Struct, rename="camel"):
@@ -112,8 +110,8 @@ class _Listed(msgspec.Struct, rename="camel"):
     status: str
     base_coin: str
     quote_coin: str
-    delivery_time: str = "0"
-    symbol_type: str = ""
+    delivery_time: int | str | None = None
+    symbol_type: str | None = None
 
 
 class _Ticker(msgspec.Struct, rename="camel"):
@@ -126,19 +124,22 @@ class _Ticker(msgspec.Struct, rename="camel"):
 
 
 class _Past(msgspec.Struct, rename="camel"):
-    open_interest: str
-    timestamp: str
+    timestamp: int | str
+    open_interest: Figure | None = None
 
 
 class _Accounts(msgspec.Struct, rename="camel"):
     symbol: str
-    timestamp: str
+    timestamp: int | str
     buy_ratio: Figure | None = None
     sell_ratio: Figure | None = None
 
 
 class _Rows(msgspec.Struct, Generic[T]):
     rows: list[T] = field(name="list")
+    category: str = ""
+    symbol: str = ""
+    """Of a history, whose it is."""
 
 
 class _Page(msgspec.Struct, Generic[T]):
@@ -152,37 +153,11 @@ class _Refused(msgspec.Struct):
     message: str = field(name="retMsg", default="")
 
 
-class _Lost(msgspec.Struct):
-    symbol: str = field(name="s")
-    position: Literal["Buy", "Sell"] = field(name="S")
-    size: str = field(name="v")
-    price: str = field(name="p")
-    at: int = field(name="T")
-
-
-class _LostBefore(msgspec.Struct):
-    """Of the topic ``liquidation.X``, which told at most one a second until 2025."""
-
-    symbol: str
-    position: Literal["Buy", "Sell"] = field(name="side")
-    size: str
-    price: str
-    at: int = field(name="updatedTime")
-
-
 class _Pushed(msgspec.Struct):
-    """A ticker over a socket: the same fields."""
+    """A ticker over a socket: the same fields, but a ``delta`` tells only those that changed."""
 
     data: _Ticker
     time: int | str | None = field(name="ts", default=None)
-
-
-class _Frame(msgspec.Struct):
-    topic: str = ""
-    op: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"[]")
-    success: bool | None = None
-    message: str = field(name="ret_msg", default="")
 
 
 _BOOKS = msgspec.json.Decoder(_Page[_Listed])
@@ -190,16 +165,16 @@ _TICKERS = msgspec.json.Decoder(_Page[_Ticker])
 _PASTS = msgspec.json.Decoder(_Page[_Past])
 _ACCOUNTS = msgspec.json.Decoder(_Page[_Accounts])
 _REFUSED = msgspec.json.Decoder(_Refused)
-_FRAMES = msgspec.json.Decoder(_Frame)
-_LOST = msgspec.json.Decoder(list[_Lost] | _LostBefore)
 _PUSHED = msgspec.json.Decoder(_Pushed)
 
 
 def _told(body: bytes) -> SourceError | None:
+    if body.startswith(b"<") and b"block access from your country" in body:
+        return SourceBlocked("this country may not ask", evidence=evidence(body))
     said = peek(_REFUSED, body)
     if said is None or said.code == 0:
         return None
-    return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY)
+    return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY, blocked=BLOCKED)
 
 
 def read_refusal(status: int, body: bytes) -> SourceError:
@@ -216,7 +191,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         perpetual = row.contract_type in PERPETUAL
         if row.status != "Trading" or not (perpetual or row.contract_type in DATED):
             return None
-        if row.quote_coin not in DOLLARS or row.symbol_type not in CRYPTO:
+        if row.quote_coin not in DOLLARS or row.symbol_type not in CRYPTO or row.base_coin in NOT_COINS:
             return None
         asset, multiple = coin(RENAMED.get(row.base_coin, row.base_coin))
         return Instrument(
@@ -229,11 +204,13 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=row.quote_coin,
         )
 
-    return read_book(decode(_BOOKS, body, _told).result.rows, read)
+    return read_book(decode_listed(_BOOKS, body, _told).result.rows, read)
 
 
-def _counted(instrument: Instrument) -> Unit:
-    return Unit.QUOTE if instrument.inverse else Unit.BASE
+def _among(told: str, instrument: Instrument) -> None:
+    """Raises ``SourceChanged`` where the answer's category is not the contract's: its units are others."""
+    if told and told != category(instrument):
+        raise SourceChanged(f"told among {told} contracts, known as {category(instrument)}")
 
 
 def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
@@ -242,16 +219,21 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     One clock for all rows. Funding without its interval is unknown.
     """
     if (pushed := peek(_PUSHED, body)) is not None:
-        rows, at = [pushed.data], stamped(pushed.time, now)
+        among, rows, at = "", [pushed.data], stamped(pushed.time, now)
     else:
         page = decode(_TICKERS, body, _told)
-        rows, at = page.result.rows, stamped(page.time, now)
+        among, rows, at = page.result.category, page.result.rows, stamped(page.time, now)
 
     def read(row: _Ticker, instrument: Instrument) -> list[Observation]:
-        unit = _counted(instrument)
+        _among(among, instrument)
+        unit = counted(instrument)
         price = quoted(row.mark_price, "markPrice")
-        amount = Amount(required(row.open_interest, "openInterest"), unit)
-        said: list[Observation] = [OpenInterest(instrument, amount, at, now, price)]
+        said: list[Observation] = []
+        if pushed is None or row.open_interest is not None:
+            amount = Amount(required(row.open_interest, "openInterest"), unit)
+            said.append(OpenInterest(instrument, amount, at, now, price))
+        elif price is not None:
+            said.append(Price(instrument, price, at, now))
         if (rate := optional(row.funding_rate, "fundingRate")) is not None and row.funding_interval_hour:
             said.append(
                 Funding(instrument, rate, hours(row.funding_interval_hour, "fundingIntervalHour"), at, now)
@@ -260,7 +242,7 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, unit), at, now))
         return said
 
-    return read_rows(rows, book, read)
+    return read_rows(rows, book, read, may_be_silent=pushed is not None)
 
 
 def _accounts(book: Book) -> Sequence[Request]:
@@ -268,7 +250,7 @@ def _accounts(book: Book) -> Sequence[Request]:
         Request(
             "/v5/market/account-ratio",
             {
-                "category": "inverse" if one.inverse else "linear",
+                "category": category(one),
                 "symbol": one.symbol,
                 "period": "5min",
                 "limit": "1",
@@ -296,7 +278,7 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
         Request(
             "/v5/market/open-interest",
             {
-                "category": "inverse" if instrument.inverse else "linear",
+                "category": category(instrument),
                 "symbol": instrument.symbol,
                 "intervalTime": "5min",
                 "limit": "200",
@@ -308,65 +290,22 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
     ]
 
 
+def _whose(body: bytes) -> str:
+    page = peek(_PASTS, body)
+    return page.result.symbol if page is not None else ""
+
+
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """``{"result": {"list": [{"openInterest", "timestamp"}]}}``, newest first there, oldest first here."""
-    unit = _counted(instrument)
-    points = [
-        OpenInterest(
-            instrument, Amount(required(row.open_interest, "openInterest"), unit), from_ms(row.timestamp), now
-        )
-        for row in decode(_PASTS, body, _told).result.rows
-    ]
-    return sorted(points, key=lambda point: point.at)
+    told, unit = decode(_PASTS, body, _told).result, counted(instrument)
+    the_same(instrument, (told.symbol,))
+    _among(told.category, instrument)
 
+    def read(row: _Past) -> OpenInterest:
+        amount = Amount(required(row.open_interest, "openInterest"), unit)
+        return OpenInterest(instrument, amount, from_ms(row.timestamp), now)
 
-def _hello(*, inverse: bool) -> Callable[[Book], Sequence[str]]:
-    """There is no topic for all symbols: each is named, in frames of a size that is accepted."""
-
-    def frames(book: Book) -> Sequence[str]:
-        topics = [f"allLiquidation.{one.symbol}" for one in book.values() if one.inverse is inverse]
-        parts = [topics[n : n + TOPICS_PER_FRAME] for n in range(0, len(topics), TOPICS_PER_FRAME)]
-        return [json.dumps({"op": "subscribe", "args": part}) for part in parts]
-
-    return frames
-
-
-def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
-    """``{"topic": "allLiquidation.X", "data": [{"T", "s", "S": "Buy", "v", "p"}]}``: ``S`` is the position
-    that was lost (``Buy``: a long), not the order, unlike on most venues."""
-    frame = decode(_FRAMES, body)
-    if frame.success is False:
-        raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
-    if frame.op not in OPS or not (frame.topic or frame.op or frame.success):
-        raise stray(body)
-    if not frame.topic.startswith(("allLiquidation.", "liquidation.")):
-        return ()
-    return [
-        Liquidation(
-            instrument,
-            Position.LONG if row.position == "Buy" else Position.SHORT,
-            Amount(required(row.size, "v"), _counted(instrument)),
-            required(row.price, "p"),
-            from_ms(row.at),
-            now,
-        )
-        for row in rows_of(decode(_LOST, bytes(frame.data)))
-        if (instrument := book.get(row.symbol)) is not None
-    ]
-
-
-def _socket(category: str) -> Socket:
-    return Socket(
-        f"liquidations-{category}",
-        f"wss://stream.bybit.com/v5/public/{category}",
-        _hello(inverse=category == "inverse"),
-        parse_liquidations,
-        Completeness.COMPLETE,
-        hears=lambda contract: contract.inverse is (category == "inverse"),
-        price=PriceKind.BANKRUPTCY,
-        ping='{"op":"ping"}',
-        per_line=TOPICS_PER_LINE,
-    )
+    return sorted(read_all(told.rows, read)[0], key=lambda point: point.at)
 
 
 EXCHANGE = Exchange(
@@ -377,8 +316,7 @@ EXCHANGE = Exchange(
     book=BookPoll(
         HOUR,
         lambda: [
-            Request("/v5/market/instruments-info", {"category": category, "limit": "1000"})
-            for category in CATEGORIES
+            Request("/v5/market/instruments-info", {"category": kind, "limit": "1000"}) for kind in CATEGORIES
         ],
         parse_book,
     ),
@@ -386,7 +324,7 @@ EXCHANGE = Exchange(
         Poll(
             "tickers",
             MINUTE,
-            lambda _: [Request("/v5/market/tickers", {"category": category}) for category in CATEGORIES],
+            lambda _: [Request("/v5/market/tickers", {"category": kind}) for kind in CATEGORIES],
             parse_tickers,
         ),
         Poll("accounts", ACCOUNTS_EVERY, _accounts, parse_accounts, rotates=True),
@@ -395,6 +333,6 @@ EXCHANGE = Exchange(
     facts=FACTS,
     read_refusal=read_refusal,
     doubts=("its past may count both sides",),
-    sockets=tuple(_socket(category) for category in CATEGORIES),
-    history=History(STEP, timedelta(days=3650), _past, parse_history),
+    sockets=tuple(map(socket, CATEGORIES)),
+    history=History(STEP, timedelta(days=3650), _past, parse_history, whose=_whose),
 )

@@ -91,8 +91,12 @@ _COINS = ContractSize(required("1", "size"), Unit.BASE)
 
 
 def _told(body: bytes) -> SourceError | None:
+    """``{"message": "Invalid/Missing API key"}``, which comes with HTTP 401."""
     said = peek(_SAID, body)
-    return SourceChanged(f"refuses: {said.message:.80}") if said else None
+    if said is None:
+        return None
+    refused = SourceBlocked if "api key" in said.message.lower() else SourceChanged
+    return refused(f"refuses: {said.message:.80}")
 
 
 def _refused(status: int, body: bytes) -> SourceError:

@@ -48,6 +48,8 @@ FACTS = facts(
     CG-API-KEY | the key | a header | documentation | [2]
     code | 0, else a refusal in msg, also with HTTP 200 | documentation | documentation | [1]
     code 401 | the plan does not include it | blocked | recorded answers | [1]
+    code 30001, 400 of the key | no key, or not a valid one | blocked | recorded answer, documentation | [1]
+    code 408, 500 | — | busy | documentation | [1]
     """
 )
 
@@ -65,7 +67,9 @@ ASKED_HERE = frozenset(
 """Names, without dots and spaces, of what has a file here, also by older names."""
 MOST_USD = 1e11
 """More than that no venue holds of one coin: such an amount is not in coins."""
-THROTTLED = {"429": MINUTE, "30001": MINUTE}
+THROTTLED = {"429": MINUTE}
+NO_KEY = ("30001", "401", "403")
+BUSY = ("408", "500")
 
 
 class _Row(msgspec.Struct):
@@ -108,9 +112,9 @@ def _told(body: bytes) -> SourceError | None:
     said = peek(_REFUSALS, body)
     if said is None or str(said.code) == "0":
         return None
-    if str(said.code) in ("401", "403"):
-        return SourceBlocked(f"code {said.code}: {said.msg:.80}", evidence=evidence(body))
-    return code_refusal(str(said.code), said.msg[:80], body, throttled=THROTTLED)
+    code, why = str(said.code), said.msg[:80]
+    blocked = (*NO_KEY, "400") if "api key" in why.lower() else NO_KEY
+    return code_refusal(code, why, body, throttled=THROTTLED, busy=BUSY, blocked=blocked)
 
 
 def _refused(status: int, body: bytes) -> SourceError:

@@ -25,8 +25,10 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceError
+from bot.exchanges.listed import decode_listed
 from bot.exchanges.reading import (
     DOLLARS,
+    NOT_COINS,
     OneOrMore,
     code_refusal,
     coin,
@@ -66,6 +68,8 @@ FACTS = facts(
     …/get_book_summary_by_currency | funding_8h | fraction per 8 h | recorded answers | [2]
     …/get_book_summary_by_currency | volume | base coin | agrees with volume_usd | [2]
     …/get_book_summary_by_currency | creation_timestamp | ms | recorded answers | [2]
+    …/get_instruments | instrument_type | linear or reversed; else by its name | recorded answers | [2]
+    …/get_instruments | underlying_type | crypto; other underlyings are left out | client library | [1]
     …/get_instruments | settlement_period | perpetual or dated | 1 call in 10 s, bursts of 5 | [1]
     trades.{instrument}.100ms | liquidation, direction | T: the taker lost; M: the maker | documentation | [2]
     trades.{instrument}.100ms | amount | as open_interest | documentation | [2]
@@ -78,21 +82,28 @@ FACTS = facts(
     """
 )
 
+CRYPTO = "crypto"  # the type of an underlying; older rows tell none
+PERPETUAL = "perpetual"
+LINEAR = "linear"  # the type of an instrument; others are reversed
 CURRENCIES = ("BTC", "ETH", "USDC", "USDT")
 TOPICS_PER_FRAME = 200
 TOPICS_PER_LINE = 500
 THROTTLED = {"10028": 10 * SECOND}
+LAST_TRADES = ("currency", "instrument", "currency_and_time", "instrument_and_time")
+UNFORCED = (None, "", "none")
 BUSY = frozenset({"10041", "11051"})  # settlement in progress, maintenance
 
 
 class _Listed(msgspec.Struct):
     instrument_name: str
-    base_currency: str
-    quote_currency: str
-    settlement_period: str
-    expiration_timestamp: int
-    is_active: bool
-    kind: str
+    kind: str = ""
+    base_currency: str = ""
+    quote_currency: str = ""
+    settlement_period: str = ""
+    expiration_timestamp: int | None = None
+    is_active: bool = False
+    instrument_type: str = ""
+    underlying_type: str = CRYPTO
 
 
 class _Day(msgspec.Struct):
@@ -119,7 +130,7 @@ class _Trade(msgspec.Struct):
     price: Decimal
     amount: Decimal
     direction: Literal["buy", "sell"]
-    liquidation: Literal["T", "M", "MT"] | None = None
+    liquidation: Literal["T", "M", "MT", "TM", "none", ""] | None = None
 
 
 class _Error(msgspec.Struct):
@@ -133,6 +144,16 @@ class _BookPage(msgspec.Struct):
 
 class _SummaryPage(msgspec.Struct):
     result: OneOrMore[_Summary]
+
+
+class _Ticked(msgspec.Struct):
+    data: _Summary
+
+
+class _Pushed(msgspec.Struct):
+    """A ticker over a socket."""
+
+    params: _Ticked
 
 
 class _Refused(msgspec.Struct):
@@ -177,6 +198,8 @@ class _Frame(msgspec.Struct):
 
 _BOOKS = msgspec.json.Decoder(_BookPage)
 _SUMMARIES = msgspec.json.Decoder(_SummaryPage)
+_PUSHED = msgspec.json.Decoder(_Pushed)
+_BARE: msgspec.json.Decoder[OneOrMore[_Summary]] = msgspec.json.Decoder(list[_Summary] | _Summary)
 _REFUSED = msgspec.json.Decoder(_Refused)
 _FRAMES = msgspec.json.Decoder(_Frame)
 _ASKED = msgspec.json.Decoder(_Asked)
@@ -203,20 +226,23 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     def read(row: _Listed) -> Instrument | None:
         if not row.is_active or row.kind != "future" or row.quote_currency not in DOLLARS:
             return None
+        if row.underlying_type != CRYPTO or row.base_currency in NOT_COINS:
+            return None
         name = row.instrument_name
+        named_linear = "_USDC" in name or "_USDT" in name
         asset, multiple = coin(row.base_currency)
         return Instrument(
             VENUE,
             name,
             asset,
-            inverse="_USDC" not in name and "_USDT" not in name,
+            inverse=row.instrument_type != LINEAR if row.instrument_type else not named_linear,
             # A perpetual is stamped with the year 3000.
-            expiry=None if row.settlement_period == "perpetual" else from_ms(row.expiration_timestamp),
+            expiry=None if row.settlement_period == PERPETUAL else from_ms(row.expiration_timestamp),
             coins_per_base=multiple,
             quote=row.quote_currency,
         )
 
-    return read_book(decode(_BOOKS, body, _told).result, read)
+    return read_book(decode_listed(_BOOKS, body, _told).result, read)
 
 
 def _counted(instrument: Instrument) -> Unit:
@@ -227,7 +253,7 @@ def parse_summaries(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"result": [{"instrument_name", "open_interest", "mark_price", "funding_8h", "volume", …}]}``
 
     Open interest is dollars on inverse contracts, base coins on linear ones; volume is always base coins. A
-    ``ticker`` of one contract has the same fields.
+    ``ticker`` of one contract has the same fields; either may have been kept without its envelope.
     """
 
     def read(row: _Summary, instrument: Instrument) -> list[Observation]:
@@ -242,7 +268,16 @@ def parse_summaries(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, Unit.BASE), at, now))
         return said
 
-    return read_rows(rows_of(decode(_SUMMARIES, body, _told).result), book, read)
+    return read_rows(rows_of(_summaries(body)), book, read)
+
+
+def _summaries(body: bytes) -> OneOrMore[_Summary]:
+    if (page := peek(_SUMMARIES, body)) is not None:
+        return page.result
+    if (pushed := peek(_PUSHED, body)) is not None:
+        return pushed.params.data
+    bare = peek(_BARE, body)
+    return decode(_SUMMARIES, body, _told).result if bare is None else bare
 
 
 def _hello(book: Book) -> Sequence[str]:
@@ -280,11 +315,11 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     lost: list[Liquidation] = []
     for row in trades:
         instrument = book.get(row.symbol)
-        if instrument is None or row.liquidation is None:
+        if instrument is None or row.liquidation in UNFORCED:
             continue
         amount = Amount(required(row.amount, "amount"), _counted(instrument))
         price, at = required(row.price, "price"), from_ms(row.at)
-        for who in row.liquidation:
+        for who in row.liquidation or "":
             position = Position.LONG if (row.direction == "sell") is (who == "T") else Position.SHORT
             lost.append(Liquidation(instrument, position, amount, price, at, now, row.number + who))
     return lost
@@ -326,6 +361,7 @@ EXCHANGE = Exchange(
                 for currency in CURRENCIES
             ],
             parse_summaries,
+            also=("ticker", "get_book_summary_by_instrument"),
         ),
     ),
     budget=Budget(10_000, SECOND),
@@ -341,6 +377,7 @@ EXCHANGE = Exchange(
             ping='{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}',
             per_line=TOPICS_PER_LINE,
             numbered=numbered,
+            also=("trades", "last_trades", *(f"get_last_trades_by_{each}" for each in LAST_TRADES)),
         ),
     ),
 )

@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import field
 
 from bot.domain.market import (
-    Completeness,
     Funding,
     Group,
     Instrument,
-    Liquidation,
     Observation,
     OpenInterest,
-    Position,
     Price,
-    PriceKind,
     Venue,
     Volume,
 )
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
+from bot.exchanges.listed import decode_listed
+from bot.exchanges.okx_socket import FINE, SOCKET, TYPES, refused
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
     DOLLARS,
+    NOT_COINS,
     account_ratio,
     asked_for,
     between,
-    code_refusal,
     coin,
     decode,
-    evidence,
     implied_price,
     pages,
     peek,
+    read_all,
     read_book,
     read_rows,
     refusal,
     stamped,
-    stray,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -58,7 +56,6 @@ from bot.exchanges.spec import (
     History,
     Poll,
     Request,
-    Socket,
     facts,
     from_ms,
     optional,
@@ -72,14 +69,17 @@ VENUE = Venue("okx")
 FACTS = facts(
     """
     /api/v5/public/open-interest | oi | contracts | documentation, recorded answers | [2]
+    /api/v5/public/open-interest | oiCcy | base coin, where no size of a contract is known | recorded | [2]
+    /api/v5/public/open-interest | oiUsd | USD, while no mark price is told | recorded answers | [2]
     /api/v5/public/instruments | ctVal × ctMult | ctValCcy per contract | recorded answers | [2]
-    /api/v5/public/instruments | instCategory | 1 is crypto | public adapter; absent in old rows | [1]
+    /api/v5/public/instruments | instCategory | 1 is crypto; absent in old rows | documentation | [2]
+    /api/v5/public/instruments | state | live, post_only | documentation | [1]
     /api/v5/public/mark-price | markPx | quote per base coin | client library | [1]
     /api/v5/public/funding-rate | fundingRate | fraction to nextFundingTime | client library | [1]
     /api/v5/market/tickers | vol24h | contracts | documentation | [1]
     …/long-short-account-ratio-contract | column 1 | long per short account | documentation | [1]
     …/open-interest-history | column 1 | contracts | documentation, recorded answer | [2]
-    …/open-interest-history | column 3 ÷ column 2 | USD per base coin | recorded answer | [2]
+    …/open-interest-history | column 3 | USD | recorded answer | [2]
     …/open-interest-history | reach | 1,440 rows | documentation | [?]
     liquidation-orders | posSide | position lost | 100 of 100 recorded events | [2]
     liquidation-orders | side | where posSide is not told: a sell closed a long | client programs | [1]
@@ -87,33 +87,34 @@ FACTS = facts(
     liquidation-orders | completeness | one per contract and second: a floor | documentation | [0]
     code | 50011 | throttled | documentation | [2]
     code | 50001, 50013 | unreachable: maintenance, busy | documentation | [1]
+    code | 51155 | blocked: local compliance restrictions | client library | [1]
     """
 )
 
-TYPES = ("SWAP", "FUTURES")
 STEP = 5 * MINUTE
-EVENTS = ("subscribe", "unsubscribe", "login", "notice", "channel-conn-count", "channel-conn-count-error")
+TRADING = ("live", "post_only")
+KINDS = ("linear", "inverse")
 CRYPTO = "1"  # instCategory; 3 is shares
-THROTTLED = {"50011": 2 * SECOND, "50061": 2 * SECOND}
-BUSY = frozenset({"50001", "50004", "50013", "50026"})
 
 
 class _Listed(msgspec.Struct, rename="camel"):
     symbol: str = field(name="instId")
     state: str
-    contract_type: Literal["linear", "inverse", ""] = field(name="ctType")
-    value: str = field(name="ctVal")
-    counted_in: str = field(name="ctValCcy")
-    multiple: str = field(name="ctMult", default="")
-    underlying: str = field(name="uly", default="")
-    family: str = field(name="instFamily", default="")
-    expires: str = field(name="expTime", default="")
-    category: str = field(name="instCategory", default=CRYPTO)
+    contract_type: str = field(name="ctType", default="")
+    value: Figure | None = field(name="ctVal", default=None)
+    counted_in: str = field(name="ctValCcy", default="")
+    multiple: Figure | None = field(name="ctMult", default=None)
+    underlying: str | None = field(name="uly", default=None)
+    family: str | None = field(name="instFamily", default=None)
+    expires: int | str | None = field(name="expTime", default=None)
+    category: int | str | None = field(name="instCategory", default=None)
 
 
 class _OpenInterest(msgspec.Struct):
     symbol: str = field(name="instId")
     contracts: Figure | None = field(name="oi", default=None)
+    coins: Figure | None = field(name="oiCcy", default=None)
+    usd: Figure | None = field(name="oiUsd", default=None)
     at: int | str | None = field(name="ts", default=None)
 
 
@@ -137,19 +138,6 @@ class _Day(msgspec.Struct):
     at: int | str | None = field(name="ts", default=None)
 
 
-class _Detail(msgspec.Struct):
-    contracts: str = field(name="sz")
-    price: str = field(name="bkPx")
-    at: int | str = field(name="ts")
-    position: Literal["long", "short", "net", ""] = field(name="posSide", default="")
-    side: Literal["buy", "sell", ""] = ""
-
-
-class _Lost(msgspec.Struct):
-    symbol: str = field(name="instId")
-    details: list[_Detail]
-
-
 class _Page(msgspec.Struct, Generic[T]):
     data: list[T]
     code: Literal["0"] = "0"
@@ -161,29 +149,20 @@ class _Refused(msgspec.Struct):
     message: str = field(name="msg", default="")
 
 
-class _Frame(msgspec.Struct):
-    event: str = ""
-    code: str = ""
-    message: str = field(name="msg", default="")
-    data: list[_Lost] | None = None
-
-
 _BOOKS = msgspec.json.Decoder(_Page[_Listed])
 _OPEN = msgspec.json.Decoder(_Page[_OpenInterest])
 _MARKS = msgspec.json.Decoder(_Page[_Mark])
+_REFUSED = msgspec.json.Decoder(_Refused)
 _FUNDINGS = msgspec.json.Decoder(_Page[_Funding])
 _DAYS = msgspec.json.Decoder(_Page[_Day])
-_PASTS = msgspec.json.Decoder(_Page[tuple[str, str, str, str]])
-_ACCOUNTS = msgspec.json.Decoder(_Page[tuple[str, str]])
-_REFUSED = msgspec.json.Decoder(_Refused)
-_FRAMES = msgspec.json.Decoder(_Frame)
+_PASTS = msgspec.json.Decoder(_Page[tuple[int | str, Figure, Figure | None, Figure | None]])
+_BY_COIN = msgspec.json.Decoder(_Page[tuple[int | str, Figure, Figure]])
+_ACCOUNTS = msgspec.json.Decoder(_Page[tuple[int | str, Figure]])
 
 
 def _told(body: bytes) -> SourceError | None:
     said = peek(_REFUSED, body)
-    if said is None or str(said.code) == "0":
-        return None
-    return code_refusal(said.code, said.message, body, throttled=THROTTLED, busy=BUSY)
+    return None if said is None or str(said.code) == FINE else refused(said.code, said.message, body)
 
 
 def parse_book(body: bytes) -> Mapping[str, Instrument]:
@@ -193,9 +172,14 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     """
 
     def read(row: _Listed) -> Instrument | None:
-        base, _, quote = (row.underlying or row.family).partition("-")
-        if row.state != "live" or not row.contract_type or quote not in DOLLARS or row.category != CRYPTO:
+        base, _, quote = (row.underlying or row.family or row.symbol).partition("-")
+        quote = re.split("[-_]", quote)[0]  # BTC-USD_UM is priced in dollars too
+        if row.state not in TRADING or not row.contract_type or quote not in DOLLARS or base in NOT_COINS:
             return None
+        if str(row.category or CRYPTO) != CRYPTO:
+            return None
+        if row.contract_type not in KINDS:
+            raise SourceChanged(f"{row.symbol}: {row.contract_type} is no kind of contract that is known")
         inverse = row.contract_type == "inverse"
         if row.counted_in != (quote if inverse else base):
             raise SourceChanged(f"{row.symbol}: a {row.contract_type} contract counted in {row.counted_in}")
@@ -211,7 +195,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=quote,
         )
 
-    return read_book(decode(_BOOKS, body, _told).data, read)
+    return read_book(decode_listed(_BOOKS, body, _told).data, read)
 
 
 def _size(row: _Listed, unit: Unit) -> ContractSize | None:
@@ -221,13 +205,35 @@ def _size(row: _Listed, unit: Unit) -> ContractSize | None:
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
-    """``{"data": [{"instId": "BTC-USDT-SWAP", "oi": "2125419", "oiCcy": "21254.19", "ts"}]}``: contracts."""
+    """``{"data": [{"instId": "BTC-USDT-SWAP", "oi": "2125419", "oiCcy": "21254.19", "oiUsd", "ts"}]}``
+
+    Contracts, told in coins and in dollars too, of which a price follows.
+    """
 
     def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
-        amount = Amount(required(row.contracts, "oi"), Unit.CONTRACTS)
-        return [OpenInterest(instrument, amount, stamped(row.at, now), now)]
+        amount, price = _told_thrice(instrument, row.contracts, row.coins, row.usd)
+        return [OpenInterest(instrument, amount, stamped(row.at, now), now, price, price is not None)]
 
     return read_rows(decode(_OPEN, body, _told).data, book, read)
+
+
+def _told_thrice(
+    instrument: Instrument, contracts: Figure | None, coins: Figure | None, usd: Figure | None
+) -> tuple[Amount, Decimal | None]:
+    """The amount, and the price at which it is the dollars (inverse: the coins) that it is told as.
+
+    Where the book told no size of a contract, the coins are taken.
+    """
+    size, base, dollars = instrument.contract, optional(coins, "oiCcy"), optional(usd, "oiUsd")
+    if size is None and base is not None:
+        amount = Amount(base, Unit.BASE)
+    else:
+        amount = Amount(required(contracts, "oi"), Unit.CONTRACTS)
+    if size is not None and size.unit is Unit.BASE:
+        base = amount.value * size.value
+    elif size is not None:
+        dollars = amount.value * size.value
+    return amount, None if base is None or dollars is None else implied_price(dollars, base)
 
 
 def parse_marks(body: bytes, book: Book, now: datetime) -> Answer:
@@ -309,51 +315,15 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
 
     The sibling by coin has three columns and dollars in the second: it is refused, not read.
     """
-    points = []
-    for at, contracts, base, usd in decode(_PASTS, body, _told).data:
-        price = implied_price(required(usd, "oiUsd"), required(base, "oiCcy"))
-        amount = Amount(required(contracts, "oi"), Unit.CONTRACTS)
-        points.append(OpenInterest(instrument, amount, from_ms(at), now, price))
-    return sorted(points, key=lambda point: point.at)
+    if (by_coin := peek(_BY_COIN, body)) is not None and by_coin.data:
+        raise SourceChanged("rows of 3 columns (length 4 is read): dollars of all contracts of a coin")
 
+    def read(row: tuple[int | str, Figure, Figure | None, Figure | None]) -> OpenInterest:
+        at, *told = row
+        amount, price = _told_thrice(instrument, *told)
+        return OpenInterest(instrument, amount, from_ms(at), now, price)
 
-def _hello(book: Book) -> Sequence[str]:
-    args = [{"channel": "liquidation-orders", "instType": kind} for kind in TYPES]
-    return [json.dumps({"op": "subscribe", "args": args})]
-
-
-def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
-    """``{"data": [{"instId", "details": [{"posSide": "short", "side": "buy", "sz", "bkPx", "ts"}]}]}``:
-    ``posSide`` is the position lost. On ``net`` accounts, and where it is not told, ``side`` says it: that is
-    the order, and a sell closed a long."""
-    if body == b"pong":
-        return ()
-    frame = decode(_FRAMES, body)
-    if frame.event == "error":
-        raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
-    if frame.data is None and frame.event not in EVENTS:
-        raise stray(body)
-    return [
-        Liquidation(
-            instrument,
-            _lost(detail),
-            Amount(required(detail.contracts, "sz"), Unit.CONTRACTS),
-            required(detail.price, "bkPx"),
-            from_ms(detail.at),
-            now,
-        )
-        for row in frame.data or ()
-        if (instrument := book.get(row.symbol)) is not None
-        for detail in row.details
-    ]
-
-
-def _lost(detail: _Detail) -> Position:
-    if detail.position in ("long", "short"):
-        return Position(detail.position)
-    if not detail.side:
-        raise SourceChanged("a liquidation that tells neither its position nor its side")
-    return Position.LONG if detail.side == "sell" else Position.SHORT
+    return sorted(read_all(decode(_PASTS, body, _told).data, read)[0], key=lambda point: point.at)
 
 
 def _by_type(path: str) -> Callable[[Book], Sequence[Request]]:
@@ -385,16 +355,6 @@ EXCHANGE = Exchange(
     budget=Budget(20, 2 * SECOND),
     facts=FACTS,
     read_refusal=refusal,
-    sockets=(
-        Socket(
-            "liquidations",
-            "wss://ws.okx.com:8443/ws/v5/public",
-            _hello,
-            parse_liquidations,
-            Completeness.THROTTLED,
-            price=PriceKind.BANKRUPTCY,
-            ping="ping",
-        ),
-    ),
+    sockets=(SOCKET,),
     history=History(STEP, 1440 * STEP, _past, parse_history),
 )

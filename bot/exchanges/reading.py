@@ -16,8 +16,9 @@ from bot.domain.units import UNKNOWN, Amount, Size, Unit, measure
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
 from bot.exchanges.spec import HOUR, MINUTE, Answer, Book, Figure, from_ms, optional, required
 
-DOLLARS = frozenset({"USD", "USDT", "USDC"})
-"""Quote currencies counted as dollars. A contract priced in anything else is left out of the book."""
+DOLLARS = frozenset({"USD", "USDT", "USDC", "USD1", "BUSD"})
+"""Quote currencies counted as dollars (BUSD in payloads of until 2023). A contract priced in anything else is
+left out of the book."""
 
 NOT_COINS = frozenset(
     ("AUD", "CAD", "CHF", "CNH", "EUR", "GBP", "JPY", "NZD", "SGD", "TRY", "USD", "XAG", "XAU", "XPD", "XPT")
@@ -143,6 +144,13 @@ def read_rows(
     return Answer(observations, unknown, unreadable)
 
 
+def the_same(instrument: Instrument, told: Iterable[str]) -> None:
+    """Raises ``SourceChanged`` where a history names another contract than the one it is read for."""
+    other = next((name for name in told if name and name != instrument.symbol), None)
+    if other is not None:
+        raise SourceChanged(f"asked for {instrument.symbol}, told of {other}")
+
+
 def asked_for(book: Book) -> Instrument:
     """The one contract of ``book``, where an answer does not name its own. Raises ``SourceChanged``."""
     if len(book) != 1:
@@ -222,11 +230,14 @@ def code_refusal(
     *,
     throttled: Mapping[str, timedelta],
     busy: Collection[str] = (),
+    blocked: Collection[str] = (),
 ) -> SourceError:
     """What a venue's own error code, often sent with HTTP 200, means. Others are ``SourceChanged``."""
     code, why = str(code), f"code {code}: {message or 'no message'}"
     if code in throttled:
         return SourceThrottled(why, retry_after=throttled[code], evidence=evidence(body))
+    if code in blocked:
+        return SourceBlocked(why, evidence=evidence(body))
     if code in busy:
         return SourceUnreachable(why, evidence=evidence(body))
     return SourceChanged(why, evidence=evidence(body))
@@ -270,7 +281,11 @@ _CODED = msgspec.json.Decoder(_Coded)
 
 
 def coded(
-    *, fine: str, throttled: Mapping[str, timedelta], busy: Collection[str] = ()
+    *,
+    fine: str,
+    throttled: Mapping[str, timedelta],
+    busy: Collection[str] = (),
+    blocked: Collection[str] = (),
 ) -> Callable[[bytes], SourceError | None]:
     """Reads ``{"code", "message"}`` (or ``msg``) as a refusal, unless the code says that all is well."""
 
@@ -279,7 +294,7 @@ def coded(
         if said is None or str(said.code) == fine:
             return None
         why = said.message or said.msg or ""
-        return code_refusal(said.code, why, body, throttled=throttled, busy=busy)
+        return code_refusal(said.code, why, body, throttled=throttled, busy=busy, blocked=blocked)
 
     return told
 
@@ -362,7 +377,7 @@ def _measured(count: Decimal, instrument: Instrument, price: float | None, told:
         measure(Amount(each, Unit.CONTRACTS), instrument.contract, price, instrument.coins_per_base)
         for each in (Decimal(1), count)
     )
-    if not (_agree(size.coins, told.coins, one.coins) and _agree(size.usd, told.usd, one.usd)):
+    if not (agree(size.coins, told.coins, one.coins) and agree(size.usd, told.usd, one.usd)):
         return UNKNOWN
     return Size(told.coins if size.coins is None else size.coins, size.usd if told.usd is None else told.usd)
 
@@ -371,7 +386,7 @@ def _float(value: Decimal | None, times: int = 1) -> float | None:
     return None if value is None else float(value) * times
 
 
-def _agree(measured: float | None, told: float | None, one: float | None) -> bool:
+def agree(measured: float | None, told: float | None, one: float | None) -> bool:
     """No further apart than to twice the lesser, or by one contract: parts of one may have been cut off."""
     if measured is None or told is None or one is None:
         return True

@@ -125,6 +125,7 @@ class History:
     """Past open interest of one instrument. ``reach`` is how far back the venue remembers.
 
     ``liquidated`` reads, from the same answers, what was liquidated in each step, where the venue tells it.
+    ``whose`` is the contract that an answer is of, where it names it by parts of its symbol.
     """
 
     step: timedelta
@@ -132,6 +133,7 @@ class History:
     requests: Callable[[Instrument, datetime, datetime], Sequence[Request]]
     parse: Callable[[bytes, Instrument, datetime], Sequence[OpenInterest]]
     liquidated: Callable[[bytes, Instrument], Sequence[PastLiquidations]] | None = None
+    whose: Callable[[bytes], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,11 @@ def _number(told: Decimal) -> float:
         return math.nan
 
 
+def _possible(price: Decimal) -> float | None:
+    number = _number(price)
+    return number if number > 0 and math.isfinite(number) else None
+
+
 def _jump_after(elapsed: timedelta) -> float:
     """The |ln| change that is held until confirmed, where the last change was so long ago."""
     minutes = max(1.0, elapsed.total_seconds() / 60)
@@ -176,11 +181,11 @@ class Gate:
         return Verdict.ACCEPT
 
     def _price_for(self, key: tuple[str, str], said: OpenInterest) -> float | None:
-        if said.price is not None:
+        if said.price is not None and not said.implied:
             self._price(key, said.price, said.at, said.received)
         track = self._prices.get(key)
         if track is None or track.at is None or said.at - track.at > self._fresh:
-            return None
+            return _possible(said.price) if said.implied and said.price is not None else None
         return track.price
 
     def _judge(self, track: _Track, said: OpenInterest) -> tuple[Verdict, bool]:

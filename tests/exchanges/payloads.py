@@ -129,10 +129,10 @@ def _answer(answer: Answer) -> dict[str, Any]:
         facts = said.setdefault(one.instrument.symbol, {})
         facts["at_ms"] = "now" if one.at == NOW else _ms(one.at)
         match one:
-            case OpenInterest(amount=amount, price=price):
+            case OpenInterest(amount=amount, price=price, implied=implied):
                 facts["open_interest"] = _amount(amount)
                 if price is not None:
-                    facts["price"] = str(price)
+                    facts["price"] = f"{price:.4f} implied" if implied else str(price)
             case Price(price=price):
                 facts["price"] = str(price)
             case Funding(rate=rate, interval=interval):
@@ -188,7 +188,7 @@ def _event(one: OpenInterest | Liquidation) -> Sequence[Any]:
     if isinstance(one, Liquidation):
         name = one.instrument.symbol
         return [name, one.position, _amount(one.amount), str(one.price), _ms(one.at), one.number]
-    price = None if one.price is None else str(one.price)
+    price = None if one.price is None else f"{one.price:f}"
     return [_time(one.at), _amount(one.amount), price]
 
 

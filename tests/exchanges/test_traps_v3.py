@@ -87,7 +87,7 @@ def test_dydx_lines_hold_32_markets_and_number_what_they_send() -> None:
 def test_aster_calls_shares_and_metals_coins_and_only_tags_tell_them() -> None:
     listed = {row["symbol"]: row for row in page("aster", "book")["symbols"]}
     assert {row["underlyingType"] for row in listed.values()} == {"COIN"}
-    assert set(book_of(Venue("aster"))) == {"BTCUSDT", "1000PEPEUSDT", "RTXUSDT"}
+    assert set(book_of(Venue("aster"))) == {"BTCUSDT", "BTCUSD1", "1000PEPEUSDT", "RTXUSDT"}
 
 
 def test_aster_sell_order_closed_a_long_and_all_that_was_filled_counts() -> None:

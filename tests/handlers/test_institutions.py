@@ -47,7 +47,8 @@ def told(*reports: Report, stage: Stage = Stage.OVER, **changes: object) -> str:
 def test_each_institution_stands_once_beside_the_venues_with_its_own_day() -> None:
     assert beside(CME_BEFORE, RETOLD, COT) == [
         "Beside them: CME 145,000 BTC as of 9 Oct close",
-        "Leveraged funds −50,400, asset managers +42,500 BTC net on Tue 7 Oct (CFTC)",
+        "CFTC, Tue 7 Oct, net BTC: leveraged funds −50,400 (10,000 long, 60,400 short)"
+        " · asset managers +42,500 (45,000 long, 2,500 short) · dealers −10,000 (5,000 long, 15,000 short)",
     ]
 
 
@@ -69,6 +70,12 @@ def test_a_venue_that_is_live_or_missing_never_stands_beside_itself() -> None:
     assert beside(twice, replace(RETOLD, venue=Venue("bybit"), native=True)) == []
 
 
+def test_two_who_tell_again_are_each_named_beside_what_they_told() -> None:
+    one = replace(RETOLD, venue=Venue("v1"), coins=2_000.0, native=True)
+    other = replace(RETOLD, venue=Venue("v2"), coins=1_000.0, native=True, source=Venue("coinalyze"))
+    assert beside(one, other) == ["Not asked here: V1 2,000 BTC (CoinGlass) · V2 1,000 BTC (Coinalyze)"]
+
+
 def test_venues_that_are_not_asked_are_told_by_whom_and_never_as_institutions() -> None:
     others = [replace(RETOLD, venue=Venue(f"v{n}"), coins=1_000.0 * n, native=True) for n in range(1, 6)]
     assert beside(*others) == [
@@ -82,7 +89,8 @@ def test_a_figure_of_long_ago_is_not_shown_as_one_of_now() -> None:
 
 def test_holders_whose_side_is_not_known_are_left_out() -> None:
     half = (Holding(Holder.LEVERAGED, 1.0, None), Holding(Holder.ASSET_MANAGERS, 3_000.0, 1_000.0))
-    assert beside(replace(COT, holdings=half))[1] == "Asset managers +2,000 BTC net on Tue 7 Oct (CFTC)"
+    told = "CFTC, Tue 7 Oct, net BTC: asset managers +2,000 (3,000 long, 1,000 short)"
+    assert beside(replace(COT, holdings=half))[1] == told
     assert len(beside(replace(COT, holdings=half[:1]))) == 1
 
 

@@ -211,3 +211,20 @@ def test_without_any_price_dollars_are_unknown() -> None:
     assert step is not None
     assert step.price_usd is None
     assert aggregate.snapshot(step, AT, {}).usd is None
+
+
+def test_a_price_that_only_follows_from_the_amounts_stands_in_until_a_mark_price_is_told() -> None:
+    gate = Gate(FRESH)
+
+    def implied(minute: float) -> OpenInterest:
+        return msgspec.structs.replace(said(10 + minute, minute), implied=True)
+
+    def price(one: OpenInterest) -> float | None:
+        _, reading = gate.open_interest(one)
+        assert reading is not None
+        return reading.price_usd
+
+    assert price(implied(0)) == 60_000
+    gate.price(Price(SWAP, Decimal(61_000), AT + MINUTE, AT + MINUTE))
+    assert [price(implied(minute)) for minute in (1, 2, 4)] == [61_000] * 3
+    assert price(implied(5)) == 60_000, "no mark price is fresh any more"
