@@ -94,6 +94,7 @@ SENTENCES = (
     N_("funding of coin-margined contracts, whose interval it does not tell, is taken for one of 8 hours"),
     N_("how often its figures change is not known"),
     N_("its open interest in dollars looked large where it was recorded"),
+    N_("its past may be stamped a day early"),
     N_("its past may count both sides"),
     N_("its two addresses told different open interest: only its tickers are asked"),
     N_("open interest is counted on both sides, by its documentation"),

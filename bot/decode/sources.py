@@ -34,7 +34,7 @@ MEANING = (
     ("socket", "sockets", "ws", "websocket", "stream"),
     ("contexts", "metaandassetctxs", "meta-and-asset-ctxs", "asset-ctxs"),
     ("accounts", "account-ratio", "long-short-ratio", "long-short-account-ratio"),
-    ("reports", "report", "cot", "positions", "volume", "exchange-list"),
+    ("reports", "report", "cot", "tff", "positions", "volume", "exchange-list"),
 )
 """Words that mean the same; the first is ours where the venue has no name of its own for it."""
 

@@ -65,6 +65,7 @@ FACTS = facts(
     …/ticker linear | volume | base coin | agrees with quoteVolume | [1]
     …/ticker inverse | volume | contracts | agrees with quoteVolume | [1]
     /openApi/cswap/v1/market/contracts | minTickSize | USD per contract | client library | [1]
+    /openApi/cswap/… | timestamp | must be there, any will do | client program, documentation | [1]
     …/contracts | names that begin with NC | shares, metals, currencies, indexes: left out | observers | [2]
     liquidations | — | no public feed | client libraries | [1]
     code | 100410 | busy; throttled where the message speaks of requests | client library, documentation | [1]
@@ -72,6 +73,8 @@ FACTS = facts(
     """
 )
 
+STAMPED = {"timestamp": "1700000000000"}
+"""Inverse contracts are told only to a question with a time; it is not looked at."""
 FREQUENCY = (b"frequency limit", b"requests within", b"too many", b"rate limit")
 BUSY = frozenset({"100410", "100500", "100503", "109500"})
 TRADFI = ("NCCO", "NCFX", "NCSI", "NCSK")
@@ -204,13 +207,14 @@ def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
 
 
 def _each(path: str, *, inverse: bool) -> Callable[[Book], Sequence[Request]]:
+    more = STAMPED if inverse else {}
     return lambda book: [
-        Request(path, {"symbol": one.symbol}) for one in book.values() if one.inverse is inverse
+        Request(path, {"symbol": one.symbol, **more}) for one in book.values() if one.inverse is inverse
     ]
 
 
-def _both(linear: str, inverse: str) -> Callable[[Book], Sequence[Request]]:
-    return lambda _: [Request(linear), Request(inverse)]
+def _both(linear: str, inverse: str) -> Callable[..., Sequence[Request]]:
+    return lambda *_: [Request(linear), Request(inverse, STAMPED)]
 
 
 EXCHANGE = Exchange(
@@ -220,10 +224,7 @@ EXCHANGE = Exchange(
     base_url="https://open-api.bingx.com",
     book=BookPoll(
         HOUR,
-        lambda: [
-            Request("/openApi/swap/v2/quote/contracts"),
-            Request("/openApi/cswap/v1/market/contracts"),
-        ],
+        _both("/openApi/swap/v2/quote/contracts", "/openApi/cswap/v1/market/contracts"),
         parse_book,
     ),
     polls=(

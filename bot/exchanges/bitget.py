@@ -22,6 +22,7 @@ from bot.exchanges.reading import (
     OneOrMore,
     account_ratio,
     asked_for,
+    by_code,
     code_refusal,
     coin,
     decode,
@@ -30,7 +31,6 @@ from bot.exchanges.reading import (
     peek,
     read_book,
     read_rows,
-    refusal,
     rows_of,
     stamped,
 )
@@ -68,6 +68,7 @@ FACTS = facts(
     …/account-long-short | longShortAccountRatio | long per short account | documentation | [1]
     …/contracts | symbolStatus, symbolType | normal; perpetual or delivery | documentation | [2]
     …/contracts | isRwa | YES is a share or metal: left out | recorded answers | [2]
+    …/contracts | isRwa | YES of BTC or coin-margined: not believed | documentation, client program | [?]
     /api/v3/market/instruments | type, symbolType, status | perpetual or delivery; crypto; online | SDK | [1]
     …/contracts | quoteCoin | USD is margined in coins (inverse) | client library | [1]
     …/open-interest | size, openInterest | never asked: 2.4 times the tickers | recorded answers of 2025 | [?]
@@ -78,14 +79,20 @@ FACTS = facts(
     liquidation, /api/v3/market/liquidations | amount | coins or dollars: they disagree | two programs | [?]
     code | 429 | throttled | client library | [1]
     limits | 20 in 1 s | questions of one address to one path | documentation | [1]
+    limits | 1 in 1 s | questions for accounts | documentation | [1]
     """
 )
 
+A_SECOND = 20
+"""What may be asked in one; of accounts a single question, so that one costs all of it."""
 PRODUCTS = ("USDT-FUTURES", "USDC-FUTURES", "COIN-FUTURES")
 TRADING = ("normal", "online")
 KINDS = ("perpetual", "delivery")
+COINS = "crypto"
+SURELY_COINS = ("BTC", "ETH")
+"""Its documentation says ``isRwa`` of BTCUSDT, and a client's kept answer of the coin-margined BTCUSD."""
 THROTTLED = {"429": MINUTE}
-BUSY = frozenset({"40015", "40200"})  # system abnormal, server upgrade
+BUSY = frozenset({"40015", "40200", "40308", "40604"})  # abnormal, upgrade, maintenance, busy
 
 
 class _Listed(msgspec.Struct, rename="camel"):
@@ -95,7 +102,7 @@ class _Listed(msgspec.Struct, rename="camel"):
     symbol_type: str | None = None
     """Perpetual or delivery; in the newer list, where ``type`` says that, whether it is of a coin."""
     symbol_status: str | None = None
-    delivery_time: str | None = None
+    delivery_time: int | str | None = None
     is_rwa: str | None = None
     type: str | None = None
     status: str | None = None
@@ -172,9 +179,10 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     def read(row: _Listed) -> Instrument | None:
         kind, of = (row.type, row.symbol_type) if row.type else (row.symbol_type, None)
         status = row.symbol_status or row.status
-        if status not in TRADING or kind not in KINDS or (row.is_rwa or "").upper() == "YES":
+        if status not in TRADING or kind not in KINDS or (of or COINS) != COINS:
             return None
-        if of not in (None, "", "crypto"):
+        coins = of == COINS or row.quote_coin == "USD" or row.base_coin in SURELY_COINS
+        if not coins and (row.is_rwa or "").upper() == "YES":
             return None
         if row.quote_coin not in DOLLARS:
             return None
@@ -248,7 +256,9 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
 
 def _accounts(book: Book) -> Sequence[Request]:
     return [
-        Request("/api/v2/mix/market/account-long-short", {"symbol": one.symbol, "period": "5m"})
+        Request(
+            "/api/v2/mix/market/account-long-short", {"symbol": one.symbol, "period": "5m"}, weight=A_SECOND
+        )
         for one in book.values()
         if one.expiry is None and one.quote == "USDT"
     ]
@@ -284,9 +294,9 @@ EXCHANGE = Exchange(
         Poll("funding", 5 * MINUTE, _by_product("/api/v2/mix/market/current-fund-rate"), parse_funding),
         Poll("accounts", ACCOUNTS_EVERY, _accounts, parse_accounts, rotates=True),
     ),
-    budget=Budget(20, SECOND),
+    budget=Budget(A_SECOND, SECOND),
     facts=FACTS,
-    read_refusal=refusal,
+    read_refusal=by_code(_told),
     unasked=(
         only_read("open-interest", "/api/v2/mix/market/open-interest", parse_open_interest),
         only_read("open-interest-v3", "/api/v3/market/open-interest", parse_open_interest),

@@ -108,6 +108,8 @@ COLUMNS = {
     Holder.LEVERAGED: "lev_money_positions",
     Holder.OTHERS: "other_rept_positions",
 }
+MISSING = ("", ".")
+"""Files of the CFTC write a dot where there is no number."""
 SPELLINGS = ("{}_{}_all", "{}_{}")
 """Some columns end in ``_all`` and some do not; what is there is read."""
 
@@ -173,8 +175,8 @@ def _count(row: Row, *names: str) -> Decimal | None:
     """The first of these columns that is there."""
     for name in names:
         value = row.get(name)
-        if value is not None and value != "" and not isinstance(value, bool):
-            text = value.replace(",", "").strip() if isinstance(value, str) else value
+        text = value.replace(",", "").strip() if isinstance(value, str) else value
+        if text is not None and text not in MISSING and not isinstance(text, bool):
             return optional(text, name)
     return None
 
@@ -243,7 +245,7 @@ def parse_positions(body: bytes, book: Book, now: datetime) -> Answer:
     if unreadable and not meant:
         raise SourceChanged(unreadable[0])
     reports = [_report(key, list(parts.values()), now) for key, parts in sorted(meant.items())]
-    return Answer(reports, [name for name in unknown if name], unreadable)
+    return Answer(reports, unknown, unreadable)
 
 
 def _told_by(row: Row, market: _Market, lost: set[tuple[Venue, Asset]]) -> _Told | None:
@@ -256,7 +258,9 @@ def _told_by(row: Row, market: _Market, lost: set[tuple[Venue, Asset]]) -> _Told
 
 
 def _market_name(row: Row) -> str:
-    return _text(row, "market_and_exchange_names").upper()
+    """Its code where it has no name, so that no row is dropped in silence."""
+    name = _text(row, "market_and_exchange_names").upper()
+    return name or _text(row, "cftc_contract_market_code") or "a row that names no market"
 
 
 def _report(key: tuple[Venue, Asset, datetime], parts: Sequence[_Told], now: datetime) -> Report:

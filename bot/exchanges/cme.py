@@ -94,8 +94,8 @@ PRODUCTS = {
 """By the whole name or code: "Bitcoin Cash" or "Bitcoin Euro" is none of them."""
 
 NAMES = ("product", "product name", "product code", "clearing code", "code", "symbol")
-NOT_OVER = {"at close": ("change", "chg"), "open interest": ("change", "chg", "volume")}
-"""A column is not meant where one of these words stands over it too."""
+NOT_OVER = {"at close": ("change", "chg"), "open interest": ("change", "chg", "volume", "prior")}
+"""A column is not meant where one of these words stands over it too: settlements tell the day before's."""
 _FUTURES = re.compile(r"^(.*?)\s+futures\b", re.IGNORECASE)
 _AROUND = re.compile(r"^CME (?:Group )?|\s+\(\w+\)$|\s+volume\b.*", re.IGNORECASE)
 """What may stand around a product's name: "CME Bitcoin (BTC) Futures", "Bitcoin Volume & Open Interest"."""

@@ -44,6 +44,7 @@ FACTS = facts(
     /open-interest | value | as the market is denominated, at most 20 symbols a call | client libraries | [2]
     /open-interest | update | ms | documentation | [1]
     /open-interest-history | history[].t, .c | seconds, the close | client libraries | [2]
+    /open-interest-history | history[].t | taken for the close's time; or its begin | client libraries | [?]
     api_key | the key | a header | documentation, client libraries | [2]
     HTTP 429 | Retry-After in seconds | throttled; 40 calls a minute | client libraries | [2]
     """
@@ -225,6 +226,7 @@ EXCHANGE = Exchange(
     budget=Budget(40, MINUTE),
     facts=FACTS,
     read_refusal=_refused,
+    doubts=("its past may be stamped a day early",),
     counted="as each venue counts, told again; never added to live venues",
     by_default=False,
     key_header=KEY_HEADER,

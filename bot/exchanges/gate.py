@@ -6,6 +6,7 @@ that of the position that was lost.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -76,10 +77,11 @@ FACTS = facts(
     …/contracts | funding_rate | fraction per funding_interval seconds | recorded answer | [2]
     …/contracts | long_users ÷ short_users | accounts long per account short | recorded answers | [1]
     …/contracts | status | trading, or stopped for a moment (circuit_breaker) | documentation | [1]
+    /futures/usd1/… | — | settled in USD1 since August 2026: not asked for | documentation | [1]
     …/contracts | contract_type, is_pre_market | others than coins are left out | recorded answer | [1]
     X-Gate-Size-Decimal | sizes | decimal strings, else cut to whole contracts | documentation | [2]
     …/contract_stats | open_interest | contracts | agrees with open_interest_usd, mark_price | [2]
-    …/contract_stats | open_interest_usd | dollars; must not contradict open_interest | recorded answer | [2]
+    …/contract_stats | open_interest_usd | dollars; not ten times open_interest | recorded answer | [2]
     …/contract_stats | time | seconds, the beginning of its 5 minutes | recorded answer, measurement | [2]
     …/contract_stats | lsr_account, lsr_taker | swapped in older documentation: not read | documentation | [?]
     …/contract_stats | long_liq_size, short_liq_size | contracts lost by each side | documentation | [1]
@@ -99,6 +101,7 @@ FACTS = facts(
 )
 
 BOOKS = ("futures/usdt", "futures/btc", "delivery/usdt")
+CLOSE_TO_TENS = 0.03
 TRADING = ("trading", "circuit_breaker")  # what a crash has stopped is held on
 STEP = 5 * MINUTE
 PAGE = 1000
@@ -159,8 +162,8 @@ class _Refused(msgspec.Struct):
 
 _BOOKS = msgspec.json.Decoder(list[_Listed] | _Listed)
 _TICKERS = msgspec.json.Decoder(list[_Ticker] | _Ticker)
-_PASTS = msgspec.json.Decoder(list[_Past])
-_LOST = msgspec.json.Decoder(list[_Lost])
+_PASTS = msgspec.json.Decoder(list[_Past] | _Past)
+_LOST = msgspec.json.Decoder(list[_Lost] | _Lost)
 _REFUSED = msgspec.json.Decoder(_Refused)
 
 
@@ -191,7 +194,7 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
         quote = rest.partition("_")[0]
         inverse = row.type == "inverse"
         trades = row.status in TRADING and not (row.in_delisting or row.is_pre_market)
-        if not trades or row.contract_type or row.type not in ("direct", "inverse"):
+        if not trades or row.contract_type not in ("", "crypto") or row.type not in ("direct", "inverse"):
             return None
         if quote not in DOLLARS or inverse is not (quote == "USD"):
             return None
@@ -268,26 +271,30 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
 
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """``[{"time": 1674057000, "open_interest": "2851725", "open_interest_usd", "mark_price", …}]``: seconds,
-    contracts, dollars. Contracts that do not make up their dollars are of another size than the book told:
-    then nothing of it is believed.
+    contracts, dollars. Contracts that make up ten times their dollars, say, are of another size than the book
+    told: then nothing of it is believed.
     """
     points = []
-    for row in decode(_PASTS, body, _told):
+    for row in rows_of(decode(_PASTS, body, _told)):
         price = quoted(row.mark_price, "mark_price")
         points.append(OpenInterest(instrument, _held(row, instrument, price), moment(row.time), now, price))
     return sorted(points, key=lambda point: point.at)
 
 
 def _held(row: _Past, instrument: Instrument, price: Decimal | None) -> Amount:
-    """Contracts; or, where their size is not known, the coins that follow from their dollars."""
+    """Contracts; or, where their size is not known, the coins that follow from their dollars.
+
+    Raises ``SourceChanged`` where contracts and dollars are a power of ten apart: so sizes are changed.
+    """
     contracts, usd = required(row.contracts, "open_interest"), optional(row.usd, "open_interest_usd")
     size = instrument.contract
-    if usd and price and size is None and not instrument.inverse:
+    if not usd or not price or instrument.inverse or min(usd, price, contracts) <= 0:
+        return Amount(contracts, Unit.CONTRACTS)
+    if size is None:
         return Amount(usd / price, Unit.BASE)
-    if usd and price and size is not None and size.unit is Unit.BASE:
-        one = size.value * price
-        if abs(contracts * one - usd) > max(one, min(contracts * one, usd)):
-            raise SourceChanged(f"{contracts} contracts of {size.value} at {price} are told as {usd} dollars")
+    tens = math.log10(contracts * size.value * price / usd)
+    if round(tens) and abs(tens - round(tens)) < CLOSE_TO_TENS:
+        raise SourceChanged(f"{contracts} contracts of {size.value} at {price} are told as {usd} dollars")
     return Amount(contracts, Unit.CONTRACTS)
 
 
@@ -296,7 +303,7 @@ def parse_liquidated(body: bytes, instrument: Instrument) -> Sequence[PastLiquid
     contracts, base coins, dollars. A side of which a row tells nothing is left out: unknown, never zero.
     """
     sums = []
-    for row in decode(_PASTS, body, _told):
+    for row in rows_of(decode(_PASTS, body, _told)):
         when, price = (moment(row.time), STEP), quoted(row.mark_price, "mark_price")
         longs = (row.long_contracts, row.long_amount, row.long_marked_usd, row.long_usd)
         shorts = (row.short_contracts, row.short_amount, row.short_marked_usd, row.short_usd)
@@ -310,7 +317,7 @@ def parse_lost(body: bytes, book: Book, now: datetime) -> Answer:
 
     ``order_size``, where it is told, is the part that was closed.
     """
-    rows = decode(_LOST, body, _told)
+    rows = rows_of(decode(_LOST, body, _told))
 
     def read(row: _Lost, instrument: Instrument) -> list[Observation]:
         size, price = required(row.size, "size"), required(row.price, "fill_price")

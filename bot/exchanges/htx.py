@@ -23,6 +23,7 @@ from bot.exchanges.reading import (
     NOT_COINS,
     OneOrMore,
     between,
+    by_code,
     code_refusal,
     coin,
     decode,
@@ -30,7 +31,6 @@ from bot.exchanges.reading import (
     peek,
     read_book,
     read_rows,
-    refusal,
     rows_of,
     stamped,
     usual_funding,
@@ -72,14 +72,15 @@ FACTS = facts(
     …/swap_batch_funding_rate | next_funding_time | null: 8 h assumed of coin swaps | recorded answer | [?]
     …_elite_account_ratio | buy_ratio | of the largest accounts alone: not asked | documentation | [1]
     …_his_open_interest | volume | amount_type 1: contracts, 2: base coin | documentation | [2]
+    …_his_open_interest | period | 5min is asked; its documentation begins at 60min | client programs | [?]
     …_his_open_interest | reach | the newest 200, whatever is asked | a client program | [1]
     liquidation_orders | direction | of the order: a sell closed a long | documentation, recorded event | [2]
     liquidation_orders | volume, amount | contracts, base coin | agree with trade_turnover | [2]
-    liquidation_orders | price | bankruptcy price | documentation | [0]
+    liquidation_orders | price | bankruptcy price | so called in the newer answer over HTTP | [1]
     liquidation_orders | completeness | no limit is documented | documentation | [0]
     ping | ts | number or text: goes back as it came, else closed after 30 s | recorded event | [1]
     err_code, code | 1032 | throttled | documentation | [0]
-    limits | 120 in 3 s | questions of one address | documentation | [0]
+    limits | 120 in 3 s | of one address; 240 for what is no coin future | documentation | [1]
     """
 )
 
@@ -119,9 +120,9 @@ class _Held(msgspec.Struct):
 
 class _Rate(msgspec.Struct):
     symbol: str = field(name="contract_code")
-    funding_rate: str | None = None
-    funding_time: str | None = None
-    next_funding_time: str | None = None
+    funding_rate: Figure | None = None
+    funding_time: int | str | None = None
+    next_funding_time: int | str | None = None
 
 
 class _Point(msgspec.Struct):
@@ -146,8 +147,10 @@ class _Page(msgspec.Struct, Generic[T]):
 
 class _Refused(msgspec.Struct):
     status: str = ""
-    err_code: int | str = 0
+    err_code: int | str | None = None
     err_msg: str | None = None
+    dashed_code: int | str | None = field(name="err-code", default=None)
+    dashed_msg: str | None = field(name="err-msg", default=None)
     code: int | str = 200
     message: str | None = None
 
@@ -164,7 +167,10 @@ def _told(body: bytes) -> SourceError | None:
     said = peek(_REFUSED, body)
     if said is None or (said.status != "error" and str(said.code) == "200"):
         return None
-    code, message = (said.err_code, said.err_msg) if said.status == "error" else (said.code, said.message)
+    code, message = said.code, said.message
+    if said.status == "error":
+        code = said.dashed_code or 0 if said.err_code is None else said.err_code
+        message = said.err_msg or said.dashed_msg
     return code_refusal(code, message or "", body, throttled=THROTTLED, busy=BUSY)
 
 
@@ -325,7 +331,7 @@ EXCHANGE = Exchange(
     ),
     budget=Budget(120, 3 * SECOND),
     facts=FACTS,
-    read_refusal=refusal,
+    read_refusal=by_code(_told),
     doubts=(
         "open interest is counted on both sides, by its documentation",
         "shares, metals and the like are left out by name: a new one counts until its name is known",

@@ -95,11 +95,10 @@ def _liquidation(row: _Forced, instrument: Instrument | None, now: datetime) -> 
 
 
 def _coins(row: _Forced, instrument: Instrument, price: Decimal) -> Decimal | None:
-    """A linear row's dollars tell its coins too: the newer ``amount`` was seen to repeat the contracts."""
+    """The newer ``amount`` repeats the contracts: then a linear row's dollars tell its coins."""
     coins, worth = optional(row.coins, "amount"), optional(row.turnover, "trade_turnover")
-    if instrument.inverse or not worth or not price:
-        return coins
-    return coins if coins is not None and _same(worth / price, coins) else worth / price
+    repeated = coins is not None and coins == optional(row.contracts, "volume")
+    return worth / price if repeated and worth and price and not instrument.inverse else coins
 
 
 def pong(frame: bytes) -> str | None:

@@ -74,7 +74,8 @@ FACTS = facts(
 THROTTLED = {"510": 5 * SECOND}
 BUSY = frozenset({"500", "501"})
 TRADED, TRADFI, PERPETUAL = 0, 2, 1  # state, type, futureType
-OTHER_MARKETS = frozenset({"tradfi", "stock", "metals", "oil", "commodities", "forex", "stockindex", "etf"})
+OTHER_MARKETS = ("tradfi", "stock", "metals", "oil", "commodit", "forex", "etf", "preipo")
+"""How the zones of what is no coin begin (metalsfutures, stockindex)."""
 ZONE = "mc-trade-zone-"
 
 
@@ -136,8 +137,9 @@ def _told(body: bytes) -> SourceError | None:
 
 
 def _is_crypto(row: _Listed) -> bool:
-    zones = {plate.lower().removeprefix(ZONE) for plate in row.concept_plate or ()}
-    return not (row.pre_market or row.kind == TRADFI or zones & OTHER_MARKETS or row.base_coin in NOT_COINS)
+    zones = (plate.lower().removeprefix(ZONE) for plate in row.concept_plate or ())
+    elsewhere = any(zone.startswith(OTHER_MARKETS) for zone in zones)
+    return not (row.pre_market or row.kind == TRADFI or elsewhere or row.base_coin in NOT_COINS)
 
 
 def parse_book(body: bytes) -> Mapping[str, Instrument]:

@@ -16,14 +16,12 @@ Older reports may stay in the list.
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
-from typing import Annotated
 
 import msgspec
 
 from bot.domain.market import Group, Report, Venue
 from bot.errors import SourceChanged
-from bot.exchanges.reading import coin, decode, read_all, refusal, utc
+from bot.exchanges.reading import coin, decode, moment, read_all, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -33,6 +31,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Poll,
     Request,
     facts,
@@ -55,11 +54,11 @@ FACTS = facts(
 class _Row(msgspec.Struct):
     venue: str
     asset: str
-    open_interest_coins: Decimal
-    as_of: Annotated[datetime, msgspec.Meta(tz=True)]
-    previous_coins: Decimal | None = None
+    open_interest_coins: Figure
+    as_of: str
+    previous_coins: Figure | None = None
     preliminary: bool = False
-    holds_until: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    holds_until: str | None = None
 
 
 class _Page(msgspec.Struct):
@@ -75,17 +74,18 @@ def parse_reports(body: bytes, book: Book, now: datetime) -> Answer:
     def read(row: _Row) -> Report:
         if not row.venue:
             raise SourceChanged("a report needs the name of its venue")
-        previous = optional(row.previous_coins, "previous_coins")
+        of = f"{row.venue} {row.asset}: "
+        previous = optional(row.previous_coins, f"{of}previous_coins")
         return Report(
             Venue(row.venue),
             coin(row.asset)[0],
-            float(required(row.open_interest_coins, "open_interest_coins")),
-            utc(row.as_of),
+            float(required(row.open_interest_coins, f"{of}open_interest_coins")),
+            moment(row.as_of, f"{of}as_of"),
             now,
             None if previous is None else float(previous),
             source=VENUE,
             preliminary=row.preliminary,
-            holds_until=utc(row.holds_until) if row.holds_until else None,
+            holds_until=moment(row.holds_until, f"{of}holds_until") if row.holds_until else None,
         )
 
     reports, unreadable = read_all(decode(_PAGES, body).reports, read)

@@ -219,8 +219,15 @@ def refusal(status: int, body: bytes) -> SourceError:
 
 
 def by_code(told: Callable[[bytes], SourceError | None]) -> Callable[[int, bytes], SourceError]:
-    """Where errors come with any status: the venue's own code says more than that."""
-    return lambda status, body: told(body) or refusal(status, body)
+    """Where errors come with any status: the venue's own code, where it is known, says more than that."""
+
+    def read(status: int, body: bytes) -> SourceError:
+        said, plain = told(body), refusal(status, body)
+        if said is None or (isinstance(said, SourceChanged) and not isinstance(plain, SourceChanged)):
+            return plain
+        return said
+
+    return read
 
 
 def code_refusal(

@@ -159,14 +159,17 @@ class Gate:
         coin_price = price / instrument.coins_per_base if price else None
         return verdict, Reading(instrument, size.coins, coin_price, said.at, said.received, anew)
 
-    def recounting(self, instrument: Instrument) -> bool:
+    def recounting(self, instrument: Instrument, now: datetime) -> bool:
         """Is its open interest held back because it seems to be told in other units?
 
-        Whatever else is told of it may be in those units as well.
+        Whatever else is told of it may be in those units as well. Where no more open interest is told, that
+        is forgotten once it would have been believed.
         """
         track = self._tracks.get((instrument.venue, instrument.symbol))
-        held = track.pending if track is not None else 0.0
-        return track is not None and held > 0 and abs(math.log(held / track.native)) > RECOUNT
+        if track is None or not track.pending or track.pending_at is None:
+            return False
+        jump = abs(math.log(track.pending / track.native))
+        return jump > RECOUNT and now - track.pending_at <= RECOUNT_AFTER + self._fresh
 
     def _timely(self, said: OpenInterest) -> Verdict:
         at, received = said.at, said.received

@@ -106,7 +106,7 @@ class Judge:
         if isinstance(said, Price):
             return self._gate.price(said), None
         if isinstance(said, Liquidation):
-            doubtful = self._gate.recounting(said.instrument)
+            doubtful = self._gate.recounting(said.instrument, said.received)
             return (Verdict.RECOUNTED if doubtful else self.count(said)), None
         if isinstance(said, Report):
             return self._court(said.asset).report(said), None

@@ -152,6 +152,15 @@ def test_a_page_of_any_age_is_understood_by_its_words(text: str) -> None:
     assert told.as_of == datetime(2025, 10, 10, 21, tzinfo=UTC)
 
 
+def test_open_interest_of_the_day_before_is_not_taken_for_that_of_the_close() -> None:
+    """A page of settlements tells it beside the settlement price and its change."""
+    head = "<tr><th>Month</th><th>Settle</th><th>Change</th><th>Prior Day Open Interest</th></tr>"
+    row = "<tr><td>OCT 25</td><td>113,000</td><td>-5,000</td><td>29,058</td></tr>"
+    text = f"<h2>Bitcoin Futures</h2>Trade date 10 Oct 2025 Final<table>{head}{row}</table>"
+    with pytest.raises(SourceChanged, match="no table of open interest"):
+        volume(text)
+
+
 def test_a_row_of_options_is_no_row_of_futures() -> None:
     text = page("list_of_products").replace("<th>Code</th>", "<th>Cleared As</th>")
     text = text.replace("<td>Ether Futures</td><td>ETH</td>", "<td>Ether</td><td>Options</td>")

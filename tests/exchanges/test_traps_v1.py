@@ -84,6 +84,17 @@ def test_bitget_shares_metals_and_what_does_not_trade_are_left_out() -> None:
     assert left_out == {"NVDAUSDT", "PAXGUSDT", "OLDUSDT", "SOONUSDT", "BTCEUR"}
 
 
+def test_bitget_coins_are_not_lost_where_it_calls_them_assets_of_the_real_world() -> None:
+    assert set(parsed(kept("bitget", "book_documented"))) == {"BTCUSDT"}
+    assert page("bitget", "book_coin")["data"][0]["isRwa"] == "YES"
+    assert "BTCUSD" in book_of(BITGET.venue)
+
+
+def test_bitget_accounts_are_asked_once_a_second() -> None:
+    asked = poll(BITGET, "accounts").requests(book_of(BITGET.venue))
+    assert {r.weight * timedelta(seconds=1) / BITGET.budget.per for r in asked} == {BITGET.budget.weight}
+
+
 def test_bitget_says_why_no_liquidations_are_heard() -> None:
     assert not BITGET.sockets
     assert "silent" in BITGET.unheard

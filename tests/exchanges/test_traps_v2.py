@@ -246,6 +246,13 @@ def test_bingx_interest_is_asked_symbol_by_symbol_each_kind_at_its_own_address()
     assert all(polls[name].rotates for name in asked)
 
 
+def test_bingx_inverse_contracts_are_told_to_no_question_without_a_time() -> None:
+    bingx = EXCHANGES[Venue("bingx")]
+    asked = [*bingx.book.requests(), *(r for poll in bingx.polls for r in poll.requests(book("bingx")))]
+    assert {"timestamp" in r.params for r in asked if "/cswap/" in r.path} == {True}
+    assert {"timestamp" in r.params for r in asked if "/swap/" in r.path} == {False}
+
+
 def test_bingx_inverse_interest_of_hours_ago_keeps_its_own_time() -> None:
     page = payload("bingx", "open_interest_inverse")
     page["data"][0]["timestamp"] = page["timestamp"] - 5 * 3_600_000

@@ -130,5 +130,7 @@ def test_of_a_venue_that_seems_to_count_in_other_units_none_is_counted_until_it_
 
     assert (held(0, "1000"), lost(0, "1")) == (Verdict.ACCEPT, Verdict.ACCEPT)
     assert (held(1, "1000000"), lost(1, "1000")) == (Verdict.JUMPED, Verdict.RECOUNTED)
+    assert lost(60, "1000") is Verdict.RECOUNTED
+    assert lost(70, "1") is Verdict.ACCEPT, "no open interest is told any more: not held back for ever"
     assert (held(2, "999"), lost(2, "1")) == (Verdict.ACCEPT, Verdict.ACCEPT)
     assert (held(3, "600"), lost(3, "300")) == (Verdict.JUMPED, Verdict.ACCEPT), "a fall is no other unit"

@@ -8,11 +8,14 @@ from functools import partial
 from bot.simulator.scenario import Contract, Holding
 from bot.simulator.wire import Answer, Ask, View, WireFormat, text
 
+NO_TIME = {"code": 100421, "msg": "Null timestamp or timestamp mismatch"}
 NOT_LISTED = {"code": 109425, "msg": "the symbol does not exist, please verify it", "data": {}}
 
 
 def _rows(inverse: bool, row: Callable[[Holding, int], object], view: View, ask: Ask) -> object:
-    """All contracts of a kind, or the one asked for: inverse ones always in a list."""
+    """All contracts of a kind, or the one asked for: inverse ones in a list, and never without a time."""
+    if inverse and "timestamp" not in ask.query:
+        return NO_TIME
     held = [h for h in view.holdings if h.contract.inverse is inverse]
     name = ask.query.get("symbol")
     if name is None:
