@@ -233,7 +233,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _doctor(options: argparse.Namespace) -> int:
     settings = _settings(options)
-    _log_to(sys.stderr, settings, options)
+    _log_to(sys.stderr, settings, options, "error")  # how each source fares is what it prints
     from bot.doctor import doctor
 
     return _in_loop(doctor(settings, options.asset, options.listen))
@@ -315,8 +315,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     from bot.config import load
     from bot.exchanges import EXCHANGES
 
-    path: Path | None = options.config or (CONFIG_FILE if CONFIG_FILE.exists() else None)
-    return load(path, EXCHANGES.values())
+    return load(options.config or (CONFIG_FILE if CONFIG_FILE.exists() else None), EXCHANGES.values())
 
 
 def _known_scenario(name: str) -> None:
@@ -330,13 +329,15 @@ def _known_scenario(name: str) -> None:
         raise UsageError(f"there is no scenario {name}{hint} (washout scenarios lists them)")
 
 
-def _log_to(stream: TextIO, settings: Settings | None, options: argparse.Namespace) -> None:
+def _log_to(
+    stream: TextIO, settings: Settings | None, options: argparse.Namespace, level: str = "warning"
+) -> None:
     """Only ``run`` logs to standard output: the others print their result there, and log what went wrong."""
     from bot.logs import set_up
 
     set_up(
         stream,
-        level=settings.log_level if settings and stream is sys.stdout else "warning",
+        level=settings.log_level if settings and stream is sys.stdout else level,
         style=settings.log_format if settings else "text",
         errors=(settings.storage_path.parent if settings else Path("data")) / "errors.log",
         debug=options.debug,

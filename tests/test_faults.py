@@ -327,7 +327,7 @@ def test_doctor_shows_what_each_venue_answers(tmp_path: Path) -> None:
     with unruly_venues() as (venues, address):
         configure(tmp_path, address)
         venues.spoiled["okx", "/open-interest"] = lambda said: said[:40]
-        ended = washout(tmp_path, "doctor", "--config", "config.toml")
+        ended = washout(tmp_path, "doctor", "--config", "config.toml", "--listen", "0")
     assert (ended.returncode, ended.stderr) == (0, "")
     head, *table = ended.stdout.splitlines()
     assert head.split() == ["venue", "state", "symbols", "open", "interest", "dollars", "age", "verdict"]
@@ -338,13 +338,13 @@ def test_doctor_shows_what_each_venue_answers(tmp_path: Path) -> None:
     assert 10 < float(usd.removeprefix("$").removesuffix(" B")) < 13
     assert shown["OKX"] == ["reachable", "2", "–", "–", "–", "changed"]
     assert "OKX: changed payload: Input data was truncated" in table
-    assert re.fullmatch(r"6 of 7 venues told 3\d\d,\d{3} BTC of open interest\.", table[-1])
+    assert any(re.fullmatch(r"6 of 7 venues told 3\d\d,\d{3} BTC of open interest\.", line) for line in table)
 
 
 def test_doctor_without_a_network_explains_and_ends_with_5(tmp_path: Path) -> None:
     with nobody() as address:
         configure(tmp_path, address)
-        ended = washout(tmp_path, "doctor", "--config", "config.toml")
+        ended = washout(tmp_path, "doctor", "--config", "config.toml", "--listen", "0")
     assert ended.returncode == 5
     assert ended.stdout.count("unreachable") == len(VENUES)
     (sentence,) = ended.stderr.splitlines()

@@ -13,7 +13,7 @@ import msgspec
 from bot.domain.market import Group, Instrument, OpenInterest, Venue
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.exchanges.binance_socket import forced
-from bot.exchanges.binance_terms import terms, told
+from bot.exchanges.binance_terms import COINM_BUDGET, terms, told
 from bot.exchanges.binance_usdm import DATA_WEIGHT, DATED, STEP, open_interest, polls
 from bot.exchanges.listed import decode_listed
 from bot.exchanges.reading import (
@@ -31,11 +31,9 @@ from bot.exchanges.reading import (
 )
 from bot.exchanges.spec import (
     HOUR,
-    MINUTE,
     Answer,
     Book,
     BookPoll,
-    Budget,
     Exchange,
     Figure,
     History,
@@ -61,7 +59,10 @@ FACTS = facts(
     /futures/data/openInterestHist | contractType | PERPETUAL only | a dated symbol changes quarter | [2]
     !forceOrder@arr | S | side of the order | as USD-M | [2]
     !forceOrder@arr | z | contracts | client library | [1]
-    !forceOrder@arr | completeness | largest per symbol and second: a floor | as USD-M | [0]
+    !forceOrder@arr | completeness | one per symbol and second: a floor | its SDK | [1]
+    !forceOrder@arr | s, st | USD-M orders come too since 2026-06-30: left to its feed | its SDK; seen | [2]
+    wss://dstream.binance.com | path | /ws, where USD-M moved to /market | its SDK; seen in October 2026 | [2]
+    IP limit | 2,400 a minute | with USD-M since 2026-06-30: 600 here, 1,800 there | integration notice | [2]
     """
 )
 
@@ -189,7 +190,7 @@ EXCHANGE = Exchange(
     base_url="https://dapi.binance.com",
     book=BookPoll(HOUR, lambda: [Request("/dapi/v1/exchangeInfo")], parse_book, terms("/dapi/v1")),
     polls=polls("/dapi/v1", parse_open_interest),
-    budget=Budget(2400, MINUTE),
+    budget=COINM_BUDGET,
     facts=FACTS,
     read_refusal=refusal,
     sockets=(forced("wss://dstream.binance.com/ws/!forceOrder@arr"),),

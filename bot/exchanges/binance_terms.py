@@ -9,9 +9,13 @@ from msgspec.structs import replace
 
 from bot.errors import SourceBlocked, SourceChanged, SourceError
 from bot.exchanges.reading import coded, decode, peek
-from bot.exchanges.spec import HOUR, MINUTE, Book, Request, Terms
+from bot.exchanges.spec import HOUR, MINUTE, Book, Budget, Request, Terms
 
 THROTTLED = {"-1003": MINUTE}
+PUBLISHED = 2400
+"""Weight a minute of one address. Since 2026-06-30 fapi and dapi count together: each has a share."""
+COINM_BUDGET = Budget(600, MINUTE)
+USDM_BUDGET = Budget(PUBLISHED - COINM_BUDGET.weight, MINUTE)
 RESTRICTED = "0"
 _coded = coded(fine="200", throttled=THROTTLED, blocked=(RESTRICTED,))
 FUNDING_INTERVAL = 8 * HOUR

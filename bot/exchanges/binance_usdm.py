@@ -21,7 +21,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.exchanges.binance_socket import forced
-from bot.exchanges.binance_terms import FUNDING_INTERVAL, terms, told
+from bot.exchanges.binance_terms import FUNDING_INTERVAL, USDM_BUDGET, terms, told
 from bot.exchanges.listed import decode_listed
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
@@ -46,7 +46,6 @@ from bot.exchanges.spec import (
     Answer,
     Book,
     BookPoll,
-    Budget,
     Exchange,
     Figure,
     History,
@@ -75,7 +74,10 @@ FACTS = facts(
     …/globalLongShortAccountRatio | longShortRatio | long per short account | documentation | [1]
     /futures/data/openInterestHist | sumOpenInterestValue | USDT | recorded answers | [2]
     !forceOrder@arr | S | side of the order | SELL closed a long | [2]
-    !forceOrder@arr | z × ap | base coin × USDT | largest per symbol and second: a floor | [2]
+    !forceOrder@arr | z × ap | base coin × USDT | one per symbol and second: a floor | [2]
+    !forceOrder@arr | which one of a second | largest, or latest: the pages disagree | documentation | [?]
+    !forceOrder@arr | s, st | COIN-M orders come too since 2026-06-30: left to its feed | its SDK | [2]
+    IP limit | 2,400 a minute | with COIN-M since 2026-06-30: 1,800 here, 600 there | integration notice | [2]
     HTTP status | 451, 403 | blocked | legal restriction; web firewall | [2]
     HTTP status | 429, 418 | throttled | Retry-After is obeyed | [2]
     """
@@ -89,7 +91,7 @@ TRIAL = "TEST"  # contracts at Aster to try things out with
 TRADFI_TYPE = 1  # Aster calls every underlying a COIN; its tags and its symbolType tell the rest
 FUNDING_MS = 8 * 3_600_000
 DATA_WEIGHT = 12
-"""Of a request below /futures/data: 200 of them a minute are allowed, where the budget is 2,400."""
+"""Of a request below /futures/data: 200 of them a minute are allowed, where all weights may be 2,400."""
 
 
 class _Listed(msgspec.Struct, rename="camel"):
@@ -348,7 +350,7 @@ EXCHANGE = Exchange(
         ),
         Poll("supply", 6 * HOUR, _newest("/futures/data/openInterestHist"), parse_supply, rotates=True),
     ),
-    budget=Budget(2400, MINUTE),
+    budget=USDM_BUDGET,
     facts=FACTS,
     read_refusal=refusal,
     sockets=(forced("wss://fstream.binance.com/market/ws/!forceOrder@arr"),),

@@ -107,7 +107,7 @@ RENAMED = {
     "QTM": "QTUM",
 }
 """Its own three-letter names (pub:map:currency:sym), where a contract exists."""
-OTHER_MARKETS = NOT_COINS | {"BTCDOM", "BVIV", "EVIV", "UKOIL"}
+OTHER_MARKETS = NOT_COINS | {"BTCDOM", "BVIV", "EUT", "EVIV", "UKOIL"}
 _INDEX = re.compile(r"\d+IX$")
 _CONTRACT = re.compile(r"^t([A-Z0-9]+)F0:([A-Z0-9]+)F0$")
 
@@ -307,6 +307,7 @@ EXCHANGE = Exchange(
     budget=Budget(30, MINUTE),
     facts=FACTS,
     read_refusal=read_refusal,
+    doubts=("shares, metals and the like are left out by name: a new one counts until its name is known",),
     sockets=(
         Socket(
             "liquidations",

@@ -70,6 +70,7 @@ FACTS = facts(
     …/get_book_summary_by_currency | creation_timestamp | ms | recorded answers | [2]
     …/get_instruments | instrument_type | linear or reversed; else by its name | recorded answers | [2]
     …/get_instruments | underlying_type | crypto; other underlyings are left out | client library | [1]
+    …/get_instruments | state | settlement, locked, halted: held on | release notes, January 2026 | [2]
     …/get_instruments | settlement_period | perpetual or dated | 1 call in 10 s, bursts of 5 | [1]
     trades.{instrument}.100ms | liquidation, direction | T: the taker lost; M: the maker | documentation | [2]
     trades.{instrument}.100ms | amount | as open_interest | documentation | [2]
@@ -82,6 +83,7 @@ FACTS = facts(
     """
 )
 
+HELD_ON = frozenset({"open", "settlement", "locked", "halted"})  # its positions are, whether or not it trades
 CRYPTO = "crypto"  # the type of an underlying; older rows tell none
 PERPETUAL = "perpetual"
 LINEAR = "linear"  # the type of an instrument; others are reversed
@@ -102,6 +104,7 @@ class _Listed(msgspec.Struct):
     settlement_period: str = ""
     expiration_timestamp: int | None = None
     is_active: bool = False
+    state: str | None = None
     instrument_type: str = ""
     underlying_type: str = CRYPTO
 
@@ -224,7 +227,8 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
     """``{"result": [{"instrument_name": "BTC-PERPETUAL", "settlement_period": "perpetual", …}]}``"""
 
     def read(row: _Listed) -> Instrument | None:
-        if not row.is_active or row.kind != "future" or row.quote_currency not in DOLLARS:
+        held = row.is_active or row.state in HELD_ON
+        if not held or row.kind != "future" or row.quote_currency not in DOLLARS:
             return None
         if row.underlying_type != CRYPTO or row.base_currency in NOT_COINS:
             return None

@@ -23,8 +23,8 @@ it is inferred; **[0]** general knowledge that nothing confirmed. Everything but
 first live run.
 
 An offshore or DEX venue is *crypto-native*; a regulated venue or a report is *institutional*. Contracts
-priced in anything but USD, USDT or USDC are left out, as are shares, metals, options, spot and whatever does
-not trade.
+priced in anything but dollars, or a coin that stands for one, are left out, as are shares, metals, options,
+spot and whatever does not trade.
 """
 
 REPORTS = """\

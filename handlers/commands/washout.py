@@ -191,7 +191,9 @@ def _completeness(desk: Desk) -> str:
     full = sorted({title for complete, title in heard if complete is Completeness.COMPLETE})
     floor = sorted({title for complete, title in heard if complete is Completeness.THROTTLED})
     never = sorted({f.title for f in desk.feeds() if f.unheard})
-    mute = sorted({f.title for f in desk.feeds() if f.unproven})
+    proven = {f.venue for f in desk.feeds() if f.told}  # by another of its feeds
+    silent = [f for f in desk.feeds() if f.unproven]
+    mute = sorted({f"{f.title} {f.source}" if f.venue in proven else f.title for f in silent})
     told = (
         (_("complete from {venues}"), full),
         (_("throttled, so a floor, from {venues}"), floor),

@@ -97,6 +97,23 @@ def test_binance_coinm_liquidation_is_in_contracts() -> None:
     assert size(lost) == near(300 / 82651.9, 300)
 
 
+def test_binance_streams_of_both_kinds_tell_the_same_orders_and_each_counts_its_own() -> None:
+    """Since 2026-06-30 fstream and dstream both push USD-M and COIN-M, marked by st: 1 and 2."""
+    frames = [forced(s="BTCUSDT", z="2", st=1), forced(s="BTCUSD_PERP", z="3", st=2)]
+    told = [
+        lost.instrument.symbol
+        for venue, known in ((USDM, book(USDM, USDM_BTC)), (COINM, book(COINM, COINM_BTC)))
+        for frame in frames
+        for lost in heard(venue, frame, known)
+    ]
+    assert told == ["BTCUSDT", "BTCUSD_PERP"]
+
+
+def test_binance_counts_both_kinds_of_contracts_against_one_limit() -> None:
+    assert USDM.budget.per == COINM.budget.per == MINUTE
+    assert USDM.budget.weight + COINM.budget.weight <= 2400
+
+
 def listed(symbol: str, quote: str = "USDT", **more: Any) -> dict[str, object]:
     row: dict[str, object] = {"symbol": symbol, "contractType": "PERPETUAL", "status": "TRADING"}
     row |= {"baseAsset": symbol.removesuffix(quote), "quoteAsset": quote}

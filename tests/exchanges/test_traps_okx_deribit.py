@@ -145,6 +145,17 @@ def test_deribit_taker_or_maker_or_both_lost_and_most_trades_are_of_nobody_force
     assert len({one.number for one in lost}) == len(lost)
 
 
+def test_deribit_contract_that_does_not_trade_for_now_is_held_on_and_a_delivered_one_is_not() -> None:
+    """At 08:00 UTC contracts are settled, for seconds: a list read then must not lose them for an hour."""
+    row = {"kind": "future", "quote_currency": "USD", "settlement_period": "perpetual", "is_active": False}
+    rows = [
+        {**row, "instrument_name": f"{state}-PERPETUAL", "base_currency": state.upper(), "state": state}
+        for state in ("open", "settlement", "locked", "halted", "delivered", "inactive", "archivized")
+    ]
+    listed = DERIBIT.book.parse(encode({"result": rows}))
+    assert {symbol.partition("-")[0] for symbol in listed} == {"open", "settlement", "locked", "halted"}
+
+
 def test_deribit_options_combos_and_shares_are_left_out_and_take_no_other_contract_with_them() -> None:
     row = {"kind": "future", "is_active": True, "settlement_period": "perpetual", "base_currency": "BTC"}
     row |= {"expiration_timestamp": 32503708800000, "quote_currency": "USD"}

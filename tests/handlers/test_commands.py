@@ -10,7 +10,7 @@ from msgspec import structs
 
 from bot.domain.cards import Card, Table, Tone
 from bot.domain.health import SourceHealth, SourceState
-from bot.domain.market import Group, Quarantined, Venue, Verdict
+from bot.domain.market import Completeness, Group, Quarantined, Venue, Verdict
 from bot.domain.posts import Destination, Notice
 from bot.domain.waves import Stage
 from handlers.commands import COMMANDS, Ask, answer
@@ -151,13 +151,15 @@ async def test_what_cannot_be_heard_is_said(desk: Desk) -> None:
                 structs.replace(s, told=told.get(s.venue, 0), gaps=1200 if s.venue == "bybit" else 0)
                 for s in super().sources()
             ]
-            return [*heard, source("okx", "OKX", Group.OFFSHORE, "forced", SourceState.DEAF, why), kucoin]
+            deaf = source("okx", "OKX", Group.OFFSHORE, "forced", SourceState.DEAF, why)
+            other = source("bybit", "Bybit", Group.OFFSHORE, "forced-inverse", told=Completeness.COMPLETE)
+            return [*heard, other, deaf, kucoin]
 
     desk.health = Deaf()
     told = await said(desk, "/venues")
     assert f"OKX, forced: {why} for 4 min" in told
     assert "not told to the public by KuCoin" in told
-    assert "unproven, since nothing was heard yet, Binance" in told
+    assert "unproven, since nothing was heard yet, Binance, Bybit forced-inverse" in told
     assert "messages that never arrived, by the venue's own count, Bybit 2,400" in told
 
 
