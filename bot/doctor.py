@@ -45,7 +45,8 @@ async def doctor(settings: Settings, asset: str, listen_s: float) -> int:
             for venue in settings.venues
         )
     )
-    sys.stdout.writelines(f"{line}\n" for line in (*table(coin, reports), *heard(reports, listen_s)))
+    told = (*table(coin, reports), *heard(reports, listen_s), *total(coin, reports))
+    sys.stdout.writelines(f"{line}\n" for line in told)
     if not any(report.reachable for report in reports):
         raise SourceUnreachable(
             "no venue could be reached: this machine seems to have no way to the internet "
@@ -55,13 +56,21 @@ async def doctor(settings: Settings, asset: str, listen_s: float) -> int:
 
 
 def table(coin: Asset, reports: Sequence[SourceReport]) -> Iterable[str]:
-    """The reports as aligned text, what each failure means, what may be misread, the sum of live venues."""
+    """The reports as aligned text, what each failure means, what may be misread."""
     yield from _aligned([HEADS, *(_row(coin, report) for report in reports)])
     yield from _paragraph(f"{r.title}: {r.why}" for r in reports if r.why)
+    yield from _paragraph(
+        f"{r.title}, {len(r.unread)} of its contracts cannot be read: {r.unread[0]}"
+        for r in reports
+        if r.unread
+    )
     yield from _paragraph(misread(coin, reports))
     yield from _paragraph(
         f"{r.title}, in doubt: {doubt}" for r in reports if r.reachable for doubt in r.doubts
     )
+
+
+def total(coin: Asset, reports: Sequence[SourceReport]) -> Iterable[str]:
     live = _live(reports)
     if live:
         coins = sum(r.coins or 0.0 for r in live)

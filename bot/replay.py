@@ -130,6 +130,8 @@ def replay_tape(folder: Path, asset: Asset | None = None, progress: TextIO | Non
         step(due)
     bar.clear()
     told.unreadable, told.first_unreadable = player.unreadable, player.first_unreadable
+    if player.lost:
+        told.notes.append(f"{len(player.lost)} rows of answers could not be read, first {player.lost[0]}")
     if player.refused:
         told.notes.append(f"{player.refused} refusals, first {player.first_refused}")
     counts = _counts(folder, rejected, told)

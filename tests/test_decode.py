@@ -203,6 +203,29 @@ def test_a_book_that_cannot_be_read_is_named_as_the_fault(
     assert line["reason"].startswith("the list of contracts cannot be read: ")
 
 
+def test_contracts_that_cannot_be_read_are_told_among_the_others(
+    capsys: pytest.CaptureFixture[str], kept: Any
+) -> None:
+    row = {
+        "symbol": "XBTUSDTM",
+        "baseCurrency": "XBT",
+        "quoteCurrency": "USDT",
+        "settleCurrency": "USDT",
+        "multiplier": 0.001,
+        "isInverse": False,
+        "status": "Open",
+        "type": "FFWCSX",
+    }
+    page = {"code": "200000", "data": [row, {**row, "symbol": "ETHUSDTM", "isInverse": None}]}
+    code, lines, _ = run(capsys, "kucoin", "book", kept(page))
+    assert code == 0
+    assert [(line["kind"], line["symbol"]) for line in lines] == [
+        ("instrument", "XBTUSDTM"),
+        ("unreadable", "ETHUSDTM"),
+    ]
+    assert lines[1]["reason"] == "isInverse is missing"
+
+
 def test_a_book_and_a_question_can_be_kept_beside_the_payload(
     capsys: pytest.CaptureFixture[str], kept: Any
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ from bot.domain.market import Group, Instrument, OpenInterest, Venue
 from bot.domain.posts import Destination, Subscription
 from bot.domain.units import Amount, Unit
 from bot.exchanges.reading import pages
-from bot.exchanges.spec import Exchange, History, Request, from_ms
+from bot.exchanges.spec import Exchange, History, Listing, Request, from_ms
 from bot.feeds.contact import Setting
 from bot.feeds.sources import VenueSource, open_lines
 from bot.health import Health
@@ -54,8 +54,8 @@ def venue(name: Venue, symbol: str, *, price: str | None) -> Exchange:
     asset, multiple = parse_asset(symbol.partition("-")[0])
     contract = Instrument(name, symbol, asset, coins_per_base=multiple)
 
-    def book(raw: bytes) -> Mapping[str, Instrument]:
-        return {symbol: contract} if symbol in json.loads(raw)["contracts"] else {}
+    def book(raw: bytes) -> Listing:
+        return Listing({symbol: contract} if symbol in json.loads(raw)["contracts"] else {})
 
     def asked(instrument: Instrument, since: datetime, until: datetime) -> Sequence[Request]:
         spans = pages(since, until, STEP, 500)

@@ -27,7 +27,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import UNKNOWN, Amount, Size, Unit, measure
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled
-from bot.exchanges.spec import Exchange, Socket
+from bot.exchanges.spec import Exchange, Listing, Socket
 from bot.feeds.contact import in_words
 from bot.pipeline.court import REPORT_AHEAD
 from bot.pipeline.gate import FUTURE_TOLERANCE, Gate
@@ -131,7 +131,7 @@ class Told:
     def lines(self) -> Sequence[Line]:
         return self._lines
 
-    def contracts(self, listed: Mapping[str, Instrument]) -> None:
+    def contracts(self, listed: Listing) -> None:
         for one in listed.values():
             size = one.contract
             self._add(
@@ -145,6 +145,7 @@ class Told:
                 quote=one.quote,
                 expiry=one.expiry,
             )
+        self._unread(listed.unreadable)
 
     def replied(self, reply: str) -> None:
         self._lines.append(line(self.exchange, "reply", Verdict.ACCEPT, reply=reply))
@@ -188,7 +189,10 @@ class Told:
         why = NOT_LISTED if self.exchange.book.requests() else NOT_COUNTED
         for symbol in unknown:
             self._lines.append(line(self.exchange, "unknown", "unknown", why) | {"symbol": symbol})
-        for row in unreadable:
+        self._unread(unreadable)
+
+    def _unread(self, rows: Iterable[str]) -> None:
+        for row in rows:
             symbol, _, why = row.partition(": ")
             said_of = {"symbol": symbol} if why else {}
             self._lines.append(line(self.exchange, "unreadable", Verdict.UNREADABLE, why or row) | said_of)

@@ -5,7 +5,7 @@ Prices and liquidations have the shapes of USD-M, so its parsers read them; only
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,7 +15,7 @@ from bot.domain.units import Amount, ContractSize, Unit
 from bot.exchanges.binance_socket import forced
 from bot.exchanges.binance_terms import COINM_BUDGET, terms, told
 from bot.exchanges.binance_usdm import DATA_WEIGHT, DATED, STEP, open_interest, polls
-from bot.exchanges.listed import decode_listed
+from bot.exchanges.listed import decode_listed, read_book
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
@@ -25,7 +25,6 @@ from bot.exchanges.reading import (
     pages,
     peek,
     read_all,
-    read_book,
     refusal,
     the_same,
 )
@@ -37,6 +36,7 @@ from bot.exchanges.spec import (
     Exchange,
     Figure,
     History,
+    Listing,
     Request,
     facts,
     from_ms,
@@ -96,7 +96,7 @@ _LISTING = msgspec.json.Decoder(_Listing)
 _PASTS = msgspec.json.Decoder(list[_Past])
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"symbols": [{"symbol": "BTCUSD_PERP", "contractSize": 100, "contractStatus": "TRADING", …}]}``"""
 
     def read(row: _Listed) -> Instrument | None:
@@ -118,7 +118,8 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=row.quote_asset,
         )
 
-    return read_book(decode_listed(_LISTING, body, told).symbols, read)
+    page, lost = decode_listed(_LISTING, body, told)
+    return read_book(page.symbols, read, lost)
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -22,7 +22,7 @@ from bot.domain.market import (
 from bot.domain.units import Amount, Unit
 from bot.exchanges.binance_socket import forced
 from bot.exchanges.binance_terms import FUNDING_INTERVAL, USDM_BUDGET, terms, told
-from bot.exchanges.listed import decode_listed
+from bot.exchanges.listed import decode_listed, read_book
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
     DOLLARS,
@@ -34,7 +34,6 @@ from bot.exchanges.reading import (
     pages,
     peek,
     read_all,
-    read_book,
     read_rows,
     refusal,
     rows_of,
@@ -49,6 +48,7 @@ from bot.exchanges.spec import (
     Exchange,
     Figure,
     History,
+    Listing,
     Poll,
     Request,
     facts,
@@ -158,7 +158,7 @@ _ACCOUNTS = msgspec.json.Decoder(list[_Accounts])
 _SUPPLIED = msgspec.json.Decoder(list[_Supplied])
 
 
-def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
+def listing(venue: Venue) -> Callable[[bytes], Listing]:
     """Reads ``{"symbols": [{"symbol": "BTCUSDT", "contractType": "PERPETUAL", "status": "TRADING", …}]}``.
 
     Shares and metals (``TRADIFI_PERPETUAL`` on Binance, tags on Aster) and indexes of coins are left out,
@@ -181,7 +181,11 @@ def listing(venue: Venue) -> Callable[[bytes], Mapping[str, Instrument]]:
             venue, row.symbol, asset, expiry=expiry, coins_per_base=multiple, quote=row.quote_asset
         )
 
-    return lambda body: read_book(decode_listed(_LISTING, body, told).symbols, read)
+    def parse(body: bytes) -> Listing:
+        page, lost = decode_listed(_LISTING, body, told)
+        return read_book(page.symbols, read, lost)
+
+    return parse
 
 
 def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:

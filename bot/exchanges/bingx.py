@@ -6,7 +6,7 @@ price of the other. Liquidations have no public feed, and open interest has no p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
@@ -15,6 +15,7 @@ import msgspec
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Price, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceError, SourceThrottled
+from bot.exchanges.listed import read_book
 from bot.exchanges.reading import (
     DOLLARS,
     OneOrMore,
@@ -25,7 +26,6 @@ from bot.exchanges.reading import (
     evidence,
     hours,
     peek,
-    read_book,
     read_rows,
     rows_of,
     stamped,
@@ -41,6 +41,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     Poll,
     Request,
     facts,
@@ -137,7 +138,7 @@ def _told(body: bytes) -> SourceError | None:
     return code_refusal(said.code, said.message, body, throttled={}, busy=BUSY)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"data": [{"symbol": "BTC-USDT", "status": 1}]}``; inverse ones have ``minTickSize`` as well."""
 
     def read(row: _Listed) -> Instrument | None:

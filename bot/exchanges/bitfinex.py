@@ -7,7 +7,7 @@ place is one lower.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
@@ -28,6 +28,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
+from bot.exchanges.listed import read_book
 from bot.exchanges.reading import (
     NOT_COINS,
     code_refusal,
@@ -37,7 +38,6 @@ from bot.exchanges.reading import (
     pages,
     peek,
     read_all,
-    read_book,
     read_rows,
     refusal,
     stray,
@@ -52,6 +52,7 @@ from bot.exchanges.spec import (
     Exchange,
     Figure,
     History,
+    Listing,
     Poll,
     Request,
     Socket,
@@ -176,7 +177,7 @@ def read_refusal(status: int, body: bytes) -> SourceError:
     return _told(body) or refusal(status, body)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``[["tBTCF0:USTF0", 1706256986000, …]]``: what has a status is listed. One contract is one coin.
 
     Nothing in a row says that it is an index or a metal: those are known by name.

@@ -6,7 +6,7 @@ are asked: those of the second API, or while these are silent those of the third
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
@@ -16,6 +16,7 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
+from bot.exchanges.listed import read_book
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
     DOLLARS,
@@ -29,7 +30,6 @@ from bot.exchanges.reading import (
     evidence,
     hours,
     peek,
-    read_book,
     read_rows,
     rows_of,
     stamped,
@@ -44,6 +44,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     Poll,
     Request,
     facts,
@@ -170,7 +171,7 @@ def _told(body: bytes) -> SourceError | None:
     return code_refusal(said.code, said.message or "", body, throttled=THROTTLED, busy=BUSY)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"data": [{"symbol": "BTCUSDT", "baseCoin", "quoteCoin", "symbolType": "perpetual", "isRwa", …}]}``
 
     There are no contracts: everything is counted in base coins, ``1000BONK`` in thousands.

@@ -5,7 +5,7 @@ Contracts are dollars where inverse and parts of a coin where linear; values sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
@@ -16,18 +16,8 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Price, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.reading import (
-    DOLLARS,
-    NOT_COINS,
-    coin,
-    decode,
-    peek,
-    read_book,
-    read_rows,
-    refusal,
-    rows_of,
-    utc,
-)
+from bot.exchanges.listed import read_book
+from bot.exchanges.reading import DOLLARS, NOT_COINS, coin, decode, peek, read_rows, refusal, rows_of, utc
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -36,6 +26,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Listing,
     facts,
     only_read,
     optional,
@@ -111,7 +102,7 @@ def _size(row: _Row) -> ContractSize | None:
     return ContractSize(1 / to_position, Unit.BASE) if to_position else None
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``[{"symbol": "XBTUSD", "typ": "FFWCSX", "underlying": "XBT", "isInverse": true, "multiplier", …}]``"""
 
     def read(row: _Row) -> Instrument | None:

@@ -6,7 +6,7 @@ dollars on inverse ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Generic, Literal, TypeVar
 
@@ -26,7 +26,7 @@ from bot.domain.market import (
 from bot.domain.units import Amount
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled
 from bot.exchanges.bybit_socket import category, counted, socket
-from bot.exchanges.listed import decode_listed
+from bot.exchanges.listed import decode_listed, read_book
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
     DOLLARS,
@@ -40,7 +40,6 @@ from bot.exchanges.reading import (
     pages,
     peek,
     read_all,
-    read_book,
     read_rows,
     refusal,
     stamped,
@@ -57,6 +56,7 @@ from bot.exchanges.spec import (
     Exchange,
     Figure,
     History,
+    Listing,
     Poll,
     Request,
     facts,
@@ -184,7 +184,7 @@ def read_refusal(status: int, body: bytes) -> SourceError:
     return refusal(status, body)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"result": {"list": [{"symbol": "BTCUSDT", "contractType": "LinearPerpetual", …}]}}``"""
 
     def read(row: _Listed) -> Instrument | None:
@@ -204,7 +204,8 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=row.quote_coin,
         )
 
-    return read_book(decode_listed(_BOOKS, body, _told).result.rows, read)
+    page, lost = decode_listed(_BOOKS, body, _told)
+    return read_book(page.result.rows, read, lost)
 
 
 def _among(told: str, instrument: Instrument) -> None:

@@ -31,6 +31,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Listing,
     Poll,
     Request,
     facts,
@@ -324,7 +325,7 @@ EXCHANGE = Exchange(
     title="CFTC",
     group=Group.REPORT,
     base_url="https://publicreporting.cftc.gov",
-    book=BookPoll(HOUR, list, lambda _: {}),
+    book=BookPoll(HOUR, list, lambda _: Listing()),
     polls=(
         Poll(
             "positions",

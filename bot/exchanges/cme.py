@@ -33,6 +33,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Listing,
     Poll,
     Request,
     facts,
@@ -364,7 +365,7 @@ EXCHANGE = Exchange(
     title="CME",
     group=Group.REPORT,
     base_url="https://www.cmegroup.com",
-    book=BookPoll(HOUR, list, lambda _: {}),
+    book=BookPoll(HOUR, list, lambda _: Listing()),
     # Evening in Chicago (preliminary) and late morning (final), summer and winter.
     polls=(Poll("volume", 24 * HOUR, _asked, parse_volume, at=(time(3, 10), time(17, 10))),),
     budget=Budget(2, MINUTE),

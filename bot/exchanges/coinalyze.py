@@ -8,7 +8,7 @@ out rather than counting one twice.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -17,7 +17,8 @@ from bot.domain.assets import Asset
 from bot.domain.market import Group, Instrument, Report, ReportKind, Venue
 from bot.domain.units import ContractSize, Unit
 from bot.errors import SourceBlocked, SourceChanged, SourceError
-from bot.exchanges.reading import coin, decode, in_frames, peek, read_all, read_book, refusal
+from bot.exchanges.listed import read_book
+from bot.exchanges.reading import coin, decode, in_frames, peek, read_all, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -27,6 +28,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     Poll,
     Request,
     RetoldPast,
@@ -106,7 +108,7 @@ def _refused(status: int, body: bytes) -> SourceError:
     return refusal(status, body)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``[{"symbol": "BTCUSDT_PERP.W", "exchange": "W", "base_asset": "BTC", …}]``"""
 
     def read(row: _Market) -> Instrument | None:

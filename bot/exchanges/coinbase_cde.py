@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -11,7 +11,8 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.reading import DOLLARS, coin, decode, evidence, moment, peek, read_book, read_rows, refusal
+from bot.exchanges.listed import read_book
+from bot.exchanges.reading import DOLLARS, coin, decode, evidence, moment, peek, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -22,6 +23,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     Poll,
     Request,
     facts,
@@ -111,7 +113,7 @@ def _interval(text: str | None) -> timedelta | None:
     return timedelta(seconds=int(number))
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"products": [{"product_id": "BIP-20DEC30-CDE", "future_product_details": {…}}]}``
 
     A contract that pays funding is perpetual in all but name, however far off its expiry is written.

@@ -5,7 +5,6 @@ Its successor stands before the book of Deribit, under Deribit's names, and is n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -13,17 +12,8 @@ import msgspec
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.reading import (
-    DOLLARS,
-    NOT_COINS,
-    coin,
-    decode,
-    moment,
-    read_book,
-    read_rows,
-    refusal,
-    rows_of,
-)
+from bot.exchanges.listed import read_book
+from bot.exchanges.reading import DOLLARS, NOT_COINS, coin, decode, moment, read_rows, refusal, rows_of
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -33,6 +23,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     facts,
     only_read,
     optional,
@@ -78,7 +69,7 @@ class _Row(msgspec.Struct):
 _ROWS = msgspec.json.Decoder(list[_Row] | _Row)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``[{"symbol": "BTC-PERP", "type": "PERP", "base_asset_name": "BTC", "quote_asset_name": "USDC"}]``"""
 
     def read(row: _Row) -> Instrument | None:

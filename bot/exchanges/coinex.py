@@ -5,7 +5,6 @@ Off until asked for: client libraries dropped the venue in autumn 2026.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -26,7 +25,8 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.reading import DOLLARS, coded, coin, decode, read_book, read_rows, refusal
+from bot.exchanges.listed import read_book
+from bot.exchanges.reading import DOLLARS, coded, coin, decode, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -37,6 +37,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     Poll,
     Request,
     facts,
@@ -123,7 +124,7 @@ _LOSSES = msgspec.json.Decoder(_Losses)
 _told = coded(fine="0", throttled=THROTTLED, busy=BUSY)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"data": [{"market": "BTCUSDT", "contract_type": "linear", "base_ccy", "quote_ccy", …}]}``"""
 
     def read(row: _Listed) -> Instrument | None:

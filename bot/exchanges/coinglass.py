@@ -8,7 +8,7 @@ the row "All" never at all. As of when a figure was true is not told, so none of
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -16,7 +16,8 @@ import msgspec
 from bot.domain.assets import Asset
 from bot.domain.market import Group, Instrument, Report, ReportKind, Venue
 from bot.errors import SourceBlocked, SourceChanged, SourceError
-from bot.exchanges.reading import code_refusal, coin, decode, evidence, peek, read_all, read_book, refusal
+from bot.exchanges.listed import read_book
+from bot.exchanges.reading import code_refusal, coin, decode, evidence, peek, read_all, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -26,6 +27,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     Poll,
     Request,
     RetoldPast,
@@ -123,7 +125,7 @@ def _refused(status: int, body: bytes) -> SourceError:
     return _told(body) or refusal(status, body)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"code": "0", "data": ["BTC", "ETH"]}``: coins, each to be asked for."""
 
     def read(symbol: str) -> Instrument:

@@ -5,7 +5,7 @@ Mark prices and funding are told one contract a call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,7 +15,8 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Price, Venue, Volume
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.reading import DOLLARS, coded, coin, decode, read_book, read_rows, refusal
+from bot.exchanges.listed import read_book
+from bot.exchanges.reading import DOLLARS, coded, coin, decode, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -26,6 +27,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     Poll,
     Request,
     facts,
@@ -122,7 +124,7 @@ def read_refusal(status: int, body: bytes) -> SourceError:
     return by_status if told is None or type(told) is SourceChanged else told
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"result": {"data": [{"symbol": "BTCUSD-PERP", "inst_type": "PERPETUAL_SWAP", …}]}}``"""
 
     def read(row: _Listed) -> Instrument | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -25,7 +25,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceError
-from bot.exchanges.listed import decode_listed
+from bot.exchanges.listed import decode_listed, read_book
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
@@ -34,7 +34,6 @@ from bot.exchanges.reading import (
     coin,
     decode,
     peek,
-    read_book,
     read_rows,
     refusal,
     rows_of,
@@ -49,6 +48,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Listing,
     Poll,
     Request,
     Socket,
@@ -223,7 +223,7 @@ def read_refusal(status: int, body: bytes) -> SourceError:
     return _told(body) or refusal(status, body)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"result": [{"instrument_name": "BTC-PERPETUAL", "settlement_period": "perpetual", …}]}``"""
 
     def read(row: _Listed) -> Instrument | None:
@@ -246,7 +246,8 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=row.quote_currency,
         )
 
-    return read_book(decode_listed(_BOOKS, body, _told).result, read)
+    page, lost = decode_listed(_BOOKS, body, _told)
+    return read_book(page.result, read, lost)
 
 
 def _counted(instrument: Instrument) -> Unit:

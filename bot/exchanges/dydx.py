@@ -6,7 +6,7 @@ Liquidations are trades with a mark, so every trade of every market is listened 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -28,6 +28,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
+from bot.exchanges.listed import read_book
 from bot.exchanges.reading import (
     NOT_COINS,
     asked_for,
@@ -35,7 +36,6 @@ from bot.exchanges.reading import (
     decode,
     evidence,
     peek,
-    read_book,
     read_rows,
     refusal,
     stray,
@@ -51,6 +51,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     Poll,
     Request,
     Socket,
@@ -196,7 +197,7 @@ def _markets(body: bytes) -> Iterable[_Market]:
     return decode(_MARKETS, body, _told).markets.values()
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"markets": {"BTC-USD": {"ticker": "BTC-USD", "status": "ACTIVE", …}}}``
 
     Markets that anyone listed are named after their pool (``COIN,RAYDIUM,ADDRESS-USD``): whose coin that is

@@ -7,7 +7,7 @@ that of the position that was lost.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -29,6 +29,7 @@ from bot.domain.market import (
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError, SourceThrottled, SourceUnreachable
 from bot.exchanges.gate_socket import moment, socket
+from bot.exchanges.listed import read_book
 from bot.exchanges.reading import (
     DOLLARS,
     account_ratio,
@@ -38,7 +39,6 @@ from bot.exchanges.reading import (
     pages,
     past_sum,
     peek,
-    read_book,
     read_rows,
     refusal,
     rows_of,
@@ -54,6 +54,7 @@ from bot.exchanges.spec import (
     Exchange,
     Figure,
     History,
+    Listing,
     Poll,
     Request,
     facts,
@@ -180,7 +181,7 @@ def read_refusal(status: int, body: bytes) -> SourceError:
     return told if isinstance(told, SourceThrottled | SourceUnreachable) else refusal(status, body)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``[{"name": "BTC_USDT", "type": "direct", "quanto_multiplier": "0.0001", "contract_type": "", …}]``
 
     Dollars are the quote of a direct contract and the size of an inverse one; a direct contract quoted in

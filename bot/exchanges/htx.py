@@ -6,7 +6,7 @@ its own price. The history's ``volume`` changes its unit with ``amount_type``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
@@ -18,6 +18,7 @@ from bot.domain.market import Funding, Group, Instrument, Observation, OpenInter
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
 from bot.exchanges.htx_socket import amount_of, socket
+from bot.exchanges.listed import read_book
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
@@ -29,7 +30,6 @@ from bot.exchanges.reading import (
     decode,
     implied_price,
     peek,
-    read_book,
     read_rows,
     rows_of,
     stamped,
@@ -46,6 +46,7 @@ from bot.exchanges.spec import (
     Exchange,
     Figure,
     History,
+    Listing,
     Poll,
     Request,
     facts,
@@ -174,7 +175,7 @@ def _told(body: bytes) -> SourceError | None:
     return code_refusal(code, message or "", body, throttled=THROTTLED, busy=BUSY)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"data": [{"symbol": "BTC", "contract_code": "BTC-USDT", "contract_size": 0.001, …}]}``
 
     A contract is coins if linear, dollars if inverse; the code of a coin-margined future has no quote.

@@ -5,7 +5,7 @@ Liquidations have no public feed: they can only be inferred from the fall of ope
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -14,7 +14,8 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.reading import coin, decode, evidence, peek, read_book, read_rows, refusal
+from bot.exchanges.listed import read_book
+from bot.exchanges.reading import coin, decode, evidence, peek, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -24,6 +25,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     Poll,
     Request,
     facts,
@@ -109,7 +111,7 @@ def _listed(meta: _Meta, contexts: list[_Context]) -> Iterator[_Context]:
             yield context
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``[{"universe": [{"name": "BTC"}]}, […]]``, or the first half alone (``meta``): delisted names and
     builders' books (``xyz:``) are out.
     """

@@ -6,7 +6,7 @@ All symbols come in one answer. Bitcoin is XBT. Funding is told as an amount of 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -28,6 +28,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
+from bot.exchanges.listed import read_book
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
@@ -40,7 +41,6 @@ from bot.exchanges.reading import (
     pages,
     peek,
     read_all,
-    read_book,
     read_rows,
     refusal,
     stray,
@@ -56,6 +56,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     History,
+    Listing,
     Poll,
     Request,
     Socket,
@@ -214,7 +215,7 @@ def read_refusal(status: int, body: bytes) -> SourceError:
     return _told(body) or refusal(status, body)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"instruments": [{"symbol": "PI_XBTUSD", "base": "XBT", "quote": "USD", "contractSize": 1, …}]}``
 
     The beginning of the name says how a contract counts; the field ``type`` does not say it reliably.

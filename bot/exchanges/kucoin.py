@@ -5,7 +5,7 @@ Liquidations have no public feed. The past, and a second way to the same count, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
@@ -15,6 +15,7 @@ import msgspec
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
+from bot.exchanges.listed import read_book
 from bot.exchanges.reading import (
     DOLLARS,
     OneOrMore,
@@ -24,7 +25,6 @@ from bot.exchanges.reading import (
     decode,
     pages,
     peek,
-    read_book,
     read_rows,
     rows_of,
     stamped,
@@ -39,6 +39,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     History,
+    Listing,
     Poll,
     Request,
     facts,
@@ -137,7 +138,7 @@ def _is_crypto(row: _Contract) -> bool:
     return said.upper() == "CRYPTO" or row.base_currency in TOKENS_OF_METALS
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"data": [{"symbol": "XBTUSDTM", "type": "FFWCSX", "baseCurrency": "XBT", "multiplier": 0.001, …}]}``
 
     An inverse contract's multiplier is negative: its size is what it says without the sign, in dollars.

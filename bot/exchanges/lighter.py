@@ -7,7 +7,7 @@ somebody has such a message, and never asked for, so the two counts are never mi
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Generic, TypeVar
@@ -29,7 +29,8 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.reading import coded, coin, decode, evidence, peek, read_book, read_rows, refusal, stray
+from bot.exchanges.listed import read_book
+from bot.exchanges.reading import coded, coin, decode, evidence, peek, read_rows, refusal, stray
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -39,6 +40,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     Poll,
     Request,
     Socket,
@@ -172,7 +174,7 @@ _ALL = msgspec.json.Decoder(_Told[dict[str, _Stats]])
 _told = coded(fine="200", throttled=THROTTLED)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"order_book_details": [{"symbol": "ETH", "market_id": 0, "market_type": "perp", …}]}``"""
 
     def read(row: _Market) -> Instrument | None:

@@ -5,7 +5,6 @@ Liquidations have no public feed, and open interest has no past.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
@@ -16,6 +15,7 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
+from bot.exchanges.listed import read_book
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
@@ -26,7 +26,6 @@ from bot.exchanges.reading import (
     decode,
     hours,
     peek,
-    read_book,
     read_rows,
     rows_of,
     stamped,
@@ -40,6 +39,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Listing,
     Poll,
     Request,
     facts,
@@ -142,7 +142,7 @@ def _is_crypto(row: _Listed) -> bool:
     return not (row.pre_market or row.kind == TRADFI or elsewhere or row.base_coin in NOT_COINS)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"data": [{"symbol": "BTC_USDT", "baseCoin": "BTC", "settleCoin": "USDT", "contractSize": 0.0001}]}``
 
     Some coins are listed under names of the venue's own (FILECOIN), their usual one beside it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
@@ -23,7 +23,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.listed import decode_listed
+from bot.exchanges.listed import decode_listed, read_book
 from bot.exchanges.okx_socket import FINE, SOCKET, TYPES, refused
 from bot.exchanges.reading import (
     ACCOUNTS_EVERY,
@@ -38,7 +38,6 @@ from bot.exchanges.reading import (
     pages,
     peek,
     read_all,
-    read_book,
     read_rows,
     refusal,
     stamped,
@@ -54,6 +53,7 @@ from bot.exchanges.spec import (
     Exchange,
     Figure,
     History,
+    Listing,
     Poll,
     Request,
     facts,
@@ -165,7 +165,7 @@ def _told(body: bytes) -> SourceError | None:
     return None if said is None or str(said.code) == FINE else refused(said.code, said.message, body)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"data": [{"instId": "BTC-USDT-SWAP", "ctType": "linear", "ctVal": "0.01", "ctValCcy": "BTC", …}]}``
 
     A contract stands for ctVal × ctMult of ctValCcy: coins if linear, dollars if inverse.
@@ -195,7 +195,8 @@ def parse_book(body: bytes) -> Mapping[str, Instrument]:
             quote=quote,
         )
 
-    return read_book(decode_listed(_BOOKS, body, _told).data, read)
+    page, lost = decode_listed(_BOOKS, body, _told)
+    return read_book(page.data, read, lost)
 
 
 def _size(row: _Listed, unit: Unit) -> ContractSize | None:

@@ -6,7 +6,6 @@ that the list of products tells: inverse where settled in coins, linear where se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -16,6 +15,7 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
+from bot.exchanges.listed import read_book
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
@@ -25,7 +25,6 @@ from bot.exchanges.reading import (
     decode,
     evidence,
     peek,
-    read_book,
     read_rows,
     refusal,
     rows_of,
@@ -40,6 +39,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     Poll,
     Request,
     facts,
@@ -157,7 +157,7 @@ def _told(body: bytes) -> SourceError | None:
     return code_refusal(code, why, body, throttled=THROTTLED)
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``{"data": {"products": [{"symbol": "BTCUSD", …}], "perpProductsV2": [{"symbol": "BTCUSDT", …}]}}``"""
     data = decode(_LISTING, body, _told).data
     rows = [(row, _linear) for row in data.linear] + [(row, _scaled) for row in data.products]

@@ -188,11 +188,6 @@ def read_all(rows: Iterable[R], read: Callable[[R], T | None]) -> tuple[list[T],
     return made, unreadable
 
 
-def read_book(rows: Iterable[R], read: Callable[[R], Instrument | None]) -> dict[str, Instrument]:
-    """The instruments of the rows by symbol. A row that cannot be read is left out, as is ``None``."""
-    return {one.symbol: one for one in read_all(rows, read)[0]}
-
-
 def coin(listed: str) -> tuple[Asset, int]:
     """``parse_asset`` for a name from outside: an empty one is ``SourceChanged``."""
     try:

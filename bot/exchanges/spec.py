@@ -32,6 +32,12 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
 
+class Listing(dict[str, Instrument]):
+    """The contracts of one answer, by symbol. ``unreadable`` is what was wrong with each row left out."""
+
+    unreadable: Sequence[str] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP call below the venue's base address. ``body`` (JSON) makes it a POST.
@@ -78,7 +84,7 @@ class BookPoll:
 
     every: timedelta
     requests: Callable[[], Sequence[Request]]
-    parse: Callable[[bytes], Mapping[str, Instrument]]
+    parse: Callable[[bytes], Listing]
     terms: Terms | None = None
     also: tuple[str, ...] = ()
     """What else the venue calls what is read alike: channels, kinds of question, other addresses. A part in

@@ -5,7 +5,6 @@ Which of them are shares and metals is told by the list of markets alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -15,7 +14,8 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.reading import DOLLARS, coin, decode, evidence, peek, read_book, read_rows, refusal
+from bot.exchanges.listed import read_book
+from bot.exchanges.reading import DOLLARS, coin, decode, evidence, peek, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -26,6 +26,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     Figure,
+    Listing,
     Poll,
     Request,
     facts,
@@ -87,7 +88,7 @@ def _told(body: bytes) -> SourceError | None:
     return None if said is None else SourceChanged(f"refused: {said.message}", evidence=evidence(body))
 
 
-def parse_book(body: bytes) -> Mapping[str, Instrument]:
+def parse_book(body: bytes) -> Listing:
     """``[{"name": "BTC_PERP", "stock": "BTC", "money": "USDT", "type": "futures", …}]``"""
 
     def read(row: _Listed) -> Instrument | None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from bot.domain.assets import Asset
 from bot.domain.market import Instrument
 from bot.errors import SourceChanged, SourceError, SourceThrottled
-from bot.exchanges.spec import MINUTE, Book, Exchange, Request, Terms
+from bot.exchanges.spec import MINUTE, Book, Exchange, Listing, Request, Terms
 from bot.feeds.contact import Contact, Setting, understand
 from bot.feeds.http import VenueHttp
 
@@ -20,17 +20,18 @@ ASK_AGAIN = timedelta(minutes=10)
 SOURCE = "contracts"
 
 
-async def ask_book(
-    exchange: Exchange, http: VenueHttp, setting: Setting | None = None
-) -> dict[str, Instrument]:
+async def ask_book(exchange: Exchange, http: VenueHttp, setting: Setting | None = None) -> Listing:
     """Everything the venue lists. A part missing is a failure: half a book would look like delistings."""
-    listed: dict[str, Instrument] = {}
+    listed, unreadable = Listing(), list[str]()
     requests = exchange.book.requests()
     for request in requests:
         raw = await fetched(exchange, SOURCE, http, request, setting)
-        listed.update(understand(exchange.book.parse, raw))
+        part = understand(exchange.book.parse, raw)
+        listed.update(part)
+        unreadable += part.unreadable
     if requests and not listed:
         raise SourceChanged("lists no contracts at all")
+    listed.unreadable = unreadable
     return listed
 
 
@@ -107,6 +108,8 @@ class VenueBook:
                 self.watched = watched
                 async with self._news:
                     self._news.notify_all()
+            if listed.unreadable:
+                await self._contact.keep_rows(listed.unreadable)
             self.ready = True
             self._contact.heard(symbols=len(self.watched))
             self._contact.fine()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain.assets import Asset
@@ -11,7 +11,7 @@ from bot.domain.health import SourceState
 from bot.domain.market import Group, Observation, OpenInterest, Price, Report, Venue, Volume
 from bot.domain.units import Size, measure
 from bot.errors import SourceError
-from bot.exchanges.spec import Book, Exchange, Poll, Request
+from bot.exchanges.spec import Book, Exchange, Listing, Poll, Request
 from bot.feeds.book import ask_book, limited
 from bot.feeds.contact import in_words, state_of, understand
 from bot.feeds.hearing import FeedReport, hear_once
@@ -46,6 +46,8 @@ class SourceReport:
     """Contracts of the asset whose coins could not be known."""
     doubts: tuple[str, ...] = ()
     """What may be wrong with the venue's figures all the same."""
+    unread: tuple[str, ...] = ()
+    """What was wrong with contracts of its list that could not be read."""
     unheard: str = ""
     """Why it tells nobody its liquidations; empty where it does."""
     feeds: tuple[FeedReport, ...] = ()
@@ -66,7 +68,7 @@ async def ask_once(
 
     Raises nothing of the venue's.
     """
-    listed: Book = {}
+    listed = Listing()
     feeds: list[FeedReport] = []
     told: list[Observation] = []
     faults: list[SourceError] = []
@@ -80,7 +82,8 @@ async def ask_once(
             heard = limited(listed, watched)
             if listen_s and heard:
                 feeds = await hear_once(exchange, http, heard, clock=clock, seconds=listen_s, ws_url=ws_url)
-    return _report(exchange, asset, clock(), len(limited(listed, watched)), told, faults, feeds)
+    report = _report(exchange, asset, clock(), len(limited(listed, watched)), told, faults, feeds)
+    return replace(report, unread=tuple(listed.unreadable))
 
 
 async def _ask_polls(

@@ -215,6 +215,8 @@ class Player:
         """For each poll whose contracts take turns: the book, and the contract that each question was of."""
         self.unreadable = self.refused = 0
         self.first_unreadable = self.first_refused = ""
+        self.lost: list[str] = []
+        """What was wrong with rows of answers that were read otherwise."""
 
     def play(self, piece: Piece) -> Sequence[Observation]:
         """What it says; nothing where it is a refusal or cannot be read, which is counted."""
@@ -236,7 +238,9 @@ class Player:
         if piece.status:
             raise refused(exchange, piece.status, {"Retry-After": piece.retry_after}, raw)
         if piece.source == BOOK:  # another answer to the same question replaces the one before
-            self._parts[venue][piece.request] = understand(exchange.book.parse, raw)
+            part = understand(exchange.book.parse, raw)
+            self._parts[venue][piece.request] = part
+            self._lose(piece, part.unreadable)
             listed = {symbol: one for part in self._parts[venue].values() for symbol, one in part.items()}
             self._books[venue] = limited(listed, frozenset({self._asset}) if self._asset else None)
             return ()
@@ -247,11 +251,16 @@ class Player:
         for poll in (*exchange.polls, *exchange.unasked):
             if poll.name == piece.source:
                 asked = self._asked_alone(venue, poll, piece.request) if poll.rotates else book
-                return understand(poll.parse, raw, asked, piece.received).observations
+                answer = understand(poll.parse, raw, asked, piece.received)
+                self._lose(piece, answer.unreadable)
+                return answer.observations
         for socket in exchange.sockets:
             if socket.name == piece.source:
                 return _frame(socket, raw, book, piece.received)
         raise SourceChanged("no such source")
+
+    def _lose(self, piece: Piece, rows: Sequence[str]) -> None:
+        self.lost += [f"{_where(piece)}: {row}" for row in rows]
 
     def _asked_alone(self, venue: Venue, poll: Poll, request: str) -> Book:
         """The one contract whose question this was; all of them where that cannot be told."""

@@ -38,6 +38,7 @@ from bot.exchanges.spec import (
     Budget,
     Exchange,
     History,
+    Listing,
     Poll,
     Request,
     Socket,
@@ -60,10 +61,15 @@ def decode(raw: bytes) -> Any:
         raise SourceChanged(f"not JSON: {odd}") from odd
 
 
-def parse_book(raw: bytes) -> Mapping[str, Instrument]:
-    """``{"contracts": ["BTC-PERP", "ETH-PERP"]}``"""
+def parse_book(raw: bytes) -> Listing:
+    """``{"contracts": ["BTC-PERP", "ETH-PERP"]}``; what begins with a question mark cannot be read."""
     names: list[str] = decode(raw)["contracts"]
-    return {name: Instrument(VENUE, name, parse_asset(name.partition("-")[0])[0]) for name in names}
+    known = [name for name in names if not name.startswith("?")]
+    listing = Listing(
+        (name, Instrument(VENUE, name, parse_asset(name.partition("-")[0])[0])) for name in known
+    )
+    listing.unreadable = [f"{name}: what?" for name in names if name.startswith("?")]
+    return listing
 
 
 def parse_tickers(raw: bytes, book: Book, now: datetime) -> Answer:

@@ -13,7 +13,19 @@ from bot.domain.market import OpenInterest, Price, Report, Venue
 from bot.domain.units import Amount, Unit
 from bot.exchanges.spec import Answer, Book, Exchange, Request
 from bot.feeds.doctor import SourceReport, ask_once
-from tests.feeds.acme import ACME, ALL, BTC, EACH, START, VENUE, Handler, Server, raw_serving, tickers
+from tests.feeds.acme import (
+    ACME,
+    ALL,
+    BTC,
+    EACH,
+    START,
+    VENUE,
+    Handler,
+    Server,
+    contracts,
+    raw_serving,
+    tickers,
+)
 from tests.feeds.test_http import status
 
 
@@ -133,3 +145,13 @@ async def test_only_the_newest_report_of_each_source_is_counted(server: Server) 
         return Answer([*weeks, Report(Venue("other"), BTC, 10.0, now, now)])
 
     assert (await ask(server.url, telling(cot))).coins == 110.0
+
+
+async def test_contracts_that_cannot_be_read_are_told_beside_those_that_can(server: Server) -> None:
+    async def odd(request: web.Request) -> web.Response:
+        return contracts("BTC-PERP", "?odd", "ETH-PERP")
+
+    server.routes["/contracts"] = odd
+    report = await ask(server.url)
+    assert (report.state, report.symbols, report.coins) == (SourceState.FRESH, 2, 120.0)
+    assert report.unread == ("?odd: what?",)

@@ -379,3 +379,20 @@ async def test_a_newer_book_replaces_the_old_one(server: Server, world: World) -
         assert await book.ask() is None
     assert sorted(book.watched) == ["ETH-PERP", "SOL-PERP"]
     assert world.source("contracts").symbols == 2
+
+
+async def test_contracts_that_cannot_be_read_are_lost_alone_counted_and_kept(
+    server: Server, world: World
+) -> None:
+    async def odd(request: web.Request) -> web.Response:
+        return contracts("BTC-PERP", "?odd", "ETH-PERP", "?stranger")
+
+    server.routes["/contracts"] = odd
+    async with open_http(ACME, base_url=server.url) as http:
+        book = VenueBook(ACME, http, world.setting, None)
+        assert await book.ask() is None
+    assert sorted(book.watched) == ["BTC-PERP", "ETH-PERP"]
+    assert (world.source("contracts").state, world.source("contracts").rejected) == (SourceState.FRESH, 2)
+    assert [(kept.what, kept.detail) for kept in world.kept] == [
+        ("contracts", "?odd: what?; ?stranger: what?")
+    ]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -13,8 +13,8 @@ from aiohttp import web
 from msgspec.structs import replace as replace_struct
 
 from bot.domain.health import SourceState
-from bot.domain.market import Instrument, Liquidation, Observation, OpenInterest, Venue
-from bot.exchanges.spec import MINUTE, Exchange, Request
+from bot.domain.market import Liquidation, Observation, OpenInterest, Venue
+from bot.exchanges.spec import MINUTE, Exchange, Listing, Request
 from bot.feeds.sources import POLL_GAP, VENUE_GAP, VENUE_LINES_S, Sources, VenueSource
 from tests.feeds.acme import ACME, ALL, BTC, FORCED, Server, World, contracts, parse_book, serving, until
 from tests.feeds.test_http import status
@@ -168,8 +168,8 @@ async def test_a_full_stream_makes_the_feed_wait(server: Server, world: World) -
             await until(lambda: server.count("/tickers") >= 2)
 
 
-def bust_book(raw: bytes) -> Mapping[str, Instrument]:
-    return {name: replace_struct(one, venue=Venue("bust")) for name, one in parse_book(raw).items()}
+def bust_book(raw: bytes) -> Listing:
+    return Listing((name, replace_struct(one, venue=Venue("bust"))) for name, one in parse_book(raw).items())
 
 
 async def test_a_fleet_that_starts_is_spread(server: Server, world: World) -> None:
