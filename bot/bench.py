@@ -21,8 +21,8 @@ from bot.domain.market import (
     Quarantined,
     Reading,
     Report,
-    Verdict,
 )
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import Stage, Wave, follow_ups
 from bot.health import Senses
 from bot.pipeline.horizons import last_step, next_step

@@ -21,7 +21,8 @@ import msgspec
 from msgspec.structs import replace
 
 from bot.config import Settings
-from bot.domain.market import Completeness, Group, Liquidation, Quarantined, Reading, Report, Venue, Verdict
+from bot.domain.market import Completeness, Group, Liquidation, Quarantined, Reading, Report, Venue
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import Wave
 from bot.errors import StorageError, UsageError
 from bot.exchanges import EXCHANGES

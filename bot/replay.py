@@ -12,7 +12,8 @@ from typing import Any, TextIO
 import msgspec
 
 from bot.domain.assets import Asset, parse_asset
-from bot.domain.market import VERDICT_MEANS, Group, Venue, Verdict
+from bot.domain.market import Group, Venue
+from bot.domain.verdicts import VERDICT_MEANS, Verdict
 from bot.domain.waves import Wave
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES

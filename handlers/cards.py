@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bot.domain.cards import Button, Card, Line, Picture, Tone
-from bot.domain.market import Missing, Report, ReportKind, Verdict
+from bot.domain.market import Missing, Report, ReportKind
 from bot.domain.posts import Latency
 from bot.domain.units import UsdChange
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import Kind, Lead, Rank, Stage, Wave
 from handlers.core_words import retold, verdict_words
 from handlers.forced_words import burst_lines, liquidation_lines

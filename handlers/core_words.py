@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from bot.domain.health import SourceState
-from bot.domain.market import Completeness, Verdict
+from bot.domain.market import Completeness
+from bot.domain.verdicts import Verdict
 from handlers.speech import ENGLISH, N_, _, spoken
 
 VERDICTS: Mapping[Verdict, str] = {

@@ -30,6 +30,7 @@ GROUPS = (Group.OFFSHORE, Group.DEX, Group.REGULATED, Group.REPORT)
 """Both may grow at their ends, and are otherwise never changed: their places stand in what was written."""
 UNNAMED = 63
 _CODES = {name: place for place, name in enumerate(NAMES)}
+_GROUP_CODES = {group: 64 * place for place, group in enumerate(GROUPS)}
 
 
 class _Columns(msgspec.Struct, frozen=True, array_like=True):
@@ -56,7 +57,7 @@ class _Columns(msgspec.Struct, frozen=True, array_like=True):
 def packed(snap: Snapshot) -> bytes:
     venues = snap.venues
     ages = [(snap.at - v.at) // MICROSECOND for v in venues]
-    short = all(abs(age) < 2**31 for age in ages)
+    short = -(2**31) < min(ages, default=0) <= max(ages, default=0) < 2**31
     columns = _Columns(
         snap.coins,
         snap.usd,
@@ -65,7 +66,7 @@ def packed(snap: Snapshot) -> bytes:
         snap.index,
         snap.funding,
         snap.missing,
-        bytes(_CODES.get(v.venue, UNNAMED) + 64 * GROUPS.index(v.group) for v in venues),
+        bytes([_CODES.get(v.venue, UNNAMED) + _GROUP_CODES[v.group] for v in venues]),
         [v.venue for v in venues if v.venue not in _CODES],
         array("d", [v.coins for v in venues]).tobytes(),
         array("d", [math.nan if v.usd is None else v.usd for v in venues]).tobytes(),

@@ -19,8 +19,8 @@ from bot.domain.market import (
     Snapshot,
     Venue,
     VenueLiquidations,
-    Verdict,
 )
+from bot.domain.verdicts import Verdict
 from storage.postgres_connections import Connection, Connections
 from storage.postgres_liquidations import Liquidations
 from storage.postgres_readings import Readings

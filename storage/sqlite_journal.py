@@ -20,8 +20,8 @@ from bot.domain.market import (
     Snapshot,
     Venue,
     VenueLiquidations,
-    Verdict,
 )
+from bot.domain.verdicts import Verdict
 from storage import sqlite_liquidations as liquidations
 from storage import sqlite_reports as reports
 from storage import sqlite_snapshots as snapshots

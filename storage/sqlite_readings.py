@@ -34,12 +34,14 @@ class Readings:
         fresh: Ids = {}
         rows = []
         begin = border(db, "readings")
+        when, received = None, 0
         for told in readings:
-            received = micros(told.received)
+            if told.received is not when:  # all of one answer came together
+                when, received = told.received, micros(told.received)
             if received < begin:
                 continue
             market = self._market(db, told.instrument, fresh)
-            lag = received - micros(told.at)
+            lag = 0 if told.at is when else received - micros(told.at)
             rows.append((received, market, lag, told.coins, told.price_usd, told.new_beginning))
         db.conn.executemany("insert or ignore into readings values (?, ?, ?, ?, ?, ?)", rows)
         return fresh

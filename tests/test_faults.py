@@ -18,7 +18,8 @@ import pytest
 from bot.app import work
 from bot.config import load
 from bot.domain.assets import Asset
-from bot.domain.market import Venue, Verdict
+from bot.domain.market import Venue
+from bot.domain.verdicts import Verdict
 from bot.exchanges import EXCHANGES
 from bot.feeds.sources import VenueSource
 from bot.running import running

@@ -14,7 +14,8 @@ import pytest
 
 from bot.domain.assets import Asset
 from bot.domain.health import SourceHealth, SourceState
-from bot.domain.market import Venue, Verdict
+from bot.domain.market import Venue
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import Kind, Stage, Wave
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import MINUTE, SECOND

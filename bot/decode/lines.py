@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from bot.decode.sources import Source
 from bot.domain.market import (
-    VERDICT_MEANS,
     AccountRatio,
     Funding,
     Instrument,
@@ -22,10 +21,10 @@ from bot.domain.market import (
     Price,
     Report,
     Supply,
-    Verdict,
     Volume,
 )
 from bot.domain.units import UNKNOWN, Amount, Size, Unit, measure
+from bot.domain.verdicts import VERDICT_MEANS, Verdict
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled
 from bot.exchanges.spec import Exchange, Listing, Socket
 from bot.feeds.contact import in_words
@@ -180,7 +179,6 @@ class Told:
         verdicts = {id(one): self._gate.price(one) for one in said if isinstance(one, Price)}
         for one in said:
             priced = isinstance(one, OpenInterest) or verdicts.get(id(one)) is Verdict.ACCEPT
-            priced = priced and not (isinstance(one, OpenInterest) and one.implied)
             if isinstance(one, OpenInterest | Price) and priced and one.price is not None:
                 self._prices[one.instrument.symbol] = one.price
         more: dict[str, Any] = {"numbered": numbers} if numbers else {}
@@ -217,8 +215,7 @@ class Told:
 
     def _open_interest(self, one: OpenInterest, more: Mapping[str, Any]) -> None:
         verdict, _ = self._gate.open_interest(self._undated(one))
-        price = None if one.implied else one.price
-        price = price or self._prices.get(one.instrument.symbol) or one.price
+        price = one.price or self._prices.get(one.instrument.symbol) or one.implied_price
         if verdict is Verdict.UNPRICED and _size(one.amount, one.instrument, price).usd is not None:
             verdict = Verdict.ACCEPT  # another source of the venue tells the price
         self._amount("open_interest", verdict, one, price, **more)

@@ -10,7 +10,8 @@ from typing import NewType
 import msgspec
 
 from bot.domain.assets import Asset
-from bot.domain.units import Amount, ContractSize, UsdChange
+from bot.domain.units import Amount, ContractSize, UsdChange, price_of
+from bot.domain.verdicts import Verdict
 
 Venue = NewType("Venue", str)
 """An exchange (or one of its separate books) by its short name: ``binance_usdm``."""
@@ -61,14 +62,22 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpenInterest(msgspec.Struct, frozen=True, gc=False, tag="open_interest"):
-    """Open interest of one instrument. ``price`` is the price of one base unit told in the same message."""
+    """Open interest of one instrument. ``price`` is the price of one base unit told in the same message.
+
+    ``worth`` is what the venue says of the amount in the other unit: dollars of coins, coins of dollars.
+    """
 
     instrument: Instrument
     amount: Amount
     at: datetime
     received: datetime
     price: Decimal | None = None
-    implied: bool = False  # the price follows from its dollars and coins: one told elsewhere goes before it
+    worth: Decimal | None = None
+
+    @property
+    def implied_price(self) -> Decimal | None:
+        """At which the amount is ``worth`` so much: for where no price is told at all."""
+        return None if self.worth is None else price_of(self.amount, self.instrument.contract, self.worth)
 
 
 class Price(msgspec.Struct, frozen=True, gc=False, tag="price"):
@@ -229,43 +238,6 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
 
 Observation = OpenInterest | Price | Funding | Volume | AccountRatio | Supply | Liquidation | Report
 """One thing said by a venue at one time, with its clock (``at``) and ours (``received``)."""
-
-
-class Verdict(StrEnum):
-    """Why an observation was believed or not."""
-
-    ACCEPT = "accept"
-    STALE = "stale"
-    FROZEN = "frozen"
-    ZERO = "zero"
-    JUMPED = "jumped"
-    RESIZED = "resized"
-    RECOUNTED = "recounted"
-    EXPIRED = "expired"
-    FUTURE = "future"
-    REPEATED = "repeated"
-    BACKWARDS = "backwards"
-    IMPOSSIBLE = "impossible"
-    UNPRICED = "unpriced"
-    UNREADABLE = "unreadable"
-
-
-VERDICT_MEANS = {
-    Verdict.ACCEPT: "believed",
-    Verdict.STALE: "too old when it arrived",
-    Verdict.FROZEN: "the same number for longer than this market ever stands still",
-    Verdict.ZERO: "zero where there was open interest",
-    Verdict.JUMPED: "a jump, held back until the next readings agree",
-    Verdict.RESIZED: "the venue changed how it counts; a new beginning, not a fall",
-    Verdict.RECOUNTED: "liquidations held back: its open interest seems to be told in other units",
-    Verdict.EXPIRED: "the contract expired",
-    Verdict.FUTURE: "stamped in the future",
-    Verdict.REPEATED: "told twice",
-    Verdict.BACKWARDS: "older than what was already known",
-    Verdict.IMPOSSIBLE: "not a possible amount",
-    Verdict.UNPRICED: "no fresh price to count its coins with",
-    Verdict.UNREADABLE: "the payload is not what this venue is known to send",
-}
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):

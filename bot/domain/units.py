@@ -43,6 +43,9 @@ class Size(msgspec.Struct, frozen=True, gc=False):
     usd: float | None
 
 
+IMPOSSIBLE_POWER = 30
+"""No amount is beyond 10^±30."""
+
 UNKNOWN = Size(None, None)
 
 
@@ -67,6 +70,21 @@ def measure(
     if unit is Unit.QUOTE:
         return Size(value / price_usd * coins_per_base if price_usd else None, value)
     return UNKNOWN
+
+
+def price_of(amount: Amount, contract: ContractSize | None, worth: Decimal) -> Decimal | None:
+    """The price of one base unit at which ``amount`` is ``worth`` so many dollars, or coins if it is dollars.
+
+    ``None`` where either is zero or impossible, or where the contract's size is not known.
+    """
+    value, unit = amount.value, amount.unit
+    if unit is Unit.CONTRACTS:
+        if contract is None:
+            return None
+        value, unit = value * contract.value, contract.unit
+    if not (value and worth and worth.is_finite() and abs(worth.adjusted()) <= IMPOSSIBLE_POWER):
+        return None
+    return worth / value if unit is Unit.BASE else value / worth
 
 
 class UsdChange(msgspec.Struct, frozen=True):

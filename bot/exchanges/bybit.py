@@ -219,10 +219,11 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
 
     One clock for all rows. Funding without its interval is unknown.
     """
-    if (pushed := peek(_PUSHED, body)) is not None:
+    page, pushed = peek(_TICKERS, body), None
+    if page is None and (pushed := peek(_PUSHED, body)) is not None:
         among, rows, at = "", [pushed.data], stamped(pushed.time, now)
     else:
-        page = decode(_TICKERS, body, _told)
+        page = page or decode(_TICKERS, body, _told)
         among, rows, at = page.result.category, page.result.rows, stamped(page.time, now)
 
     def read(row: _Ticker, instrument: Instrument) -> list[Observation]:

@@ -274,9 +274,10 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     ``side`` is the taker's, and the taker is who is closed: a SELL closed a long. The ``subscribed`` frame
     tells trades of the past.
     """
-    if peek(_DONE, body) is not None:
-        raise SourceChanged("trades over HTTP, which name no contract: read them as the source trades")
-    frame = decode(_KINDS, body)
+    if (frame := peek(_KINDS, body)) is None:
+        if peek(_DONE, body) is not None:
+            raise SourceChanged("trades over HTTP, which name no contract: read them as the source trades")
+        frame = decode(_KINDS, body)
     if frame.kind == "error":
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
     if frame.kind not in ("channel_data", "channel_batch_data"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -21,7 +21,7 @@ from bot.domain.market import (
     Venue,
     Volume,
 )
-from bot.domain.units import Amount, ContractSize, Unit
+from bot.domain.units import Amount, ContractSize, Unit, price_of
 from bot.errors import SourceChanged, SourceError
 from bot.exchanges.listed import decode_listed, read_book
 from bot.exchanges.okx_socket import FINE, SOCKET, TYPES, refused
@@ -34,7 +34,6 @@ from bot.exchanges.reading import (
     between,
     coin,
     decode,
-    implied_price,
     pages,
     peek,
     read_all,
@@ -212,8 +211,8 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
     """
 
     def read(row: _OpenInterest, instrument: Instrument) -> list[Observation]:
-        amount, price = _told_thrice(instrument, row.contracts, row.coins, row.usd)
-        return [OpenInterest(instrument, amount, stamped(row.at, now), now, price, price is not None)]
+        amount, worth = _told_thrice(instrument, row.contracts, row.coins, row.usd)
+        return [OpenInterest(instrument, amount, stamped(row.at, now), now, None, worth)]
 
     return read_rows(decode(_OPEN, body, _told).data, book, read)
 
@@ -221,20 +220,19 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
 def _told_thrice(
     instrument: Instrument, contracts: Figure | None, coins: Figure | None, usd: Figure | None
 ) -> tuple[Amount, Decimal | None]:
-    """The amount, and the price at which it is the dollars (inverse: the coins) that it is told as.
+    """The amount, and what it is worth in the other unit. The coins are taken where the size is not known."""
+    if instrument.contract is None and coins:
+        return Amount(required(coins, "oiCcy"), Unit.BASE), _worth(usd)
+    amount = Amount(required(contracts, "oi"), Unit.CONTRACTS)
+    return amount, _worth(coins if instrument.inverse else usd)
 
-    Where the book told no size of a contract, the coins are taken.
-    """
-    size, base, dollars = instrument.contract, optional(coins, "oiCcy"), optional(usd, "oiUsd")
-    if size is None and base is not None:
-        amount = Amount(base, Unit.BASE)
-    else:
-        amount = Amount(required(contracts, "oi"), Unit.CONTRACTS)
-    if size is not None and size.unit is Unit.BASE:
-        base = amount.value * size.value
-    elif size is not None:
-        dollars = amount.value * size.value
-    return amount, None if base is None or dollars is None else implied_price(dollars, base)
+
+def _worth(told: Figure | None) -> Decimal | None:
+    """Only for where no price is told, so it is not looked at more closely than a number must be."""
+    try:
+        return Decimal(str(told)) if told else None
+    except InvalidOperation:
+        raise SourceChanged(f"worth {told!r:.40}, which is not a number") from None
 
 
 def parse_marks(body: bytes, book: Book, now: datetime) -> Answer:
@@ -321,7 +319,8 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
 
     def read(row: tuple[int | str, Figure, Figure | None, Figure | None]) -> OpenInterest:
         at, *told = row
-        amount, price = _told_thrice(instrument, *told)
+        amount, worth = _told_thrice(instrument, *told)
+        price = None if worth is None else price_of(amount, instrument.contract, worth)
         return OpenInterest(instrument, amount, from_ms(at), now, price)
 
     return sorted(read_all(decode(_PASTS, body, _told).data, read)[0], key=lambda point: point.at)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -245,6 +246,7 @@ def code_refusal(
     return SourceChanged(why, evidence=evidence(body))
 
 
+@lru_cache(maxsize=256)
 def hours(raw: Figure | None, name: str) -> timedelta:
     """The time between two settlements of funding, told in whole hours. Raises ``SourceChanged``."""
     told = required(raw, name)

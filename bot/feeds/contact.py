@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from bot.domain.health import SourceState
-from bot.domain.market import Completeness, Observation, Quarantined, Venue, Verdict
+from bot.domain.market import Completeness, Observation, Quarantined, Venue
+from bot.domain.verdicts import Verdict
 from bot.errors import Refusal, SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
 from bot.exchanges.spec import ONE_SIDED, Exchange, Request
 from bot.health import Health

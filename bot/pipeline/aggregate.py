@@ -17,16 +17,8 @@ from statistics import median
 import msgspec
 
 from bot.domain.assets import Asset
-from bot.domain.market import (
-    Group,
-    Instrument,
-    Missing,
-    Reading,
-    Snapshot,
-    Venue,
-    VenueOpenInterest,
-    Verdict,
-)
+from bot.domain.market import Group, Instrument, Missing, Reading, Snapshot, Venue, VenueOpenInterest
+from bot.domain.verdicts import Verdict
 from bot.pipeline.horizons import HORIZON_S, gap_limit_s, moment, seconds
 
 FORGET_AFTER_S = 7 * 86400.0

@@ -9,7 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from bot.domain.assets import Asset
-from bot.domain.market import Group, Report, Venue, Verdict
+from bot.domain.market import Group, Report, Venue
+from bot.domain.verdicts import Verdict
 from bot.pipeline.aggregate import Aggregate, AggregateState
 from bot.pipeline.bursts import Bursts, BurstsState
 from bot.pipeline.detect import Detector, DetectorState

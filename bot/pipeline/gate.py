@@ -13,8 +13,9 @@ from decimal import Decimal
 
 import msgspec
 
-from bot.domain.market import Instrument, OpenInterest, Price, Reading, Verdict
+from bot.domain.market import Instrument, OpenInterest, Price, Reading
 from bot.domain.units import Amount, measure
+from bot.domain.verdicts import Verdict
 
 FUTURE_TOLERANCE = timedelta(minutes=2)
 JUMP_AT_A_MINUTE = 0.35
@@ -184,11 +185,12 @@ class Gate:
         return Verdict.ACCEPT
 
     def _price_for(self, key: tuple[str, str], said: OpenInterest) -> float | None:
-        if said.price is not None and not said.implied:
+        if said.price is not None:
             self._price(key, said.price, said.at, said.received)
         track = self._prices.get(key)
         if track is None or track.at is None or said.at - track.at > self._fresh:
-            return _possible(said.price) if said.implied and said.price is not None else None
+            implied = said.implied_price
+            return None if implied is None else _possible(implied)
         return track.price
 
     def _judge(self, track: _Track, said: OpenInterest) -> tuple[Verdict, bool]:

@@ -13,7 +13,6 @@ import msgspec
 
 from bot.domain.assets import Asset
 from bot.domain.market import (
-    VERDICT_MEANS,
     Completeness,
     Funding,
     Group,
@@ -29,8 +28,8 @@ from bot.domain.market import (
     Snapshot,
     Venue,
     VenueLiquidations,
-    Verdict,
 )
+from bot.domain.verdicts import VERDICT_MEANS, Verdict
 from bot.domain.waves import Stage, Wave
 from bot.pipeline.aggregate import Step
 from bot.pipeline.attribution import Past

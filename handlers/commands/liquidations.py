@@ -8,7 +8,8 @@ from statistics import median
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Button, Card, Line, Table, plain
-from bot.domain.market import Completeness, Position, Venue, VenueLiquidations, Verdict
+from bot.domain.market import Completeness, Position, Venue, VenueLiquidations
+from bot.domain.verdicts import Verdict
 from bot.errors import AskError
 from handlers.commands.chart import liquidated_first
 from handlers.commands.registry import Ask, command

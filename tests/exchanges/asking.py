@@ -42,7 +42,8 @@ def past(exchange: Exchange, payload: object, contract: str) -> list[OpenInteres
 def size(one: Observation) -> tuple[float | None, float | None]:
     """Coins and dollars, at the price of its own message."""
     assert isinstance(one, OpenInterest | Liquidation)
-    price = float(one.price) if one.price else None
+    told_price = one.price or (one.implied_price if isinstance(one, OpenInterest) else None)
+    price = float(told_price) if told_price else None
     told = measure(one.amount, one.instrument.contract, price, one.instrument.coins_per_base)
     return told.coins, told.usd
 

@@ -119,6 +119,13 @@ def told(payload: Payload) -> Any:
     return [_event(one) for one in result]
 
 
+def _priced(one: OpenInterest) -> dict[str, str]:
+    if one.price is not None:
+        return {"price": str(one.price)}
+    implied = one.implied_price
+    return {} if implied is None else {"price": f"{implied:.4f} implied"}
+
+
 def _answer(answer: Answer) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for one in answer.observations:
@@ -129,10 +136,9 @@ def _answer(answer: Answer) -> dict[str, Any]:
         facts = said.setdefault(one.instrument.symbol, {})
         facts["at_ms"] = "now" if one.at == NOW else _ms(one.at)
         match one:
-            case OpenInterest(amount=amount, price=price, implied=implied):
+            case OpenInterest(amount=amount):
                 facts["open_interest"] = _amount(amount)
-                if price is not None:
-                    facts["price"] = f"{price:.4f} implied" if implied else str(price)
+                facts |= _priced(one)
             case Price(price=price):
                 facts["price"] = str(price)
             case Funding(rate=rate, interval=interval):

@@ -37,7 +37,7 @@ def test_okx_open_interest_is_contracts_told_in_coins_and_dollars_too(
     row = held(contract.partition(",")[0], contracts, coins, usd)
     (one,) = answer(OKX, "open-interest", row, book(OKX, contract)).observations
     assert isinstance(one, OpenInterest)
-    assert (one.amount.unit, one.implied) == (Unit.CONTRACTS, True)
+    assert (one.amount.unit, one.price) == (Unit.CONTRACTS, None)
     assert size(one) == near(float(coins), float(usd))
 
 

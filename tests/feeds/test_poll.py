@@ -11,7 +11,8 @@ from aiohttp import web
 
 from bot.domain.assets import Asset
 from bot.domain.health import SourceState
-from bot.domain.market import OpenInterest, Price, Verdict
+from bot.domain.market import OpenInterest, Price
+from bot.domain.verdicts import Verdict
 from bot.errors import SourceChanged
 from bot.exchanges.spec import MINUTE, Answer, Book, BookPoll, Exchange, Poll
 from bot.feeds.book import VenueBook

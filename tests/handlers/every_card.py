@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from bot.domain.assets import Asset
 from bot.domain.cards import Card
 from bot.domain.chats import ChatSettings, Digest, QuietHours, RolePing, SettingsChange
-from bot.domain.market import Missing, ReportKind, Venue, Verdict
+from bot.domain.market import Missing, ReportKind, Venue
 from bot.domain.posts import Destination, Latency, Notice, digest_subject
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import AFTER, Burst, FollowUp, Forced, Kind, Lead, Magnitude, Rank, Stage, Wave
 from bot.errors import CardRefused, DestinationGone, PlaceClosed
 from bot.known import published

@@ -20,10 +20,10 @@ from bot.domain.market import (
     Snapshot,
     Venue,
     VenueOpenInterest,
-    Verdict,
 )
 from bot.domain.statistics import Statistics, VenueStatistics
 from bot.domain.units import Amount, Unit
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import Depth, Kind, Lead, Magnitude, Rank, Stage, VenueChange, Wave
 
 BTC, ETH = Asset("BTC"), Asset("ETH")

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from bot.domain.assets import Asset
 from bot.domain.cards import Card, Tone
-from bot.domain.market import Group, Missing, Report, Venue, Verdict
+from bot.domain.market import Group, Missing, Report, Venue
 from bot.domain.posts import Latency, Notice
 from bot.domain.units import UsdChange
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import Kind, Lead, Stage, VenueChange
 from bot.errors import AskError
 from handlers.cards import usd_split, wave_card

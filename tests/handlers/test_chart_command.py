@@ -10,8 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.charts import Chart, LinesChart, MarketChart, VenueCoins, VenuesChart
-from bot.domain.market import Group, Missing, Snapshot, Venue, VenueOpenInterest, Verdict
+from bot.domain.market import Group, Missing, Snapshot, Venue, VenueOpenInterest
 from bot.domain.statistics import Statistics, VenueStatistics
+from bot.domain.verdicts import Verdict
 from handlers.charts import svg
 from handlers.commands import Ask, answer
 from handlers.commands.chart import liquidated_first

@@ -10,8 +10,9 @@ from msgspec import structs
 
 from bot.domain.cards import Card, Table, Tone
 from bot.domain.health import SourceHealth, SourceState
-from bot.domain.market import Completeness, Group, Quarantined, Venue, Verdict
+from bot.domain.market import Completeness, Group, Quarantined, Venue
 from bot.domain.posts import Destination, Notice
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import Stage
 from handlers.commands import COMMANDS, Ask, answer
 from handlers.core_words import retold

@@ -9,7 +9,8 @@ import pytest
 
 from bot.blindness import blind_notice, sees_again
 from bot.domain.health import SourceState
-from bot.domain.market import VERDICT_MEANS, Completeness, Verdict
+from bot.domain.market import Completeness
+from bot.domain.verdicts import VERDICT_MEANS, Verdict
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
 from bot.exchanges import EXCHANGES
 from bot.feeds.contact import MEANS, in_words

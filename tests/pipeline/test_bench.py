@@ -15,8 +15,9 @@ import pytest
 
 from bot.bench import Bench
 from bot.blindness import watch_over
-from bot.domain.market import Group, Instrument, OpenInterest, Price, Venue, Verdict
+from bot.domain.market import Group, Instrument, OpenInterest, Price, Venue
 from bot.domain.posts import Destination, Measure, Subscription, Threshold
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import Stage, Wave
 from bot.health import Health
 from bot.judging import judge

@@ -14,8 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.assets import Asset
-from bot.domain.market import Group, Instrument, OpenInterest, Price, Reading, Venue, Verdict
+from bot.domain.market import Group, Instrument, OpenInterest, Price, Reading, Venue
 from bot.domain.units import Amount, Unit, UsdChange
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import STAGE_ORDER, Stage, Wave
 from bot.pipeline.aggregate import Aggregate
 from bot.pipeline.gate import Gate

@@ -8,16 +8,9 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from bot.domain.market import (
-    Instrument,
-    Liquidation,
-    Observation,
-    OpenInterest,
-    Position,
-    Venue,
-    Verdict,
-)
+from bot.domain.market import Instrument, Liquidation, Observation, OpenInterest, Position, Venue
 from bot.domain.units import Amount, Unit
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import Wave
 from bot.pipeline.tally import KEPT_MINUTES, Tally
 from tests.pipeline.market import BTC, MINUTE, OPENING, Scene, new_judge, path, play, thawed

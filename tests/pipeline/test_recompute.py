@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from bot.cases import KEPT, forget_cases
 from bot.config import Settings, load
-from bot.domain.market import ReportKind, Verdict
+from bot.domain.market import ReportKind
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import Stage, Wave
 from bot.errors import UsageError
 from bot.exchanges import EXCHANGES

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.domain.market import Observation, Report, ReportKind, Venue, Verdict
+from bot.domain.market import Observation, Report, ReportKind, Venue
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import Lead, Wave
 from bot.pipeline.attribution import told_of
 from tests.pipeline.market import BTC, MINUTE, OPENING, Scene, frozen, new_judge, path, play, thawed

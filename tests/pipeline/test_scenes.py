@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from bot.domain.market import Observation, Report, Venue, Verdict
+from bot.domain.market import Observation, Report, Venue
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import STAGE_ORDER, Kind, Lead, Stage, Wave
 from bot.pipeline.memory import Pace
 from tests.pipeline.market import (

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from bot.domain.assets import Asset
-from bot.domain.market import Group, Instrument, OpenInterest, Price, Reading, Venue, Verdict
+from bot.domain.market import Group, Instrument, OpenInterest, Price, Reading, Venue
 from bot.domain.units import Amount, ContractSize, Unit
+from bot.domain.verdicts import Verdict
 from bot.pipeline.aggregate import Aggregate
 from bot.pipeline.gate import Gate
 from bot.pipeline.horizons import HORIZONS
@@ -217,7 +218,8 @@ def test_a_price_that_only_follows_from_the_amounts_stands_in_until_a_mark_price
     gate = Gate(FRESH)
 
     def implied(minute: float) -> OpenInterest:
-        return msgspec.structs.replace(said(10 + minute, minute), implied=True)
+        one = said(10 + minute, minute)
+        return msgspec.structs.replace(one, price=None, worth=one.amount.value * 60_000)
 
     def price(one: OpenInterest) -> float | None:
         _, reading = gate.open_interest(one)

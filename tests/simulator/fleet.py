@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from bot.bench import Bench
 from bot.domain.assets import Asset
 from bot.domain.health import SourceHealth
-from bot.domain.market import Instrument, Reading, Venue, Verdict
+from bot.domain.market import Instrument, Reading, Venue
+from bot.domain.verdicts import Verdict
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import MINUTE, SECOND, Budget, Exchange
 from bot.feeds.contact import Setting

@@ -21,10 +21,10 @@ from bot.domain.market import (
     Snapshot,
     Venue,
     VenueOpenInterest,
-    Verdict,
 )
 from bot.domain.posts import Destination, Post, Subscription
 from bot.domain.units import Amount, ContractSize, Unit
+from bot.domain.verdicts import Verdict
 from bot.domain.waves import Depth, Kind, Lead, Magnitude, Stage, VenueChange, Wave
 
 NOW = datetime(2025, 10, 10, 21, 15, 0, 123456, tzinfo=UTC)
