@@ -72,6 +72,10 @@ class SourceBlocked(SourceError):
     pass
 
 
+class KeyRefused(SourceBlocked):
+    """The operator's key is not taken."""
+
+
 class SourceChanged(SourceError):
     pass
 

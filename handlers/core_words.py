@@ -80,6 +80,7 @@ SENTENCES = (
     N_("rate limit: {detail} (wait {seconds} s)"),
     N_("rate limit: {detail}"),
     N_("refuses this address (geo-block or ban): {detail}"),
+    N_("refuses the key: {detail}"),
     N_("changed payload: {detail}"),
     N_("connected, but not a sound for {seconds} s"),
     N_("only who is liquidated is told of it; public trades carry no mark"),

@@ -16,7 +16,7 @@ import msgspec
 from bot.domain.assets import Asset
 from bot.domain.market import Group, Instrument, Report, ReportKind, Venue
 from bot.domain.units import ContractSize, Unit
-from bot.errors import SourceBlocked, SourceChanged, SourceError
+from bot.errors import KeyRefused, SourceChanged, SourceError
 from bot.exchanges.listed import read_book
 from bot.exchanges.reading import coin, decode, in_frames, peek, read_all, refusal
 from bot.exchanges.spec import (
@@ -98,13 +98,13 @@ def _told(body: bytes) -> SourceError | None:
     said = peek(_SAID, body)
     if said is None:
         return None
-    refused = SourceBlocked if "api key" in said.message.lower() else SourceChanged
+    refused = KeyRefused if "api key" in said.message.lower() else SourceChanged
     return refused(f"refuses: {said.message:.80}")
 
 
 def _refused(status: int, body: bytes) -> SourceError:
     if status == 401:
-        return SourceBlocked("HTTP 401: the key is not taken")
+        return KeyRefused("HTTP 401")
     return refusal(status, body)
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from bot.domain.assets import Asset
 from bot.domain.market import Group, Instrument, Report, ReportKind, Venue
-from bot.errors import SourceBlocked, SourceChanged, SourceError
+from bot.errors import KeyRefused, SourceChanged, SourceError
 from bot.exchanges.listed import read_book
 from bot.exchanges.reading import code_refusal, coin, decode, evidence, peek, read_all, refusal
 from bot.exchanges.spec import (
@@ -116,12 +116,14 @@ def _told(body: bytes) -> SourceError | None:
         return None
     code, why = str(said.code), said.msg[:80]
     blocked = (*NO_KEY, "400") if "api key" in why.lower() else NO_KEY
-    return code_refusal(code, why, body, throttled=THROTTLED, busy=BUSY, blocked=blocked)
+    if code in blocked:
+        return KeyRefused(f"{code} {why}", evidence=evidence(body))
+    return code_refusal(code, why, body, throttled=THROTTLED, busy=BUSY)
 
 
 def _refused(status: int, body: bytes) -> SourceError:
     if status == 401:
-        return SourceBlocked("HTTP 401: the key is not taken, or its plan does not include this")
+        return KeyRefused("HTTP 401: or its plan does not include this")
     return _told(body) or refusal(status, body)
 
 

@@ -14,7 +14,15 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from bot.domain.health import SourceState
 from bot.domain.market import Completeness, Observation, Quarantined, Venue
 from bot.domain.verdicts import Verdict
-from bot.errors import Refusal, SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
+from bot.errors import (
+    KeyRefused,
+    Refusal,
+    SourceBlocked,
+    SourceChanged,
+    SourceError,
+    SourceThrottled,
+    SourceUnreachable,
+)
 from bot.exchanges.spec import ONE_SIDED, Exchange, Request
 from bot.health import Health
 from bot.ports import Clock
@@ -60,8 +68,9 @@ def state_of(fault: SourceError) -> SourceState:
 
 def in_words(fault: SourceError) -> str:
     """What a fault means, for a person: ``rate limit: too many requests (wait 30 s)``."""
+    means = "refuses the key" if isinstance(fault, KeyRefused) else MEANS[state_of(fault)]
     wait = f" (wait {fault.retry_after.total_seconds():.0f} s)" if isinstance(fault, SourceThrottled) else ""
-    return f"{MEANS[state_of(fault)]}: {fault}{wait}"
+    return f"{means}: {fault}{wait}"
 
 
 class Outlet(Protocol):

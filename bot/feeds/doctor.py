@@ -79,10 +79,10 @@ async def ask_once(
             faults.append(fault)
         else:
             told, faults = await _ask_polls(exchange, http, limited(listed, frozenset({asset})), clock)
-            heard = limited(listed, watched)
-            if listen_s and heard:
-                feeds = await hear_once(exchange, http, heard, clock=clock, seconds=listen_s, ws_url=ws_url)
-    report = _report(exchange, asset, clock(), len(limited(listed, watched)), told, faults, feeds)
+        now, heard = clock(), limited(listed, watched)
+        if listen_s and heard:
+            feeds = await hear_once(exchange, http, heard, clock=clock, seconds=listen_s, ws_url=ws_url)
+    report = _report(exchange, asset, now, len(heard), told, faults, feeds)
     return replace(report, unread=tuple(listed.unreadable))
 
 

@@ -11,6 +11,7 @@ from bot.domain.assets import Asset
 from bot.domain.health import SourceState
 from bot.domain.market import OpenInterest, Price, Report, Venue
 from bot.domain.units import Amount, Unit
+from bot.errors import KeyRefused, SourceError
 from bot.exchanges.spec import Answer, Book, Exchange, Request
 from bot.feeds.doctor import SourceReport, ask_once
 from tests.feeds.acme import (
@@ -90,6 +91,15 @@ async def test_a_failure_says_what_it_means(
     assert report.why.startswith(words)
     assert report.reachable is (reachable or path == "/tickers")
     assert report.coins is None
+
+
+async def test_a_key_that_is_not_taken_is_no_block_of_the_address(server: Server) -> None:
+    def refuses(status: int, body: bytes) -> SourceError:
+        return KeyRefused("HTTP 401")
+
+    server.routes["/tickers"] = status(401)
+    report = await ask(server.url, replace(ACME, read_refusal=refuses))
+    assert (report.state, report.why) == (SourceState.BLOCKED, "refuses the key: HTTP 401")
 
 
 async def test_no_network_is_said_plainly() -> None:

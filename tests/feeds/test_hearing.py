@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.domain.health import SourceState
 from bot.domain.market import Observation
 from bot.errors import SourceChanged
-from bot.exchanges.spec import Book, Exchange, Socket
+from bot.exchanges.spec import SECOND, Book, Exchange, Socket
 from bot.feeds.doctor import SourceReport, ask_once
 from bot.feeds.hearing import FeedReport
 from tests.feeds.acme import ACME, BTC, FORCED, START, Server, decode, parse_forced
@@ -97,6 +97,27 @@ async def test_only_sockets_that_hear_a_watched_contract_are_opened(server: Serv
     of_none = replace(FORCED, name="none", hears=lambda _: False)
     report = await listen(server, with_sockets(of_btc, of_none), LONG_S)
     assert [(feed.source, feed.contracts) for feed in report.feeds] == [("btc", 1)]
+
+
+async def test_figures_are_no_older_for_the_listening(server: Server) -> None:
+    async def waits(line: web.WebSocketResponse) -> None:
+        await line.receive()
+
+    times = iter(START + n * SECOND for n in range(100))
+    first = await ask_once(with_sockets(), asset=BTC, clock=lambda: next(times), base_url=server.url)
+    server.routes["/line"] = Line(waits).serve
+    times = iter(START + n * SECOND for n in range(100))
+    ws_url = server.url.replace("http", "ws")
+    then = await ask_once(
+        with_sockets(FORCED),
+        asset=BTC,
+        clock=lambda: next(times),
+        base_url=server.url,
+        ws_url=ws_url,
+        listen_s=SHORT_S,
+    )
+    assert len(then.feeds) == 1
+    assert then.age == first.age
 
 
 async def test_without_time_to_listen_no_line_is_opened(server: Server) -> None:
