@@ -135,6 +135,28 @@ def forced(quantity: str = "2", price: str = "64000", at: int = 1677356872265) -
     return json.dumps({"e": "forceOrder", "o": order})
 
 
+@pytest.mark.parametrize(
+    ("payload", "coins", "usd"),
+    [
+        ("binance_usdm/ticker_24hr", 151234.5, 151234.5 * 81211.0),
+        ("binance_coinm/ticker_24hr", 512345600 / 81200, 512345600.0),
+        ("okx/tickers", 98100.1, 98100.1 * 81200),
+        ("bingx/ticker_inverse", 14646480 / 140.574, 14646480.0),
+        ("bitfinex/tickers", 1890.25431, 1890.25431 * 64900.5),
+    ],
+)
+def test_volume_is_worth_the_last_price_that_is_told_beside_it(
+    capsys: pytest.CaptureFixture[str], kept: Any, payload: str, coins: float, usd: float
+) -> None:
+    venue, _ = payload.split("/")
+    (body,) = (one.body for one in PAYLOADS if str(one) == payload)
+    lists = [one for one in PAYLOADS if one.venue == venue and one.what == "book" and one.expected]
+    books = [word for one in lists for word in ("--book", kept(one.body, f"{one.name}.json"))]
+    _, lines, _ = run(capsys, venue, "volume", kept(body), *books)
+    told = next(line for line in lines if line["kind"] == "volume")
+    assert (told["coins"], told["usd"]) == pytest.approx((coins, usd))
+
+
 def test_frames_one_a_line_are_heard_in_turn(capsys: pytest.CaptureFixture[str], kept: Any) -> None:
     frames = "\n".join([forced(), forced("3"), forced(), forced("0")])
     code, lines, _ = run(capsys, "binance_usdm", "liquidations", kept(frames), "--instrument", BTC)

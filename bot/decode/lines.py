@@ -206,7 +206,7 @@ class Told:
         elif isinstance(one, Liquidation):
             self._liquidation(one, more)
         elif isinstance(one, Volume):
-            price = self._prices.get(one.instrument.symbol)
+            price = self._prices.get(one.instrument.symbol) or one.price
             self._amount("volume", self._plain(one, one.amount.value >= 0), one, price, **more)
         elif isinstance(one, AccountRatio | Supply):
             self._slow(one, more)

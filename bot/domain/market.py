@@ -104,12 +104,13 @@ class Funding(msgspec.Struct, frozen=True, gc=False, tag="funding"):
 
 
 class Volume(msgspec.Struct, frozen=True, gc=False, tag="volume"):
-    """Traded over the last 24 hours."""
+    """Traded over the last 24 hours; ``price`` is the last one, where no mark price comes with it."""
 
     instrument: Instrument
     amount: Amount
     at: datetime
     received: datetime
+    price: Decimal | None = None
 
 
 class AccountRatio(msgspec.Struct, frozen=True, gc=False, tag="account_ratio"):

@@ -127,6 +127,7 @@ class _Premium(msgspec.Struct, rename="camel"):
 class _Day(msgspec.Struct, rename="camel"):
     symbol: str
     volume: Figure | None = None
+    last_price: Figure | None = None
     close_time: int | str | None = None
 
 
@@ -228,12 +229,13 @@ def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
 
 
 def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
-    """``[{"symbol", "volume", "closeTime"}]``, or one alone: base coins here, contracts on COIN-M."""
+    """``[{"symbol", "volume", "lastPrice", "closeTime"}]``, or one alone: coins here, contracts on COIN-M."""
 
     def read(row: _Day, instrument: Instrument) -> list[Observation]:
         unit = Unit.CONTRACTS if instrument.inverse else Unit.BASE
         amount = Amount(required(row.volume, "volume"), unit)
-        return [Volume(instrument, amount, from_ms(row.close_time), now)]
+        last = quoted(row.last_price, "lastPrice")
+        return [Volume(instrument, amount, from_ms(row.close_time), now, last)]
 
     return read_rows(rows_of(decode(_DAYS, body, told)), book, read)
 

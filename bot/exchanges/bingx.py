@@ -107,6 +107,7 @@ class _Premium(msgspec.Struct, rename="camel"):
 class _Day(msgspec.Struct, rename="camel"):
     symbol: str
     volume: Figure | None = None
+    last_price: Figure | None = None
     close_time: int | str | None = None
 
 
@@ -178,7 +179,7 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
 def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"data": [{"symbol", "markPrice", "lastFundingRate", "fundingIntervalHours", "updateTime"}]}``
 
-    Inverse contracts tell no interval.
+    Inverse contracts tell no interval, and older answers none at all.
     """
 
     def read(row: _Premium, instrument: Instrument) -> list[Observation]:
@@ -189,7 +190,7 @@ def parse_premiums(body: bytes, book: Book, now: datetime) -> Answer:
         if rate is not None and row.funding_interval_hours is not None:
             interval = hours(row.funding_interval_hours, "fundingIntervalHours")
             said.append(Funding(instrument, rate, interval, now, now))
-        elif rate is not None and instrument.inverse:
+        elif rate is not None:
             said += usual_funding(instrument, rate, row.next_funding_time, now, now)
         return said
 
@@ -202,7 +203,8 @@ def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
     def read(row: _Day, instrument: Instrument) -> list[Observation]:
         unit = Unit.CONTRACTS if instrument.inverse else Unit.BASE
         amount = Amount(required(row.volume, "volume"), unit)
-        return [Volume(instrument, amount, stamped(row.close_time, now), now)]
+        last = quoted(row.last_price, "lastPrice")
+        return [Volume(instrument, amount, stamped(row.close_time, now), now, last)]
 
     return read_rows(rows_of(decode(_DAYS, body, _told).data), book, read)
 

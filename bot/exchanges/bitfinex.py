@@ -88,6 +88,8 @@ FACTS = facts(
 
 STEP = 5 * MINUTE
 POINTS_A_PAGE = 288
+TICKER = 11
+"""A name and ten figures; rows of ``/v2/status/deriv`` begin with a name too."""
 ROWS_A_PAGE = 5000  # rows are written more often than we need one, so a page is a day
 FUNDING_INTERVAL = 8 * HOUR
 EXECUTED = 1
@@ -215,7 +217,10 @@ def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
     """``[["tBTCF0:USTF0", bid, …, [7] last price, [8] volume, high, low]]``: base coins."""
 
     def read(told: _Named, instrument: Instrument) -> list[Observation]:
-        return [Volume(instrument, Amount(_needed(told.row, 8), Unit.BASE), now, now)]
+        if len(told.row) > TICKER:
+            raise SourceChanged(f"{len(told.row)} figures in a row: not a ticker")
+        amount, last = Amount(_needed(told.row, 8), Unit.BASE), quoted(_place(told.row, 7), "[7]")
+        return [Volume(instrument, amount, now, now, last)]
 
     return read_rows(_named(body), book, read)
 

@@ -111,7 +111,7 @@ def parse_book(body: bytes) -> Listing:
         if row.quote_currency not in DOLLARS or row.underlying in NOT_COINS:
             return None
         if row.kind == DATED and row.expiry is None:
-            raise SourceChanged(f"{row.symbol}: a dated contract without an expiry")
+            raise SourceChanged("a dated contract without an expiry")
         asset, multiple = coin(row.underlying)
         return Instrument(
             VENUE,

@@ -126,10 +126,10 @@ def parse_book(body: bytes) -> Listing:
         if row.is_disabled or row.quote_currency_id not in DOLLARS:
             return None
         if its.non_crypto is None and its.kind != CRYPTO:
-            raise SourceChanged(f"{row.symbol}: whether it is a coin is not told")
+            raise SourceChanged("whether it is a coin is not told")
         dated = _interval(its.funding_interval) is None
         if dated and not its.contract_expiry:
-            raise SourceChanged(f"{row.symbol}: neither an expiry nor funding")
+            raise SourceChanged("neither an expiry nor funding")
         asset, multiple = coin(its.contract_root_unit)
         return Instrument(
             VENUE,

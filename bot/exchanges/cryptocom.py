@@ -175,8 +175,14 @@ def parse_marks(body: bytes, book: Book, now: datetime) -> Answer:
 
 
 def parse_funding(body: bytes, book: Book, now: datetime) -> Answer:
-    """Funding is paid every hour."""
-    return _valued(body, book, lambda contract, value, at: Funding(contract, value, HOUR, at, now))
+    """Funding is paid every hour. A payload of another kind of valuation has the same shape."""
+
+    def say(contract: Instrument, value: Decimal, at: datetime) -> Observation:
+        if abs(value) >= 1:
+            raise SourceChanged(f"v is {value}, which is no rate of funding")
+        return Funding(contract, value, HOUR, at, now)
+
+    return _valued(body, book, say)
 
 
 def _valuations(kind: str, *, dated: bool) -> Callable[[Book], Sequence[Request]]:

@@ -117,6 +117,9 @@ class _Held(msgspec.Struct):
     coins: Figure | None = field(name="amount", default=None)
     value: Figure | None = None
     traded: Figure | None = field(name="trade_amount", default=None)
+    direction: str = ""
+    side: str = ""
+    """Only orders have one; what is liquidated comes in the same words as what is held."""
 
 
 class _Rate(msgspec.Struct):
@@ -219,6 +222,8 @@ def parse_open_interest(body: bytes, book: Book, now: datetime) -> Answer:
     at = stamped(page.at, now)
 
     def read(row: _Held, instrument: Instrument) -> list[Observation]:
+        if row.direction or row.side:
+            raise SourceChanged("an order, not open interest")
         amount, coins = amount_of(instrument, row.contracts, row.coins), optional(row.coins, "amount")
         usd, size = optional(row.value, "value"), instrument.contract
         if usd is None and instrument.inverse and size is not None:

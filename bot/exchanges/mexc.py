@@ -156,7 +156,7 @@ def parse_book(body: bytes) -> Listing:
             return None
         asset, multiple = coin(row.base_coin_name or row.base_coin)
         if multiple != coin(row.base_coin)[1]:
-            raise SourceChanged(f"{row.symbol}: {row.base_coin} is shown as {row.base_coin_name:.40}")
+            raise SourceChanged(f"{row.base_coin} is shown as {row.base_coin_name:.40}")
         inverse = row.settle_coin != row.quote_coin
         size = optional(row.contract_size, "contractSize")
         return Instrument(

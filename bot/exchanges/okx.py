@@ -134,6 +134,7 @@ class _Funding(msgspec.Struct):
 class _Day(msgspec.Struct):
     symbol: str = field(name="instId")
     contracts: Figure | None = field(name="vol24h", default=None)
+    last: Figure | None = None
     at: int | str | None = field(name="ts", default=None)
 
 
@@ -178,10 +179,10 @@ def parse_book(body: bytes) -> Listing:
         if str(row.category or CRYPTO) != CRYPTO:
             return None
         if row.contract_type not in KINDS:
-            raise SourceChanged(f"{row.symbol}: {row.contract_type} is no kind of contract that is known")
+            raise SourceChanged(f"{row.contract_type} is no kind of contract that is known")
         inverse = row.contract_type == "inverse"
         if row.counted_in != (quote if inverse else base):
-            raise SourceChanged(f"{row.symbol}: a {row.contract_type} contract counted in {row.counted_in}")
+            raise SourceChanged(f"a {row.contract_type} contract counted in {row.counted_in}")
         asset, multiple = coin(base)
         return Instrument(
             VENUE,
@@ -268,7 +269,8 @@ def parse_volume(body: bytes, book: Book, now: datetime) -> Answer:
         contracts = optional(row.contracts, "vol24h")
         if contracts is None:
             return []
-        return [Volume(instrument, Amount(contracts, Unit.CONTRACTS), stamped(row.at, now), now)]
+        last, at = quoted(row.last, "last"), stamped(row.at, now)
+        return [Volume(instrument, Amount(contracts, Unit.CONTRACTS), at, now, last)]
 
     return read_rows(decode(_DAYS, body, _told).data, book, read)
 

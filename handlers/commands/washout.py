@@ -130,7 +130,7 @@ def _faults(desk: Desk, feeds: Sequence[SourceHealth]) -> list[Line]:
 def _named(desk: Desk, name: str) -> Sequence[SourceHealth]:
     """The feeds of the venue called so, or of all whose names begin so. Raises ``AskError``."""
     sought = name.casefold()
-    called = {venue: (str(venue), title.casefold()) for venue, title in desk.titles().items()}
+    called = {feed.venue: (str(feed.venue), feed.title.casefold()) for feed in desk.feeds()}
     found = [venue for venue, names in called.items() if sought in names]
     found = found or [v for v, names in called.items() if any(one.startswith(sought) for one in names)]
     if not found:

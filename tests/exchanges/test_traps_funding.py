@@ -90,11 +90,10 @@ def test_phemex_interval_that_cannot_be_is_refused(written: object) -> None:
     [
         ("htx", "funding-coin-swaps", "htx/funding_coin_swaps"),
         ("bingx", "prices", "bingx/premium_index_inverse"),
+        ("bingx", "prices", "bingx/premium_index_without_interval"),
     ],
 )
-def test_coin_margined_funding_without_an_interval_is_assumed_and_said_to_be(
-    venue: str, poll: str, payload: str
-) -> None:
+def test_funding_without_an_interval_is_assumed_and_said_to_be(venue: str, poll: str, payload: str) -> None:
     exchange = EXCHANGES[Venue(venue)]
     (body,) = (one.body for one in PAYLOADS if str(one) == payload)
     (asked,) = (one for one in exchange.polls if one.name == poll)

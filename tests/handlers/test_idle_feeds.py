@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.domain.health import SourceHealth, SourceState
-from bot.domain.market import Completeness, Group
+from bot.domain.market import Completeness, Group, Venue
 from handlers.commands import Ask, answer
 from handlers.desk import Desk
 from handlers.web.figures import exposition, freshness, source_samples
@@ -51,3 +53,8 @@ def test_it_makes_no_venue_stale_and_raises_no_alarm() -> None:
     figures = exposition(source_samples(WithIdle().sources(), NOW))
     assert 'washout_source_fresh{venue="okx",source="tickers"} 1' in figures
     assert 'washout_source_fresh{venue="okx",source="futures"}' not in figures
+
+
+async def test_a_venue_that_is_not_asked_here_is_not_one_without_feeds(desk: Desk) -> None:
+    desk.about = replace(desk.about, titles={Venue("mexc"): "MEXC"})
+    assert 'I watch no venue "mexc"' in await said(desk, "/venues mexc")
