@@ -15,7 +15,7 @@ from bot.decode.payload import instrument_from, listed, read_books, unwrapped
 from bot.decode.sources import Source, reads, sources_of, table, the_source, the_venue
 from bot.domain.market import Instrument, Observation
 from bot.errors import SourceError, UsageError
-from bot.exchanges.spec import Exchange, Poll, Socket
+from bot.exchanges.spec import Exchange, Poll, Socket, lost_of
 from bot.feeds.contact import understand
 
 UNREADABLE = 6
@@ -113,11 +113,12 @@ def _take(told: Told, frame: bytes, given: Sequence[str], asked: Sequence[str]) 
         said: Sequence[Observation] = understand(of.parse, frame, told.book, now)
         numbers = understand(of.numbered, frame) if of.numbered is not None else ()
         unknown, told.book.missed = sorted(told.book.missed), set()
-        told.observed(said, unknown, numbers=numbers)
+        told.observed(said, unknown, lost_of(said), numbers)
     elif of is not None:
         named = [of.whose(frame)] if of.whose is not None else []
         contract = told.book.one_of([*named, *given, *asked], frame)
-        told.observed(understand(of.parse, frame, contract, now))
+        points = understand(of.parse, frame, contract, now)
+        told.observed(points, unreadable=lost_of(points))
         if of.liquidated is not None:
             told.liquidated(understand(of.liquidated, frame, contract))
 

@@ -181,7 +181,9 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
         amount = Amount(contracts, Unit.CONTRACTS)
         return OpenInterest(instrument, amount, from_ms(row.timestamp), now, price)
 
-    return sorted(read_all(rows, read)[0], key=lambda point: point.at)
+    points = read_all(rows, read)
+    points.sort(key=lambda point: point.at)
+    return points
 
 
 EXCHANGE = Exchange(

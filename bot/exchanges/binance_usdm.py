@@ -294,7 +294,9 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
         price = None if usd is None else implied_price(usd, base)
         return OpenInterest(instrument, Amount(base, Unit.BASE), from_ms(row.timestamp), now, price)
 
-    return sorted(read_all(rows, read)[0], key=lambda point: point.at)
+    points = read_all(rows, read)
+    points.sort(key=lambda point: point.at)
+    return points
 
 
 def _whose(body: bytes) -> str:

@@ -277,7 +277,9 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
         size = Amount(abs(amount), Unit.BASE)
         return Liquidation(instrument, position, size, price, _moment(row, 2), now, number, whole=True)
 
-    return sorted(read_all(rows, read)[0], key=lambda lost: lost.at)
+    lost = read_all(rows, read)
+    lost.sort(key=lambda one: one.at)
+    return lost
 
 
 def _lost(part: list[Any], depth: int = 3) -> Iterator[Row]:

@@ -330,7 +330,9 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
         amount = Amount(required(row.open_interest, "openInterest"), unit)
         return OpenInterest(instrument, amount, from_ms(row.timestamp), now)
 
-    return sorted(read_all(told.rows, read)[0], key=lambda point: point.at)
+    points = read_all(told.rows, read)
+    points.sort(key=lambda point: point.at)
+    return points
 
 
 EXCHANGE = Exchange(

@@ -13,7 +13,7 @@ from msgspec import field
 from bot.domain.market import Completeness, Instrument, Liquidation, Position, PriceKind
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.reading import decode, evidence, rows_of, stray
+from bot.exchanges.reading import decode, evidence, read_all, rows_of, stray
 from bot.exchanges.spec import Book, Figure, Socket, from_ms, required
 
 TOPICS_PER_FRAME = 200  # were seen to work
@@ -85,18 +85,16 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
         rows = rows_of(decode(_LOST_BEFORE, bytes(frame.data)))
     else:
         return ()
-    return [
-        Liquidation(
-            instrument,
-            Position.LONG if row.position == "Buy" else Position.SHORT,
-            Amount(required(row.size, "v"), counted(instrument)),
-            required(row.price, "p"),
-            from_ms(row.at),
-            now,
-        )
-        for row in rows
-        if (instrument := book.get(row.symbol)) is not None
-    ]
+
+    def read(row: _Lost | _LostBefore) -> Liquidation | None:
+        instrument = book.get(row.symbol)
+        if instrument is None:
+            return None
+        lost = Position.LONG if row.position == "Buy" else Position.SHORT
+        amount, price = Amount(required(row.size, "v"), counted(instrument)), required(row.price, "p")
+        return Liquidation(instrument, lost, amount, price, from_ms(row.at), now)
+
+    return read_all(rows, read)
 
 
 def socket(kind: str) -> Socket:

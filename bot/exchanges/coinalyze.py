@@ -144,9 +144,9 @@ def parse_values(body: bytes, book: Book, now: datetime) -> Answer:
         coins = _coins(row.value, "value", book[row.symbol])
         return book[row.symbol], coins, from_ms(row.update)
 
-    told, unreadable = read_all(rows, read)
-    if unreadable:  # a sum without one of its markets would look like a fall
-        raise SourceChanged(unreadable[0])
+    told = read_all(rows, read)
+    if told.unreadable:  # a sum without one of its markets would look like a fall
+        raise SourceChanged(told.unreadable[0])
     parts: dict[tuple[Venue, Asset], list[tuple[float, datetime]]] = defaultdict(list)
     for known, coins, at in told:
         parts[known.venue, known.asset].append((coins, at))

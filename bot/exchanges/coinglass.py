@@ -157,8 +157,8 @@ def parse_exchanges(body: bytes, book: Book, now: datetime) -> Answer:
             raise SourceChanged(f"{row.exchange}: an open interest of {coins}")
         return _report(venue, asset, coins, now, now)
 
-    reports, unreadable = read_all(rows, read)
-    return Answer(reports, unreadable=unreadable)
+    reports = read_all(rows, read)
+    return Answer(reports, unreadable=reports.unreadable)
 
 
 def parse_history(body: bytes, book: Book, now: datetime) -> Answer:

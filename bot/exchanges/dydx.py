@@ -220,8 +220,10 @@ def parse_markets(body: bytes, book: Book, now: datetime) -> Answer:
     ``baseOpenInterest`` beside it is another number that hardly moves. Later frames of the socket's channel
     tell what has changed.
     """
-    if peek(_SUBSCRIBED, body) is None and (changed := peek(_CHANGED, body)) is not None:
+    page = peek(_MARKETS, body)
+    if page is None and (changed := peek(_CHANGED, body)) is not None and peek(_SUBSCRIBED, body) is None:
         return _changes(changed, book, now)
+    markets = _markets(body) if page is None else page.markets.values()
 
     def read(row: _Market, instrument: Instrument) -> list[Observation]:
         amount = Amount(required(row.open_interest, "openInterest"), Unit.BASE)
@@ -233,7 +235,7 @@ def parse_markets(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(Volume(instrument, Amount(volume, Unit.QUOTE), now, now))
         return said
 
-    return read_rows(_markets(body), book, read)
+    return read_rows(markets, book, read)
 
 
 def _changes(changed: _Changed, book: Book, now: datetime) -> Answer:

@@ -37,7 +37,6 @@ from bot.exchanges.reading import (
     coin,
     decode,
     pages,
-    past_sum,
     peek,
     read_rows,
     refusal,
@@ -64,6 +63,7 @@ from bot.exchanges.spec import (
     quoted,
     required,
 )
+from bot.exchanges.sums import past_sum
 
 VENUE = Venue("gate")
 FACTS = facts(

@@ -64,7 +64,7 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
         at = moment(row.time_ms or row.time)
         return Liquidation(instrument, lost, Amount(abs(size), Unit.CONTRACTS), price, at, now)
 
-    return read_all(rows_of(decode(_FORCED, bytes(frame.result))), read)[0]
+    return read_all(rows_of(decode(_FORCED, bytes(frame.result))), read)
 
 
 def moment(stamp: Figure | None) -> datetime:

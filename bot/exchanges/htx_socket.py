@@ -74,7 +74,9 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
         raise SourceChanged(f"subscription refused: {frame.message}", evidence=evidence(body))
     if not frame.op and frame.data is None:
         raise stray(body)
-    return read_all(frame.data or (), lambda row: _liquidation(row, book.get(row.symbol), now))[0]
+    if not frame.data:
+        return ()
+    return read_all(frame.data, lambda row: _liquidation(row, book.get(row.symbol), now))
 
 
 def _liquidation(row: _Forced, instrument: Instrument | None, now: datetime) -> Liquidation | None:
@@ -94,11 +96,12 @@ def _liquidation(row: _Forced, instrument: Instrument | None, now: datetime) -> 
     )
 
 
-def _coins(row: _Forced, instrument: Instrument, price: Decimal) -> Decimal | None:
+def _coins(row: _Forced, instrument: Instrument, price: Decimal) -> Figure | Decimal | None:
     """The newer ``amount`` repeats the contracts: then a linear row's dollars tell its coins."""
-    coins, worth = optional(row.coins, "amount"), optional(row.turnover, "trade_turnover")
-    repeated = coins is not None and coins == optional(row.contracts, "volume")
-    return worth / price if repeated and worth and price and not instrument.inverse else coins
+    if row.coins != row.contracts or instrument.inverse:
+        return row.coins
+    worth = optional(row.turnover, "trade_turnover")
+    return worth / price if worth and price else row.coins
 
 
 def pong(frame: bytes) -> str | None:

@@ -362,8 +362,8 @@ def parse_done(body: bytes, book: Book, now: datetime) -> Answer:
         price = required(row.price, "price")
         return Liquidation(contract, position, amount, price, utc(row.at), now, row.number)
 
-    lost, unreadable = read_all([row for row in done if row.kind == "liquidation"], read)
-    return Answer(lost, unreadable=unreadable)
+    lost = read_all([row for row in done if row.kind == "liquidation"], read)
+    return Answer(lost, unreadable=lost.unreadable)
 
 
 def numbered(body: bytes) -> Sequence[tuple[str, int]]:

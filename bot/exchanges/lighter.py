@@ -30,7 +30,7 @@ from bot.domain.market import (
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged
 from bot.exchanges.listed import read_book
-from bot.exchanges.reading import coded, coin, decode, evidence, peek, read_rows, refusal, stray
+from bot.exchanges.reading import coded, coin, decode, evidence, peek, read_all, read_rows, refusal, stray
 from bot.exchanges.spec import (
     HOUR,
     MINUTE,
@@ -270,8 +270,7 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     """``{"type": "update/trade", "liquidation_trades": [{"market_id", "size", "is_maker_ask", …}]}``
 
     Who is liquidated takes: where the maker's order was an ask, the taker bought and lost a short. The
-    ``subscribed/trade`` frame tells trades of the past. Raises ``SourceChanged`` for a kind of trade that is
-    not known.
+    ``subscribed/trade`` frame tells trades of the past. A trade of a kind that is not known is lost alone.
     """
     frame = decode(_FRAMES, body)
     if not frame.kind and frame.channel.startswith("trade:"):
@@ -283,17 +282,17 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
         raise stray(body)
     if frame.kind != "update/trade" or not frame.forced:
         return ()
-    if strange := {row.kind for row in frame.forced} - {FORCED, DELEVERAGED, *OTHERS}:
-        raise SourceChanged(f"a forced trade of kind {min(strange)!r:.40}", evidence=evidence(body))
     known = {one.alias: one for one in book.values() if one.alias}
     here = frame.channel.partition(":")[2]
 
-    def market(row: _Trade) -> Instrument | None:
+    def read(row: _Trade) -> Liquidation | None:
         name = here if row.market_id is None else str(row.market_id)
-        return known.get(name) or book.get(name)
-
-    return [
-        Liquidation(
+        instrument = known.get(name) or book.get(name)
+        if instrument is None or row.kind in OTHERS:
+            return None
+        if row.kind not in (FORCED, DELEVERAGED):
+            raise SourceChanged(f"{instrument.symbol}: a forced trade of kind {row.kind!r:.40}")
+        return Liquidation(
             instrument,
             Position.SHORT if row.is_maker_ask else Position.LONG,
             Amount(required(row.size, "size"), Unit.BASE),
@@ -303,9 +302,8 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
             str(row.number),
             deleveraged=row.kind == DELEVERAGED,
         )
-        for row in frame.forced
-        if row.kind not in OTHERS and (instrument := market(row)) is not None
-    ]
+
+    return read_all(frame.forced, read)
 
 
 def _reply(raw: bytes) -> str | None:

@@ -51,9 +51,9 @@ def read_book(rows: Iterable[R], read: Callable[[R], Instrument | None], lost: S
         except SourceChanged as fault:
             raise SourceChanged(f"{getattr(row, 'symbol', 'a contract')}: {fault}") from fault
 
-    found, unreadable = read_all(rows, named)
+    found = read_all(rows, named)
     listing = Listing((one.symbol, one) for one in found)
-    listing.unreadable = (*lost, *unreadable)
+    listing.unreadable = (*lost, *found.unreadable)
     return listing
 
 

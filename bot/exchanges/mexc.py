@@ -39,6 +39,7 @@ from bot.exchanges.spec import (
     BookPoll,
     Budget,
     Exchange,
+    Figure,
     Listing,
     Poll,
     Request,
@@ -99,9 +100,9 @@ class _Ticker(msgspec.Struct, rename="camel"):
     timestamp: int | str | None = None
     fair_price: Decimal | None = None
     volume24: Decimal | None = None
-    amount24: Decimal | None = None
-    high: Decimal | None = field(name="high24Price", default=None)
-    low: Decimal | None = field(name="lower24Price", default=None)
+    amount24: Figure | None = None
+    high: Figure | None = field(name="high24Price", default=None)
+    low: Figure | None = field(name="lower24Price", default=None)
 
 
 class _Funding(msgspec.Struct, rename="camel"):
@@ -198,8 +199,10 @@ def _check_size(row: _Ticker, instrument: Instrument) -> None:
     """
     size = instrument.contract
     told = (row.volume24, row.amount24, row.high, row.low)
+    if not instrument.inverse or size is None or None in told:
+        return
     traded, worth, high, low = (optional(one, "what was traded in a day") for one in told)
-    if not instrument.inverse or size is None or not (traded and worth and high and low):
+    if not (traded and worth and high and low):
         return
     dollars = traded * size.value
     if not (_within(dollars / high, worth, dollars / low) or _within(dollars, worth, dollars)):

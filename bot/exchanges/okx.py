@@ -325,7 +325,9 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
         price = None if worth is None else price_of(amount, instrument.contract, worth)
         return OpenInterest(instrument, amount, from_ms(at), now, price)
 
-    return sorted(read_all(decode(_PASTS, body, _told).data, read)[0], key=lambda point: point.at)
+    points = read_all(decode(_PASTS, body, _told).data, read)
+    points.sort(key=lambda point: point.at)
+    return points
 
 
 def _by_type(path: str) -> Callable[[Book], Sequence[Request]]:

@@ -10,10 +10,10 @@ from typing import Literal
 import msgspec
 from msgspec import field
 
-from bot.domain.market import Completeness, Liquidation, Position, PriceKind
+from bot.domain.market import Completeness, Instrument, Liquidation, Position, PriceKind
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.reading import code_refusal, decode, evidence, stray
+from bot.exchanges.reading import code_refusal, decode, evidence, read_all, stray
 from bot.exchanges.spec import SECOND, Book, Figure, Socket, from_ms, required
 
 TYPES = ("SWAP", "FUTURES")
@@ -70,19 +70,20 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
         raise refused(frame.code, frame.message, body)
     if frame.data is None and frame.event not in EVENTS:
         raise stray(body)
-    return [
-        Liquidation(
-            instrument,
-            _lost(detail),
-            Amount(required(detail.contracts, "sz"), Unit.CONTRACTS),
-            required(detail.price, "bkPx"),
-            from_ms(detail.at),
-            now,
-        )
+    known = [
+        (instrument, detail)
         for row in frame.data or ()
         if (instrument := book.get(row.symbol)) is not None
         for detail in row.details
     ]
+
+    def read(one: tuple[Instrument, _Detail]) -> Liquidation:
+        instrument, detail = one
+        amount = Amount(required(detail.contracts, "sz"), Unit.CONTRACTS)
+        price = required(detail.price, "bkPx")
+        return Liquidation(instrument, _lost(detail), amount, price, from_ms(detail.at), now)
+
+    return read_all(known, read)
 
 
 def _lost(detail: _Detail) -> Position:

@@ -89,8 +89,8 @@ def parse_reports(body: bytes, book: Book, now: datetime) -> Answer:
             holds_until=moment(row.holds_until, f"{of}holds_until") if row.holds_until else None,
         )
 
-    reports, unreadable = read_all(decode(_PAGES, body).reports, read)
-    return Answer(reports, unreadable=unreadable)
+    reports = read_all(decode(_PAGES, body).reports, read)
+    return Answer(reports, unreadable=reports.unreadable)
 
 
 EXCHANGE = Exchange(

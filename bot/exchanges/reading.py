@@ -12,10 +12,9 @@ from typing import Protocol, TypeAlias, TypeVar
 import msgspec
 
 from bot.domain.assets import Asset, parse_asset
-from bot.domain.market import AccountRatio, Funding, Instrument, Observation, PastLiquidations, Position
-from bot.domain.units import UNKNOWN, Amount, Size, Unit, measure
+from bot.domain.market import AccountRatio, Funding, Instrument, Observation
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
-from bot.exchanges.spec import HOUR, MINUTE, Answer, Book, Figure, from_ms, optional, required
+from bot.exchanges.spec import HOUR, MINUTE, Answer, Book, Figure, Rows, from_ms, required
 
 DOLLARS = frozenset({"USD", "USDT", "USDC", "USD1", "BUSD"})
 """Quote currencies counted as dollars (BUSD in payloads of until 2023). A contract priced in anything else is
@@ -169,12 +168,12 @@ def account_ratio(
     return AccountRatio(instrument, ratio, at, now)
 
 
-def read_all(rows: Iterable[R], read: Callable[[R], T | None]) -> tuple[list[T], list[str]]:
-    """What ``read`` makes of each row (``None``: left out), and why the rest could not be read.
+def read_all(rows: Iterable[R], read: Callable[[R], T | None]) -> Rows[T]:
+    """What ``read`` makes of each row (``None``: left out); rows that could not be read are lost alone.
 
     Raises ``SourceChanged`` when rows were there and none could be read.
     """
-    made: list[T] = []
+    made: Rows[T] = Rows()
     unreadable: list[str] = []
     for row in rows:
         try:
@@ -186,7 +185,8 @@ def read_all(rows: Iterable[R], read: Callable[[R], T | None]) -> tuple[list[T],
                 made.append(one)
     if unreadable and not made:
         raise SourceChanged(unreadable[0])
-    return made, unreadable
+    made.unreadable = unreadable
+    return made
 
 
 def coin(listed: str) -> tuple[Asset, int]:
@@ -270,9 +270,14 @@ def usual_funding(
 
     Nothing where the next settlement is not told, or is due at an hour that only a shorter interval has.
     """
-    if not due or (from_ms(due) - EPOCH) % USUAL_INTERVAL:
+    if not due or not _usual(due):
         return []
     return [Funding(instrument, rate, USUAL_INTERVAL, at, now, assumed=True)]
+
+
+@lru_cache(maxsize=256)
+def _usual(due: int | str) -> bool:
+    return not (from_ms(due) - EPOCH) % USUAL_INTERVAL
 
 
 class _Coded(msgspec.Struct):
@@ -345,53 +350,3 @@ def to_ms(at: datetime) -> int:
 def implied_price(usd: Decimal, base: Decimal) -> Decimal | None:
     """The price of one base unit that a value in dollars and an amount imply; ``None`` where one is zero."""
     return usd / base if usd and base else None
-
-
-def past_sum(
-    instrument: Instrument,
-    position: Position,
-    when: tuple[datetime, timedelta],
-    price: Decimal | None,
-    contracts: Figure | None,
-    base: Figure | None,
-    *usd: Figure | None,
-) -> PastLiquidations | None:
-    """What was liquidated of one side in the step ``when``; ``None`` where nothing is told: that is not zero.
-
-    Contracts are measured as everywhere else, and what is told in base coins and dollars (the first of them
-    that is) fills in. Where figures contradict each other, or are below zero, one of them is not what it is
-    taken for: then coins and dollars are unknown. Raises ``SourceChanged`` for what is no number.
-    """
-    count, coins, *dollars = (optional(each, f"what {position}s lost") for each in (contracts, base, *usd))
-    told_usd = next((each for each in dollars if each is not None), None)
-    told = [each for each in (count, coins, told_usd) if each is not None]
-    if not told:
-        return None
-    size = Size(_float(coins, instrument.coins_per_base), _float(told_usd))
-    if count is not None:
-        size = _measured(count, instrument, _float(price), size)
-    if min(told) < 0:
-        size = UNKNOWN
-    return PastLiquidations(instrument, position, *when, count, size.coins, size.usd)
-
-
-def _measured(count: Decimal, instrument: Instrument, price: float | None, told: Size) -> Size:
-    """The venue's own dollars are kept: it knows the prices at which it closed."""
-    one, size = (
-        measure(Amount(each, Unit.CONTRACTS), instrument.contract, price, instrument.coins_per_base)
-        for each in (Decimal(1), count)
-    )
-    if not (agree(size.coins, told.coins, one.coins) and agree(size.usd, told.usd, one.usd)):
-        return UNKNOWN
-    return Size(told.coins if size.coins is None else size.coins, size.usd if told.usd is None else told.usd)
-
-
-def _float(value: Decimal | None, times: int = 1) -> float | None:
-    return None if value is None else float(value) * times
-
-
-def agree(measured: float | None, told: float | None, one: float | None) -> bool:
-    """No further apart than to twice the lesser, or by one contract: parts of one may have been cut off."""
-    if measured is None or told is None or one is None:
-        return True
-    return abs(measured - told) <= max(one, min(measured, told))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from typing import TypeVar
 
 from bot.domain.market import (
     Completeness,
@@ -27,6 +28,8 @@ from bot.errors import SourceChanged, SourceError
 Book = Mapping[str, Instrument]
 """The instruments of one venue by symbol, already limited to the assets that are watched."""
 
+T = TypeVar("T")
+
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -36,6 +39,17 @@ class Listing(dict[str, Instrument]):
     """The contracts of one answer, by symbol. ``unreadable`` is what was wrong with each row left out."""
 
     unreadable: Sequence[str] = ()
+
+
+class Rows(list[T]):
+    """What was read of one answer or frame. ``unreadable`` is what was wrong with each row left out."""
+
+    unreadable: Sequence[str] = ()
+
+
+def lost_of(told: Sequence[object]) -> Sequence[str]:
+    """What was wrong with rows that are not among these, where that is known."""
+    return told.unreadable if isinstance(told, Rows) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +145,8 @@ class History:
     """Past open interest of one instrument. ``reach`` is how far back the venue remembers.
 
     ``liquidated`` reads, from the same answers, what was liquidated in each step, where the venue tells it.
-    ``whose`` is the contract that an answer is of, where it names it by parts of its symbol.
+    ``whose`` is the contract that an answer is of, where it names it by parts of its symbol. Where ``parse``
+    lost rows alone, it gives ``Rows``.
     """
 
     step: timedelta
@@ -162,7 +177,7 @@ class Socket:
     a longer book is spread over several. Every frame is gzip where ``gzipped``. ``numbered`` gives, where
     the venue numbers what it sends, (stream, number) of each message in a frame: a number left out is a
     message lost. ``price`` is what the price of a liquidation is. A line is given up for a new one after
-    ``lifetime``, before the venue does so.
+    ``lifetime``, before the venue does so. Where ``parse`` lost rows alone, it gives ``Rows``.
     """
 
     name: str

@@ -19,7 +19,7 @@ from bot.domain.assets import Asset
 from bot.domain.health import Remembered
 from bot.domain.market import Instrument, OpenInterest, PastLiquidations, Position, Venue
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled
-from bot.exchanges.spec import MINUTE, SECOND, Exchange, History
+from bot.exchanges.spec import MINUTE, SECOND, Exchange, History, lost_of
 from bot.feeds.book import ask_book, limited
 from bot.feeds.contact import Patience, Setting, in_words, understand
 from bot.feeds.http import Fetch, VenueHttp
@@ -219,7 +219,14 @@ class VenuePast:
         sums: dict[tuple[datetime, Position], PastLiquidations] = {}
         for request in self._history.requests(contract, since, until - MILLISECOND):
             raw = await self._fetch(request)
-            for one in understand(self._history.parse, raw, contract, self._setting.clock()):
+            points = understand(self._history.parse, raw, contract, self._setting.clock())
+            if lost := lost_of(points):
+                log.warning(
+                    "%s: %d rows of the past of %s cannot be read: %s",
+                    *(self._exchange.title, len(lost), contract.symbol, lost[0]),
+                    extra=self._extra("past.rows") | {"symbol": contract.symbol},
+                )
+            for one in points:
                 # A stamp of another time, or of the future, was not asked for.
                 if since <= one.at < until:
                     found[one.at] = replace(one, received=one.at)

@@ -11,7 +11,7 @@ from yarl import URL
 from bot.domain.health import SourceState
 from bot.domain.market import Liquidation, Observation, OpenInterest
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.spec import MINUTE, SECOND, Book, Exchange, Socket
+from bot.exchanges.spec import MINUTE, SECOND, Book, Exchange, Socket, lost_of
 from bot.feeds.book import VenueBook
 from bot.feeds.contact import Contact, Patience, Setting, understand
 from bot.feeds.http import MIB, VenueHttp
@@ -155,6 +155,8 @@ class SocketFeed:
             if self._unreadable >= UNREADABLE_IN_A_ROW:
                 self._contact.mark(fault)
             return
+        if lost := lost_of(heard):
+            await self._contact.keep_rows(lost)
         if heard:
             line.patience.begin_anew()
             self._broken.discard(line)

@@ -23,7 +23,7 @@ import msgspec
 from bot.domain.assets import Asset
 from bot.domain.market import Observation, Venue
 from bot.errors import Refusal, SourceChanged, SourceError, UsageError
-from bot.exchanges.spec import Book, Exchange, Poll, Request, Socket
+from bot.exchanges.spec import Book, Exchange, Poll, Request, Socket, lost_of
 from bot.feeds.book import SOURCE as BOOK
 from bot.feeds.book import limited
 from bot.feeds.contact import in_words, understand
@@ -256,7 +256,9 @@ class Player:
                 return answer.observations
         for socket in exchange.sockets:
             if socket.name == piece.source:
-                return _frame(socket, raw, book, piece.received)
+                heard = _frame(socket, raw, book, piece.received)
+                self._lose(piece, lost_of(heard))
+                return heard
         raise SourceChanged("no such source")
 
     def _lose(self, piece: Piece, rows: Sequence[str]) -> None:

@@ -17,7 +17,16 @@ from bot.exchanges.spec import Exchange
 from bot.feeds.book import SOURCE
 from tests.exchanges.payloads import FOLDER, PAYLOADS, book_of
 
-SHARED_BY_VENUES = {"spec", "reading", "listed", "tables", "document", "binance_terms", "binance_socket"}
+SHARED_BY_VENUES = {
+    "spec",
+    "reading",
+    "listed",
+    "sums",
+    "tables",
+    "document",
+    "binance_terms",
+    "binance_socket",
+}
 PARTS_OF_VENUES = {"gate_socket", "htx_socket", "bybit_socket", "okx_socket"}
 DOCS = Path(__file__).resolve().parents[2] / "docs/venues.md"
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiohttp
 import pytest
@@ -14,12 +14,12 @@ from aiohttp import web
 
 from bot.domain.health import SourceState
 from bot.domain.market import Completeness, Liquidation
-from bot.exchanges.spec import Socket
+from bot.exchanges.spec import Book, Rows, Socket
 from bot.feeds.book import VenueBook
 from bot.feeds.http import open_http
 from bot.feeds.lines import Turnstile
 from bot.feeds.sockets import UNREADABLE_IN_A_ROW, SocketFeed
-from tests.feeds.acme import ACME, FORCED, START, Server, World, contracts, until
+from tests.feeds.acme import ACME, FORCED, START, Server, World, contracts, parse_forced, until
 from tests.feeds.test_http import status
 from tests.feeds.test_poll import events
 
@@ -245,6 +245,26 @@ async def test_frames_that_cannot_be_read_are_kept_and_counted(
         await until(lambda: world.source("forced").state is SourceState.FRESH)
     assert ends.opened == 1
     assert events(caplog) == ["source.changed", "source.back"]
+
+
+async def test_rows_of_a_frame_that_are_lost_alone_are_kept_while_the_others_are_heard(
+    server: Server, world: World
+) -> None:
+    def with_a_bad_row(raw: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:
+        heard = Rows(parse_forced(raw, book, now))
+        heard.unreadable = ["ETH-PERP: q is '?', not a number"] if heard else ()
+        return heard
+
+    async def talk(line: web.WebSocketResponse) -> None:
+        await line.send_str(FORCED_FRAME)
+        await ends.listen(line)
+
+    ends = Line(talk)
+    server.routes["/line"] = ends.serve
+    async with listening(server, world, socket=replace(FORCED, parse=with_a_bad_row)):
+        await until(lambda: bool(world.told))
+    assert [kept.detail for kept in world.kept] == ["ETH-PERP: q is '?', not a number"]
+    assert world.source("forced").rejected == 1
 
 
 async def test_a_line_that_lives_is_still_changed_while_nothing_can_be_read(

@@ -1,0 +1,57 @@
+"""One odd row of a frame, or of a past, takes no other with it, and is told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bot.domain.market import Venue
+from bot.exchanges import EXCHANGES
+from bot.exchanges.spec import lost_of
+from tests.exchanges.payloads import NOW, PAYLOADS, book_of
+
+
+@pytest.mark.parametrize(
+    ("venue", "name", "figure", "odd"),
+    [
+        ("bitfinex", "liquidations_over_http", "3455.25", "null"),
+        ("bybit", "liquidations_linear", '"0.513"', '"?"'),
+        ("gate", "liquidations", '"10.5"', '"?"'),
+        ("htx", "liquidations", "1200", '"?"'),
+        ("lighter", "trades_both_sides", '"market-settlement"', '"another"'),
+        ("okx", "liquidations", '"12"', '"?"'),
+    ],
+)
+def test_the_other_liquidations_of_a_frame_are_heard(venue: str, name: str, figure: str, odd: str) -> None:
+    kept = next(p for p in PAYLOADS if (p.venue, p.name) == (venue, name))
+    source = kept.what.removeprefix("socket:")
+    parse = next(s.parse for s in EXCHANGES[Venue(venue)].sockets if s.name == source)
+    frame = json.dumps(json.loads(kept.body))
+    assert figure in frame
+    spoilt = frame.replace(figure, odd, 1)
+    whole = parse(frame.encode(), book_of(Venue(venue)), NOW)
+    heard = parse(spoilt.encode(), book_of(Venue(venue)), NOW)
+    assert not lost_of(whole)
+    counted = venue != "lighter"  # whose settlement of a market is no liquidation
+    assert (len(heard), len(lost_of(heard))) == (len(whole) - counted, 1)
+
+
+@pytest.mark.parametrize(
+    ("venue", "name", "figure"),
+    [
+        ("binance_usdm", "open_interest_hist", "sumOpenInterest"),
+        ("bybit", "open_interest_linear", "openInterest"),
+        ("okx", "open_interest_history", ""),
+    ],
+)
+def test_the_other_points_of_a_past_are_kept(venue: str, name: str, figure: str) -> None:
+    kept = next(p for p in PAYLOADS if (p.venue, p.name) == (venue, name))
+    history = EXCHANGES[Venue(venue)].history
+    assert history is not None
+    page = json.loads(kept.body)
+    rows = page if isinstance(page, list) else page["result"]["list"] if "result" in page else page["data"]
+    rows[0][figure or 1] = "?"
+    contract = book_of(Venue(venue))[kept.symbol]
+    points = history.parse(json.dumps(page).encode(), contract, NOW)
+    assert (len(points), len(lost_of(points))) == (len(rows) - 1, 1)
