@@ -87,6 +87,7 @@ def test_numbers_are_read_as_they_were_written(capsys: pytest.CaptureFixture[str
 def test_a_symbol_that_is_not_in_the_book_is_named(capsys: pytest.CaptureFixture[str], kept: Any) -> None:
     code, (line,), _ = run(capsys, "binance_usdm", "open-interest", kept(TICKS))
     assert (code, line["kind"], line["symbol"], line["verdict"]) == (0, "unknown", "BTCUSDT", "unknown")
+    assert "--book" in line["reason"]
     frame = {"e": "forceOrder", "o": {"s": "XRPUSDT", "S": "BUY", "z": "1", "ap": "2", "T": 1677356872265}}
     frames = f"{json.dumps(frame)}\n{forced()}"
     _, lines, _ = run(capsys, "binance_usdm", "liquidations", kept(frames), "--instrument", BTC)

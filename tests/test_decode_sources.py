@@ -28,6 +28,7 @@ from tests.exchanges.payloads import PAYLOADS
         ("binance_usdm", "premiumIndex", "prices"),
         ("binance_usdm", "funding", "prices"),
         ("lighter", "orderBookDetails", "details"),
+        ("dydx", "perpetualMarkets", "markets"),
         ("lighter", "oi", "details"),
         ("hyperliquid", "tickers", "contexts"),
         ("whitebit", "funding-rate", "futures"),

@@ -36,6 +36,7 @@ FRESH = timedelta(minutes=3)
 EVER = timedelta(days=36500)
 UNSIZED = "the size of its contracts, or what they are counted in, is not known"
 NOT_LISTED = "not among the contracts that were given"
+NO_BOOK = "no contracts were given: name them with --book FILE or --instrument"
 NOT_COUNTED = "not one of the markets that are counted"
 
 Line = dict[str, Any]
@@ -184,7 +185,7 @@ class Told:
         more: dict[str, Any] = {"numbered": numbers} if numbers else {}
         for one in said:
             self._say(one, verdicts.get(id(one)), more)
-        why = NOT_LISTED if self.exchange.book.requests() else NOT_COUNTED
+        why = (NOT_LISTED if self.book else NO_BOOK) if self.exchange.book.requests() else NOT_COUNTED
         for symbol in unknown:
             self._lines.append(line(self.exchange, "unknown", "unknown", why) | {"symbol": symbol})
         self._unread(unreadable)

@@ -89,6 +89,7 @@ def the_source(exchange: Exchange, asked: str) -> Source:
         [name for name in sources if name in _like(word)],
         [name for name in at if sources[name].kind == "poll" or (name == "history" and "hist" in word)],
         _meant(word, sources),
+        at_address(exchange, told, asked.strip()),
         at,
         [name for name in sources if word in name] if len(word) > 2 else [],
         _within(word, sources),

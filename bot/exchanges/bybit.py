@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -44,6 +45,7 @@ from bot.exchanges.reading import (
     refusal,
     stamped,
     the_same,
+    usual_funding,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -77,6 +79,7 @@ FACTS = facts(
     /v5/market/tickers | fundingRate | fraction per fundingIntervalHour | documentation | [2]
     /v5/market/tickers | volume24h | as openInterest | agrees with turnover24h | [1]
     /v5/market/tickers | time | ms, one for all rows | documentation | [2]
+    /v5/market/instruments-info | fundingInterval | minutes, for rows that tell none | client library | [1]
     /v5/market/instruments-info | contractType, symbolType | — | first 1,000 of a category | [1]
     /v5/market/open-interest | openInterest | as tickers | its page says one side, its table both | [?]
     /v5/market/account-ratio | buyRatio ÷ sellRatio | long per short account | documentation | [1]
@@ -99,6 +102,7 @@ CRYPTO = frozenset(
     {None, "", "innovation", "adventure"}
 )  # other symbol types are shares, metals and currencies
 RENAMED = {"SHIB1000": "1000SHIB"}  # the one multiple written behind the name
+A_DAY = 24 * 60
 THROTTLED = {"10006": 5 * SECOND, "10018": 10 * MINUTE}
 BUSY = frozenset({"10000", "10016"})
 BLOCKED = frozenset({"10009", "10024"})  # a banned address, a country that may not ask
@@ -112,6 +116,7 @@ class _Listed(msgspec.Struct, rename="camel"):
     quote_coin: str
     delivery_time: int | str | None = None
     symbol_type: str | None = None
+    funding_interval: Figure | None = None
 
 
 class _Ticker(msgspec.Struct, rename="camel"):
@@ -121,6 +126,7 @@ class _Ticker(msgspec.Struct, rename="camel"):
     volume24h: Figure | None = None
     funding_rate: Figure | None = None
     funding_interval_hour: Figure | None = None
+    next_funding_time: int | str | None = None
 
 
 class _Past(msgspec.Struct, rename="camel"):
@@ -202,10 +208,17 @@ def parse_book(body: bytes) -> Listing:
             expiry=None if perpetual else from_ms(row.delivery_time),
             coins_per_base=multiple,
             quote=row.quote_coin,
+            funding_interval=_interval(row.funding_interval) if perpetual else None,
         )
 
     page, lost = decode_listed(_BOOKS, body, _told)
     return read_book(page.result.rows, read, lost)
+
+
+def _interval(told: Figure | None) -> timedelta | None:
+    """Minutes. A contract is not lost for an odd one."""
+    minutes = optional(told, "fundingInterval")
+    return int(minutes) * MINUTE if minutes and minutes == int(minutes) and 0 < minutes <= A_DAY else None
 
 
 def _among(told: str, instrument: Instrument) -> None:
@@ -217,7 +230,8 @@ def _among(told: str, instrument: Instrument) -> None:
 def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"result": {"list": [{"symbol", "openInterest", "markPrice", "fundingRate", …}]}, "time"}``
 
-    One clock for all rows. Funding without its interval is unknown.
+    One clock for all rows. Where a row tells no interval of funding, it is the one that the list of contracts
+    told; where neither is known, the usual one, said to be assumed.
     """
     page, pushed = peek(_TICKERS, body), None
     if page is None and (pushed := peek(_PUSHED, body)) is not None:
@@ -236,15 +250,24 @@ def parse_tickers(body: bytes, book: Book, now: datetime) -> Answer:
             said.append(OpenInterest(instrument, amount, at, now, price))
         elif price is not None:
             said.append(Price(instrument, price, at, now))
-        if (rate := optional(row.funding_rate, "fundingRate")) is not None and row.funding_interval_hour:
-            said.append(
-                Funding(instrument, rate, hours(row.funding_interval_hour, "fundingIntervalHour"), at, now)
-            )
+        if (rate := optional(row.funding_rate, "fundingRate")) is not None and instrument.expiry is None:
+            said += _funding(row, instrument, rate, at, now)
         if (volume := optional(row.volume24h, "volume24h")) is not None:
             said.append(Volume(instrument, Amount(volume, unit), at, now))
         return said
 
     return read_rows(rows, book, read, may_be_silent=pushed is not None)
+
+
+def _funding(
+    row: _Ticker, instrument: Instrument, rate: Decimal, at: datetime, now: datetime
+) -> list[Observation]:
+    if row.funding_interval_hour:
+        told = hours(row.funding_interval_hour, "fundingIntervalHour")
+        return [Funding(instrument, rate, told, at, now)]
+    if instrument.funding_interval is not None:
+        return [Funding(instrument, rate, instrument.funding_interval, at, now)]
+    return usual_funding(instrument, rate, row.next_funding_time, at, now)
 
 
 def _accounts(book: Book) -> Sequence[Request]:

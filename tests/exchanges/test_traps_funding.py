@@ -85,6 +85,28 @@ def test_phemex_interval_that_cannot_be_is_refused(written: object) -> None:
         phemex(fundingInterval=written)
 
 
+def bybit(row: dict[str, Any], listed: object) -> list[tuple[timedelta, bool]]:
+    exchange = EXCHANGES[Venue("bybit")]
+    contract: dict[str, Any] = {"symbol": "BTCUSD", "contractType": "InversePerpetual", "status": "Trading"}
+    contract |= {"baseCoin": "BTC", "quoteCoin": "USD", "symbolType": ""}
+    book = exchange.book.parse(encode(page([contract | {"fundingInterval": listed}])))
+    ticker = {"symbol": "BTCUSD", "openInterest": "1", "markPrice": "2", "fundingRate": "0.0001"} | row
+    told = exchange.polls[0].parse(encode(page([ticker])), book, NOW).observations
+    return [(one.interval, one.assumed) for one in told if isinstance(one, Funding)]
+
+
+def page(rows: list[dict[str, Any]]) -> object:
+    return {"retCode": 0, "retMsg": "OK", "result": {"category": "inverse", "list": rows}, "time": EIGHT}
+
+
+def test_bybit_interval_is_the_tickers_else_the_lists_in_minutes_else_assumed() -> None:
+    told, due = {"fundingIntervalHour": "2"}, {"nextFundingTime": str(EIGHT)}
+    assert bybit(told | due, 240) == [(2 * HOUR, False)]
+    assert bybit({"fundingIntervalHour": ""} | due, 240) == [(4 * HOUR, False)]
+    assert bybit(due, None) == bybit(due, 0) == [(8 * HOUR, True)]
+    assert not bybit({"nextFundingTime": str(EIGHT + 4 * 3_600_000)}, None)
+
+
 @pytest.mark.parametrize(
     ("venue", "poll", "payload"),
     [
