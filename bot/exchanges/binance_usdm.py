@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -87,7 +88,8 @@ STEP = 5 * MINUTE
 DATED = ("CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH")
 COIN = "COIN"  # the type of an underlying; old rows tell none
 TRADFI_TAGS = frozenset({"STOCK", "ETF", "Commodities", "TradFi"})
-TRIAL = "TEST"  # contracts at Aster to try things out with
+_TRIAL = re.compile(r"TEST\d*$")
+"""Contracts at Aster to try things out with."""
 TRADFI_TYPE = 1  # Aster calls every underlying a COIN; its tags and its symbolType tell the rest
 FUNDING_MS = 8 * 3_600_000
 DATA_WEIGHT = 12
@@ -170,7 +172,7 @@ def listing(venue: Venue) -> Callable[[bytes], Listing]:
         perpetual = row.contract_type == "PERPETUAL"
         if row.status != "TRADING" or not (perpetual or row.contract_type in DATED):
             return None
-        if row.quote_asset not in DOLLARS or row.base_asset in NOT_COINS or row.base_asset.startswith(TRIAL):
+        if row.quote_asset not in DOLLARS or row.base_asset in NOT_COINS or _TRIAL.match(row.base_asset):
             return None
         tags = row.underlying_sub_type or ()
         tradfi = not TRADFI_TAGS.isdisjoint([tags] if isinstance(tags, str) else tags)

@@ -50,6 +50,7 @@ FACTS = facts(
 
 ASK = Request("/api/v3/brokerage/market/products", {"product_type": "FUTURE"})
 CRYPTO = "FUTURES_ASSET_TYPE_CRYPTO"
+UNTOLD = ("", "UNKNOWN_FUTURES_ASSET_TYPE")  # then non_crypto alone tells
 
 
 class _Details(msgspec.Struct):
@@ -121,7 +122,7 @@ def parse_book(body: bytes) -> Listing:
 
     def read(row: _Product) -> Instrument | None:
         its = row.details
-        if its is None or its.venue != "cde" or its.non_crypto or its.kind not in ("", CRYPTO):
+        if its is None or its.venue != "cde" or its.non_crypto or its.kind not in (*UNTOLD, CRYPTO):
             return None
         if row.is_disabled or row.quote_currency_id not in DOLLARS:
             return None

@@ -33,6 +33,7 @@ from bot.exchanges.reading import (
     read_rows,
     rows_of,
     stamped,
+    the_same,
     usual_funding,
 )
 from bot.exchanges.spec import (
@@ -275,8 +276,7 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
     A linear row's dollars and its coins imply its price.
     """
     past = decode(_PASTS, body, _told).data
-    if past.symbol not in ("", instrument.symbol):
-        raise SourceChanged(f"the past of {instrument.symbol} names {past.symbol:.40}")
+    the_same(instrument, (past.symbol,))
     points = []
     for row in past.tick:
         unit = Unit.CONTRACTS if str(row.amount_type) == "1" else Unit.BASE

@@ -135,9 +135,10 @@ def test_binance_shares_metals_indexes_and_what_is_not_yet_a_coin_are_left_out(e
         listed("OPENAIUSDT", underlyingType="PREMARKET"),
         listed("TONUSDT", status="SETTLING"),
         listed("TEST2USDT"),
+        listed("TESTCOINUSDT"),
     ]
     found = exchange.book.parse(encode({"symbols": rows}))
-    assert set(found) == {"BTCUSDT", "ETHUSD1", "1000SATSUSDT"}
+    assert set(found) == {"BTCUSDT", "ETHUSD1", "1000SATSUSDT", "TESTCOINUSDT"}
 
 
 def test_binance_row_of_a_new_kind_takes_no_other_contract_with_it() -> None:
