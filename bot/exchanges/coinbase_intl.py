@@ -12,7 +12,7 @@ import msgspec
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.listed import read_book
+from bot.exchanges.listed import read_book, stated
 from bot.exchanges.reading import DOLLARS, NOT_COINS, coin, decode, moment, read_rows, refusal, rows_of
 from bot.exchanges.spec import (
     HOUR,
@@ -73,7 +73,11 @@ def parse_book(body: bytes) -> Listing:
     """``[{"symbol": "BTC-PERP", "type": "PERP", "base_asset_name": "BTC", "quote_asset_name": "USDC"}]``"""
 
     def read(row: _Row) -> Instrument | None:
-        if row.type != "PERP" or row.trading_state != "TRADING" or row.underlying_type != "SPOT":
+        if (
+            stated(row.type, "type") != "PERP"
+            or row.trading_state != "TRADING"
+            or row.underlying_type != "SPOT"
+        ):
             return None
         if row.quote_asset_name not in DOLLARS or row.base_asset_name in NOT_COINS:
             return None

@@ -25,7 +25,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged
-from bot.exchanges.listed import read_book
+from bot.exchanges.listed import read_book, stated
 from bot.exchanges.reading import DOLLARS, coded, coin, decode, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
@@ -71,7 +71,7 @@ BUSY = frozenset({"3008", "4001"})
 
 
 class _Listed(msgspec.Struct):
-    market: str
+    symbol: str = field(name="market")
     contract_type: str = ""
     base_ccy: str = ""
     quote_ccy: str = ""
@@ -128,14 +128,14 @@ def parse_book(body: bytes) -> Listing:
     """``{"data": [{"market": "BTCUSDT", "contract_type": "linear", "base_ccy", "quote_ccy", …}]}``"""
 
     def read(row: _Listed) -> Instrument | None:
-        if row.contract_type not in ("linear", "inverse"):
+        if stated(row.contract_type, "contract_type") not in ("linear", "inverse"):
             return None
         if not row.is_market_available or row.status != "online" or row.quote_ccy not in DOLLARS:
             return None
         asset, multiple = coin(row.base_ccy)
         return Instrument(
             VENUE,
-            row.market,
+            row.symbol,
             asset,
             inverse=row.contract_type == "inverse",
             coins_per_base=multiple,

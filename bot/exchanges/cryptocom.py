@@ -15,7 +15,7 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Price, Venue, Volume
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.listed import read_book
+from bot.exchanges.listed import read_book, stated
 from bot.exchanges.reading import DOLLARS, coded, coin, decode, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
@@ -68,7 +68,7 @@ class _Listed(msgspec.Struct):
     inst_type: str = ""
     base_ccy: str = ""
     quote_ccy: str = ""
-    tradable: bool = False
+    tradable: bool | None = None
     expiry_timestamp_ms: int | None = None
     product_type: str = ""
     contract_size: Figure | None = None
@@ -129,7 +129,11 @@ def parse_book(body: bytes) -> Listing:
 
     def read(row: _Listed) -> Instrument | None:
         quote = SETTLED_IN.get(row.quote_ccy, row.quote_ccy)
-        if row.inst_type not in KINDS or not row.tradable or quote not in DOLLARS:
+        if (
+            stated(row.inst_type, "inst_type") not in KINDS
+            or not stated(row.tradable, "tradable")
+            or quote not in DOLLARS
+        ):
             return None
         if row.product_type not in CRYPTO:
             return None

@@ -25,7 +25,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceError
-from bot.exchanges.listed import decode_listed, read_book
+from bot.exchanges.listed import decode_listed, read_book, stated
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
@@ -97,7 +97,7 @@ BUSY = frozenset({"10041", "11051"})  # settlement in progress, maintenance
 
 
 class _Listed(msgspec.Struct):
-    instrument_name: str
+    symbol: str = field(name="instrument_name")
     kind: str = ""
     base_currency: str = ""
     quote_currency: str = ""
@@ -228,11 +228,11 @@ def parse_book(body: bytes) -> Listing:
 
     def read(row: _Listed) -> Instrument | None:
         held = row.is_active or row.state in HELD_ON
-        if not held or row.kind != "future" or row.quote_currency not in DOLLARS:
+        if stated(row.kind, "kind") != "future" or not held or row.quote_currency not in DOLLARS:
             return None
         if row.underlying_type != CRYPTO or row.base_currency in NOT_COINS:
             return None
-        name = row.instrument_name
+        name = row.symbol
         named_linear = "_USDC" in name or "_USDT" in name
         asset, multiple = coin(row.base_currency)
         return Instrument(

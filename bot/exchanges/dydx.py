@@ -28,7 +28,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.listed import read_book
+from bot.exchanges.listed import read_book, stated
 from bot.exchanges.reading import (
     NOT_COINS,
     asked_for,
@@ -206,7 +206,7 @@ def parse_book(body: bytes) -> Listing:
 
     def read(row: _Market) -> Instrument | None:
         base, _, quote = row.symbol.rpartition("-")
-        if row.status != "ACTIVE" or quote != "USD" or "," in base or base in NOT_COINS:
+        if stated(row.status, "status") != "ACTIVE" or quote != "USD" or "," in base or base in NOT_COINS:
             return None
         asset, multiple = coin(base)
         return Instrument(VENUE, row.symbol, asset, coins_per_base=multiple)

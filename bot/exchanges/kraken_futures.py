@@ -28,7 +28,7 @@ from bot.domain.market import (
 )
 from bot.domain.units import Amount, ContractSize, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.listed import read_book
+from bot.exchanges.listed import read_book, stated
 from bot.exchanges.reading import (
     DOLLARS,
     NOT_COINS,
@@ -107,7 +107,7 @@ BUSY = frozenset({"Unavailable", "unavailable", "marketUnavailable", "Server Err
 
 class _Listed(msgspec.Struct, rename="camel"):
     symbol: str
-    tradeable: bool = False
+    tradeable: bool | None = None
     base: str = ""
     quote: str = ""
     contract_size: Decimal | None = None
@@ -224,7 +224,7 @@ def parse_book(body: bytes) -> Listing:
     def read(row: _Listed) -> Instrument | None:
         name = row.symbol.upper()  # once written small
         inverse = name.startswith(INVERSE)
-        if not (inverse or name.startswith(LINEAR)) or not row.tradeable or row.tradfi:
+        if not (inverse or name.startswith(LINEAR)) or not stated(row.tradeable, "tradeable") or row.tradfi:
             return None
         base, quote = row.base, row.quote
         if not (base or quote):  # lists of before 2023 tell them in the name alone

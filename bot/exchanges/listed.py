@@ -57,6 +57,15 @@ def read_book(rows: Iterable[R], read: Callable[[R], Instrument | None], lost: S
     return listing
 
 
+def stated(told: T | None, name: str) -> T:
+    """What says whether a row is meant at all. Raises ``SourceChanged`` where it is missing: a row that does
+    not say it must not be left out as if it did.
+    """
+    if told is None or told == "":
+        raise SourceChanged(f"{name} is missing")
+    return told
+
+
 def _left_out(page: object, fault: str) -> bool:
     """Takes the row out in which msgspec says that the fault is (``… - at `$.symbols[9].baseAsset` ``)."""
     *_, path = fault.rpartition(" - at `$")

@@ -14,7 +14,7 @@ from msgspec import field
 from bot.domain.market import Funding, Group, Instrument, Observation, OpenInterest, Venue, Volume
 from bot.domain.units import Amount, Unit
 from bot.errors import SourceChanged, SourceError
-from bot.exchanges.listed import read_book
+from bot.exchanges.listed import read_book, stated
 from bot.exchanges.reading import DOLLARS, coin, decode, evidence, peek, read_rows, refusal
 from bot.exchanges.spec import (
     HOUR,
@@ -52,7 +52,7 @@ FACTS = facts(
 
 
 class _Listed(msgspec.Struct, rename="camel"):
-    name: str
+    symbol: str = field(name="name")
     stock: str = ""
     money: str = ""
     type: str = ""
@@ -92,10 +92,10 @@ def parse_book(body: bytes) -> Listing:
     """``[{"name": "BTC_PERP", "stock": "BTC", "money": "USDT", "type": "futures", …}]``"""
 
     def read(row: _Listed) -> Instrument | None:
-        if row.type != "futures" or not row.trades_enabled or row.money not in DOLLARS:
+        if stated(row.type, "type") != "futures" or not row.trades_enabled or row.money not in DOLLARS:
             return None
         asset, multiple = coin(row.stock)
-        return Instrument(VENUE, row.name, asset, coins_per_base=multiple, quote=row.money)
+        return Instrument(VENUE, row.symbol, asset, coins_per_base=multiple, quote=row.money)
 
     rows = decode(_LISTING, body, _told)
     return read_book(rows, read)

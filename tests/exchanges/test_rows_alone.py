@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -55,3 +56,36 @@ def test_the_other_points_of_a_past_are_kept(venue: str, name: str, figure: str)
     contract = book_of(Venue(venue))[kept.symbol]
     points = history.parse(json.dumps(page).encode(), contract, NOW)
     assert (len(points), len(lost_of(points))) == (len(rows) - 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("venue", "name", "says"),
+    [
+        ("coinbase_intl", "book", "type"),
+        ("coinex", "book", "contract_type"),
+        ("cryptocom", "book", "inst_type"),
+        ("cryptocom", "book", "tradable"),
+        ("deribit", "book", "kind"),
+        ("dydx", "book", "status"),
+        ("kraken_futures", "book", "tradeable"),
+        ("whitebit", "book", "type"),
+    ],
+)
+def test_a_contract_that_does_not_say_whether_it_is_meant_is_told(venue: str, name: str, says: str) -> None:
+    kept = next(p for p in PAYLOADS if (p.venue, p.name) == (venue, name))
+    parse = EXCHANGES[Venue(venue)].book.parse
+    whole = parse(kept.body)
+    one = next(iter(whole))
+    listed = parse(json.dumps(_without(json.loads(kept.body), one, says)).encode())
+    assert set(whole) - set(listed) == {one}
+    assert set(listed.unreadable) - set(whole.unreadable) == {f"{one}: {says} is missing"}
+
+
+def _without(page: Any, symbol: str, says: str) -> Any:
+    """``page`` with the row of ``symbol`` no longer saying that."""
+    if isinstance(page, list):
+        return [_without(one, symbol, says) for one in page]
+    if not isinstance(page, dict):
+        return page
+    meant = symbol in page.values()
+    return {name: _without(one, symbol, says) for name, one in page.items() if not (meant and name == says)}
