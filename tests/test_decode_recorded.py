@@ -182,3 +182,25 @@ def test_no_recorded_payload_of_a_venue_is_left_out() -> None:
     }
     left = {name for name in names if not name.startswith("spot_reference/")}
     assert left - {*RECORDED, *REFUSED} - elsewhere == set()
+
+
+@pytest.mark.parametrize(
+    ("venue", "source", "payload"),
+    [
+        ("bybit", "liquidations", {"success": True, "ret_msg": "", "conn_id": "1", "op": "subscribe"}),
+        (
+            "lighter",
+            "liquidations",
+            {"type": "subscribed/trade", "channel": "trade:0"},
+        ),
+        ("deribit", "summaries", {"jsonrpc": "2.0", "result": []}),
+    ],
+)
+def test_where_nothing_counts_that_is_said(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, venue: str, source: str, payload: object
+) -> None:
+    file = tmp_path / "payload.json"
+    file.write_text(json.dumps(payload))
+    code, lines, said = run(capsys, venue, source, str(file))
+    assert (code, lines) == (0, [])
+    assert "nothing in it counts" in said

@@ -20,6 +20,7 @@ from bot.feeds.contact import understand
 
 UNREADABLE = 6
 """The exit code for a payload that could not be read, or in which the venue refuses."""
+NOTHING = "read, and nothing in it counts: an acknowledgement, a snapshot of the past, or markets left out"
 
 
 def main(
@@ -45,6 +46,8 @@ def main(
         others = read_otherwise(exchange, asked, body, books=lists, instruments=known)
         lines[-1].update({"read_as": others} if others else {})
     out.writelines(msgspec.json.encode(line).decode() + "\n" for line in lines)
+    if not lines:
+        sys.stderr.write(f"washout: {file}: {NOTHING}\n")
     return 0 if readable else UNREADABLE
 
 
