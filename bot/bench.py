@@ -76,8 +76,8 @@ class Bench:
     _reports: list[Report] = field(default_factory=list)
     _rejected: list[Quarantined] = field(default_factory=list)
     _prices: dict[Instrument, Verdict] = field(default_factory=dict)
-    _recounted: set[Instrument] = field(default_factory=set)
-    """Of these, liquidations are held back."""
+    _uncounted: dict[Instrument, Verdict] = field(default_factory=dict)
+    """Of these, liquidations are in no sum, and why."""
     _kept_at: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -89,10 +89,11 @@ class Bench:
         verdict, reading = self.judge.take(said)
         if isinstance(said, Price):
             self._prices[said.instrument] = verdict
-        elif verdict is Verdict.RECOUNTED and isinstance(said, Liquidation):
-            self._recounted.add(said.instrument)
-        elif self._recounted and isinstance(said, Liquidation):
-            self._recounted.discard(said.instrument)
+        elif isinstance(said, Liquidation):
+            if verdict not in (Verdict.ACCEPT, Verdict.REPEATED):
+                self._uncounted[said.instrument] = verdict
+            elif self._uncounted and verdict is Verdict.ACCEPT:
+                self._uncounted.pop(said.instrument, None)
         if reading is not None:
             self._readings.append(reading)
         elif verdict is Verdict.ACCEPT and isinstance(said, Liquidation):
@@ -110,8 +111,7 @@ class Bench:
         if isinstance(said, OpenInterest):
             return self.judge.verdict_on(said.instrument)
         if isinstance(said, Liquidation):
-            held = self._recounted and said.instrument in self._recounted
-            return Verdict.RECOUNTED if held else None
+            return self._uncounted.get(said.instrument) if self._uncounted else None
         return self._prices.get(said.instrument) if isinstance(said, Price) else None
 
     async def step(self, at: datetime) -> None:

@@ -43,7 +43,7 @@ from bot.pipeline.memory import JudgeState, Pace, packing
 from bot.pipeline.names import Names
 from bot.pipeline.rarity import Learned
 from bot.pipeline.running import Sight
-from bot.pipeline.tally import Cell, Minute
+from bot.pipeline.tally import Cell, Minute, uncounted
 
 REMEMBERED_S = 3600.0
 """So long what open interest was stands for what it is: venues fall silent when it matters most."""
@@ -120,7 +120,7 @@ class Judge:
         court, venue = self._court(said.instrument.asset), said.instrument.venue
         counted = court.tally.hear(said)
         if counted is None:
-            return Verdict.REPEATED
+            return uncounted(said)
         now_s, at_s = said.received.timestamp(), said.at.timestamp()
         settled = self._feeds.hear(venue, now_s)
         if settled and not said.deleveraged and abs(now_s - at_s) <= LIVE_S:

@@ -14,6 +14,7 @@ import msgspec
 
 from bot.domain.market import Liquidation, Position, Venue
 from bot.domain.units import measure
+from bot.domain.verdicts import Verdict
 
 KEPT_MINUTES = 36 * 60
 REMEMBERED = 100_000
@@ -144,3 +145,12 @@ class Tally:
         worst = max(chosen, key=lambda minute: minute.usd, default=None)
         cells = [cell for minute in chosen for cell in minute.cells.values()]
         return math.fsum(c.long_usd for c in cells), math.fsum(c.short_usd for c in cells), worst
+
+
+def uncounted(said: Liquidation) -> Verdict:
+    """Why it is in no sum: its dollars cannot be known or are none, or else it was heard before."""
+    of = said.instrument
+    size = measure(said.amount, of.contract, float(said.price), of.coins_per_base)
+    if size.usd is None or size.coins is None:
+        return Verdict.UNPRICED
+    return Verdict.REPEATED if 0 < size.usd < math.inf else Verdict.IMPOSSIBLE

@@ -15,8 +15,9 @@ import pytest
 
 from bot.bench import Bench
 from bot.blindness import watch_over
-from bot.domain.market import Group, Instrument, OpenInterest, Price, Venue
+from bot.domain.market import Group, Instrument, Liquidation, OpenInterest, Position, Price, Venue
 from bot.domain.posts import Destination, Measure, Subscription, Threshold
+from bot.domain.units import Amount, Unit
 from bot.domain.verdicts import Verdict
 from bot.domain.waves import Stage, Wave
 from bot.health import Health
@@ -243,3 +244,16 @@ async def test_blind_is_said_once_and_so_is_seeing_again(world: World) -> None:
 def test_the_state_survives_its_wire_format(quiet_days: tuple[bytes, list[Wave]]) -> None:
     state = msgspec.msgpack.decode(quiet_days[0], type=JudgeState)
     assert msgspec.msgpack.encode(state) == quiet_days[0]
+
+
+async def test_liquidations_whose_dollars_cannot_be_known_are_kept_as_such_once() -> None:
+    store, clock = MemoryStore(), Clock()
+    bench = Bench(Judge(GROUPS, PACE), store, Health(clock), clock, clock)
+    unsized = Instrument(Venue("gate"), "BTC_USDT", BTC)
+    amount, price = Amount(Decimal(3), Unit.CONTRACTS), Decimal(100_000)
+    for second in range(3):
+        at = OPENING + timedelta(seconds=second)
+        bench.hear(Liquidation(unsized, Position.LONG, amount, price, at, at))
+    await bench.record()
+    (kept,) = await store.journal.quarantined(OPENING - MINUTE, limit=9)
+    assert (kept.venue, kept.what, kept.verdict) == ("gate", "BTC_USDT liquidations", Verdict.UNPRICED)

@@ -97,7 +97,8 @@ def test_a_liquidation_of_unknown_size_is_not_counted() -> None:
         OPENING,
         OPENING,
     )
-    assert new_judge().take(unsized)[0] is not Verdict.ACCEPT
+    assert new_judge().take(unsized)[0] is Verdict.UNPRICED
+    assert new_judge().take(forced(0, "0"))[0] is Verdict.IMPOSSIBLE
 
 
 def test_the_tally_keeps_a_day_and_a_half() -> None:
