@@ -24,7 +24,7 @@ from bot.exchanges.reading import (
     implied_price,
     pages,
     peek,
-    read_all,
+    read_past,
     refusal,
     the_same,
 )
@@ -181,9 +181,7 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
         amount = Amount(contracts, Unit.CONTRACTS)
         return OpenInterest(instrument, amount, from_ms(row.timestamp), now, price)
 
-    points = read_all(rows, read)
-    points.sort(key=lambda point: point.at)
-    return points
+    return read_past(rows, read)
 
 
 EXCHANGE = Exchange(

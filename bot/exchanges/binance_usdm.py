@@ -34,7 +34,7 @@ from bot.exchanges.reading import (
     implied_price,
     pages,
     peek,
-    read_all,
+    read_past,
     read_rows,
     refusal,
     rows_of,
@@ -296,9 +296,7 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
         price = None if usd is None else implied_price(usd, base)
         return OpenInterest(instrument, Amount(base, Unit.BASE), from_ms(row.timestamp), now, price)
 
-    points = read_all(rows, read)
-    points.sort(key=lambda point: point.at)
-    return points
+    return read_past(rows, read)
 
 
 def _whose(body: bytes) -> str:

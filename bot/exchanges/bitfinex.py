@@ -38,6 +38,7 @@ from bot.exchanges.reading import (
     pages,
     peek,
     read_all,
+    read_past,
     read_rows,
     refusal,
     stray,
@@ -237,17 +238,13 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
 
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """``[[ms, …, [14] mark price, …, [17] open interest, …]]``, newest first there, oldest first here."""
-    points = [
-        OpenInterest(
-            instrument,
-            Amount(_needed(row, 17), Unit.BASE),
-            _moment(row, 0),
-            now,
-            quoted(_place(row, 14), "[14]"),
-        )
-        for row in decode(_ROWS, body, _told)
-    ]
-    return sorted(points, key=lambda point: point.at)
+
+    def read(row: Row) -> OpenInterest:
+        amount, price = Amount(_needed(row, 17), Unit.BASE), quoted(_place(row, 14), "[14]")
+        return OpenInterest(instrument, amount, _moment(row, 0), now, price)
+
+    rows = decode(_ROWS, body, _told)
+    return read_past(rows, read)
 
 
 def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation]:

@@ -40,7 +40,7 @@ from bot.exchanges.reading import (
     hours,
     pages,
     peek,
-    read_all,
+    read_past,
     read_rows,
     refusal,
     stamped,
@@ -330,9 +330,7 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
         amount = Amount(required(row.open_interest, "openInterest"), unit)
         return OpenInterest(instrument, amount, from_ms(row.timestamp), now)
 
-    points = read_all(told.rows, read)
-    points.sort(key=lambda point: point.at)
-    return points
+    return read_past(told.rows, read)
 
 
 EXCHANGE = Exchange(

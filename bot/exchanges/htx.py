@@ -30,6 +30,7 @@ from bot.exchanges.reading import (
     decode,
     implied_price,
     peek,
+    read_past,
     read_rows,
     rows_of,
     stamped,
@@ -277,14 +278,15 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
     """
     past = decode(_PASTS, body, _told).data
     the_same(instrument, (past.symbol,))
-    points = []
-    for row in past.tick:
+
+    def read(row: _Point) -> OpenInterest:
         unit = Unit.CONTRACTS if str(row.amount_type) == "1" else Unit.BASE
         amount, usd = Amount(required(row.volume, "volume"), unit), optional(row.value, "value")
         coins = _coins(amount, instrument.contract)
         price = None if usd is None or coins is None else implied_price(usd, coins)
-        points.append(OpenInterest(instrument, amount, from_ms(row.at), now, price))
-    return sorted(points, key=lambda point: point.at)
+        return OpenInterest(instrument, amount, from_ms(row.at), now, price)
+
+    return read_past(past.tick, read)
 
 
 def _coins(amount: Amount, size: ContractSize | None) -> Decimal | None:

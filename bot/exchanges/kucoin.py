@@ -25,9 +25,11 @@ from bot.exchanges.reading import (
     decode,
     pages,
     peek,
+    read_past,
     read_rows,
     rows_of,
     stamped,
+    the_same,
 )
 from bot.exchanges.spec import (
     HOUR,
@@ -224,13 +226,14 @@ def _past(instrument: Instrument, since: datetime, until: datetime) -> Sequence[
 
 def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequence[OpenInterest]:
     """The same rows as for now, one for each step."""
-    points = []
-    for row in rows_of(decode(_OPEN, body, _told).data):
-        if row.symbol != instrument.symbol:
-            raise SourceChanged(f"the past of {instrument.symbol} names {row.symbol:.40}")
+    rows = rows_of(decode(_OPEN, body, _told).data)
+    the_same(instrument, (row.symbol for row in rows))
+
+    def read(row: _OpenInterest) -> OpenInterest:
         amount = Amount(required(row.open_interest, "openInterest"), Unit.CONTRACTS)
-        points.append(OpenInterest(instrument, amount, from_ms(row.ts), now))
-    return sorted(points, key=lambda point: point.at)
+        return OpenInterest(instrument, amount, from_ms(row.ts), now)
+
+    return read_past(rows, read)
 
 
 EXCHANGE = Exchange(

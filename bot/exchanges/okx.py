@@ -36,7 +36,7 @@ from bot.exchanges.reading import (
     decode,
     pages,
     peek,
-    read_all,
+    read_past,
     read_rows,
     refusal,
     stamped,
@@ -325,9 +325,7 @@ def parse_history(body: bytes, instrument: Instrument, now: datetime) -> Sequenc
         price = None if worth is None else price_of(amount, instrument.contract, worth)
         return OpenInterest(instrument, amount, from_ms(at), now, price)
 
-    points = read_all(decode(_PASTS, body, _told).data, read)
-    points.sort(key=lambda point: point.at)
-    return points
+    return read_past(decode(_PASTS, body, _told).data, read)
 
 
 def _by_type(path: str) -> Callable[[Book], Sequence[Request]]:

@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import msgspec
 
 from bot.domain.assets import Asset, parse_asset
-from bot.domain.market import AccountRatio, Funding, Instrument, Observation
+from bot.domain.market import AccountRatio, Funding, Instrument, Observation, OpenInterest
 from bot.errors import SourceBlocked, SourceChanged, SourceError, SourceThrottled, SourceUnreachable
 from bot.exchanges.spec import HOUR, MINUTE, Answer, Book, Figure, Rows, from_ms, required
 
@@ -187,6 +187,13 @@ def read_all(rows: Iterable[R], read: Callable[[R], T | None]) -> Rows[T]:
         raise SourceChanged(unreadable[0])
     made.unreadable = unreadable
     return made
+
+
+def read_past(rows: Iterable[R], read: Callable[[R], OpenInterest | None]) -> Rows[OpenInterest]:
+    """The points of a past as by ``read_all``, oldest first."""
+    points = read_all(rows, read)
+    points.sort(key=lambda point: point.at)
+    return points
 
 
 def coin(listed: str) -> tuple[Asset, int]:

@@ -42,17 +42,21 @@ def test_the_other_liquidations_of_a_frame_are_heard(venue: str, name: str, figu
     ("venue", "name", "figure"),
     [
         ("binance_usdm", "open_interest_hist", "sumOpenInterest"),
+        ("bitfinex", "history", 17),
         ("bybit", "open_interest_linear", "openInterest"),
-        ("okx", "open_interest_history", ""),
+        ("htx", "history_coins", "volume"),
+        ("kucoin", "open_interest_history", "openInterest"),
+        ("okx", "open_interest_history", 1),
     ],
 )
-def test_the_other_points_of_a_past_are_kept(venue: str, name: str, figure: str) -> None:
+def test_the_other_points_of_a_past_are_kept(venue: str, name: str, figure: Any) -> None:
     kept = next(p for p in PAYLOADS if (p.venue, p.name) == (venue, name))
     history = EXCHANGES[Venue(venue)].history
     assert history is not None
     page = json.loads(kept.body)
-    rows = page if isinstance(page, list) else page["result"]["list"] if "result" in page else page["data"]
-    rows[0][figure or 1] = "?"
+    rows = page if isinstance(page, list) else page.get("result") or page["data"]
+    rows = rows if isinstance(rows, list) else rows.get("list") or rows["tick"]
+    rows[0][figure] = "1e99"
     contract = book_of(Venue(venue))[kept.symbol]
     points = history.parse(json.dumps(page).encode(), contract, NOW)
     assert (len(points), len(lost_of(points))) == (len(rows) - 1, 1)
