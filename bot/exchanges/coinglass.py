@@ -172,7 +172,9 @@ def parse_history(body: bytes, book: Book, now: datetime) -> Answer:
         return Answer([], ["a history without its coin"] if chart.time_list else [])
     (known,) = book.values()
     prices = [float(quoted(price, "price_list") or 0) for price in chart.price_list]
+    prices += [0.0] * (len(chart.time_list) - len(prices))
     reports: list[Report] = []
+    unreadable: list[str] = []
     for exchange, told in chart.data_map.items():
         venue = venue_of(exchange)
         if venue is None or not told:
@@ -182,22 +184,24 @@ def parse_history(body: bytes, book: Book, now: datetime) -> Answer:
                 f"{len(told)} figures at {len(chart.time_list)} times", evidence=evidence(body)
             )
         points = [
-            (from_ms(ms), float(required(value, exchange)))
-            for ms, value in zip(chart.time_list, told, strict=True)
+            (from_ms(ms), float(required(value, exchange)), price)
+            for ms, value, price in zip(chart.time_list, told, prices, strict=False)
             if value is not None and value != ""
         ]
-        if any(coins * price > MOST_USD for (_, coins), price in zip(points, prices, strict=False)):
+        if any(base * price > MOST_USD for _, base, price in points):
             raise SourceChanged(
                 f"{exchange}: as coins far too many; told in dollars? Ask with unit=coin",
                 evidence=evidence(body),
             )
         before: tuple[datetime | None, float | None] = (None, None)
-        for at, base in points:
+        for at, base, _ in points:
             coins = base * known.coins_per_base
-            if coins >= 0:
-                reports.append(_report(venue, known.asset, coins, at, now, before))
-                before = (at, coins)
-    return Answer(reports)
+            if coins < 0:
+                unreadable.append(f"{exchange}: an open interest of {coins} at {at:%Y-%m-%d}")
+                continue
+            reports.append(_report(venue, known.asset, coins, at, now, before))
+            before = (at, coins)
+    return Answer(reports, unreadable=unreadable)
 
 
 def _past_of(book: Book, since: datetime, until: datetime) -> Sequence[Request]:

@@ -36,6 +36,7 @@ from bot.exchanges.reading import (
     decode,
     evidence,
     peek,
+    read_all,
     read_rows,
     refusal,
     stray,
@@ -54,6 +55,7 @@ from bot.exchanges.spec import (
     Listing,
     Poll,
     Request,
+    Rows,
     Socket,
     facts,
     only_read,
@@ -90,6 +92,7 @@ FACTS = facts(
 ASK = Request("/v4/perpetualMarkets")
 TRADES = "/v4/trades/perpetualMarket"
 MARKETS_PER_LINE = 32
+FORCED = ("LIQUIDATED", "DELEVERAGED", "")  # or may have been: a trade without a type is told
 
 
 class _Market(msgspec.Struct, rename="camel"):
@@ -294,27 +297,21 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
     return _forced((row for part in batch for row in part.trades), instrument, now)
 
 
-def _forced(rows: Iterable[_Trade], instrument: Instrument, now: datetime) -> list[Liquidation]:
-    return [
-        Liquidation(
-            instrument,
-            Position.LONG if row.side == "SELL" else Position.SHORT,
-            Amount(required(row.size, "size"), Unit.BASE),
-            required(row.price, "price"),
-            utc(row.at) if row.at else now,
-            now,
-            row.number,
-            deleveraged=row.kind == "DELEVERAGED",
-        )
-        for row in rows
-        if row.kind in ("LIQUIDATED", "DELEVERAGED")
-    ]
+def _forced(rows: Iterable[_Trade], instrument: Instrument, now: datetime) -> Rows[Liquidation]:
+    def read(row: _Trade) -> Liquidation:
+        deleveraged = stated(row.kind, f"{instrument.symbol}: the type of a trade") == "DELEVERAGED"
+        lost = Position.LONG if row.side == "SELL" else Position.SHORT
+        amount, price = Amount(required(row.size, "size"), Unit.BASE), required(row.price, "price")
+        at = utc(row.at) if row.at else now
+        return Liquidation(instrument, lost, amount, price, at, now, row.number, deleveraged=deleveraged)
+
+    return read_all((row for row in rows if row.kind in FORCED), read)
 
 
 def parse_done(body: bytes, book: Book, now: datetime) -> Answer:
     """``{"trades": [{"id", "side", "size", "price", "type", "createdAt"}]}``: of one market, not named."""
-    done = decode(_DONE, body, _told).trades
-    return Answer(_forced(done, asked_for(book), now))
+    lost = _forced(decode(_DONE, body, _told).trades, asked_for(book), now)
+    return Answer(lost, unreadable=lost.unreadable)
 
 
 def numbered(body: bytes) -> Sequence[tuple[str, int]]:

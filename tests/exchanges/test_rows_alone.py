@@ -12,12 +12,15 @@ from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import lost_of
 from tests.exchanges.payloads import NOW, PAYLOADS, book_of
 
+TYPELESS = '"SELL", "size": "0.4021", "price": "80450"'
+
 
 @pytest.mark.parametrize(
     ("venue", "name", "figure", "odd"),
     [
         ("bitfinex", "liquidations_over_http", "3455.25", "null"),
         ("bybit", "liquidations_linear", '"0.513"', '"?"'),
+        ("dydx", "trades", '"SELL", "size": "0.4021", "price": "80450", "type": "LIQUIDATED"', TYPELESS),
         ("gate", "liquidations", '"10.5"', '"?"'),
         ("htx", "liquidations", "1200", '"?"'),
         ("lighter", "trades_both_sides", '"market-settlement"', '"another"'),
