@@ -165,7 +165,8 @@ def _needed(row: Row, place: int) -> Decimal:
 
 
 def _moment(row: Row, place: int) -> datetime:
-    return from_ms(int(_needed(row, place)))
+    found = _place(row, place)
+    return from_ms(found if isinstance(found, int) else int(_needed(row, place)))
 
 
 def _told(body: bytes) -> SourceError | None:

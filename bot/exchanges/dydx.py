@@ -298,6 +298,10 @@ def parse_trades(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
 
 
 def _forced(rows: Iterable[_Trade], instrument: Instrument, now: datetime) -> Rows[Liquidation]:
+    forced = [row for row in rows if row.kind in FORCED]
+    if not forced:  # as in nearly every frame
+        return Rows()
+
     def read(row: _Trade) -> Liquidation:
         deleveraged = stated(row.kind, f"{instrument.symbol}: the type of a trade") == "DELEVERAGED"
         lost = Position.LONG if row.side == "SELL" else Position.SHORT
@@ -305,7 +309,7 @@ def _forced(rows: Iterable[_Trade], instrument: Instrument, now: datetime) -> Ro
         at = utc(row.at) if row.at else now
         return Liquidation(instrument, lost, amount, price, at, now, row.number, deleveraged=deleveraged)
 
-    return read_all((row for row in rows if row.kind in FORCED), read)
+    return read_all(forced, read)
 
 
 def parse_done(body: bytes, book: Book, now: datetime) -> Answer:

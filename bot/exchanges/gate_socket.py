@@ -69,7 +69,7 @@ def parse_liquidations(body: bytes, book: Book, now: datetime) -> Sequence[Liqui
 
 def moment(stamp: Figure | None) -> datetime:
     """Seconds in the older documentation, milliseconds in the newer. Raises ``SourceChanged``."""
-    told = required(stamp, "time")
+    told = stamp if isinstance(stamp, int) else required(stamp, "time")
     return from_ms(int(told if told >= 10**11 else told * 1000))
 
 
