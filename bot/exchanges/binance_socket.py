@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 from msgspec import field
 
-from bot.domain.market import Completeness, Liquidation, Position
+from bot.domain.market import Completeness, Instrument, Liquidation, Position
 from bot.domain.units import Amount, Unit
 from bot.exchanges.binance_terms import told
-from bot.exchanges.reading import decode, rows_of, stray
+from bot.exchanges.reading import decode, read_all, rows_of, stray
 from bot.exchanges.spec import Book, Figure, Socket, from_ms, required
 
 
@@ -30,7 +30,7 @@ class _Event(msgspec.Struct):
 
 
 class _Frame(_Event):
-    data: _Event | None = None
+    data: list[_Event] | _Event | None = None
     """The event, on the combined stream; on the raw one the frame is the event."""
     result: list[str] | msgspec.UnsetType | None = msgspec.UNSET
     """Of an answer to us."""
@@ -44,21 +44,26 @@ def parse_forced(body: bytes, book: Book, now: datetime) -> Sequence[Liquidation
 
     ``S`` is the side of the order, so a SELL closed a long. ``z`` is all that was filled (contracts on
     COIN-M), where ``l`` is only the last fill; ``ap`` is the average price. A frame holds one of them,
-    though the stream is called an array.
+    or, since the streams of both kinds of contract were merged, a list.
     """
-    lost: list[Liquidation] = []
+    orders: list[tuple[Instrument, _Forced]] = []
     for frame in rows_of(decode(_FRAMES, body)):
-        event = frame.data or frame
-        order = event.order
-        if not event.kind and frame.result is msgspec.UNSET:
-            raise told(body) or stray(body)
-        if event.kind != "forceOrder" or order is None or (instrument := book.get(order.symbol)) is None:
-            continue
-        position = Position.LONG if order.side == "SELL" else Position.SHORT
-        amount = Amount(required(order.filled, "z"), Unit.CONTRACTS if instrument.inverse else Unit.BASE)
-        price = required(order.price, "ap")
-        lost.append(Liquidation(instrument, position, amount, price, from_ms(order.at), now))
-    return lost
+        events = frame if frame.data is None else frame.data
+        for event in events if isinstance(events, list) else (events,):
+            if not event.kind and frame.result is msgspec.UNSET:
+                raise told(body) or stray(body)
+            order = event.order if event.kind == "forceOrder" else None
+            if order is not None and (instrument := book.get(order.symbol)) is not None:
+                orders.append((instrument, order))
+    if len(orders) == 1:  # as in nearly every frame
+        return (_liquidation(*orders[0], now),)
+    return read_all(orders, lambda one: _liquidation(*one, now))
+
+
+def _liquidation(instrument: Instrument, order: _Forced, now: datetime) -> Liquidation:
+    lost = Position.LONG if order.side == "SELL" else Position.SHORT
+    amount = Amount(required(order.filled, "z"), Unit.CONTRACTS if instrument.inverse else Unit.BASE)
+    return Liquidation(instrument, lost, amount, required(order.price, "ap"), from_ms(order.at), now)
 
 
 def forced(url: str) -> Socket:
