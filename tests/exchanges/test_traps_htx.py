@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from bot.domain.market import (
     Funding,
-    OpenInterest,
     Position,
     Venue,
 )
 from bot.domain.units import ContractSize, Unit, measure
 from bot.errors import SourceChanged
 from bot.exchanges import EXCHANGES
-from bot.exchanges.spec import Answer, Exchange, Poll
-from tests.exchanges.payloads import NOW, PAYLOADS, Payload, book_of, encode, parsed
+from tests.exchanges.keeping import answer, kept, open_interest, page, poll
+from tests.exchanges.payloads import NOW, book_of, encode, parsed
 
 HTX = EXCHANGES[Venue("htx")]
-
-
-def kept(venue: str, name: str) -> Payload:
-    return next(p for p in PAYLOADS if (p.venue, p.name) == (venue, name))
-
-
-def page(venue: str, name: str) -> Any:
-    return json.loads(kept(venue, name).body)
-
-
-def poll(exchange: Exchange, name: str) -> Poll:
-    return next(p for p in (*exchange.polls, *exchange.unasked) if p.name == name)
-
-
-def answer(exchange: Exchange, name: str, payload: object) -> Answer:
-    return poll(exchange, name).parse(encode(payload), book_of(exchange.venue), NOW)
-
-
-def open_interest(said: Answer) -> dict[str, OpenInterest]:
-    return {o.instrument.symbol: o for o in said.observations if isinstance(o, OpenInterest)}
 
 
 def test_htx_newer_answer_per_symbol_stands_in_for_the_older_of_all() -> None:

@@ -15,13 +15,10 @@ from bot.domain.units import ContractSize, Unit
 from bot.errors import SourceChanged
 from bot.exchanges import cftc, coinalyze, coinglass
 from bot.exchanges.spec import Answer
-from tests.exchanges.payloads import NOW, PAYLOADS, Payload, book_of, parsed
+from tests.exchanges.keeping import kept
+from tests.exchanges.payloads import NOW, book_of, parsed
 
 CME, CDE = Venue("cme"), Venue("coinbase_cde")
-
-
-def kept(venue: str, name: str) -> Payload:
-    return next(p for p in PAYLOADS if (p.venue, p.name) == (venue, name))
 
 
 def only(answer: Answer) -> Report:

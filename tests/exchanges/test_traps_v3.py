@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -13,15 +13,8 @@ from bot.domain.market import Funding, Liquidation, Observation, OpenInterest, V
 from bot.domain.units import measure
 from bot.exchanges import EXCHANGES
 from bot.exchanges.spec import Socket, lost_of
-from tests.exchanges.payloads import NOW, PAYLOADS, Payload, book_of, encode, parsed
-
-
-def kept(venue: str, name: str) -> Payload:
-    return next(p for p in PAYLOADS if (p.venue, p.name) == (venue, name))
-
-
-def page(venue: str, name: str) -> Any:
-    return json.loads(kept(venue, name).body)
+from tests.exchanges.keeping import kept, page
+from tests.exchanges.payloads import NOW, book_of, encode, parsed
 
 
 def open_interest(venue: str, name: str) -> dict[str, OpenInterest]:
