@@ -101,7 +101,7 @@ SENTENCES = (
     N_("its two addresses told different open interest: only its tickers are asked"),
     N_("open interest is counted on both sides, by its documentation"),
     N_("open interest is probably counted on both sides"),
-    N_("shares and metals would not be told apart from coins"),
+    N_("shares would not be told apart from coins"),
     N_("shares, metals and the like are left out by name: a new one counts until its name is known"),
     N_("books that others built on it (HIP-3) are not seen: mostly shares, which nothing tells apart"),
     N_("sides of liquidations are little proven"),

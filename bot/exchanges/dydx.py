@@ -335,7 +335,7 @@ EXCHANGE = Exchange(
     budget=Budget(100, 10 * SECOND),
     facts=FACTS,
     read_refusal=refusal,
-    doubts=("shares and metals would not be told apart from coins",),
+    doubts=("shares would not be told apart from coins",),
     sockets=(
         Socket(
             "liquidations",
